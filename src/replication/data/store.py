@@ -1,0 +1,119 @@
+"""The store: a data set as one file of uint8 arrays plus `meta.json`, with a fingerprint of its pixels."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from replication.errors import UserError
+from replication.recipe import Data
+
+ARRAYS, META = "store.safetensors", "meta.json"
+
+
+@dataclass(frozen=True)
+class Split:
+    """images [N, 3, H, W] uint8, labels [N] int64."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a store holds. `variant` is None, and `official` true, for the official pixels only."""
+
+    name: str
+    source: str
+    variant: str | None
+    official: bool
+    classes: list[str]
+    train_images: int
+    test_images: int
+    input_size: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """A data set in memory: images [N, 3, H, W] uint8, labels [N] int64."""
+
+    meta: Meta
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+
+    @property
+    def identity(self) -> Data:
+        """The part of a recipe that says which pixels these are."""
+        return Data(name=self.meta.name, variant=self.meta.variant, fingerprint=self.meta.fingerprint)
+
+
+def fingerprint(train: Split, test: Split) -> str:
+    """sha256 over pixels and labels of both splits, in order."""
+    digest = hashlib.sha256()
+    for array in (train.images, train.labels, test.images, test.labels):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_store(
+    folder: Path, train: Split, test: Split, *, name: str, source: str, variant: str | None, classes: list[str]
+) -> Meta:
+    """Write a store, whole or not at all: it is made beside `folder` and renamed."""
+    meta = Meta(
+        name=name,
+        source=source,
+        variant=variant,
+        official=variant is None,
+        classes=classes,
+        train_images=len(train.labels),
+        test_images=len(test.labels),
+        input_size=train.images.shape[-1],
+        fingerprint=fingerprint(train, test),
+    )
+    unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        arrays = {
+            "train_images": train.images,
+            "train_labels": train.labels,
+            "test_images": test.images,
+            "test_labels": test.labels,
+        }
+        save_file({key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}, unfinished / ARRAYS)
+        (unfinished / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder}: the store could not be written ({error}); free some disk space and run again.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return meta
+
+
+def read_store(folder: Path) -> Store:
+    """Read a store that `write_store` made.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        meta = Meta(**json.loads((folder / META).read_text()))
+        return Store(meta, **load_file(folder / ARRAYS))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
+    except (SafetensorError, json.JSONDecodeError, TypeError) as error:
+        raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error

@@ -1,0 +1,129 @@
+"""All that a training is made of at one moment, saved so that a killed run continues bit for bit."""
+
+import errno
+import io
+import math
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from replication.data.batches import WEIGHTS, derived_seed
+from replication.errors import UserError
+from replication.nets import build
+from replication.recipe import Recipe
+
+STATE = "state.pt"
+
+
+class NonFiniteLoss(UserError):
+    """The loss or a weight became infinite or not a number."""
+
+
+@dataclass
+class State:
+    """A training at the end of an iteration. Batches need no state: they follow from seed and iteration."""
+
+    net: nn.Module
+    optimizer: torch.optim.SGD
+    iteration: int = 0
+    warmup_ended_at: int | None = None
+    recent_wrong: list[int] = field(default_factory=list)  # of the warm-up's window
+    losses: list[Tensor] = field(default_factory=list)  # since the last row of the curve
+    wrong: list[Tensor] = field(default_factory=list)
+    curve: list[dict[str, float | None]] = field(default_factory=list)
+    seconds: float = 0.0
+    starts: int = 1
+    mlflow_run_id: str | None = None
+
+    @classmethod
+    def start(cls, recipe: Recipe, classes: int, device: torch.device) -> "State":
+        """A net with fresh weights and its optimiser."""
+        net = build(
+            recipe.net,
+            classes,
+            seed=derived_seed(recipe.seed, WEIGHTS),
+            initialisation=recipe.initialisation,
+            **recipe.shortcut.model_dump(),
+        ).to(device, memory_format=torch.channels_last)
+        return cls(net, _optimiser(net, recipe))
+
+    def save(self, folder: Path) -> None:
+        """Write `folder`/state.pt, atomically and durably.
+
+        Raises:
+            NonFiniteLoss: instead of replacing a good state by a bad one.
+        """
+        self.check_finite()
+        if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
+            raise NonFiniteLoss(f"a weight is not finite after iteration {self.iteration}")
+        buffer = io.BytesIO()
+        torch.save({**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer)
+        write_durably(folder / STATE, buffer.getvalue())
+
+    def load(self, folder: Path, device: torch.device) -> bool:
+        """Continue from `folder`/state.pt if there is one; says whether there was.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        path = folder / STATE
+        if not path.exists():
+            return False
+        try:
+            saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path} cannot be read ({error}); delete it to train this run from its start.") from error
+        self.net.load_state_dict(saved.pop("net"))
+        self.optimizer.load_state_dict(saved.pop("optimizer"))
+        vars(self).update(saved)
+        self.starts += 1
+        return True
+
+    def check_finite(self) -> None:
+        """Raise NonFiniteLoss, naming the iteration, if a loss since the last row of the curve is not finite."""
+        for back, loss in enumerate(torch.stack(self.losses).tolist() if self.losses else []):
+            if not math.isfinite(loss):
+                raise NonFiniteLoss(f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}")
+
+
+def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD with momentum, v = m v + g, w = w - rate v; the rate is set by the loop.
+
+    The authors' Caffe has the rate inside v; both agree but for the first iterations after a drop.
+    """
+    options = recipe.optimiser
+    decayed = [p for p in net.parameters() if options.weight_decay_scope == "all" or p.ndim > 1]
+    others = [p for p in net.parameters() if not any(p is d for d in decayed)]
+    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD([g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
+
+    Raises:
+        UserError: the disk is full; the old file is untouched.
+    """
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"the disk is full: {path} ({len(content) / 2**20:.0f} MiB) could not be written; free some space and run again.") from error
+        raise

@@ -1,0 +1,96 @@
+"""MLflow tracking that never stops or slows a training: rows go in batches, and a failure only switches it off."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+# A tracking server that is gone would block each call for minutes.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+class Tracker:
+    """One MLflow run of one training, or nothing at all where `uri` is None or mlflow is not installed."""
+
+    def __init__(
+        self, uri: str | None, experiment: str, run_name: str, params: dict[str, Any], tags: dict[str, str], lock: Path
+    ):
+        """
+        Args:
+            uri: the tracking store, such as sqlite:////…/mlflow.db.
+            lock: a file by which processes take turns to create the store.
+        """
+        self.experiment, self.run_name, self.params, self.tags = experiment, run_name, params, tags
+        self.uri, self.lock = uri, lock
+        self.client: Any = None
+        self.run_id: str | None = None
+
+    def start(self, run_id: str | None) -> str | None:
+        """Begin the run, or continue run `run_id`; its id is returned for the resume state."""
+        self._attempt(lambda: self._start(run_id))
+        return self.run_id or run_id
+
+    def log(self, rows: list[dict[str, float | None]]) -> None:
+        """Log rows of a curve; every value but the iteration is a metric at that step."""
+        if self.run_id and rows:
+            now = int(time.time() * 1000)
+            points = [(k, v, now, int(row["iteration"])) for row in rows for k, v in row.items() if k != "iteration" and v is not None]
+            self._attempt(lambda: self._log(points))
+
+    def finish(self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None) -> None:
+        """End the run as FINISHED, KILLED or FAILED, with its final figures."""
+        if not self.run_id:
+            return
+        now = int(time.time() * 1000)
+        self._attempt(lambda: self._log([(key, value, now, 0) for key, value in (final or {}).items()]))
+        for key, value in (tags or {}).items():
+            self._attempt(lambda key=key, value=value: self.client.set_tag(self.run_id, key, value))
+        self._attempt(lambda: self.client.set_terminated(self.run_id, status))
+
+    def _start(self, run_id: str | None) -> None:
+        if self.uri is None:
+            return
+        for key, value in SETTINGS.items():
+            os.environ.setdefault(key, value)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        from mlflow.entities import Param
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.lock, timeout=120):  # two processes creating a store at once would kill one
+            self.client = MlflowClient(self.uri)
+            experiment = self.client.get_experiment_by_name(self.experiment)
+            experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
+        if run_id:
+            with suppress(MlflowException):  # the store may have been deleted meanwhile
+                self.client.update_run(run_id, status="RUNNING")
+                self.run_id = run_id
+                return
+        run = self.client.create_run(experiment_id, run_name=self.run_name, tags=self.tags)
+        self.client.log_batch(run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()])
+        self.run_id = run.info.run_id
+
+    def _log(self, points: list[tuple[str, float, int, int]]) -> None:
+        from mlflow.entities import Metric
+
+        for first in range(0, len(points), 500):
+            self.client.log_batch(self.run_id, metrics=[Metric(*point) for point in points[first : first + 500]])
+
+    def _attempt(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except Exception as error:  # whatever tracking does, training goes on
+            self.run_id = None
+            print(f"MLflow tracking is off for {self.run_name}: {str(error).splitlines()[0]}", file=sys.stderr)
