@@ -16,7 +16,9 @@ def main() -> None:
     params = read_params()
     dataset = read_profile(params, "cifar").get("dataset")
     if dataset not in ("digits", "cifar10"):
-        raise UserError(f"pipeline/profiles/{params.profile}.yaml: cifar.dataset: {dataset!r} is not digits or cifar10.")
+        raise UserError(
+            f"pipeline/profiles/{params.profile}.yaml: cifar.dataset: {dataset!r} is not digits or cifar10."
+        )
     unknown = Data(name=dataset, variant=None, fingerprint="not prepared yet")
     for run in runs_of(params):
         recipe_of(params, "cifar", run.net, run.seed, unknown)

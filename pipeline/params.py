@@ -69,8 +69,10 @@ def read_yaml(path: Path) -> Any:
     try:
         return YAML(typ="safe").load(path.read_text())
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`.") from error
-    except YAMLError as error:
+        raise UserError(
+            f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`."
+        ) from error
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
 
 
@@ -81,7 +83,11 @@ def read_params() -> Params:
         UserError: an unknown key, a wrong type, an unknown net or depth, or a net or seed named twice.
     """
     values = read_yaml(PARAMS)
-    if isinstance(values, dict) and isinstance(values.get("data"), dict) and isinstance(values["data"].get("cifar10"), dict):
+    if (
+        isinstance(values, dict)
+        and isinstance(values.get("data"), dict)
+        and isinstance(values["data"].get("cifar10"), dict)
+    ):
         for key in ("source", "root"):
             if found := os.environ.get(f"REPLICATION_CIFAR10_{key.upper()}"):
                 values["data"]["cifar10"][key] = found
@@ -111,7 +117,9 @@ def recipe_of(params: Params, arm: str, net: str, seed: int, data: Data) -> Reci
     """The recipe of one run under the chosen profile."""
     values = read_profile(params, arm)
     values.pop("dataset", None)
-    where = f"{PROFILES / params.profile}.yaml, {arm}" + (" with cifar.override" if params.cifar.override else "")
+    where = f"{PROFILES / params.profile}.yaml, {arm}" + (
+        " with cifar.override" if params.cifar.override else ""
+    )
     return validate(Recipe, values | {"arm": arm, "net": net, "seed": seed, "data": data}, where)
 
 

@@ -22,10 +22,16 @@ def main() -> None:
         origin, source = "scikit-learn's load_digits", sources.digits(size)
     else:
         if size != sources.CIFAR10.input_size:
-            raise UserError(f"the profile's {arm}.input_size is {size}, but CIFAR-10 has 32x32 images; set it to 32.")
+            raise UserError(
+                f"the profile's {arm}.input_size is {size}, but CIFAR-10 has 32x32 images; set it to 32."
+            )
         root = ROOT / Path(params.data.cifar10.root).expanduser()
         kind = params.data.cifar10.source
-        read = {"official": sources.cifar10_official, "parquet": sources.cifar10_parquet, "folder": sources.cifar10_folder}
+        read = {
+            "official": sources.cifar10_official,
+            "parquet": sources.cifar10_parquet,
+            "folder": sources.cifar10_folder,
+        }
         print(f"prepare {arm}: reading CIFAR-10 ({kind}) from {params.data.cifar10.root}", flush=True)
         origin, source = f"CIFAR-10, {kind}", read[kind](root)
     meta = write_store(

@@ -1,11 +1,20 @@
-"""What every stage script shares: a user's error ends it with one sentence, not a traceback."""
+"""What the stage scripts share: arguments, the device, and errors that end in one sentence, not in a traceback."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
-from replication.errors import UserError
+# DVC runs queued and --temp experiments in a copy of the project: use that copy's library, not the installed one.
+SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))
+
+import torch  # noqa: E402
+
+from replication.errors import UserError  # noqa: E402
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -20,7 +29,26 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 def arguments(description: str | None, **positional: str) -> argparse.Namespace:
     """Positional arguments by name and help text."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name, text in positional.items():
         parser.add_argument(name, help=text)
     return parser.parse_args()
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes cuda, then mps, then cpu.
+
+    Raises:
+        UserError: the device that params.yaml names is not there.
+    """
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, there in found.items() if there)
+    if not found[name]:
+        raise UserError(f"params.yaml: device: this machine has no {name}; set it to auto or cpu.")
+    if name == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+    return torch.device(name)

@@ -10,12 +10,10 @@ import sys
 from pathlib import Path
 
 import stage
-import torch
 from params import STORE, TRACKING_URI, WORK, Params, Run, read_params, recipe_of
 from provenance import provenance
 
 from replication.data import Batches, read_store
-from replication.errors import UserError
 from replication.nets import complexity
 from replication.recipe import Recipe
 from replication.training import RunRecord, train, write_run
@@ -34,7 +32,7 @@ def main() -> None:
 
 def train_run(params: Params, arm: str, run: Run) -> None:
     """Train one run of an arm and write its folder."""
-    device = choose_device(params.device)
+    device = stage.choose_device(params.device)
     store = read_store(STORE / arm)
     recipe = recipe_of(params, arm, run.net, run.seed, store.identity)
     batches = Batches(store, recipe, device)
@@ -64,11 +62,17 @@ def train_run(params: Params, arm: str, run: Run) -> None:
         provenance=origin,
     )
     write_run(run.folder, record, state.curve, state.net)
-    final = {f"final_{key}": last[key] for key in ("train_error", "test_error", "heldout_error") if last[key] is not None}
+    final = {
+        f"final_{key}": last[key]
+        for key in ("train_error", "test_error", "heldout_error")
+        if last[key] is not None
+    }
     final |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
     tracker.finish("FINISHED", final, {"status": record.status})
     shutil.rmtree(work)  # the run is whole: nothing is left to resume
-    print(f"{recipe.net} · seed {recipe.seed}: training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %")
+    print(
+        f"{recipe.net} · seed {recipe.seed}: training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %"
+    )
 
 
 def no_better_than_chance(state: State, recipe: Recipe, classes: int) -> bool:
@@ -80,23 +84,6 @@ def no_better_than_chance(state: State, recipe: Recipe, classes: int) -> bool:
     return error > chance - 3 * (chance * (100 - chance) / images) ** 0.5
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` takes cuda, then mps, then cpu.
-
-    Raises:
-        UserError: the device that params.yaml names is not there.
-    """
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, there in found.items() if there)
-    if not found[name]:
-        raise UserError(f"params.yaml: device: this machine has no {name}; set it to auto or cpu.")
-    if name == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.backends.cudnn.deterministic = True
-    return torch.device(name)
-
-
 def _tracker(params: Params, recipe: Recipe, origin: dict) -> Tracker:
     """The MLflow run of this training; REPLICATION_TRACKING=off, or a tracking server's address, overrides the store."""
     uri = os.environ.get("REPLICATION_TRACKING", TRACKING_URI)
@@ -106,7 +93,9 @@ def _tracker(params: Params, recipe: Recipe, origin: dict) -> Tracker:
     tags = {
         "profile": params.profile,
         "arm": recipe.arm,
-        "dataset": recipe.data.name if recipe.data.variant is None else f"{recipe.data.name} ({recipe.data.variant})",
+        "dataset": recipe.data.name
+        if recipe.data.variant is None
+        else f"{recipe.data.name} ({recipe.data.variant})",
         "recipe_hash": recipe.hash,
         "commit": origin["commit"],
         "dirty": str(origin["dirty"]).lower(),

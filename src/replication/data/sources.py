@@ -6,7 +6,9 @@ Only the archive can be checked (md5), so only its pixels are called official; t
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -74,10 +76,11 @@ def cifar10_official(root: Path) -> Source:
 
     try:
         train, test = Archive(root, train=True, download=True), Archive(root, train=False)
-    except (OSError, RuntimeError, EOFError) as error:
-        (root / Archive.filename).unlink(missing_ok=True)
+    except (OSError, RuntimeError, EOFError, HTTPException) as error:
+        with suppress(OSError):
+            (root / Archive.filename).unlink()
         raise UserError(
-            f"CIFAR-10 could not be fetched from {Archive.url} ({error}); run again when the network is up, put "
+            f"CIFAR-10 could not be fetched from {Archive.url} ({' '.join(str(error).split())}); run again when the network is up, put "
             f"{Archive.filename} into {root}, or set data.cifar10.source to parquet or folder."
         ) from error
 
@@ -97,7 +100,7 @@ def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
     """
     formats: set[str] = set()
 
-    def rows(split: str) -> Iterator[tuple[str, bytes, int]]:
+    def rows(split: str) -> Iterator[tuple[str, bytes | None, int]]:
         files = sorted(root.glob(f"{split}*.parquet"))
         if not files:
             raise UserError(f"{root} has no {split}*.parquet; check data.cifar10.root.")
@@ -108,10 +111,12 @@ def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
                 raise UserError(f"{file} cannot be read as parquet ({error}); fetch it again.") from error
             column = next((name for name in ("img", "image") if name in table.column_names), None)
             if column is None or "label" not in table.column_names:
-                raise UserError(f"{file} has columns {table.column_names}; it needs img (or image) and label.")
+                raise UserError(
+                    f"{file} has columns {table.column_names}; it needs img (or image) and label."
+                )
             pairs = zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True)
             for row, (image, label) in enumerate(pairs):
-                yield f"{file}, row {row}", (image or {}).get("bytes") or b"", label
+                yield f"{file}, row {row}", image.get("bytes") if isinstance(image, dict) else None, label
 
     source = Source(
         train=_decode(rows("train"), expected, formats),
@@ -131,7 +136,9 @@ def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
     """
     formats: set[str] = set()
     if not (root / "train").is_dir() or not (root / "test").is_dir():
-        raise UserError(f"{root} needs the folders train/<class>/ and test/<class>/; check data.cifar10.root.")
+        raise UserError(
+            f"{root} needs the folders train/<class>/ and test/<class>/; check data.cifar10.root."
+        )
     classes = sorted(folder.name for folder in (root / "train").iterdir() if folder.is_dir())
     others = sorted(folder.name for folder in (root / "test").iterdir() if folder.is_dir())
     if classes != others or len(classes) != expected.classes:
@@ -140,7 +147,7 @@ def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
             f"{expected.classes} in both; differing: {sorted(set(classes) ^ set(others)) or 'none'}."
         )
 
-    def rows(split: str) -> Iterator[tuple[str, bytes, int]]:
+    def rows(split: str) -> Iterator[tuple[str, bytes | None, int]]:
         for label, name in enumerate(classes):
             for file in sorted((root / split / name).iterdir()):
                 if file.suffix.lower() in (".png", ".jpg", ".jpeg"):
@@ -156,7 +163,7 @@ def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
     return source
 
 
-def _decode(rows: Iterator[tuple[str, bytes, int]], expected: Expected, formats: set[str]) -> Split:
+def _decode(rows: Iterator[tuple[str, bytes | None, int]], expected: Expected, formats: set[str]) -> Split:
     """Decode (where, bytes, label) to arrays; notes the image formats met in `formats`."""
     images, labels = [], []
     size = (expected.input_size, expected.input_size)
@@ -165,13 +172,25 @@ def _decode(rows: Iterator[tuple[str, bytes, int]], expected: Expected, formats:
             with Image.open(io.BytesIO(encoded)) as image:
                 formats.add(image.format or "unknown")
                 pixels = np.asarray(image.convert("RGB"))
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
-            raise UserError(f"{where}: the image cannot be decoded ({error}); fetch the file again.") from error
+        except (
+            UnidentifiedImageError,
+            OSError,
+            SyntaxError,
+            TypeError,
+            Image.DecompressionBombError,
+        ) as error:
+            raise UserError(
+                f"{where}: the image cannot be decoded ({error}); fetch the file again."
+            ) from error
         if pixels.shape[:2] != size:
             height, width = pixels.shape[:2]
-            raise UserError(f"{where}: the image is {width}x{height}, expected {size[0]}x{size[1]}; is this another data set?")
+            raise UserError(
+                f"{where}: the image is {width}x{height}, expected {size[0]}x{size[1]}; is this another data set?"
+            )
         if not isinstance(label, int) or not 0 <= label < expected.classes:
-            raise UserError(f"{where}: label {label!r} is not in 0..{expected.classes - 1}; is this another data set?")
+            raise UserError(
+                f"{where}: label {label!r} is not in 0..{expected.classes - 1}; is this another data set?"
+            )
         images.append(pixels)
         labels.append(label)
     if not images:
@@ -188,9 +207,16 @@ def _variant(formats: set[str]) -> str:
 
 def _check(source: Source, expected: Expected, where: str) -> None:
     """Counts of images and classes; a split that lacks some is not the data set."""
-    for name, split, count in (("train", source.train, expected.train_images), ("test", source.test, expected.test_images)):
+    for name, split, count in (
+        ("train", source.train, expected.train_images),
+        ("test", source.test, expected.test_images),
+    ):
         if len(split.labels) != count:
-            raise UserError(f"{where}: {len(split.labels):,} {name} images, expected {count:,}; the copy is incomplete or not this data set.")
+            raise UserError(
+                f"{where}: {len(split.labels):,} {name} images, expected {count:,}; the copy is incomplete or not this data set."
+            )
         missing = set(range(expected.classes)) - set(split.labels.tolist())
         if missing:
-            raise UserError(f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete.")
+            raise UserError(
+                f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete."
+            )

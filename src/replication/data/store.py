@@ -68,7 +68,14 @@ def fingerprint(train: Split, test: Split) -> str:
 
 
 def write_store(
-    folder: Path, train: Split, test: Split, *, name: str, source: str, variant: str | None, classes: list[str]
+    folder: Path,
+    train: Split,
+    test: Split,
+    *,
+    name: str,
+    source: str,
+    variant: str | None,
+    classes: list[str],
 ) -> Meta:
     """Write a store, whole or not at all: it is made beside `folder` and renamed."""
     meta = Meta(
@@ -84,21 +91,25 @@ def write_store(
     )
     unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     try:
+        unfinished.mkdir(parents=True)
         arrays = {
             "train_images": train.images,
             "train_labels": train.labels,
             "test_images": test.images,
             "test_labels": test.labels,
         }
-        save_file({key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}, unfinished / ARRAYS)
+        save_file(
+            {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}, unfinished / ARRAYS
+        )
         (unfinished / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.rename(folder)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder}: the store could not be written ({error}); free some disk space and run again.") from error
+        raise UserError(
+            f"{folder}: the store could not be written ({error}); free some disk space and run again."
+        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return meta
@@ -114,6 +125,8 @@ def read_store(folder: Path) -> Store:
         meta = Meta(**json.loads((folder / META).read_text()))
         return Store(meta, **load_file(folder / ARRAYS))
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
-    except (SafetensorError, json.JSONDecodeError, TypeError) as error:
+        raise UserError(
+            f"{error.filename or folder} is missing; make the store with `dvc repro prepare`."
+        ) from error
+    except (SafetensorError, ValueError, TypeError) as error:
         raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error

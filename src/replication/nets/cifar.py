@@ -29,17 +29,25 @@ def depth_of(net: str) -> int:
     """
     match = re.fullmatch(r"(plain|resnet)-(\d+)", net)
     if not match:
-        raise UserError(f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.")
+        raise UserError(
+            f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56."
+        )
     depth = int(match[2])
     if depth in IMAGENET_DEPTHS:
-        raise UserError(f"{net} is the name of an ImageNet net (Table 1), not of a CIFAR net; take depth 44, 56 or 146.")
+        raise UserError(
+            f"{net} is the name of an ImageNet net (Table 1), not of a CIFAR net; take depth 44, 56 or 146."
+        )
     if depth < 8 or depth % 6 != 2:
         below = max(8, (depth - 2) // 6 * 6 + 2)
-        raise UserError(f"{net}: a CIFAR net has 6n+2 layers (section 4.2); the nearest depths are {below} and {below + 6}.")
+        raise UserError(
+            f"{net}: a CIFAR net has 6n+2 layers (section 4.2); the nearest depths are {below} and {below + 6}."
+        )
     return depth
 
 
-def option_a(x: Tensor, channels: int, stride: int, subsample: str = "stride", zero_channels: str = "split") -> Tensor:
+def option_a(
+    x: Tensor, channels: int, stride: int, subsample: str = "stride", zero_channels: str = "split"
+) -> Tensor:
     """Shortcut option A (section 3.3): identity, with zero channels where the dimension rises. No parameters.
 
     Args:
@@ -64,7 +72,9 @@ def option_a(x: Tensor, channels: int, stride: int, subsample: str = "stride", z
 class Block(nn.Module):
     """Two 3x3 layers, with a shortcut over both if `residual` (Figure 2): y = relu(F(x) + x), or relu(F(x))."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int, residual: bool, shortcut: dict[str, str]):
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, residual: bool, shortcut: dict[str, str]
+    ):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)

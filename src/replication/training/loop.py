@@ -27,7 +27,9 @@ class Stopped(Exception):
     """Training was asked to stop (Ctrl-C, SIGTERM); its state is saved."""
 
 
-def train(recipe: Recipe, batches: Batches, classes: int, work: Path, tracker: Tracker, save_seconds: float = 60) -> State:
+def train(
+    recipe: Recipe, batches: Batches, classes: int, work: Path, tracker: Tracker, save_seconds: float = 60
+) -> State:
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
     Args:
@@ -51,7 +53,10 @@ def train(recipe: Recipe, batches: Batches, classes: int, work: Path, tracker: T
             mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True,
         )  # fmt: skip
         if resumed:
-            bar.write(f"{recipe.net} · seed {recipe.seed}: continues from iteration {state.iteration:,}", file=sys.stderr)
+            bar.write(
+                f"{recipe.net} · seed {recipe.seed}: continues from iteration {state.iteration:,}",
+                file=sys.stderr,
+            )
         tracked = len(state.curve)
         clock = saved_at = time.monotonic()
 
@@ -74,7 +79,9 @@ def train(recipe: Recipe, batches: Batches, classes: int, work: Path, tracker: T
                 images, labels = batches.training(state.iteration)
                 loss = wrong = torch.zeros((), device=batches.device)
                 state.optimizer.zero_grad()
-                for group, truth in zip(images.split(recipe.bn_group), labels.split(recipe.bn_group), strict=True):
+                for group, truth in zip(
+                    images.split(recipe.bn_group), labels.split(recipe.bn_group), strict=True
+                ):
                     with autocast(batches):
                         scores = state.net(group)
                     group_loss = cross_entropy(scores.float(), truth, reduction="sum") / schedule.batch_size
@@ -98,18 +105,29 @@ def train(recipe: Recipe, batches: Batches, classes: int, work: Path, tracker: T
                     if last or state.iteration % logging.evaluate_every == 0:
                         row |= _test_errors(state, batches)
                     state.curve.append(row)
-                    bar.set_postfix_str(f"error {row['train_error']:.1f} %, rate {rate:g}, {_speed(bar, recipe)}", refresh=False)
+                    bar.set_postfix_str(
+                        f"error {row['train_error']:.1f} %, rate {rate:g}, {_speed(bar, recipe)}",
+                        refresh=False,
+                    )
                 bar.update()
 
                 # Save, so that nothing that may come costs more than a minute.
                 if stop or last or time.monotonic() - saved_at > save_seconds:
                     save()
                 if stop and not last:
-                    raise Stopped(f"{recipe.net} · seed {recipe.seed} stopped at iteration {state.iteration:,}; the same command continues from there.")
+                    raise Stopped(
+                        f"{recipe.net} · seed {recipe.seed} stopped at iteration {state.iteration:,}; the same command continues from there."
+                    )
         except NonFiniteLoss as error:
             tracker.finish("FAILED")
-            kept = f"the last good state is kept in {work}" if (work / STATE).exists() else "there is no earlier state"
-            raise NonFiniteLoss(f"{recipe.net} · seed {recipe.seed}: {error}; {kept}. Lower schedule.learning_rate or set precision to fp32.") from error
+            kept = (
+                f"the last good state is kept in {work}"
+                if (work / STATE).exists()
+                else "there is no earlier state"
+            )
+            raise NonFiniteLoss(
+                f"{recipe.net} · seed {recipe.seed}: {error}; {kept}. Lower schedule.learning_rate or set precision to fp32."
+            ) from error
         except BaseException as error:
             tracker.finish("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
             raise
@@ -179,4 +197,6 @@ def _only_process(work: Path) -> Iterator[None]:
         with FileLock(work / "lock", timeout=0):
             yield
     except Timeout as error:
-        raise UserError(f"another process is training this run (it holds {work / 'lock'}); wait for it, or stop it, and run again.") from error
+        raise UserError(
+            f"another process is training this run (it holds {work / 'lock'}); wait for it, or stop it, and run again."
+        ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -52,11 +53,15 @@ def write_run(folder: Path, record: RunRecord, curve: list[dict[str, float | Non
             writer.writeheader()
             writer.writerows(curve)
         weights = {key: value.contiguous().cpu() for key, value in net.state_dict().items()}
-        save_file(weights, unfinished / NET, metadata={"net": record.recipe.net, "recipe_hash": record.recipe_hash})
+        save_file(
+            weights, unfinished / NET, metadata={"net": record.recipe.net, "recipe_hash": record.recipe_hash}
+        )
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
-    except OSError as error:
-        raise UserError(f"{folder} could not be written ({error}); the training is kept, free some space and run again.") from error
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{folder} could not be written ({error}); the training is kept, free some space and run again."
+        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -72,11 +77,14 @@ def read_run(folder: Path) -> RunRecord:
         return validate(RunRecord, json.loads(path.read_text()), str(path))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; train the net with `dvc repro train`.") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise UserError(f"{path} is not JSON ({error}); delete {folder} and run `dvc repro`.") from error
 
 
 def read_curve(folder: Path) -> list[dict[str, float | None]]:
     """Rows of `curve.csv`; a value that was not measured is None."""
     with (folder / CURVE).open(newline="") as file:
-        return [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            {key: float(value) if value else None for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]

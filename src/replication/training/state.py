@@ -4,8 +4,6 @@ import errno
 import io
 import math
 import os
-import pickle
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +61,9 @@ class State:
         if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
             raise NonFiniteLoss(f"a weight is not finite after iteration {self.iteration}")
         buffer = io.BytesIO()
-        torch.save({**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer)
+        torch.save(
+            {**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer
+        )
         write_durably(folder / STATE, buffer.getvalue())
 
     def load(self, folder: Path, device: torch.device) -> bool:
@@ -77,10 +77,13 @@ class State:
             return False
         try:
             saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path} cannot be read ({error}); delete it to train this run from its start.") from error
-        self.net.load_state_dict(saved.pop("net"))
-        self.optimizer.load_state_dict(saved.pop("optimizer"))
+            self.net.load_state_dict(saved.pop("net"))
+            self.optimizer.load_state_dict(saved.pop("optimizer"))
+        except Exception as error:  # a damaged pickle can raise anything
+            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            raise UserError(
+                f"{path} cannot be read ({reason}); delete it to train this run from its start."
+            ) from error
         vars(self).update(saved)
         self.starts += 1
         return True
@@ -89,7 +92,9 @@ class State:
         """Raise NonFiniteLoss, naming the iteration, if a loss since the last row of the curve is not finite."""
         for back, loss in enumerate(torch.stack(self.losses).tolist() if self.losses else []):
             if not math.isfinite(loss):
-                raise NonFiniteLoss(f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}")
+                raise NonFiniteLoss(
+                    f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}"
+                )
 
 
 def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
@@ -100,8 +105,13 @@ def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     options = recipe.optimiser
     decayed = [p for p in net.parameters() if options.weight_decay_scope == "all" or p.ndim > 1]
     others = [p for p in net.parameters() if not any(p is d for d in decayed)]
-    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.SGD([g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov)
+    groups = [
+        {"params": decayed, "weight_decay": options.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        [g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov
+    )
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -125,5 +135,7 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"the disk is full: {path} ({len(content) / 2**20:.0f} MiB) could not be written; free some space and run again.") from error
+            raise UserError(
+                f"the disk is full: {path} ({len(content) / 2**20:.0f} MiB) could not be written; free some space and run again."
+            ) from error
         raise

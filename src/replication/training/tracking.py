@@ -23,7 +23,13 @@ class Tracker:
     """One MLflow run of one training, or nothing at all where `uri` is None or mlflow is not installed."""
 
     def __init__(
-        self, uri: str | None, experiment: str, run_name: str, params: dict[str, Any], tags: dict[str, str], lock: Path
+        self,
+        uri: str | None,
+        experiment: str,
+        run_name: str,
+        params: dict[str, Any],
+        tags: dict[str, str],
+        lock: Path,
     ):
         """
         Args:
@@ -44,10 +50,17 @@ class Tracker:
         """Log rows of a curve; every value but the iteration is a metric at that step."""
         if self.run_id and rows:
             now = int(time.time() * 1000)
-            points = [(k, v, now, int(row["iteration"])) for row in rows for k, v in row.items() if k != "iteration" and v is not None]
+            points = [
+                (k, v, now, int(row["iteration"]))
+                for row in rows
+                for k, v in row.items()
+                if k != "iteration" and v is not None
+            ]
             self._attempt(lambda: self._log(points))
 
-    def finish(self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None) -> None:
+    def finish(
+        self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None
+    ) -> None:
         """End the run as FINISHED, KILLED or FAILED, with its final figures."""
         if not self.run_id:
             return
@@ -72,25 +85,34 @@ class Tracker:
         with FileLock(self.lock, timeout=120):  # two processes creating a store at once would kill one
             self.client = MlflowClient(self.uri)
             experiment = self.client.get_experiment_by_name(self.experiment)
-            experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
+            experiment_id = (
+                experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
+            )
         if run_id:
             with suppress(MlflowException):  # the store may have been deleted meanwhile
                 self.client.update_run(run_id, status="RUNNING")
                 self.run_id = run_id
                 return
         run = self.client.create_run(experiment_id, run_name=self.run_name, tags=self.tags)
-        self.client.log_batch(run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()])
+        self.client.log_batch(
+            run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()]
+        )
         self.run_id = run.info.run_id
 
     def _log(self, points: list[tuple[str, float, int, int]]) -> None:
         from mlflow.entities import Metric
 
         for first in range(0, len(points), 500):
-            self.client.log_batch(self.run_id, metrics=[Metric(*point) for point in points[first : first + 500]])
+            self.client.log_batch(
+                self.run_id, metrics=[Metric(*point) for point in points[first : first + 500]]
+            )
 
     def _attempt(self, call: Callable[[], Any]) -> None:
         try:
             call()
         except Exception as error:  # whatever tracking does, training goes on
             self.run_id = None
-            print(f"MLflow tracking is off for {self.run_name}: {str(error).splitlines()[0]}", file=sys.stderr)
+            print(
+                f"MLflow tracking is off for {self.run_name}: {f'{type(error).__name__}: {error}'.splitlines()[0]}",
+                file=sys.stderr,
+            )

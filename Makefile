@@ -1,0 +1,42 @@
+# make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
+# make test    the tests                                     make lint   ruff
+#
+# Each makes .venv first, from constraints.txt, if it is not there.
+
+VENV := .venv
+PORT ?= 5000
+# Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
+INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lint ui
+
+repro: $(INSTALLED)
+	dvc repro
+	@echo
+	@echo "The page:       reports/replication.html"
+	@echo "The runs:       make ui, then http://127.0.0.1:$(PORT)"
+	@echo "One more net:   . $(VENV)/bin/activate && dvc exp run -S depth=110"
+
+test: $(INSTALLED)
+	python -m pytest
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+
+ui: $(INSTALLED)
+	@test -f mlflow.db || { echo "There are no runs yet: make repro makes some."; exit 1; }
+	@echo "MLflow UI: http://127.0.0.1:$(PORT) (ready in about 10 seconds; Ctrl-C ends it; another port: make ui PORT=5001)"
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --host 127.0.0.1 --port $(PORT) --workers 1
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "python3 is $$(python3 -V 2>&1); Python 3.11 or newer is needed."; exit 1; }
+	@echo "Installing into $(VENV): once, about 3 minutes and 6 GB with torch's CUDA libraries."
+	@test -x $(VENV)/bin/python || python3 -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "No venv could be made; on Debian: apt-get install python3-venv."; exit 1; }
+	@python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' \
+		|| { echo "pip could not install; the last lines above say why. Run the same command again."; exit 1; }
+	@rm -f $(VENV)/.installed-* && touch $@

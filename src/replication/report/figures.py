@@ -1,0 +1,240 @@
+"""The training curves of figures 1 and 6 beside ours, and error against depth, as SVG text.
+
+Panels are drawn without a background, and their text takes the colour of the page around it, so that one file serves
+light, dark and print. Equal input gives equal bytes.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from replication import paper
+from replication.report.html import data_name, render, schedule_share, shown
+from replication.study.results import Study
+
+PAPER_ITERATIONS = 64_000
+PAPER_CUT = 20  # figures 1 and 6 end at this error
+INK = "#010203"  # stands for the page's text colour until the SVG is written
+COLOURS = {20: "#d08c1d", 32: "#2f9e77", 44: "#2f7fc1", 56: "#c5407c", 110: "#7b5fc9", 1202: "#7f8790"}
+STYLE = {
+    "svg.hashsalt": "replication",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": INK,
+    "grid.alpha": 0.12,
+    "grid.linewidth": 0.7,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve of one net: points (share of the schedule, error in %), with a band if there are several seeds."""
+
+    net: str
+    split: str
+    points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float, float]] = ()
+
+
+def figure_1(studies: list[Study], profile: str) -> str:
+    """Figure 1: plain nets of 20 and 56 layers, training error left, test error right."""
+    nets = ["plain-20", "plain-56"]
+    panels = [("training error", "fig1", nets, ["train"]), ("test error", "fig1", nets, ["test"])]
+    return _figure("Figure 1", studies, profile, panels)
+
+
+def figure_6(studies: list[Study], profile: str) -> str:
+    """Figure 6: plain nets, then residual nets; dashed training error, solid test error."""
+    plain = [f"plain-{d}" for d in (20, 32, 44, 56)]
+    residual = [f"resnet-{d}" for d in (20, 32, 44, 56, 110)]
+    own = {net for study in shown(studies, profile) for net in study.runs["net"]}
+    residual += sorted(net for net in own if net.startswith("resnet-") and net not in residual)
+    plain += sorted(net for net in own if net.startswith("plain-") and net not in plain)
+    panels = [
+        ("plain nets", "fig6", plain, ["train", "test"]),
+        ("residual nets", "fig6", residual, ["train", "test"]),
+    ]
+    return _figure("Figure 6", studies, profile, panels)
+
+
+def depth_figure(study: Study) -> str:
+    """Error at the end against depth, the paper left and a study right: degradation and its cure in one look."""
+    ends = paper.figure(6)["digitised"]
+    theirs = {
+        (kind, split): [(d, ends[key][f"{name}-{d}"]) for d in (20, 32, 44, 56)]
+        for kind, name in (("plain", "plain"), ("resnet", "ResNet"))
+        for split, key in (("train", "train_mean_59_64k"), ("test", "test_final"))
+    }
+    runs = study.runs.groupby(["net", "layers"])[["train_error", "test_error"]].mean().reset_index()
+    ours = {
+        (kind, split): sorted(
+            (int(row["layers"]), row[f"{split}_error"])
+            for _, row in runs.iterrows()
+            if row["net"].startswith(kind)
+        )
+        for kind in ("plain", "resnet")
+        for split in ("train", "test")
+    }
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
+        for axes, title, errors in (
+            (panels[0], "the paper, 64,000 iterations", theirs),
+            (
+                panels[1],
+                f"here, {data_name(study)}, {int(study.runs['iterations'].max()):,} iterations",
+                ours,
+            ),
+        ):
+            _depth_panel(axes, title, errors)
+        panels[0].set_ylabel("error at the end (%)")
+        return _svg(
+            figure, "Error at the end of training against depth, plain and residual nets, the paper and here"
+        )
+
+
+def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
+    names = {"plain": "plain", "resnet": "residual"}
+    colours = {"plain": "#c5407c", "resnet": "#2f7fc1"}
+    labels = []
+    for (kind, split), points in errors.items():
+        if not points:
+            continue
+        x, y = zip(*points, strict=True)
+        style = {"lw": 1.2, "ls": (0, (4, 2)), "ms": 3} if split == "train" else {"lw": 2.2, "ms": 4.5}
+        axes.plot(x, y, color=colours[kind], marker="o", **style)
+        labels.append((y[-1], f"{names[kind]}, {'training' if split == 'train' else 'test'}", colours[kind]))
+    top = max((y for points in errors.values() for _, y in points), default=1) * 1.12
+    depths = sorted({x for points in errors.values() for x, _ in points})
+    axes.set(ylim=(0, top), xticks=depths, xlabel="layers")
+    axes.set_title(title, loc="left", fontsize=9.5)
+    _end_labels(axes, labels, depths[-1] if depths else 0, top)
+
+
+def _figure(
+    name: str, studies: list[Study], profile: str, panels: list[tuple[str, str, list[str], list[str]]]
+) -> str:
+    """Pairs of panels, the paper's curves and a study's on the same axes."""
+    groups = []
+    for study in shown(studies, profile):
+        pairs = []
+        for title, figure_id, nets, splits in panels:
+            theirs = [
+                Line(net, split, [(x / PAPER_ITERATIONS, y) for x, y in points])
+                for net in nets
+                for split in splits
+                if (points := paper.curve(figure_id, split, net))
+            ]
+            ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
+            top = _top(ours)
+            iterations = int(study.runs["iterations"].max())
+            here = f"{title}, here: {study.profile}"
+            pair = [
+                _panel(
+                    f"{title}, the paper", theirs, top, PAPER_ITERATIONS, (0.5, 0.75), cut=top > PAPER_CUT
+                ),
+                _panel(here, ours, top, iterations, study.drops),
+            ]
+            absent = [net for net in nets if net not in set(study.runs["net"])]
+            pairs.append(
+                {"panels": pair, "absent": [net for net in absent if paper.curve(figure_id, splits[0], net)]}
+            )
+        header = {"profile": study.profile, "data": data_name(study), "schedule": schedule_share(study)}
+        groups.append({**header, "fidelity": study.fidelity, "pairs": pairs})
+    return render("figure.html", name=name, groups=groups)
+
+
+def _line(study: Study, net: str, split: str) -> Line | None:
+    """The mean curve of a net's seeds over the share of the schedule, with ± one standard deviation."""
+    rows = study.curves[(study.curves["net"] == net) & (study.curves["split"] == split)]
+    if rows.empty:
+        return None
+    length = study.runs.loc[study.runs["net"] == net, "iterations"].max()
+    stats = rows.groupby("iteration")["error"].agg(["mean", "std", "count"])
+    points = [(i / length, row["mean"]) for i, row in stats.iterrows()]
+    band = [
+        (i / length, r["mean"] - r["std"], r["mean"] + r["std"])
+        for i, r in stats.iterrows()
+        if r["count"] > 1
+    ]
+    return Line(net, split, points, band)
+
+
+def _top(lines: list[Line]) -> float:
+    """Upper end of the error axis: the paper's 20 %, or what the second half of our curves needs."""
+    highest = max((y for line in lines for x, y in line.points if x >= 0.5), default=0)
+    return PAPER_CUT if highest <= PAPER_CUT else min(100.0, 10 * (int(highest * 1.08) // 10 + 1))
+
+
+def _panel(
+    title: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], cut: bool = False
+) -> str:
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(4.3, 3.1), layout="constrained")
+        for drop in drops:
+            axes.axvline(drop, color=INK, alpha=0.18, lw=0.8, ls=(0, (1, 2)))
+        labels: dict[str, tuple[float, str, str]] = {}
+        for line in lines:
+            depth = int(line.net.split("-")[1])
+            colour = COLOURS.get(depth, "#b0452a")
+            x, y = zip(*line.points, strict=True)
+            style = {"lw": 1.1, "ls": (0, (3.5, 1.6)), "alpha": 0.9} if line.split == "train" else {"lw": 1.9}
+            axes.plot(x, y, color=colour, solid_joinstyle="round", **style)
+            if line.band:
+                bx, low, high = zip(*line.band, strict=True)
+                axes.fill_between(bx, low, high, color=colour, alpha=0.18, lw=0)
+            if line.split == "test" or line.net not in labels:
+                labels[line.net] = (y[-1], line.net.replace("resnet", "ResNet"), colour)
+        if cut:
+            axes.axhline(PAPER_CUT, color=INK, alpha=0.35, lw=0.7)
+            axes.text(0.01, PAPER_CUT + top * 0.012, "the paper's figure ends here", fontsize=8, alpha=0.7)
+        if not lines:
+            axes.text(0.5, top / 2, "not run yet", ha="center", alpha=0.7)
+        ticks = [0, 0.25, 0.5, 0.75, 1]
+        unit, word = (1000, "iterations (thousands)") if iterations >= 1000 else (1, "iterations")
+        axes.set(xlim=(0, 1), ylim=(0, top), xticks=ticks, xlabel=word, ylabel="error (%)")
+        axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in ticks])
+        axes.set_title(title, loc="left", fontsize=9.5)
+        _end_labels(axes, list(labels.values()), 1, top)
+        return _svg(figure, title)
+
+
+def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float) -> None:
+    """Names at the right end of the curves, pushed apart where they would overlap."""
+    gap, previous = top * 0.058, -top
+    for y, text, colour in sorted(labels):
+        previous = max(y, previous + gap)
+        axes.annotate(
+            text, (x, min(previous, top)), xytext=(7, 0), textcoords="offset points", color=colour, va="center",
+            fontsize=8.5, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _svg(figure: plt.Figure, label: str) -> str:
+    buffer = io.StringIO()
+    figure.savefig(
+        buffer, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    )
+    plt.close(figure)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

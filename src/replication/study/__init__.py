@@ -1,0 +1,1 @@
+"""Many runs together: fidelity to the paper, results tables, statistics and claims."""

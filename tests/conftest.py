@@ -1,0 +1,215 @@
+"""What the tests share: a tiny data set, a tiny recipe, and a project that the stages can run in."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from replication.data import Batches, Split, Store, read_store, write_store
+from replication.recipe import Recipe
+from replication.training import train
+from replication.training.state import State
+from replication.training.tracking import Tracker
+
+torch.set_num_threads(2)
+
+PROJECT = Path(__file__).parents[1]
+sys.path.append(str(PROJECT / "pipeline"))  # as when a stage runs: `import params`, `import train`
+
+# 64 iterations of a net of 8 layers take about a second.
+TINY: dict[str, Any] = {
+    "input_size": 8,
+    "train_images": 96,
+    "augmentation": {"pad": 1, "mirror": True, "zero": "after_mean"},
+    "shortcut": {"subsample": "stride", "zero_channels": "split"},
+    "initialisation": "fan_in",
+    "bn_group": 8,
+    "bn_statistics": "running",
+    "optimiser": {"momentum": 0.9, "nesterov": False, "weight_decay": 0.0001, "weight_decay_scope": "all"},
+    "schedule": {"batch_size": 16, "iterations": 64, "learning_rate": 0.05, "drops": [32, 48], "drop_factor": 0.1},
+    "warmup": {"from_depth": 110, "learning_rate": 0.005, "until_train_error_below": 50, "window": 4},
+    "precision": "fp32",
+    "logging": {"log_every": 8, "evaluate_every": 16},
+}
+
+
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`values` with `changes` put over it, section by section."""
+    result = dict(values)
+    for key, change in changes.items():
+        old = result.get(key)
+        result[key] = merged(old, change) if isinstance(old, dict) and isinstance(change, dict) else change
+    return result
+
+
+@pytest.fixture
+def make_split() -> Callable[..., Split]:
+    return random_split
+
+
+def random_split(count: int, size: int = 8, classes: int = 4, seed: int = 0) -> Split:
+    """Noise with one brighter colour for each class, which no crop or mirror hides; every class occurs."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % classes
+    images = random.integers(0, 160, (count, 3, size, size), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        if label % 4 < 3:
+            image[label % 4] += 80
+    return Split(images, labels)
+
+
+@pytest.fixture(scope="session")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store") / "cifar"
+    write_store(
+        folder,
+        random_split(96, seed=1),
+        random_split(40, seed=2),
+        name="tiny",
+        source="made by the tests",
+        variant="noise",
+        classes=["red", "green", "blue", "grey"],
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(store_folder: Path) -> Store:
+    """96 training and 40 test images of 8x8, four classes."""
+    return read_store(store_folder)
+
+
+@pytest.fixture
+def make_recipe(store: Store) -> Callable[..., Recipe]:
+    """`make_recipe(seed=1, schedule={"iterations": 8})`: the tiny recipe with some fields changed."""
+
+    def make(**changes: Any) -> Recipe:
+        values = {"arm": "cifar", "net": "resnet-8", "seed": 0, "data": store.identity.model_dump()} | TINY
+        return Recipe.model_validate(merged(values, changes))
+
+    return make
+
+
+@pytest.fixture
+def make_batches(store: Store) -> Callable[[Recipe], Batches]:
+    return lambda recipe: Batches(store, recipe, torch.device("cpu"))
+
+
+@pytest.fixture
+def fit(make_batches: Callable[[Recipe], Batches], tmp_path: Path) -> Callable[..., State]:
+    """`fit(recipe)`: train in this process; saves at its end only, unless told otherwise."""
+
+    def fitted(
+        recipe: Recipe,
+        work: Path | None = None,
+        batches: Batches | None = None,
+        tracker: Tracker | None = None,
+        save_seconds: float = 1e9,
+    ) -> State:
+        work = work or tmp_path / f"work-{recipe.hash}"
+        tracker = tracker or Tracker(None, "tests", recipe.net, {}, {}, work / "mlflow.lock")
+        return train(recipe, batches or make_batches(recipe), 4, work, tracker, save_seconds)
+
+    return fitted
+
+
+class Interrupted(Batches):
+    """Batches that do something just before the batch of one iteration is taken."""
+
+    def __init__(self, store: Store, recipe: Recipe, iteration: int, action: Callable[[], object]):
+        super().__init__(store, recipe, torch.device("cpu"))
+        self.iteration, self.action = iteration, action
+
+    def training(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if iteration == self.iteration:
+            self.action()
+        return super().training(iteration)
+
+
+@pytest.fixture
+def interrupted(store: Store) -> Callable[[Recipe, int, Callable[[], object]], Batches]:
+    return lambda recipe, iteration, action: Interrupted(store, recipe, iteration, action)
+
+
+@pytest.fixture
+def files_of_at_most() -> Callable[[int], AbstractContextManager[None]]:
+    """What a full disk does to a large file, done by the operating system."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return limited
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the stage scripts with the tiny data set and a profile `tiny`, apart from this checkout."""
+
+    folder: Path
+
+    def configure(self, params: dict[str, Any] | None = None, **profile: Any) -> None:
+        """Write params.yaml and the profile, with some keys changed."""
+        yaml = YAML(typ="safe")
+        written = yaml.load((PROJECT / "params.yaml").read_text())
+        cifar = {"nets": ["plain-8"], "seeds": [0], "override": {}}
+        written = merged(written, {"profile": "tiny", "depth": 8, "cifar": cifar, "device": "cpu"})
+        yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
+        tiny = {"cifar": merged({"dataset": "cifar10"} | TINY, profile)}
+        yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
+
+    def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a stage in the background."""
+        ours = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "REPLICATION_", "MLFLOW_"))}
+        ours |= {"REPLICATION_TRACKING": "off", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        return subprocess.Popen(
+            [sys.executable, f"pipeline/{script}", *arguments],
+            cwd=self.folder,
+            env=ours | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for_iteration(self, process: subprocess.Popen[str], iteration: int) -> Path:
+        """Wait until a training that saves each iteration has saved this one; returns the state's file."""
+        for _ in range(60_000):
+            for state in self.folder.glob(".work/*/state.pt"):
+                if torch.load(state, weights_only=True)["iteration"] >= iteration:
+                    return state
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.002)
+        raise AssertionError(f"iteration {iteration} was not reached in two minutes")
+
+    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a stage to its end."""
+        process = self.start(script, *arguments, **environment)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture
+def project(tmp_path: Path, store_folder: Path) -> Project:
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(store_folder, folder / "data/cifar")
+    made = Project(folder)
+    made.configure()
+    return made
