@@ -5,9 +5,8 @@ Makes .checked, which never changes, so that a change of params reruns only the 
 
 from pathlib import Path
 
-import stage
-from params import read_params, read_profile, recipe_of, runs_of
-
+from pipeline import stage
+from pipeline.params import read_params, read_profile, recipe_of, runs_of
 from replication.errors import UserError
 from replication.recipe import Data
 

@@ -1,17 +1,17 @@
 """Stage `evaluate`: score every trained net of an arm by the paper's protocol, and write evaluations/<arm>.csv.
 
-`python pipeline/evaluate.py cifar`: the net of the last iteration on the single original view (section 4.2). On 2
+`python -m pipeline.evaluate cifar`: the net of the last iteration on the single original view (section 4.2). On 2
 cores 10 seconds for the quick study; for CIFAR-10 about 5 (20 layers) to 15 seconds (56 layers) a net.
 """
 
 import csv
 
-import stage
 import torch
-from params import EVALUATIONS, STORE, Params, Run, read_params, recipe_of, runs_of
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from pipeline import stage
+from pipeline.params import EVALUATIONS, STORE, Params, Run, read_params, recipe_of, runs_of
 from replication.data import Batches, Store, read_store
 from replication.errors import UserError
 from replication.evaluation import recompute_bn_statistics, top1_error
@@ -27,9 +27,7 @@ def main() -> None:
     rows = [score(params, arm, run, store, device) for run in runs_of(params, arm)]
     EVALUATIONS.mkdir(exist_ok=True)
     with (EVALUATIONS / f"{arm}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["net", "seed", "protocol", "top1_error", "images"], lineterminator="\n"
-        )
+        writer = csv.DictWriter(file, ["net", "seed", "protocol", "top1_error", "images"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -117,10 +117,15 @@ def recipe_of(params: Params, arm: str, net: str, seed: int, data: Data) -> Reci
     """The recipe of one run under the chosen profile."""
     values = read_profile(params, arm)
     values.pop("dataset", None)
-    where = f"{PROFILES / params.profile}.yaml, {arm}" + (
-        " with cifar.override" if params.cifar.override else ""
-    )
+    where = f"{PROFILES / params.profile}.yaml, {arm}" + (" with cifar.override" if params.cifar.override else "")
     return validate(Recipe, values | {"arm": arm, "net": net, "seed": seed, "data": data}, where)
+
+
+def paper_recipe(params: Params, arm: str, net: str, seed: int) -> Recipe:
+    """The recipe of the same net under profile `paper` on the official pixels: what fidelity is measured against."""
+    without_override = getattr(params, arm).model_copy(update={"override": {}})
+    paper = params.model_copy(update={"profile": "paper", arm: without_override})
+    return recipe_of(paper, arm, net, seed, Data(name="cifar10", variant=None, fingerprint="official"))
 
 
 def runs_of(params: Params, arm: str = "cifar") -> list[Run]:

@@ -1,14 +1,13 @@
 """Stage `prepare`: make the store of an arm, data/<arm>/, from the source that params.yaml names.
 
-`python pipeline/prepare.py cifar`. Takes 1 second for the digits; for CIFAR-10 about 20 seconds, and 170 MB of
+`python -m pipeline.prepare cifar`. Takes 1 second for the digits; for CIFAR-10 about 20 seconds, and 170 MB of
 download if the source is the official archive. Prints counts and fingerprint.
 """
 
 from pathlib import Path
 
-import stage
-from params import ROOT, STORE, read_params, read_profile
-
+from pipeline import stage
+from pipeline.params import ROOT, STORE, read_params, read_profile
 from replication.data import sources, write_store
 from replication.errors import UserError
 
@@ -22,9 +21,7 @@ def main() -> None:
         origin, source = "scikit-learn's load_digits", sources.digits(size)
     else:
         if size != sources.CIFAR10.input_size:
-            raise UserError(
-                f"the profile's {arm}.input_size is {size}, but CIFAR-10 has 32x32 images; set it to 32."
-            )
+            raise UserError(f"the profile's {arm}.input_size is {size}, but CIFAR-10 has 32x32 images; set it to 32.")
         root = ROOT / Path(params.data.cifar10.root).expanduser()
         kind = params.data.cifar10.source
         read = {

@@ -12,10 +12,10 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
-import stage
 from nbconvert import HTMLExporter
-from params import RESULTS, read_params
 
+from pipeline import stage
+from pipeline.params import RESULTS, read_params
 from replication.report import depth_figure
 from replication.report.html import render
 from replication.study.results import read_studies
@@ -32,9 +32,7 @@ def main() -> None:
     sections = [run_notebook(Path("reports") / f"{name}.py", profile) for name in NOTEBOOKS]
     css = files("replication.report").joinpath("templates/page.css").read_text()
     write_durably(PAGE, render("page.html", css=css, sections=sections).encode())
-    picture = depth_figure(studies[0]).replace(
-        "<svg ", '<svg color="#77777d" ', 1
-    )  # legible on light and on dark
+    picture = depth_figure(studies[0]).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark
     write_durably(PICTURE, picture.encode())
     print(f"report: {PAGE}, {PAGE.stat().st_size / 1024:.0f} KiB, from {len(studies)} studies")
 

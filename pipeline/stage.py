@@ -29,9 +29,7 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 def arguments(description: str | None, **positional: str) -> argparse.Namespace:
     """Positional arguments by name and help text."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, text in positional.items():
         parser.add_argument(name, help=text)
     return parser.parse_args()

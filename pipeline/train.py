@@ -1,6 +1,6 @@
 """Stage `train`: train one net with one seed, and write runs/<arm>/<net>/seed-<n>/.
 
-`python pipeline/train.py cifar resnet-56 0`. Killed at any moment and started again, it continues bit for bit. On 2
+`python -m pipeline.train cifar resnet-56 0`. Killed at any moment and started again, it continues bit for bit. On 2
 cores: 15 to 40 seconds a net in profile quick, 12 minutes (20 layers) to 35 (56 layers) in profile cpu.
 """
 
@@ -9,13 +9,13 @@ import shutil
 import sys
 from pathlib import Path
 
-import stage
-from params import STORE, TRACKING_URI, WORK, Params, Run, read_params, recipe_of
-from provenance import provenance
-
+from pipeline import stage
+from pipeline.params import STORE, TRACKING_URI, WORK, Params, Run, paper_recipe, read_params, recipe_of
+from pipeline.provenance import provenance
 from replication.data import Batches, read_store
 from replication.nets import complexity
 from replication.recipe import Recipe
+from replication.study.fidelity import fidelity
 from replication.training import RunRecord, train, write_run
 from replication.training.loop import Stopped
 from replication.training.state import State
@@ -63,15 +63,14 @@ def train_run(params: Params, arm: str, run: Run) -> None:
     )
     write_run(run.folder, record, state.curve, state.net)
     final = {
-        f"final_{key}": last[key]
-        for key in ("train_error", "test_error", "heldout_error")
-        if last[key] is not None
+        f"final_{key}": last[key] for key in ("train_error", "test_error", "heldout_error") if last[key] is not None
     }
     final |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
     tracker.finish("FINISHED", final, {"status": record.status})
     shutil.rmtree(work)  # the run is whole: nothing is left to resume
     print(
-        f"{recipe.net} · seed {recipe.seed}: training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %"
+        f"{recipe.net} · seed {recipe.seed}: training error {last['train_error']:.2f} %, "
+        f"test error {last['test_error']:.2f} %"
     )
 
 
@@ -85,7 +84,7 @@ def no_better_than_chance(state: State, recipe: Recipe, classes: int) -> bool:
 
 
 def _tracker(params: Params, recipe: Recipe, origin: dict) -> Tracker:
-    """The MLflow run of this training; REPLICATION_TRACKING=off, or a tracking server's address, overrides the store."""
+    """The MLflow run of this training; REPLICATION_TRACKING is another store's address, or off."""
     uri = os.environ.get("REPLICATION_TRACKING", TRACKING_URI)
     flat = {}
     for key, value in recipe.model_dump().items():
@@ -93,9 +92,9 @@ def _tracker(params: Params, recipe: Recipe, origin: dict) -> Tracker:
     tags = {
         "profile": params.profile,
         "arm": recipe.arm,
-        "dataset": recipe.data.name
-        if recipe.data.variant is None
-        else f"{recipe.data.name} ({recipe.data.variant})",
+        "dataset": recipe.data.name if recipe.data.variant is None else f"{recipe.data.name} ({recipe.data.variant})",
+        # A tag decides nothing, so neither the paper's profile nor `study` is a dependency of the stage.
+        "fidelity": fidelity(recipe, paper_recipe(params, recipe.arm, recipe.net, recipe.seed)),
         "recipe_hash": recipe.hash,
         "commit": origin["commit"],
         "dirty": str(origin["dirty"]).lower(),

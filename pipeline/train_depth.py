@@ -6,9 +6,9 @@ in profile cpu.
 
 import shutil
 
-import stage
-from params import RUNS, read_params, runs_of_depth
-from train import train_run
+from pipeline import stage
+from pipeline.params import RUNS, read_params, runs_of_depth
+from pipeline.train import train_run
 
 
 def main() -> None:
@@ -18,9 +18,7 @@ def main() -> None:
     folder.mkdir(parents=True)
     runs = runs_of_depth(params)
     if not runs:
-        note = (
-            f"resnet-{params.depth} is in the list of nets: it is trained by the stage `train`, not twice.\n"
-        )
+        note = f"resnet-{params.depth} is in the list of nets: it is trained by the stage `train`, not twice.\n"
         (folder / "nothing-to-train.txt").write_text(note)
         print(note, end="")
     for run in runs:

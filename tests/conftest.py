@@ -26,7 +26,7 @@ from replication.training.tracking import Tracker
 torch.set_num_threads(2)
 
 PROJECT = Path(__file__).parents[1]
-sys.path.append(str(PROJECT / "pipeline"))  # as when a stage runs: `import params`, `import train`
+sys.path.insert(0, str(PROJECT))  # as when a stage runs: `python -m pipeline.train` in the project's root
 
 # 64 iterations of a net of 8 layers take about a second.
 TINY: dict[str, Any] = {
@@ -180,7 +180,7 @@ class Project:
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "REPLICATION_", "MLFLOW_"))}
         ours |= {"REPLICATION_TRACKING": "off", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         return subprocess.Popen(
-            [sys.executable, f"pipeline/{script}", *arguments],
+            [sys.executable, "-m", f"pipeline.{Path(script).stem}", *arguments],
             cwd=self.folder,
             env=ours | environment,
             stdout=subprocess.PIPE,
@@ -213,3 +213,7 @@ def project(tmp_path: Path, store_folder: Path) -> Project:
     made = Project(folder)
     made.configure()
     return made
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--page", type=Path, default=PROJECT / "reports/replication.html", help="the page to look at")

@@ -42,9 +42,7 @@ class Shortcut(Section):
     subsample: Literal["stride", "average"] = Field(
         description="option A keeps every other pixel, or averages 2x2 · not said"
     )
-    zero_channels: Literal["split", "end"] = Field(
-        description="where option A puts the zero channels · not said"
-    )
+    zero_channels: Literal["split", "end"] = Field(description="where option A puts the zero channels · not said")
 
 
 class Optimiser(Section):
@@ -65,9 +63,7 @@ class Schedule(Section):
 
     @model_validator(mode="after")
     def _drops_in_order(self) -> "Schedule":
-        if list(self.drops) != sorted(set(self.drops)) or any(
-            not 0 < d < self.iterations for d in self.drops
-        ):
+        if list(self.drops) != sorted(set(self.drops)) or any(not 0 < d < self.iterations for d in self.drops):
             raise ValueError(
                 f"drops {list(self.drops)} must increase and lie between 0 and iterations ({self.iterations})"
             )
@@ -79,9 +75,7 @@ class Warmup(Section):
 
     from_depth: int = Field(gt=0, description="nets of this depth or more warm up · 4.2")
     learning_rate: float = Field(gt=0, description="rate of the warm-up · 4.2")
-    until_train_error_below: float = Field(
-        gt=0, lt=100, description="training error that ends the warm-up, % · 4.2"
-    )
+    until_train_error_below: float = Field(gt=0, lt=100, description="training error that ends the warm-up, % · 4.2")
     window: int = Field(gt=0, description="iterations over which that error is averaged · not said")
 
 
@@ -108,38 +102,28 @@ class Recipe(Section):
     seed: int = Field(ge=0)
     data: Data
     input_size: int = Field(ge=4, description="side of the input, pixels · 4.2")
-    train_images: int = Field(
-        gt=0, description="training images; the rest of the split is held out · 4.2, ambiguous"
-    )
+    train_images: int = Field(gt=0, description="training images; the rest of the split is held out · 4.2, ambiguous")
     augmentation: Augmentation
     shortcut: Shortcut
     initialisation: Literal["fan_in", "fan_out"] = Field(
         description="He initialisation by fan-in or fan-out · not said"
     )
-    bn_group: int = Field(
-        gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs)"
-    )
+    bn_group: int = Field(gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs)")
     bn_statistics: Literal["running", "recomputed"] = Field(
         description="test-time batch-norm statistics: running averages, or recomputed on training images · not said"
     )
     optimiser: Optimiser
     schedule: Schedule
     warmup: Warmup
-    precision: Literal["fp32", "bf16"] = Field(
-        description="arithmetic of convolutions · 2015's only choice was fp32"
-    )
+    precision: Literal["fp32", "bf16"] = Field(description="arithmetic of convolutions · 2015's only choice was fp32")
     logging: Logging
 
     @model_validator(mode="after")
     def _groups_fill_the_batch(self) -> "Recipe":
         if self.schedule.batch_size % self.bn_group:
-            raise ValueError(
-                f"bn_group ({self.bn_group}) must divide schedule.batch_size ({self.schedule.batch_size})"
-            )
+            raise ValueError(f"bn_group ({self.bn_group}) must divide schedule.batch_size ({self.schedule.batch_size})")
         if self.input_size % 4:
-            raise ValueError(
-                f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice"
-            )
+            raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
         return self
 
     @property

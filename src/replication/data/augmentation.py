@@ -27,8 +27,7 @@ def augment(images: Tensor, pad: int, mirror: bool, generator: torch.Generator) 
     if mirror:
         columns = torch.where(flipped, columns.flip(1), columns)
     image, rows, columns = (
-        i.to(images.device)
-        for i in (torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :])
+        i.to(images.device) for i in (torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :])
     )
     crops = zero_pad(images, (pad, pad, pad, pad))[image, :, rows, columns]
     return crops.permute(0, 3, 1, 2)

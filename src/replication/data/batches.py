@@ -31,7 +31,8 @@ class Batches:
     def __init__(self, store: Store, recipe: Recipe, device: torch.device):
         if recipe.train_images > len(store.train_labels):
             raise UserError(
-                f"train_images is {recipe.train_images:,}, but {store.meta.name} has only {len(store.train_labels):,} training images; lower it in the profile."
+                f"train_images is {recipe.train_images:,}, but {store.meta.name} has only "
+                f"{len(store.train_labels):,} training images; lower it in the profile."
             )
         used = recipe.train_images
         self.recipe, self.device = recipe, device

@@ -72,7 +72,7 @@ def cifar10_official(root: Path) -> Source:
     Raises:
         UserError: the download failed or arrived damaged; nothing of it is left behind.
     """
-    from torchvision.datasets import CIFAR10 as Archive
+    from torchvision.datasets import CIFAR10 as Archive  # noqa: N811
 
     try:
         train, test = Archive(root, train=True, download=True), Archive(root, train=False)
@@ -80,7 +80,8 @@ def cifar10_official(root: Path) -> Source:
         with suppress(OSError):
             (root / Archive.filename).unlink()
         raise UserError(
-            f"CIFAR-10 could not be fetched from {Archive.url} ({' '.join(str(error).split())}); run again when the network is up, put "
+            f"CIFAR-10 could not be fetched from {Archive.url} ({' '.join(str(error).split())}); "
+            f"run again when the network is up, put "
             f"{Archive.filename} into {root}, or set data.cifar10.source to parquet or folder."
         ) from error
 
@@ -93,10 +94,10 @@ def cifar10_official(root: Path) -> Source:
 
 
 def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
-    """Hugging Face layout: `train*.parquet` and `test*.parquet` with columns `img` (or `image`): {bytes, path} and `label`.
+    """Hugging Face layout: `train*.parquet` and `test*.parquet`, columns `img` or `image` and `label`.
 
     Raises:
-        UserError: a file is missing, truncated, has other columns, or holds a bad image or label (file and row are named).
+        UserError: a file is missing, truncated, has other columns, or holds a bad image or label (where is said).
     """
     formats: set[str] = set()
 
@@ -111,9 +112,7 @@ def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
                 raise UserError(f"{file} cannot be read as parquet ({error}); fetch it again.") from error
             column = next((name for name in ("img", "image") if name in table.column_names), None)
             if column is None or "label" not in table.column_names:
-                raise UserError(
-                    f"{file} has columns {table.column_names}; it needs img (or image) and label."
-                )
+                raise UserError(f"{file} has columns {table.column_names}; it needs img (or image) and label.")
             pairs = zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True)
             for row, (image, label) in enumerate(pairs):
                 yield f"{file}, row {row}", image.get("bytes") if isinstance(image, dict) else None, label
@@ -136,9 +135,7 @@ def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
     """
     formats: set[str] = set()
     if not (root / "train").is_dir() or not (root / "test").is_dir():
-        raise UserError(
-            f"{root} needs the folders train/<class>/ and test/<class>/; check data.cifar10.root."
-        )
+        raise UserError(f"{root} needs the folders train/<class>/ and test/<class>/; check data.cifar10.root.")
     classes = sorted(folder.name for folder in (root / "train").iterdir() if folder.is_dir())
     others = sorted(folder.name for folder in (root / "test").iterdir() if folder.is_dir())
     if classes != others or len(classes) != expected.classes:
@@ -179,18 +176,14 @@ def _decode(rows: Iterator[tuple[str, bytes | None, int]], expected: Expected, f
             TypeError,
             Image.DecompressionBombError,
         ) as error:
-            raise UserError(
-                f"{where}: the image cannot be decoded ({error}); fetch the file again."
-            ) from error
+            raise UserError(f"{where}: the image cannot be decoded ({error}); fetch the file again.") from error
         if pixels.shape[:2] != size:
             height, width = pixels.shape[:2]
             raise UserError(
                 f"{where}: the image is {width}x{height}, expected {size[0]}x{size[1]}; is this another data set?"
             )
         if not isinstance(label, int) or not 0 <= label < expected.classes:
-            raise UserError(
-                f"{where}: label {label!r} is not in 0..{expected.classes - 1}; is this another data set?"
-            )
+            raise UserError(f"{where}: label {label!r} is not in 0..{expected.classes - 1}; is this another data set?")
         images.append(pixels)
         labels.append(label)
     if not images:
@@ -213,10 +206,9 @@ def _check(source: Source, expected: Expected, where: str) -> None:
     ):
         if len(split.labels) != count:
             raise UserError(
-                f"{where}: {len(split.labels):,} {name} images, expected {count:,}; the copy is incomplete or not this data set."
+                f"{where}: {len(split.labels):,} {name} images, expected {count:,}; "
+                "the copy is incomplete or not this data set."
             )
         missing = set(range(expected.classes)) - set(split.labels.tolist())
         if missing:
-            raise UserError(
-                f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete."
-            )
+            raise UserError(f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete.")

@@ -99,9 +99,7 @@ def write_store(
             "test_images": test.images,
             "test_labels": test.labels,
         }
-        save_file(
-            {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}, unfinished / ARRAYS
-        )
+        save_file({key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}, unfinished / ARRAYS)
         (unfinished / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
@@ -125,8 +123,6 @@ def read_store(folder: Path) -> Store:
         meta = Meta(**json.loads((folder / META).read_text()))
         return Store(meta, **load_file(folder / ARRAYS))
     except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename or folder} is missing; make the store with `dvc repro prepare`."
-        ) from error
+        raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
     except (SafetensorError, ValueError, TypeError) as error:
         raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error

@@ -29,9 +29,7 @@ def depth_of(net: str) -> int:
     """
     match = re.fullmatch(r"(plain|resnet)-(\d+)", net)
     if not match:
-        raise UserError(
-            f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56."
-        )
+        raise UserError(f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.")
     depth = int(match[2])
     if depth in IMAGENET_DEPTHS:
         raise UserError(
@@ -45,9 +43,7 @@ def depth_of(net: str) -> int:
     return depth
 
 
-def option_a(
-    x: Tensor, channels: int, stride: int, subsample: str = "stride", zero_channels: str = "split"
-) -> Tensor:
+def option_a(x: Tensor, channels: int, stride: int, subsample: str = "stride", zero_channels: str = "split") -> Tensor:
     """Shortcut option A (section 3.3): identity, with zero channels where the dimension rises. No parameters.
 
     Args:
@@ -72,9 +68,7 @@ def option_a(
 class Block(nn.Module):
     """Two 3x3 layers, with a shortcut over both if `residual` (Figure 2): y = relu(F(x) + x), or relu(F(x))."""
 
-    def __init__(
-        self, in_channels: int, channels: int, stride: int, residual: bool, shortcut: dict[str, str]
-    ):
+    def __init__(self, in_channels: int, channels: int, stride: int, residual: bool, shortcut: dict[str, str]):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)

@@ -1,4 +1,4 @@
-"""Figures and tables of the page as pure functions of results. The notebooks in reports/ call these and nothing else."""
+"""Figures and tables of the page as pure functions of results: what the notebooks in reports/ call."""
 
 from replication.report.claims import claim_cards, headline
 from replication.report.figures import depth_figure, figure_1, figure_6

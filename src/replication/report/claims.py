@@ -36,14 +36,10 @@ def claim_cards(studies: list[Study], profile: str) -> str:
             verdicts = verdicts[:1]
         first: Tested = verdicts[0]["tested"]
         support = ", ".join(_place(place) for place in first.claim.support)
-        cards.append(
-            {"id": claim_id, "title": title, "claim": first.claim, "support": support, "verdicts": verdicts}
-        )
+        cards.append({"id": claim_id, "title": title, "claim": first.claim, "support": support, "verdicts": verdicts})
     nearest = [card["verdicts"][0]["tested"].verdict for card in cards]
     counts = [(SYMBOL[verdict], verdict, nearest.count(verdict)) for verdict in SYMBOL]
-    return render(
-        "claims.html", cards=cards, counts=counts, symbol=SYMBOL, mark=MARK, nearest=seen[0].profile
-    )
+    return render("claims.html", cards=cards, counts=counts, symbol=SYMBOL, mark=MARK, nearest=seen[0].profile)
 
 
 def headline(study: Study) -> str:
@@ -67,14 +63,12 @@ def headline(study: Study) -> str:
     parts.append(
         {
             "holds": f"the gain from depth shows: {gain.what} is {gain.here.split(' [')[0]} points",
-            "fails": f"the gain from depth does not: {gain.what} is {gain.here.split(' [')[0]} points, the wrong way round",
+            "fails": f"the gain from depth does not: {gain.what} is {gain.here.split(' [')[0]} points, the wrong way",
             "open": "the gain from depth cannot be told from chance",
             "missing": "the gain from depth was not tested",
         }[gain.outcome]
     )
-    return render(
-        "headline.html", data=data_name(study), schedule=schedule_share(study), parts=parts, study=study
-    )
+    return render("headline.html", data=data_name(study), schedule=schedule_share(study), parts=parts, study=study)
 
 
 def _place(place: str) -> str:

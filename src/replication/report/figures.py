@@ -88,9 +88,7 @@ def depth_figure(study: Study) -> str:
     runs = study.runs.groupby(["net", "layers"])[["train_error", "test_error"]].mean().reset_index()
     ours = {
         (kind, split): sorted(
-            (int(row["layers"]), row[f"{split}_error"])
-            for _, row in runs.iterrows()
-            if row["net"].startswith(kind)
+            (int(row["layers"]), row[f"{split}_error"]) for _, row in runs.iterrows() if row["net"].startswith(kind)
         )
         for kind in ("plain", "resnet")
         for split in ("train", "test")
@@ -107,9 +105,7 @@ def depth_figure(study: Study) -> str:
         ):
             _depth_panel(axes, title, errors)
         panels[0].set_ylabel("error at the end (%)")
-        return _svg(
-            figure, "Error at the end of training against depth, plain and residual nets, the paper and here"
-        )
+        return _svg(figure, "Error at the end of training against depth, plain and residual nets, the paper and here")
 
 
 def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
@@ -130,9 +126,7 @@ def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tupl
     _end_labels(axes, labels, depths[-1] if depths else 0, top)
 
 
-def _figure(
-    name: str, studies: list[Study], profile: str, panels: list[tuple[str, str, list[str], list[str]]]
-) -> str:
+def _figure(name: str, studies: list[Study], profile: str, panels: list[tuple[str, str, list[str], list[str]]]) -> str:
     """Pairs of panels, the paper's curves and a study's on the same axes."""
     groups = []
     for study in shown(studies, profile):
@@ -149,15 +143,11 @@ def _figure(
             iterations = int(study.runs["iterations"].max())
             here = f"{title}, here: {study.profile}"
             pair = [
-                _panel(
-                    f"{title}, the paper", theirs, top, PAPER_ITERATIONS, (0.5, 0.75), cut=top > PAPER_CUT
-                ),
+                _panel(f"{title}, the paper", theirs, top, PAPER_ITERATIONS, (0.5, 0.75), cut=top > PAPER_CUT),
                 _panel(here, ours, top, iterations, study.drops),
             ]
             absent = [net for net in nets if net not in set(study.runs["net"])]
-            pairs.append(
-                {"panels": pair, "absent": [net for net in absent if paper.curve(figure_id, splits[0], net)]}
-            )
+            pairs.append({"panels": pair, "absent": [net for net in absent if paper.curve(figure_id, splits[0], net)]})
         header = {"profile": study.profile, "data": data_name(study), "schedule": schedule_share(study)}
         groups.append({**header, "fidelity": study.fidelity, "pairs": pairs})
     return render("figure.html", name=name, groups=groups)
@@ -171,11 +161,7 @@ def _line(study: Study, net: str, split: str) -> Line | None:
     length = study.runs.loc[study.runs["net"] == net, "iterations"].max()
     stats = rows.groupby("iteration")["error"].agg(["mean", "std", "count"])
     points = [(i / length, row["mean"]) for i, row in stats.iterrows()]
-    band = [
-        (i / length, r["mean"] - r["std"], r["mean"] + r["std"])
-        for i, r in stats.iterrows()
-        if r["count"] > 1
-    ]
+    band = [(i / length, r["mean"] - r["std"], r["mean"] + r["std"]) for i, r in stats.iterrows() if r["count"] > 1]
     return Line(net, split, points, band)
 
 

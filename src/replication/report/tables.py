@@ -22,12 +22,8 @@ def table_6(studies: list[Study], profile: str) -> str:
     nets = pd.concat([study.runs for study in seen])
     others = nets[nets["net"].str.startswith("resnet-") & ~nets["layers"].isin(known)]
     for layers in sorted(others["layers"].unique()):
-        rows.append(
-            _paper_row({"method": "ResNet", "kind": "extra", "layers": int(layers), "params_m": None}, seen)
-        )
-    return render(
-        "table6.html", rows=rows, studies=[_study_header(study) for study in seen], records=_records(seen)
-    )
+        rows.append(_paper_row({"method": "ResNet", "kind": "extra", "layers": int(layers), "params_m": None}, seen))
+    return render("table6.html", rows=rows, studies=[_study_header(study) for study in seen], records=_records(seen))
 
 
 def differences_table(studies: list[Study], profile: str) -> str:
@@ -140,6 +136,4 @@ def _value(key: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(_value(key, item) for item in value)
-    return (
-        f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
-    )
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import pandas as pd
@@ -62,7 +63,9 @@ def test_claims(study: Study) -> list[Tested]:
         comparisons = tuple(test(study))
         missing = tuple(net for net in needed[claim_id] if net not in there)
         used = study.runs[study.runs["net"].isin(needed[claim_id])]["fidelity"]
-        worst = max(used, key=("exact", "reduced", "proxy").index) if len(used) else "exact"
+        worst = max(used, key=("exact", "reduced", "proxy").index) if len(used) else study.fidelity
+        if not needed[claim_id]:
+            worst = "exact"
         tested.append(Tested(claim(claim_id), verdict(comparisons), comparisons, missing, worst))
     return tested
 
@@ -87,7 +90,7 @@ def _plain_nets_degrade(study: Study) -> list[Comparison]:
         for split, key in (("train", "train_mean_59_64k"), ("test", "test_final"))
     }
     pairs = [("plain-56", "plain-20", True)]
-    pairs += [(f"plain-{b}", f"plain-{a}", False) for a, b in zip(DEPTHS, DEPTHS[1:], strict=False)]
+    pairs += [(f"plain-{b}", f"plain-{a}", False) for a, b in pairwise(DEPTHS)]
     return [
         _compare(study, split, worse, better, paper[split][worse] - paper[split][better], deciding)
         for worse, better, deciding in pairs
@@ -117,16 +120,14 @@ def _shortcuts_are_free(_: Study) -> list[Comparison]:
         if plain != residual:
             here += f"; plain: {plain.parameters:,}, {plain.macs / 1e6:.1f} M"
         outcome: Outcome = "holds" if plain == residual else "fails"
-        comparisons.append(
-            Comparison(f"{depth} layers, plain = residual", outcome, f"{printed} M parameters", here)
-        )
+        comparisons.append(Comparison(f"{depth} layers, plain = residual", outcome, f"{printed} M parameters", here))
     return comparisons
 
 
 def _residual_nets_gain_from_depth(study: Study) -> list[Comparison]:
     paper = {r["layers"]: r.get("mean", r["error"]) for r in table(6) if r["kind"] == "own"}
     depths = (*DEPTHS, 110)
-    pairs = [(shallow, deep) for shallow, deep in zip(depths, depths[1:], strict=False)]
+    pairs = list(pairwise(depths))
     measured = [d for d in depths if f"resnet-{d}" in set(study.runs["net"])]
     if len(measured) > 1 and (measured[0], measured[-1]) not in pairs:
         pairs.insert(0, (measured[0], measured[-1]))
@@ -139,35 +140,26 @@ def _residual_nets_gain_from_depth(study: Study) -> list[Comparison]:
 def _residual_beats_plain(study: Study) -> list[Comparison]:
     ends = figure(6)["digitised"]["test_final"]
     return [
-        _compare(study, "test", f"plain-{d}", f"resnet-{d}", ends[f"plain-{d}"] - ends[f"ResNet-{d}"])
-        for d in DEPTHS
+        _compare(study, "test", f"plain-{d}", f"resnet-{d}", ends[f"plain-{d}"] - ends[f"ResNet-{d}"]) for d in DEPTHS
     ]
 
 
 _NAME = {"train": "training error", "test": "test error"}
 
 
-def _compare(
-    study: Study, split: str, worse: str, better: str, paper: float, deciding: bool = True
-) -> Comparison:
+def _compare(study: Study, split: str, worse: str, better: str, paper: float, deciding: bool = True) -> Comparison:
     """Whether `worse` has the larger error, as the claim says."""
     what = f"{worse} − {better}, {_NAME[split]}"
     values = {net: errors_of(study, net, split) for net in (worse, better)}
     absent = [net for net, found in values.items() if found.empty]
     if absent:
-        return Comparison(
-            what, "missing", f"{paper:+.2f}", f"{' and '.join(absent)} not run", deciding=deciding
-        )
+        return Comparison(what, "missing", f"{paper:+.2f}", f"{' and '.join(absent)} not run", deciding=deciding)
     interval = difference(*(sample(values[net], _images(study, net, split)) for net in (worse, better)))
     here = f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
-    diverged = [
-        net for net in values if (study.runs.loc[study.runs["net"] == net, "status"] == "diverged").any()
-    ]
+    diverged = [net for net in values if (study.runs.loc[study.runs["net"] == net, "status"] == "diverged").any()]
     if diverged:
         here += f"; {' and '.join(diverged)} diverged"
-    return Comparison(
-        what, _outcome(interval), f"{paper:+.2f}", here, min(map(len, values.values())), deciding
-    )
+    return Comparison(what, _outcome(interval), f"{paper:+.2f}", here, min(map(len, values.values())), deciding)
 
 
 def _outcome(interval: Interval) -> Outcome:

@@ -110,14 +110,10 @@ def curve_rows(record: RunRecord, curve: list[dict[str, Any]]) -> list[dict[str,
     for first in range(0, len(curve), step):
         part = curve[first : first + step]
         error = sum(row["train_error"] for row in part) / len(part)
-        rows.append(
-            name | {"split": "train", "iteration": int(part[-1]["iteration"]), "error": round(error, 4)}
-        )
+        rows.append(name | {"split": "train", "iteration": int(part[-1]["iteration"]), "error": round(error, 4)})
     for row in curve:
         if row["test_error"] is not None:
-            rows.append(
-                name | {"split": "test", "iteration": int(row["iteration"]), "error": row["test_error"]}
-            )
+            rows.append(name | {"split": "test", "iteration": int(row["iteration"]), "error": row["test_error"]})
     return rows
 
 
@@ -141,9 +137,7 @@ def read_studies(results: Path) -> list[Study]:
         try:
             runs, curves = pd.read_csv(folder / RUNS), pd.read_csv(folder / CURVES)
         except (FileNotFoundError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise UserError(
-                f"{folder} is incomplete ({error}); make it with `dvc repro tabulate`."
-            ) from error
+            raise UserError(f"{folder} is incomplete ({error}); make it with `dvc repro tabulate`.") from error
         missing = {"net", "seed", "fidelity", "test_error", "train_error", "differences"} - set(runs.columns)
         if missing:
             raise UserError(

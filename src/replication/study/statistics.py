@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-# One seed says nothing of the spread between seeds. Six published runs of one ResNet-56 (akamaster/pytorch_resnet_cifar10,
-# issue 18: 7.4, 7.29, 7.4, 6.89, 8.42, 7.95 %) spread by 7 % of their mean; the paper's five of ResNet-110 by 2 %.
-# Below three seeds we assume the larger.
+# One seed says nothing of the spread between seeds. Six published runs of one ResNet-56 (7.4, 7.29, 7.4, 6.89, 8.42,
+# 7.95 %: issue 18 of akamaster/pytorch_resnet_cifar10) spread by 7 % of their mean; the paper's five of ResNet-110 by
+# 2 %. Below three seeds we assume the larger.
 ASSUMED_SPREAD = 0.07
 SEEDS_FOR_OWN_SPREAD = 3
 LEVEL = 0.95
@@ -32,13 +32,11 @@ class Sample:
     @property
     def std(self) -> float | None:
         """Sample standard deviation between seeds; None for one seed."""
-        return (
-            math.sqrt(sum((v - self.mean) ** 2 for v in self.values) / (self.n - 1)) if self.n > 1 else None
-        )
+        return math.sqrt(sum((v - self.mean) ** 2 for v in self.values) / (self.n - 1)) if self.n > 1 else None
 
     @property
     def variance_of_mean(self) -> float:
-        """With three seeds or more, their own spread; below, the assumed spread and the chance in drawing the images."""
+        """From their own spread with three seeds or more; else the assumed spread and the chance in drawing images."""
         if self.n >= SEEDS_FOR_OWN_SPREAD:
             return self.std**2 / self.n
         share = min(max(self.mean, 100 / self.images), 100 - 100 / self.images)  # never quite 0 or 100 %

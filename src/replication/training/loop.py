@@ -79,9 +79,7 @@ def train(
                 images, labels = batches.training(state.iteration)
                 loss = wrong = torch.zeros((), device=batches.device)
                 state.optimizer.zero_grad()
-                for group, truth in zip(
-                    images.split(recipe.bn_group), labels.split(recipe.bn_group), strict=True
-                ):
+                for group, truth in zip(images.split(recipe.bn_group), labels.split(recipe.bn_group), strict=True):
                     with autocast(batches):
                         scores = state.net(group)
                     group_loss = cross_entropy(scores.float(), truth, reduction="sum") / schedule.batch_size
@@ -116,17 +114,15 @@ def train(
                     save()
                 if stop and not last:
                     raise Stopped(
-                        f"{recipe.net} · seed {recipe.seed} stopped at iteration {state.iteration:,}; the same command continues from there."
+                        f"{recipe.net} · seed {recipe.seed} stopped at iteration {state.iteration:,}; "
+                        "the same command continues from there."
                     )
         except NonFiniteLoss as error:
             tracker.finish("FAILED")
-            kept = (
-                f"the last good state is kept in {work}"
-                if (work / STATE).exists()
-                else "there is no earlier state"
-            )
+            kept = f"the last good state is kept in {work}" if (work / STATE).exists() else "there is no earlier state"
             raise NonFiniteLoss(
-                f"{recipe.net} · seed {recipe.seed}: {error}; {kept}. Lower schedule.learning_rate or set precision to fp32."
+                f"{recipe.net} · seed {recipe.seed}: {error}; {kept}. "
+                "Lower schedule.learning_rate or set precision to fp32."
             ) from error
         except BaseException as error:
             tracker.finish("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")

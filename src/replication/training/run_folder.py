@@ -53,9 +53,7 @@ def write_run(folder: Path, record: RunRecord, curve: list[dict[str, float | Non
             writer.writeheader()
             writer.writerows(curve)
         weights = {key: value.contiguous().cpu() for key, value in net.state_dict().items()}
-        save_file(
-            weights, unfinished / NET, metadata={"net": record.recipe.net, "recipe_hash": record.recipe_hash}
-        )
+        save_file(weights, unfinished / NET, metadata={"net": record.recipe.net, "recipe_hash": record.recipe_hash})
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     except (OSError, SafetensorError) as error:
@@ -84,7 +82,4 @@ def read_run(folder: Path) -> RunRecord:
 def read_curve(folder: Path) -> list[dict[str, float | None]]:
     """Rows of `curve.csv`; a value that was not measured is None."""
     with (folder / CURVE).open(newline="") as file:
-        return [
-            {key: float(value) if value else None for key, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+        return [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]

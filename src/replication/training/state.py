@@ -61,9 +61,7 @@ class State:
         if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
             raise NonFiniteLoss(f"a weight is not finite after iteration {self.iteration}")
         buffer = io.BytesIO()
-        torch.save(
-            {**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer
-        )
+        torch.save({**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer)
         write_durably(folder / STATE, buffer.getvalue())
 
     def load(self, folder: Path, device: torch.device) -> bool:
@@ -81,9 +79,7 @@ class State:
             self.optimizer.load_state_dict(saved.pop("optimizer"))
         except Exception as error:  # a damaged pickle can raise anything
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
-            raise UserError(
-                f"{path} cannot be read ({reason}); delete it to train this run from its start."
-            ) from error
+            raise UserError(f"{path} cannot be read ({reason}); delete it to train this run from its start.") from error
         vars(self).update(saved)
         self.starts += 1
         return True
@@ -92,9 +88,7 @@ class State:
         """Raise NonFiniteLoss, naming the iteration, if a loss since the last row of the curve is not finite."""
         for back, loss in enumerate(torch.stack(self.losses).tolist() if self.losses else []):
             if not math.isfinite(loss):
-                raise NonFiniteLoss(
-                    f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}"
-                )
+                raise NonFiniteLoss(f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}")
 
 
 def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
@@ -136,6 +130,7 @@ def write_durably(path: Path, content: bytes) -> None:
         unfinished.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"the disk is full: {path} ({len(content) / 2**20:.0f} MiB) could not be written; free some space and run again."
+                f"the disk is full: {path} ({len(content) / 2**20:.0f} MiB) could not be written; "
+                "free some space and run again."
             ) from error
         raise

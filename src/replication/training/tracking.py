@@ -58,9 +58,7 @@ class Tracker:
             ]
             self._attempt(lambda: self._log(points))
 
-    def finish(
-        self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None
-    ) -> None:
+    def finish(self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None) -> None:
         """End the run as FINISHED, KILLED or FAILED, with its final figures."""
         if not self.run_id:
             return
@@ -85,27 +83,21 @@ class Tracker:
         with FileLock(self.lock, timeout=120):  # two processes creating a store at once would kill one
             self.client = MlflowClient(self.uri)
             experiment = self.client.get_experiment_by_name(self.experiment)
-            experiment_id = (
-                experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
-            )
+            experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
         if run_id:
             with suppress(MlflowException):  # the store may have been deleted meanwhile
                 self.client.update_run(run_id, status="RUNNING")
                 self.run_id = run_id
                 return
         run = self.client.create_run(experiment_id, run_name=self.run_name, tags=self.tags)
-        self.client.log_batch(
-            run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()]
-        )
+        self.client.log_batch(run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()])
         self.run_id = run.info.run_id
 
     def _log(self, points: list[tuple[str, float, int, int]]) -> None:
         from mlflow.entities import Metric
 
         for first in range(0, len(points), 500):
-            self.client.log_batch(
-                self.run_id, metrics=[Metric(*point) for point in points[first : first + 500]]
-            )
+            self.client.log_batch(self.run_id, metrics=[Metric(*point) for point in points[first : first + 500]])
 
     def _attempt(self, call: Callable[[], Any]) -> None:
         try:

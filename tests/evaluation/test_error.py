@@ -1,0 +1,110 @@
+"""The error of a net on the single original view, and batch-norm statistics for it."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from replication.data import Batches
+from replication.evaluation import recompute_bn_statistics, top1_error
+from replication.nets import build
+from replication.recipe import Recipe
+
+Recipes = Callable[..., Recipe]
+Maker = Callable[[Recipe], Batches]
+
+
+class Brightest(nn.Module):
+    """Answers with the channel that is brightest; remembers what it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+        self.modes: list[bool] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(images)
+        self.modes.append(self.training)
+        return images.mean((2, 3))
+
+
+def split_of(labels: list[int], answers: list[int]) -> tuple[Tensor, Tensor]:
+    """Images that `Brightest` answers as told."""
+    images = torch.full((len(labels), 3, 8, 8), 100, dtype=torch.uint8)
+    for image, answer in zip(images, answers, strict=True):
+        image[answer] = 250
+    return images, torch.tensor(labels)
+
+
+def test_the_error_is_the_percentage_of_wrong_answers(make_recipe: Recipes, make_batches: Maker) -> None:
+    batches = make_batches(make_recipe())
+    assert top1_error(Brightest(), batches, split_of([0, 1, 2, 0], [0, 1, 2, 0])) == 0
+    assert top1_error(Brightest(), batches, split_of([0, 1, 2, 0], [1, 2, 0, 1])) == 100
+    assert top1_error(Brightest(), batches, split_of([0, 1, 2, 0], [0, 1, 2, 1])) == 25
+
+
+@pytest.mark.parametrize("count", [499, 500, 501, 1203])
+def test_every_image_counts_once_whatever_their_number(make_recipe: Recipes, make_batches: Maker, count: int) -> None:
+    wrong = [index for index in range(count) if index % 7 == 0 or index == count - 1]
+    split = split_of([0] * count, [int(index in wrong) for index in range(count)])
+    net = Brightest()
+    assert top1_error(net, make_batches(make_recipe()), split) == pytest.approx(100 * len(wrong) / count)
+    assert sum(len(images) for images in net.seen) == count
+
+
+def test_a_net_sees_the_original_view_less_the_mean_in_evaluation_mode(
+    make_recipe: Recipes, make_batches: Maker
+) -> None:
+    batches, net = make_batches(make_recipe()), Brightest().train()
+    top1_error(net, batches, batches.test)
+    assert net.modes == [False]
+    assert net.training
+    assert torch.equal(net.seen[0], batches.plain(batches.test[0]))
+    top1_error(net.eval(), batches, batches.test)
+    assert not net.training
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_measuring_changes_nothing_in_the_net(make_recipe: Recipes, make_batches: Maker, precision: str) -> None:
+    batches, net = make_batches(make_recipe(precision=precision)), build("resnet-8", 4).train()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    errors = {top1_error(net, batches, batches.test) for _ in range(3)}
+    assert len(errors) == 1
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_convolutions_compute_in_the_precision_of_the_recipe(
+    make_recipe: Recipes, make_batches: Maker, precision: str, dtype: torch.dtype
+) -> None:
+    batches, net = make_batches(make_recipe(precision=precision)), build("plain-8", 4)
+    seen: set[torch.dtype] = set()
+    net.conv1.register_forward_hook(lambda _, __, maps: seen.add(maps.dtype))
+    top1_error(net, batches, batches.test)
+    assert seen == {dtype}
+    assert net.conv1.weight.dtype == torch.float32
+
+
+def test_recomputed_statistics_are_plain_averages_over_groups_of_training_images(
+    make_recipe: Recipes, make_batches: Maker
+) -> None:
+    batches, net = make_batches(make_recipe()), build("resnet-8", 4)
+    net.bn1.running_mean.fill_(77)
+    recompute_bn_statistics(net, batches, groups=6)
+    groups = [group for i in range(3) for group in batches.training(i)[0].split(8)]
+    with torch.no_grad():
+        maps = [net.conv1(group).transpose(0, 1).flatten(1) for group in groups]
+    torch.testing.assert_close(net.bn1.running_mean, torch.stack([m.mean(1) for m in maps]).mean(0))
+    torch.testing.assert_close(net.bn1.running_var, torch.stack([m.var(1) for m in maps]).mean(0))
+    assert {int(norm.num_batches_tracked) for norm in net.modules() if isinstance(norm, nn.BatchNorm2d)} == {6}
+
+
+def test_recomputing_statistics_changes_no_weight_and_keeps_the_momentum(
+    make_recipe: Recipes, make_batches: Maker
+) -> None:
+    net = build("resnet-8", 4)
+    before = [parameter.clone() for parameter in net.parameters()]
+    recompute_bn_statistics(net, make_batches(make_recipe()), groups=4)
+    assert all(torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+    assert {norm.momentum for norm in net.modules() if isinstance(norm, nn.BatchNorm2d)} == {0.1}

@@ -1,0 +1,122 @@
+"""The page in a real browser: the committed one, or another with --page."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the page")
+
+
+@pytest.fixture(scope="module")
+def path(request: pytest.FixtureRequest) -> Path:
+    return request.config.getoption("--page").resolve()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, path: Path) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.requests, page.messages = [], []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.on("console", lambda message: page.messages.append(message.text))
+    page.on("pageerror", lambda error: page.messages.append(str(error)))
+    page.goto(path.as_uri())
+    yield page
+    page.close()
+
+
+def test_the_page_loads_nothing_and_says_nothing_on_the_console(page: Page, path: Path) -> None:
+    page.wait_for_timeout(300)
+    assert [url for url in page.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert page.messages == []
+
+
+def test_the_page_is_one_file_under_3_mb(path: Path) -> None:
+    assert path.stat().st_size < 3_000_000
+    assert not re.search(r"<script|<link[^>]+stylesheet|@import|url\(", path.read_text())
+
+
+def test_every_figure_is_visible_with_ink_in_it(page: Page) -> None:
+    figures = page.locator("figure svg")
+    assert figures.count() >= 9, "the depth figure, and four panels for each of figures 1 and 6"
+    for figure in figures.all():
+        box = figure.bounding_box()
+        assert box["width"] > 250 and box["height"] > 120
+        assert figure.locator("path").count() > 5
+        assert figure.get_attribute("aria-label")
+
+
+def test_each_paper_panel_stands_beside_ours(page: Page) -> None:
+    for pair in page.locator(".pair").all():
+        theirs, ours = (figure.bounding_box() for figure in pair.locator("figure").all())
+        assert abs(theirs["y"] - ours["y"]) < 2 and ours["x"] > theirs["x"]
+        labels = [svg.get_attribute("aria-label") for svg in pair.locator("svg").all()]
+        assert "the paper" in labels[0] and "here" in labels[1]
+
+
+def test_table_6_has_the_papers_rows_and_ours(page: Page) -> None:
+    table = page.locator("h2#table-6").locator("xpath=following::table[1]")
+    text = table.inner_text()
+    for printed in ("9.38", "8.81", "8.22", "8.39", "8.80", "8.75", "7.51", "7.17", "6.97", "7.93", "269,722"):
+        assert printed in text
+    assert "6.61 ± 0.16, best 6.43 of 5" in text
+    assert table.locator("td.here").count() >= 1
+
+
+def test_each_claim_has_a_verdict_and_its_numbers(page: Page) -> None:
+    for claim in ("K02", "K03", "K08", "K14", "K15"):
+        card = page.locator(f"li#{claim}")
+        assert card.locator("summary b").first.inner_text() in ("supported", "not supported", "cannot tell yet")
+        assert card.locator("tbody tr").count() >= 1
+    counts = [int(re.search(r"\d+", c)[0]) for c in page.locator(".counts b").all_inner_texts()]
+    assert sum(counts) == 5
+
+
+def test_no_error_stands_without_its_fidelity(page: Page) -> None:
+    for row in page.locator("h2#table-6").locator("xpath=following::table[1]").locator("tr:has(td.here)").all():
+        assert row.locator("td.here").count() == row.locator(".tag").count()
+
+
+def test_differences_from_the_paper_are_listed(page: Page) -> None:
+    heading = page.locator("h2#differences")
+    assert "iterations" in heading.locator("xpath=following::table[1]").inner_text()
+
+
+def test_the_contents_lead_somewhere(page: Page) -> None:
+    for link in page.locator("nav a").all():
+        assert page.locator(link.get_attribute("href")).count() == 1
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark"), (1600, "light")])
+def test_the_page_fits_phone_and_desk_in_light_and_dark(browser: Browser, path: Path, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing makes the page scroll sideways"
+    luminance = "c => { const [r, g, b] = c.match(/[0-9.]+/g).map(Number); return (r * 3 + g * 6 + b) / 10 }"
+    ink, paper = page.evaluate(
+        f"(() => {{ const f = {luminance}; const s = getComputedStyle(document.body);"
+        "return [f(s.color), f(s.backgroundColor)] })()"
+    )
+    assert (paper > 200 > 60 > ink) if scheme == "light" else (ink > 200 > 60 > paper)
+    page.close()
+
+
+def test_the_page_prints_without_the_contents(browser: Browser, path: Path) -> None:
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    assert page.locator("h2#table-6").is_visible()
+    page.close()

@@ -1,0 +1,211 @@
+"""A recipe takes what is right, refuses what is wrong in one sentence, and has a hash of its own."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from replication.errors import UserError
+from replication.recipe import Recipe, validate
+
+Recipes = Callable[..., Recipe]
+
+
+def changed(recipe: Recipe, path: str, value: Any) -> dict[str, Any]:
+    """The recipe as plain values, with the value at a dotted path changed."""
+    values = recipe.model_dump(mode="json")
+    *sections, key = path.split(".")
+    place = values
+    for section in sections:
+        place = place[section]
+    place[key] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("colour", 1, "profile.yaml: colour: no such key (found: 1)."),
+        ("optimiser.momentun", 0.9, "profile.yaml: optimiser.momentun: no such key (found: 0.9)."),
+        ("schedule.iterations", "many", "profile.yaml: schedule.iterations: "),
+        ("schedule.iterations", 0, "profile.yaml: schedule.iterations: "),
+        ("schedule.iterations", 1.5, "profile.yaml: schedule.iterations: "),
+        ("schedule.learning_rate", "fast", "profile.yaml: schedule.learning_rate: "),
+        ("schedule.learning_rate", float("nan"), "profile.yaml: schedule.learning_rate: "),
+        ("schedule.drop_factor", 1, "profile.yaml: schedule.drop_factor: "),
+        ("schedule.drops", 32, "profile.yaml: schedule.drops: "),
+        ("optimiser.momentum", 1.0, "profile.yaml: optimiser.momentum: "),
+        ("optimiser.weight_decay", -0.1, "profile.yaml: optimiser.weight_decay: "),
+        ("optimiser.weight_decay_scope", "conv", "profile.yaml: optimiser.weight_decay_scope: "),
+        ("augmentation.pad", -1, "profile.yaml: augmentation.pad: "),
+        ("augmentation.mirror", "perhaps", "profile.yaml: augmentation.mirror: "),
+        ("augmentation.zero", "between", "profile.yaml: augmentation.zero: "),
+        ("shortcut.subsample", "B", "profile.yaml: shortcut.subsample: "),
+        ("initialisation", "xavier", "profile.yaml: initialisation: "),
+        ("precision", "fp16", "profile.yaml: precision: "),
+        ("warmup.until_train_error_below", 100, "profile.yaml: warmup.until_train_error_below: "),
+        ("seed", -1, "profile.yaml: seed: "),
+        ("train_images", None, "profile.yaml: train_images: "),
+        ("schedule", 5, "profile.yaml: schedule: "),
+    ],
+)
+def test_a_wrong_value_is_told_with_file_key_and_what_was_found(
+    make_recipe: Recipes, path: str, value: Any, told: str
+) -> None:
+    with pytest.raises(UserError) as refusal:
+        validate(Recipe, changed(make_recipe(), path, value), "profile.yaml")
+    message = str(refusal.value)
+    assert message.startswith(told)
+    assert message.endswith(f"(found: {value!r}).")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key", "told"),
+    [
+        ("schedule.drops", [48, 32], "schedule", "drops [48, 32] must increase and lie between 0 and iterations (64)"),
+        ("schedule.drops", [32, 32], "schedule", "drops [32, 32] must increase"),
+        ("schedule.drops", [32, 64], "schedule", "drops [32, 64] must increase"),
+        ("schedule.drops", [0, 32], "schedule", "drops [0, 32] must increase"),
+        ("schedule.iterations", 48, "schedule", "drops [32, 48] must increase and lie between 0 and iterations (48)"),
+        ("logging.evaluate_every", 20, "logging", "evaluate_every (20) must be a multiple of log_every (8)"),
+        ("bn_group", 5, "bn_group", "bn_group (5) must divide schedule.batch_size (16)"),
+        ("bn_group", 32, "bn_group", "bn_group (32) must divide schedule.batch_size (16)"),
+        ("input_size", 10, "input_size", "input_size (10) must be a multiple of 4"),
+    ],
+)
+def test_values_that_contradict_each_other_are_told_with_both(
+    make_recipe: Recipes, path: str, value: Any, key: str, told: str
+) -> None:
+    with pytest.raises(UserError) as refusal:
+        validate(Recipe, changed(make_recipe(), path, value), "profile.yaml")
+    message = str(refusal.value)
+    assert message.startswith("profile.yaml: ")
+    assert key in message
+    assert told in message
+    assert "Value error" not in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("path", ["bn_group", "schedule.drops", "optimiser", "data.fingerprint"])
+def test_a_missing_key_is_told(make_recipe: Recipes, path: str) -> None:
+    values = make_recipe().model_dump(mode="json")
+    *sections, key = path.split(".")
+    place = values
+    for section in sections:
+        place = place[section]
+    del place[key]
+    with pytest.raises(UserError) as refusal:
+        validate(Recipe, values, "profile.yaml")
+    assert str(refusal.value) == f"profile.yaml: {path}: missing."
+
+
+@pytest.mark.parametrize("values", [None, [], "text", 3])
+def test_a_file_that_holds_no_keys_is_told(values: Any) -> None:
+    with pytest.raises(UserError, match=r"^profile.yaml: \(top level\): "):
+        validate(Recipe, values, "profile.yaml")
+
+
+def test_a_recipe_cannot_be_changed_after_it_is_made(make_recipe: Recipes) -> None:
+    recipe = make_recipe()
+    with pytest.raises(ValidationError):
+        recipe.seed = 3
+    with pytest.raises(ValidationError):
+        recipe.schedule.learning_rate = 3.0
+
+
+def test_a_recipe_comes_back_from_json_with_the_same_hash(make_recipe: Recipes) -> None:
+    recipe = make_recipe()
+    again = Recipe.model_validate_json(recipe.model_dump_json())
+    assert again == recipe
+    assert again.hash == recipe.hash
+
+
+def turned(values: Any) -> Any:
+    """The same values with the keys of every section in the opposite order."""
+    return {key: turned(values[key]) for key in reversed(values)} if isinstance(values, dict) else values
+
+
+def test_the_hash_does_not_depend_on_the_order_of_the_keys(make_recipe: Recipes) -> None:
+    recipe = make_recipe()
+    values = turned(recipe.model_dump(mode="json"))
+    assert list(values)[0] == "logging"
+    assert Recipe.model_validate(values).hash == recipe.hash
+
+
+def test_the_hash_does_not_depend_on_how_a_number_is_written(make_recipe: Recipes) -> None:
+    whole, decimal = (make_recipe(schedule={"learning_rate": rate}) for rate in (1, 1.0))
+    assert whole.hash == decimal.hash
+
+
+def test_the_hash_is_the_same_in_another_process(make_recipe: Recipes) -> None:
+    code = "import sys; from replication.recipe import Recipe; print(Recipe.model_validate_json(sys.stdin.read()).hash)"
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        input=make_recipe().model_dump_json(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == make_recipe().hash
+    assert len(make_recipe().hash) == 16
+
+
+OTHER: dict[str, Any] = {
+    "net": "plain-8",
+    "seed": 1,
+    "data.name": "other",
+    "data.variant": None,
+    "data.fingerprint": "0",
+    "input_size": 12,
+    "train_images": 95,
+    "augmentation.pad": 2,
+    "augmentation.mirror": False,
+    "augmentation.zero": "before_mean",
+    "shortcut.subsample": "average",
+    "shortcut.zero_channels": "end",
+    "initialisation": "fan_out",
+    "bn_group": 16,
+    "bn_statistics": "recomputed",
+    "optimiser.momentum": 0.8,
+    "optimiser.nesterov": True,
+    "optimiser.weight_decay": 0.0002,
+    "optimiser.weight_decay_scope": "weights",
+    "schedule.batch_size": 24,
+    "schedule.iterations": 65,
+    "schedule.learning_rate": 0.051,
+    "schedule.drops": [32],
+    "schedule.drop_factor": 0.2,
+    "warmup.from_depth": 109,
+    "warmup.learning_rate": 0.006,
+    "warmup.until_train_error_below": 51,
+    "warmup.window": 5,
+    "precision": "bf16",
+    "logging.log_every": 4,
+    "logging.evaluate_every": 32,
+}
+
+
+@pytest.mark.parametrize(("path", "value"), OTHER.items())
+def test_every_field_changes_the_hash(make_recipe: Recipes, path: str, value: Any) -> None:
+    recipe = make_recipe()
+    assert Recipe.model_validate(changed(recipe, path, value)).hash != recipe.hash
+
+
+def leaves(model: type[BaseModel], above: str = "") -> list[str]:
+    """Dotted names of all fields of a model."""
+    found = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += leaves(inner, f"{above}{name}.")
+        else:
+            found.append(above + name)
+    return found
+
+
+def test_no_field_is_left_out_of_the_test_above() -> None:
+    assert set(leaves(Recipe)) - {"arm"} == set(OTHER)
