@@ -31,7 +31,7 @@ ui: $(INSTALLED)
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db" --host 127.0.0.1 --port $(PORT) --workers 1
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "python3 is $$(python3 -V 2>&1); Python 3.11 or newer is needed."; exit 1; }
 	@echo "Installing into $(VENV): once, about 3 minutes and 6 GB with torch's CUDA libraries."

@@ -6,6 +6,7 @@ reports/replication.svg, the picture of the README.
 
 import logging
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +30,8 @@ PICTURE = Path("reports/replication.svg")
 def main() -> None:
     profile = read_params().profile
     studies = read_studies(RESULTS)
-    sections = [run_notebook(Path("reports") / f"{name}.py", profile) for name in NOTEBOOKS]
+    with ThreadPoolExecutor() as pool:  # each notebook has a process of its own
+        sections = list(pool.map(lambda name: run_notebook(Path("reports") / f"{name}.py", profile), NOTEBOOKS))
     css = files("replication.report").joinpath("templates/page.css").read_text()
     write_durably(PAGE, render("page.html", css=css, sections=sections).encode())
     picture = depth_figure(studies[0]).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark

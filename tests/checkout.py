@@ -21,7 +21,10 @@ class Checkout:
     @property
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "REPLICATION_TRACKING"))}
-        return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": ""}
+        return kept | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "MAKEFLAGS": " -- INSTALLED=.venv/bin/python",
+        }
 
     def run(self, command: str, timeout: float = 600, **environment: str) -> str:
         """Run a command line that must succeed; returns all that it printed."""

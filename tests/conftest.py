@@ -23,7 +23,7 @@ from replication.training import train
 from replication.training.state import State
 from replication.training.tracking import Tracker
 
-torch.set_num_threads(2)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))  # 1 is faster on a busy machine
 
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))  # as when a stage runs: `python -m pipeline.train` in the project's root
@@ -217,3 +217,7 @@ def project(tmp_path: Path, store_folder: Path) -> Project:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--page", type=Path, default=PROJECT / "reports/replication.html", help="the page to look at")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes several seconds; leave out with -m 'not slow'")

@@ -132,7 +132,7 @@ def turned(values: Any) -> Any:
 def test_the_hash_does_not_depend_on_the_order_of_the_keys(make_recipe: Recipes) -> None:
     recipe = make_recipe()
     values = turned(recipe.model_dump(mode="json"))
-    assert list(values)[0] == "logging"
+    assert next(iter(values)) == "logging"
     assert Recipe.model_validate(values).hash == recipe.hash
 
 

@@ -306,9 +306,10 @@ def test_only_one_process_trains_a_run(make_recipe: Recipes, fit: Fit, tmp_path:
     assert fit(make_recipe(), work).iteration == 64  # free again
 
 
+@pytest.mark.slow
 def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project: Any) -> None:
     project.configure(schedule={"iterations": 400, "drops": []})
-    command = ("train.py", "cifar", "resnet-8", "0")
+    command = ("train", "cifar", "resnet-8", "0")
     first = project.start(*command, REPLICATION_SAVE_SECONDS="0")
     state = project.wait_for_iteration(first, 10)
     first.send_signal(signal.SIGSTOP)
@@ -364,7 +365,7 @@ def test_a_run_diverged_if_its_last_tenth_is_no_better_than_chance(
 
 def test_a_net_that_learns_nothing_is_recorded_as_diverged(project: Any) -> None:
     project.configure(schedule={"iterations": 40, "drops": [], "learning_rate": 1e-12})
-    done = project.run("train.py", "cifar", "plain-8", "3")
+    done = project.run("train", "cifar", "plain-8", "3")
     assert done.returncode == 0, done.stderr
     record = json.loads((project.folder / "runs/cifar/plain-8/seed-3/run.json").read_text())
     assert record["status"] == "diverged"

@@ -147,6 +147,7 @@ def test_the_time_of_all_starts_is_added_up(
 # --- real processes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "changes", "targets"),
     [
@@ -162,7 +163,7 @@ def test_a_stage_killed_at_random_moments_writes_the_run_of_one_that_never_stopp
     project.configure(
         schedule={"iterations": 60, "drops": [30, 45]}, logging={"log_every": 7, "evaluate_every": 14}, **changes
     )
-    command, run = ("train.py", "cifar", net, "0"), project.folder / f"runs/cifar/{net}/seed-0"
+    command, run = ("train", "cifar", net, "0"), project.folder / f"runs/cifar/{net}/seed-0"
     whole = project.run(*command)
     assert whole.returncode == 0, whole.stderr
     expected = project.folder / "expected"
@@ -230,7 +231,7 @@ def test_a_full_disk_stops_the_training_in_one_sentence_and_keeps_the_old_state(
         def fill_the_disk() -> None:
             patched.setattr(os, "fsync", no_space)
 
-        with pytest.raises(UserError, match="the disk is full: .* free some space and run again") as told:
+        with pytest.raises(UserError, match=r"the disk is full: .* free some space and run again") as told:
             fit(recipe, work, interrupted(recipe, 12, fill_the_disk), save_seconds=0)
     assert str(work / STATE) in str(told.value)
     assert torch.load(work / STATE, weights_only=True)["iteration"] == 12
@@ -270,7 +271,7 @@ def test_a_truncated_state_is_told_in_one_sentence(saved: tuple[Recipe, Path], f
     recipe, work = saved
     content = (work / STATE).read_bytes()
     (work / STATE).write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
-    with pytest.raises(UserError, match="cannot be read .* delete it to train this run from its start") as told:
+    with pytest.raises(UserError, match=r"cannot be read .* delete it to train this run from its start") as told:
         fit(recipe, work)
     assert str(work / STATE) in str(told.value)
     assert "\n" not in str(told.value)

@@ -1,6 +1,5 @@
 """The training loop: all of it, in the order in which it happens."""
 
-import math
 import signal
 import sys
 import time
@@ -68,6 +67,8 @@ def train(
             tracked = len(state.curve)
             state.save(work)
 
+        if not resumed:
+            save()  # so that even a run killed at once continues its own MLflow run
         try:
             while state.iteration < schedule.iterations:
                 # Set the rate of this iteration.
@@ -165,8 +166,8 @@ def _end_warmup_when_learning(state: State, recipe: Recipe) -> None:
 
 
 def _speed(bar: tqdm, recipe: Recipe) -> str:
-    rate = bar.format_dict["rate"]
-    return f"{rate * recipe.schedule.batch_size:.0f} images/s" if rate and math.isfinite(rate) else "starting"
+    seconds = bar.format_dict["elapsed"]
+    return f"{(bar.n - bar.initial) * recipe.schedule.batch_size / seconds:.0f} images/s" if seconds else ""
 
 
 @contextmanager

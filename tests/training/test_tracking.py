@@ -1,0 +1,232 @@
+"""MLflow as it is: one run for one training, and no training that fails because of it."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.entities import Run, ViewType
+from mlflow.tracking import MlflowClient
+
+from replication.data import Batches
+from replication.recipe import Recipe
+from replication.training.loop import Stopped
+from replication.training.state import NonFiniteLoss, State
+from replication.training.tracking import Tracker
+
+Recipes = Callable[..., Recipe]
+Fit = Callable[..., State]
+Interrupt = Callable[[Recipe, int, Callable[[], object]], Batches]
+SHORT = {
+    "schedule": {"iterations": 12, "drops": []},
+    "logging": {"log_every": 4, "evaluate_every": 4},
+}
+
+
+class Tracking:
+    """A tracking store on sqlite, in which each test has an experiment of its own."""
+
+    def __init__(self, folder: Path, uri: str):
+        self.folder, self.uri = folder, uri
+        self.experiment = f"test {time.monotonic_ns()}"
+
+    def tracker(self, name: str = "resnet-8 · seed 0", **params: Any) -> Tracker:
+        tags = {"profile": "tiny", "machine": "a ✓ processor"}
+        return Tracker(self.uri, self.experiment, name, params, tags, self.folder / "mlflow.lock")
+
+    def runs(self) -> list[Run]:
+        """All runs of the experiment, asked of MLflow itself."""
+        client = MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name(self.experiment)
+        return client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL) if experiment else []
+
+    def history(self, key: str) -> list[tuple[int, float]]:
+        """(step, value) of a metric of the only run, in the order of the steps."""
+        (run,) = self.runs()
+        points = MlflowClient(self.uri).get_metric_history(run.info.run_id, key)
+        return sorted((point.step, point.value) for point in points)
+
+
+@pytest.fixture(scope="module")
+def store_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def tracking(store_uri: str, tmp_path: Path) -> Tracking:
+    return Tracking(tmp_path, store_uri)
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_training_is_one_named_run_with_its_params_and_tags(
+    make_recipe: Recipes, fit: Fit, tracking: Tracking
+) -> None:
+    state = fit(make_recipe(**SHORT), tracker=tracking.tracker(seed=0, **{"schedule.drops": (3, 5), "long": "x" * 600}))
+    (run,) = tracking.runs()
+    assert run.info.run_id == state.mlflow_run_id
+    assert run.info.run_name == "resnet-8 · seed 0"
+    assert run.data.params == {"seed": "0", "schedule.drops": "(3, 5)", "long": "x" * 500}
+    assert run.data.tags["profile"] == "tiny"
+    assert run.data.tags["machine"] == "a ✓ processor"
+
+
+def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
+    make_recipe: Recipes, fit: Fit, tracking: Tracking
+) -> None:
+    recipe = make_recipe(train_images=90, schedule=SHORT["schedule"], logging={"log_every": 4, "evaluate_every": 8})
+    state = fit(recipe, tracker=tracking.tracker())
+    for key in ("learning_rate", "train_loss", "train_error", "test_error", "heldout_error"):
+        logged = [(row["iteration"], row[key]) for row in state.curve if row[key] is not None]
+        assert tracking.history(key) == logged
+    assert len(tracking.history("train_loss")) == 3
+    assert len(tracking.history("test_error")) == 2
+    assert "iteration" not in tracking.runs()[0].data.metrics
+
+
+def test_a_finished_run_has_its_final_figures_and_status(tracking: Tracking) -> None:
+    tracker = tracking.tracker()
+    tracker.start(None)
+    tracker.finish("FINISHED", {"final_test_error": 12.5, "seconds": 3.0}, {"status": "trained"})
+    (run,) = tracking.runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"final_test_error": 12.5, "seconds": 3.0}
+    assert run.data.tags["status"] == "trained"
+
+
+def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
+    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tracking: Tracking, tmp_path: Path
+) -> None:
+    recipe = make_recipe(**SHORT)
+    with pytest.raises(Stopped):
+        fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.tracker())
+    (run,) = tracking.runs()
+    assert run.info.status == "KILLED"
+    assert [step for step, _ in tracking.history("train_loss")] == [4]
+    state = fit(recipe, tmp_path / "work", tracker=tracking.tracker())
+    (again,) = tracking.runs()
+    assert again.info.run_id == run.info.run_id == state.mlflow_run_id
+    assert again.info.status == "RUNNING"  # the stage ends it once its folder is written
+    assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
+
+
+def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracking) -> None:
+    schedule = {"iterations": 60, "drops": [], "learning_rate": 1e30}
+    with pytest.raises(NonFiniteLoss):
+        fit(make_recipe(schedule=schedule), tracker=tracking.tracker())
+    assert [run.info.status for run in tracking.runs()] == ["FAILED"]
+
+
+def test_two_trainings_are_two_runs_of_one_experiment(tracking: Tracking) -> None:
+    first, second = tracking.tracker("plain-8 · seed 0"), tracking.tracker("resnet-8 · seed 0")
+    assert first.start(None) != second.start(None)
+    assert {run.info.run_name for run in tracking.runs()} == {"plain-8 · seed 0", "resnet-8 · seed 0"}
+
+
+def test_a_run_that_was_deleted_meanwhile_is_begun_anew(tracking: Tracking) -> None:
+    gone = "0123456789abcdef0123456789abcdef"
+    tracker = tracking.tracker()
+    assert tracker.start(gone) not in (None, gone)
+    tracker.log([{"iteration": 4, "train_loss": 1.5, "test_error": None}])
+    assert tracking.history("train_loss") == [(4, 1.5)]
+
+
+def test_more_rows_than_one_request_may_hold_are_all_logged(tracking: Tracking) -> None:
+    tracker = tracking.tracker()
+    tracker.start(None)
+    tracker.log([{"iteration": i, "train_loss": i / 8, "train_error": 50.0} for i in range(1, 1301)])
+    assert tracking.history("train_loss") == [(i, i / 8) for i in range(1, 1301)]
+
+
+def test_without_an_address_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
+    tracker = Tracker(None, "none", "none", {}, {}, tmp_path / "mlflow.lock")
+    state = fit(make_recipe(**SHORT), tracker=tracker)
+    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    assert state.mlflow_run_id is None
+    assert not (tmp_path / "mlflow.lock").exists()
+
+
+# --- tracking that fails
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_an_unreachable_server_neither_stops_nor_delays_a_training(
+    make_recipe: Recipes, fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = f"http://127.0.0.1:{closed_port()}"
+    tracker = Tracker(address, "tests", "resnet-8 · seed 0", {}, {}, tmp_path / "mlflow.lock")
+    start = time.monotonic()
+    state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
+    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    assert time.monotonic() - start < 20
+    assert state.iteration == 12
+    told = capsys.readouterr().err
+    assert told.count("MLflow tracking is off for resnet-8 · seed 0") == 1
+
+
+def test_a_resumed_training_remembers_its_run_over_a_time_without_server(
+    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tracking: Tracking, tmp_path: Path
+) -> None:
+    recipe, work = make_recipe(**SHORT), tmp_path / "work"
+    for moment in (1, 5):
+        with pytest.raises(Stopped):
+            fit(recipe, work, interrupted(recipe, moment, stop), tracking.tracker() if moment == 1 else None)
+    state = fit(recipe, work, tracker=tracking.tracker())
+    (run,) = tracking.runs()
+    assert run.info.run_id == state.mlflow_run_id
+
+
+def test_a_store_that_fails_in_mid_training_switches_tracking_off(
+    make_recipe: Recipes,
+    fit: Fit,
+    interrupted: Interrupt,
+    tracking: Tracking,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe, tracker = make_recipe(**SHORT), tracking.tracker()
+
+    def time_out(*_: object, **__: object) -> None:
+        raise TimeoutError  # as sockets do: without a word
+
+    def fail() -> None:
+        tracker.client.log_batch = time_out
+
+    state = fit(recipe, batches=interrupted(recipe, 6, fail), tracker=tracker, save_seconds=0)
+    assert state.iteration == 12
+    assert state.mlflow_run_id == tracking.runs()[0].info.run_id  # so that a resumed training can go on with it
+    told = capsys.readouterr().err
+    assert told.count("MLflow tracking is off") == 1
+    assert "TimeoutError" in told
+
+
+def test_a_folder_that_is_no_store_does_not_stop_a_training(
+    make_recipe: Recipes, fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"this is no database, and long enough to be read as one" * 100)
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "tests", "r", {}, {}, tmp_path / "mlflow.lock")
+    assert fit(make_recipe(**SHORT), tracker=tracker).iteration == 12
+    assert "MLflow tracking is off for r" in capsys.readouterr().err
+
+
+def test_training_goes_on_where_mlflow_is_not_installed(
+    make_recipe: Recipes, fit: Fit, tracking: Tracking, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "mlflow"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    tracker = tracking.tracker()
+    assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
+    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    assert capsys.readouterr().err.count("MLflow tracking is off") == 1
