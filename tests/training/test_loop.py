@@ -306,6 +306,10 @@ def test_only_one_process_trains_a_run(make_recipe: Recipes, fit: Fit, tmp_path:
     assert fit(make_recipe(), work).iteration == 64  # free again
 
 
+def run_record(project: Any, net: str, seed: int) -> dict[str, Any]:
+    return json.loads((project.folder / f"runs/cifar/{net}/seed-{seed}/run.json").read_text())
+
+
 @pytest.mark.slow
 def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project: Any) -> None:
     project.configure(schedule={"iterations": 400, "drops": []})
@@ -325,11 +329,21 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
     assert "Traceback" not in err
     reached = torch.load(state, weights_only=True)["iteration"]
     assert 10 <= reached < 400
+
+    project.configure(schedule={"iterations": 8, "drops": []})
+    other = project.run(*command)
+    assert other.returncode == 0, other.stderr
+    assert "continues" not in other.stderr
+    assert run_record(project, "resnet-8", 0)["starts"] == 1
+    assert state.exists(), "another recipe must neither use nor delete this state"
+
+    project.configure(schedule={"iterations": 400, "drops": []})
     third = project.run(*command)
     assert third.returncode == 0, third.stderr
     assert f"continues from iteration {reached}" in third.stderr
-    record = json.loads((project.folder / "runs/cifar/resnet-8/seed-0/run.json").read_text())
+    record = run_record(project, "resnet-8", 0)
     assert (record["starts"], record["status"]) == (2, "trained")
+    assert record["recipe"]["schedule"]["iterations"] == 400
     assert not state.parent.exists()
 
 
@@ -367,6 +381,6 @@ def test_a_net_that_learns_nothing_is_recorded_as_diverged(project: Any) -> None
     project.configure(schedule={"iterations": 40, "drops": [], "learning_rate": 1e-12})
     done = project.run("train", "cifar", "plain-8", "3")
     assert done.returncode == 0, done.stderr
-    record = json.loads((project.folder / "runs/cifar/plain-8/seed-3/run.json").read_text())
+    record = run_record(project, "plain-8", 3)
     assert record["status"] == "diverged"
     assert record["recipe"]["seed"] == 3

@@ -277,6 +277,7 @@ def test_a_truncated_state_is_told_in_one_sentence(saved: tuple[Recipe, Path], f
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_state_with_any_bytes_changed_gives_a_sentence_and_never_a_traceback(
     saved: tuple[Recipe, Path],
 ) -> None:

@@ -19,6 +19,8 @@ from replication.training.loop import Stopped
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
+
 Recipes = Callable[..., Recipe]
 Fit = Callable[..., State]
 Interrupt = Callable[[Recipe, int, Callable[[], object]], Batches]

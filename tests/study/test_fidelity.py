@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from replication.recipe import Data, Recipe
 from replication.study.fidelity import differences, fidelity
 
-PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
+PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
 OFFICIAL = Data(name="cifar10", variant=None, fingerprint="one archive")
 JPEG = Data(name="cifar10", variant="re-compressed as JPEG", fingerprint="another")
 

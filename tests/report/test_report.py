@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 import pytest
-from test_study_claims import PAPER, study
+from made_up import PAPER, study
 
 from replication import report
 from replication.report.figures import INK
