@@ -99,7 +99,7 @@ def depth_figure(study: Study) -> str:
             (panels[0], "the paper, 64,000 iterations", theirs),
             (
                 panels[1],
-                f"here, {data_name(study)}, {int(study.runs['iterations'].max()):,} iterations",
+                f"here: {study.profile}, {int(study.runs['iterations'].max()):,} iterations",
                 ours,
             ),
         ):
@@ -123,7 +123,7 @@ def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tupl
     depths = sorted({x for points in errors.values() for x, _ in points})
     axes.set(ylim=(0, top), xticks=depths, xlabel="layers")
     axes.set_title(title, loc="left", fontsize=9.5)
-    _end_labels(axes, labels, depths[-1] if depths else 0, top)
+    _end_labels(axes, labels, depths[-1] if depths else 0, top, gap=0.07)
 
 
 def _figure(name: str, studies: list[Study], profile: str, panels: list[tuple[str, str, list[str], list[str]]]) -> str:
@@ -204,13 +204,17 @@ def _panel(
         return _svg(figure, title)
 
 
-def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float) -> None:
+def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float, gap: float = 0.058) -> None:
     """Names at the right end of the curves, pushed apart where they would overlap."""
-    gap, previous = top * 0.058, -top
-    for y, text, colour in sorted(labels):
-        previous = max(y, previous + gap)
+    gap, labels = top * gap, sorted(labels)
+    heights: list[float] = []
+    for y, _, _ in labels:
+        heights.append(max(y, heights[-1] + gap) if heights else y)
+    for index in reversed(range(len(heights))):  # and back down from the top of the panel
+        heights[index] = min(heights[index], top - gap * (len(heights) - 1 - index))
+    for height, (_, text, colour) in zip(heights, labels, strict=True):
         axes.annotate(
-            text, (x, min(previous, top)), xytext=(7, 0), textcoords="offset points", color=colour, va="center",
+            text, (x, height), xytext=(7, 0), textcoords="offset points", color=colour, va="center",
             fontsize=8.5, annotation_clip=False,
         )  # fmt: skip
 

@@ -91,11 +91,12 @@ def _plain_nets_degrade(study: Study) -> list[Comparison]:
     }
     pairs = [("plain-56", "plain-20", True)]
     pairs += [(f"plain-{b}", f"plain-{a}", False) for a, b in pairwise(DEPTHS)]
-    return [
+    compared = [
         _compare(study, split, worse, better, paper[split][worse] - paper[split][better], deciding)
         for worse, better, deciding in pairs
         for split in ("train", "test")
     ]
+    return [c for c in compared if c.deciding or c.outcome != "missing"]
 
 
 def _plain_110_fails(study: Study) -> list[Comparison]:
