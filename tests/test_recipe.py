@@ -1,5 +1,7 @@
 """A recipe takes what is right, refuses what is wrong in one sentence, and has a hash of its own."""
 
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,6 +136,13 @@ def test_the_hash_does_not_depend_on_the_order_of_the_keys(make_recipe: Recipes)
     values = turned(recipe.model_dump(mode="json"))
     assert next(iter(values)) == "logging"
     assert Recipe.model_validate(values).hash == recipe.hash
+
+
+def test_the_hash_is_sha256_of_the_sorted_fields(make_recipe: Recipes) -> None:
+    """So that it survives a reordering of the model, and anyone can compute it from run.json."""
+    fields = json.loads(make_recipe().model_dump_json())
+    text = json.dumps(fields, sort_keys=True)
+    assert make_recipe().hash == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def test_the_hash_does_not_depend_on_how_a_number_is_written(make_recipe: Recipes) -> None:

@@ -261,12 +261,12 @@ def test_the_last_good_state_is_kept_when_the_loss_explodes(make_recipe: Recipes
     assert (work / STATE).read_bytes() == content
 
 
-def test_an_explosion_before_the_first_save_says_that_there_is_no_state(
+def test_a_training_saves_its_start_so_that_an_early_explosion_leaves_a_state_too(
     make_recipe: Recipes, fit: Fit, tmp_path: Path
 ) -> None:
-    with pytest.raises(NonFiniteLoss, match="there is no earlier state"):
-        fit(exploding(make_recipe), tmp_path / "work")
-    assert not (tmp_path / "work" / STATE).exists()
+    with pytest.raises(NonFiniteLoss, match="the last good state is kept in"):
+        fit(exploding(make_recipe), tmp_path / "work", save_seconds=1e9)
+    assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 0
 
 
 # --- stopping
@@ -287,7 +287,7 @@ def test_a_second_ctrl_c_acts_at_once(make_recipe: Recipes, fit: Fit, interrupte
     recipe = make_recipe()
     with pytest.raises(KeyboardInterrupt):
         fit(recipe, tmp_path / "work", interrupted(recipe, 20, send(signal.SIGINT, times=2)))
-    assert not (tmp_path / "work" / STATE).exists()
+    assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 0, "nothing was saved since"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

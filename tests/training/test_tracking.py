@@ -119,6 +119,21 @@ def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
     assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
 
 
+def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
+    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tracking: Tracking, tmp_path: Path
+) -> None:
+    recipe = make_recipe(**SHORT)
+
+    def kill() -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.tracker())
+    fit(recipe, tmp_path / "work", tracker=tracking.tracker())
+    assert [run.info.status for run in tracking.runs()] == ["RUNNING"]
+    assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
+
+
 def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracking) -> None:
     schedule = {"iterations": 60, "drops": [], "learning_rate": 1e30}
     with pytest.raises(NonFiniteLoss):
