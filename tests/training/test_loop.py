@@ -234,11 +234,15 @@ def exploding(make_recipe: Recipes, **logging: int) -> Recipe:
 
 
 @pytest.mark.parametrize("save_seconds", [0, 1e9])
-def test_a_loss_that_is_not_finite_stops_the_run_with_its_iteration_and_the_remedy(
-    make_recipe: Recipes, fit: Fit, save_seconds: float
+def test_a_loss_that_is_not_finite_stops_the_run_at_the_next_row_with_its_iteration_and_the_remedy(
+    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, save_seconds: float
 ) -> None:
+    def too_late() -> None:
+        pytest.fail("the run went on after the row at iteration 8")
+
+    recipe = exploding(make_recipe)
     with pytest.raises(NonFiniteLoss) as told:
-        fit(exploding(make_recipe), save_seconds=save_seconds)
+        fit(recipe, batches=interrupted(recipe, 8, too_late), save_seconds=save_seconds)
     message = str(told.value)
     assert message.startswith("plain-8 · seed 0: ")
     assert any(f"iteration {number}" in message for number in range(1, 9))

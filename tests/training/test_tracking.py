@@ -84,7 +84,7 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
     make_recipe: Recipes, fit: Fit, tracking: Tracking
 ) -> None:
     recipe = make_recipe(train_images=90, schedule=SHORT["schedule"], logging={"log_every": 4, "evaluate_every": 8})
-    state = fit(recipe, tracker=tracking.tracker())
+    state = fit(recipe, tracker=tracking.tracker(), save_seconds=0)
     for key in ("learning_rate", "train_loss", "train_error", "test_error", "heldout_error"):
         logged = [(row["iteration"], row[key]) for row in state.curve if row[key] is not None]
         assert tracking.history(key) == logged

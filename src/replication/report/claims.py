@@ -1,7 +1,7 @@
 """Verdict cards: what each claim says, what was measured, and what may be concluded."""
 
 from replication.report.html import command, data_name, render, schedule_share, shown
-from replication.study.claims import Tested, test_claims
+from replication.study.claims import Comparison, Tested, test_claims
 from replication.study.results import Study
 
 SYMBOL = {"supported": "●", "not supported": "▲", "cannot tell yet": "◐"}
@@ -43,7 +43,7 @@ def claim_cards(studies: list[Study], profile: str) -> str:
 
 
 def headline(study: Study) -> str:
-    """What a study says of the paper's central claims, in two sentences."""
+    """What a study says of degradation, its cure and the gain from depth, in one sentence."""
     tests = {tested.claim.id: tested for tested in test_claims(study)}
     degradation = tests["K02"].verdict
     cured = [c for c in tests["K15"].comparisons if c.outcome == "holds"]
@@ -57,18 +57,23 @@ def headline(study: Study) -> str:
     ]
     if cured:
         deepest = cured[-1]
-        parts.append(f"the cure shows: {deepest.what} is {deepest.here.split(' [')[0]} points")
+        parts.append(f"the cure shows: {deepest.better} has {_points(deepest)} test error than {deepest.worse}")
     else:
         parts.append("the cure does not show yet")
     parts.append(
         {
-            "holds": f"the gain from depth shows: {gain.what} is {gain.here.split(' [')[0]} points",
-            "fails": f"the gain from depth does not: {gain.what} is {gain.here.split(' [')[0]} points, the wrong way",
+            "holds": f"the gain from depth shows: {gain.better} has {_points(gain)} test error than {gain.worse}",
+            "fails": f"the gain from depth does not: {gain.better} has {_points(gain)} test error than {gain.worse}",
             "open": "the gain from depth cannot be told from chance",
             "missing": "the gain from depth was not tested",
         }[gain.outcome]
     )
     return render("headline.html", data=data_name(study), schedule=schedule_share(study), parts=parts, study=study)
+
+
+def _points(comparison: Comparison) -> str:
+    points = comparison.points or 0
+    return f"{abs(points):.2f} points {'less' if points > 0 else 'more'}"
 
 
 def _place(place: str) -> str:

@@ -168,7 +168,7 @@ def _line(study: Study, net: str, split: str) -> Line | None:
 def _top(lines: list[Line]) -> float:
     """Upper end of the error axis: the paper's 20 %, or what the second half of our curves needs."""
     highest = max((y for line in lines for x, y in line.points if x >= 0.5), default=0)
-    return PAPER_CUT if highest <= PAPER_CUT else min(100.0, 10 * (int(highest * 1.08) // 10 + 1))
+    return PAPER_CUT if highest <= PAPER_CUT else min(100.0, 20 * (int(highest * 1.08) // 20 + 1))
 
 
 def _panel(
@@ -177,7 +177,7 @@ def _panel(
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.3, 3.1), layout="constrained")
         for drop in drops:
-            axes.axvline(drop, color=INK, alpha=0.18, lw=0.8, ls=(0, (1, 2)))
+            axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
         labels: dict[str, tuple[float, str, str]] = {}
         for line in lines:
             depth = int(line.net.split("-")[1])
@@ -198,6 +198,8 @@ def _panel(
         ticks = [0, 0.25, 0.5, 0.75, 1]
         unit, word = (1000, "iterations (thousands)") if iterations >= 1000 else (1, "iterations")
         axes.set(xlim=(0, 1), ylim=(0, top), xticks=ticks, xlabel=word, ylabel="error (%)")
+        axes.set_yticks([top * share for share in (0, 0.25, 0.5, 0.75, 1)])
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in ticks])
         axes.set_title(title, loc="left", fontsize=9.5)
         _end_labels(axes, list(labels.values()), 1, top)

@@ -28,6 +28,9 @@ class Comparison:
     here: str
     n: int | None = None  # the smaller number of seeds
     deciding: bool = True  # False: shown, but the verdict does not rest on it
+    worse: str = ""  # the two nets compared, the one with the larger error in the paper first
+    better: str = ""
+    points: float | None = None  # error of `worse` minus that of `better`, as measured here
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,10 @@ def _compare(study: Study, split: str, worse: str, better: str, paper: float, de
     diverged = [net for net in values if (study.runs.loc[study.runs["net"] == net, "status"] == "diverged").any()]
     if diverged:
         here += f"; {' and '.join(diverged)} diverged"
-    return Comparison(what, _outcome(interval), f"{paper:+.2f}", here, min(map(len, values.values())), deciding)
+    n = min(map(len, values.values()))
+    return Comparison(
+        what, _outcome(interval), f"{paper:+.2f}", here, n, deciding, worse, better, round(interval.value, 2)
+    )
 
 
 def _outcome(interval: Interval) -> Outcome:
