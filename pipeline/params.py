@@ -92,9 +92,11 @@ def read_params() -> Params:
             if found := os.environ.get(f"REPLICATION_CIFAR10_{key.upper()}"):
                 values["data"]["cifar10"][key] = found
     params = validate(Params, values, str(PARAMS))
-    depth_of(f"resnet-{params.depth}")
-    for net in params.cifar.nets:
-        depth_of(net)
+    for key, net in [("depth", f"resnet-{params.depth}"), *(("cifar.nets", net) for net in params.cifar.nets)]:
+        try:
+            depth_of(net)
+        except UserError as error:
+            raise UserError(f"{PARAMS}: {key}: {error}") from error
     for key, items in (("nets", params.cifar.nets), ("seeds", params.cifar.seeds)):
         if len(set(items)) < len(items):
             raise UserError(f"{PARAMS}: cifar.{key} names {max(items, key=items.count)} twice; remove one.")

@@ -64,9 +64,9 @@ def test_another_number_of_classes_changes_the_last_layer_only() -> None:
 
 def test_1202_layers_are_counted_in_seconds() -> None:
     complexity.cache_clear()
-    start = time.monotonic()
+    start = time.process_time()
     assert complexity("resnet-1202", 32).macs == multiply_adds(200, 32)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_a_net_that_does_not_exist_is_refused() -> None:

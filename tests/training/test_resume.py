@@ -133,15 +133,13 @@ def test_the_time_of_all_starts_is_added_up(
         time.sleep(0.7)
         stop()
 
+    begin = time.monotonic()
     for moment in (5, 10):
         with pytest.raises(Stopped):
             fit(recipe, work, interrupted(recipe, moment, slow_stop))
-    time.sleep(1)  # while nothing runs no time is counted
-    begin = time.monotonic()
     state = fit(recipe, work)
-    saved = torch.load(work / STATE, weights_only=True)["seconds"]
-    assert state.seconds == saved
-    assert state.seconds - (time.monotonic() - begin) > 1.0
+    assert 1.4 < state.seconds < time.monotonic() - begin
+    assert torch.load(work / STATE, weights_only=True)["seconds"] == state.seconds
 
 
 # --- real processes

@@ -188,7 +188,7 @@ def test_an_unreachable_server_neither_stops_nor_delays_a_training(
     start = time.monotonic()
     state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
     tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60  # MLflow alone would try for minutes
     assert state.iteration == 12
     told = capsys.readouterr().err
     assert told.count("MLflow tracking is off for resnet-8 · seed 0") == 1

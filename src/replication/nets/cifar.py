@@ -27,7 +27,7 @@ def depth_of(net: str) -> int:
     Raises:
         UserError: the name is not `plain-<depth>` or `resnet-<depth>`, or the depth is not 6n+2.
     """
-    match = re.fullmatch(r"(plain|resnet)-(\d+)", net)
+    match = re.fullmatch(r"(plain|resnet)-([1-9]\d*)", net)
     if not match:
         raise UserError(f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.")
     depth = int(match[2])

@@ -18,7 +18,7 @@ from replication.evaluation import top1_error
 from replication.evaluation.error import autocast
 from replication.recipe import Recipe
 from replication.training.schedule import learning_rate, warms_up
-from replication.training.state import STATE, NonFiniteLoss, State
+from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
 
 
@@ -67,9 +67,9 @@ def train(
             tracked = len(state.curve)
             state.save(work)
 
-        if not resumed:
-            save()  # so that even a run killed at once continues its own MLflow run
         try:
+            if not resumed:
+                save()  # so that even a run killed at once continues its own MLflow run
             while state.iteration < schedule.iterations:
                 # Set the rate of this iteration.
                 rate = learning_rate(state.iteration, recipe, state.warmup_ended_at)
@@ -120,9 +120,8 @@ def train(
                     )
         except NonFiniteLoss as error:
             tracker.finish("FAILED")
-            kept = f"the last good state is kept in {work}" if (work / STATE).exists() else "there is no earlier state"
             raise NonFiniteLoss(
-                f"{recipe.net} · seed {recipe.seed}: {error}; {kept}. "
+                f"{recipe.net} · seed {recipe.seed}: {error}; the last good state is kept in {work}. "
                 "Lower schedule.learning_rate or set precision to fp32."
             ) from error
         except BaseException as error:

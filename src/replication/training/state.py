@@ -112,7 +112,7 @@ def write_durably(path: Path, content: bytes) -> None:
     """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
 
     Raises:
-        UserError: the disk is full; the old file is untouched.
+        UserError: it cannot be written (the disk is full, say); the old file is untouched.
     """
     unfinished = path.with_name(path.name + ".unfinished")
     try:
@@ -128,9 +128,7 @@ def write_durably(path: Path, content: bytes) -> None:
             os.close(folder)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"the disk is full: {path} ({len(content) / 2**20:.0f} MiB) could not be written; "
-                "free some space and run again."
-            ) from error
-        raise
+        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
+        raise UserError(
+            f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why}; make room for it and run again."
+        ) from error

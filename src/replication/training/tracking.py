@@ -63,10 +63,14 @@ class Tracker:
         if not self.run_id:
             return
         now = int(time.time() * 1000)
-        self._attempt(lambda: self._log([(key, value, now, 0) for key, value in (final or {}).items()]))
-        for key, value in (tags or {}).items():
-            self._attempt(lambda key=key, value=value: self.client.set_tag(self.run_id, key, value))
-        self._attempt(lambda: self.client.set_terminated(self.run_id, status))
+
+        def end() -> None:
+            self._log([(key, value, now, 0) for key, value in (final or {}).items()])
+            for key, value in (tags or {}).items():
+                self.client.set_tag(self.run_id, key, value)
+            self.client.set_terminated(self.run_id, status)
+
+        self._attempt(end)
 
     def _start(self, run_id: str | None) -> None:
         if self.uri is None:
