@@ -1,6 +1,6 @@
 """Stage `train-depth`: train the residual net of params.yaml's `depth`, unless the list of nets has it already.
 
-Makes runs/depth/<net>/seed-<n>/. `dvc exp run -S depth=110` comes here: about 80 seconds in profile quick, 70 minutes
+Makes runs/depth/<net>/seed-<n>/. `dvc exp run -S depth=110` comes here: about 60 seconds in profile quick, an hour
 in profile cpu.
 """
 

@@ -69,7 +69,7 @@ def test_the_headline_of_a_short_schedule_tells_the_cure_from_the_gain() -> None
     text = report.headline(short)
     assert "Degradation shows" in text
     assert "the cure shows: resnet-56 has 33.00 points less test error than plain-56" in text
-    assert "the gain from depth does not: resnet-56 has 8.00 points more test error than resnet-20" in text
+    assert "the gain from depth does not show: resnet-56 has 8.00 points more test error than resnet-20" in text
 
 
 def test_figures_have_the_paper_and_ours_on_the_same_axes() -> None:

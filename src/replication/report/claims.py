@@ -60,11 +60,12 @@ def headline(study: Study) -> str:
         parts.append(f"the cure shows: {deepest.better} has {_points(deepest)} test error than {deepest.worse}")
     else:
         parts.append("the cure does not show yet")
+    measured = f"{gain.better} has {_points(gain)} test error than {gain.worse}"
     parts.append(
         {
-            "holds": f"the gain from depth shows: {gain.better} has {_points(gain)} test error than {gain.worse}",
-            "fails": f"the gain from depth does not: {gain.better} has {_points(gain)} test error than {gain.worse}",
-            "open": "the gain from depth cannot be told from chance",
+            "holds": f"the gain from depth shows: {measured}",
+            "fails": f"the gain from depth does not show: {measured}",
+            "open": f"the gain from depth does not show: {measured}, which may be chance",
             "missing": "the gain from depth was not tested",
         }[gain.outcome]
     )
