@@ -20,7 +20,9 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "REPLICATION_TRACKING"))}
+        # A user's shell knows nothing of a make or a DVC above it.
+        foreign = ("DVC_", "MLFLOW_", "REPLICATION_", "MAKE", "MFLAGS")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return kept | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "MAKEFLAGS": " -- INSTALLED=.venv/bin/python",
