@@ -112,7 +112,7 @@ def read_profile(params: Params, arm: str) -> dict[str, Any]:
     values = read_yaml(path)
     if not isinstance(values, dict) or not isinstance(values.get(arm), dict):
         raise UserError(f"{path} has no section {arm}; restore it with `git checkout {path}`.")
-    return _merged(values[arm], getattr(params, arm).override)
+    return merged(values[arm], getattr(params, arm).override)
 
 
 def recipe_of(params: Params, arm: str, net: str, seed: int, data: Data) -> Recipe:
@@ -145,9 +145,10 @@ def runs_of_depth(params: Params) -> list[Run]:
     return [Run(net=net, seed=s, folder=RUNS / "depth" / net / f"seed-{s}") for s in params.cifar.seeds]
 
 
-def _merged(values: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(values)
-    for key, value in override.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`values` with `changes` put over it, section by section."""
+    result = dict(values)
+    for key, change in changes.items():
+        old = result.get(key)
+        result[key] = merged(old, change) if isinstance(old, dict) and isinstance(change, dict) else change
+    return result

@@ -28,6 +28,8 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))  # 1 is faste
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))  # as when a stage runs: `python -m pipeline.train` in the project's root
 
+from pipeline.params import merged  # noqa: E402
+
 # 64 iterations of a net of 8 layers take about a second.
 TINY: dict[str, Any] = {
     "input_size": 8,
@@ -43,15 +45,6 @@ TINY: dict[str, Any] = {
     "precision": "fp32",
     "logging": {"log_every": 8, "evaluate_every": 16},
 }
-
-
-def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`values` with `changes` put over it, section by section."""
-    result = dict(values)
-    for key, change in changes.items():
-        old = result.get(key)
-        result[key] = merged(old, change) if isinstance(old, dict) and isinstance(change, dict) else change
-    return result
 
 
 @pytest.fixture

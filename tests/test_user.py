@@ -302,7 +302,10 @@ def test_make_ui_without_runs_says_what_to_do(evening: Evening) -> None:
 
 
 def test_what_the_readme_calls_a_file_is_there() -> None:
-    for path in re.findall(r"^    ([\w./<>-]+)  ", README, flags=re.MULTILINE):
+    top = re.findall(r"^    ([\w./<>-]+)  ", README, flags=re.MULTILINE)
+    library = re.findall(r"^        ([\w.]+/?)  ", README, flags=re.MULTILINE)
+    assert len(top) == 8 and len(library) == 8, "the README's own lines were found"
+    for path in top:
         assert (PROJECT / path.replace("<profile>", "quick")).exists(), path
-    for path in re.findall(r"^        ([\w.]+/?)  ", README, flags=re.MULTILINE):
+    for path in library:
         assert (PROJECT / "src/replication" / path).exists(), path

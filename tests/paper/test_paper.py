@@ -1,10 +1,14 @@
 """The paper's data agrees with itself, so that a slip in copying would show."""
 
+from pathlib import Path
+
 import pytest
+from ruamel.yaml import YAML
 
 from replication.nets import complexity
-from replication.paper import claim, curve, figure, table
+from replication.paper import claim, curve, figure, protocol, table
 
+PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
 DEPTHS = (20, 32, 44, 56)
 
 
@@ -31,6 +35,13 @@ def test_printed_sizes_are_those_of_our_nets() -> None:
         if row["kind"] == "own":
             parameters = complexity(f"resnet-{row['layers']}", 32).parameters / 1e6
             assert parameters == pytest.approx(row["params_m"], abs=0.05 if row["params_m"] > 1 else 0.006)
+
+
+def test_the_profile_paper_has_the_protocols_schedule() -> None:
+    schedule = YAML(typ="safe").load((PROFILES / "paper.yaml").read_text())["cifar"]["schedule"]
+    facts = protocol("cifar10", "C3")
+    assert schedule["iterations"] == facts["stop_iter"] and schedule["drops"] == facts["lr_drops_iter"]
+    assert (schedule["batch_size"], schedule["learning_rate"]) == (facts["batch"], facts["lr_start"])
 
 
 def test_claims_come_with_what_supports_them() -> None:

@@ -88,6 +88,15 @@ def test_figures_have_the_paper_and_ours_on_the_same_axes() -> None:
     assert "the paper's figure ends here" in panels[2]
 
 
+def test_figure_6_has_the_papers_three_panels_and_the_third_says_what_was_not_run() -> None:
+    figure = report.figure_6([made_up({"resnet-20": (1, 9)})], "made-up")
+    assert [label for label in re.findall(r'aria-label="([^"]+)"', figure) if label.endswith("the paper")] == [
+        "plain nets, the paper", "residual nets, the paper", "110 and 1202 layers, the paper",
+    ]  # fmt: skip
+    assert "Drawn in the paper and not run here: resnet-110, resnet-1202." in figure
+    assert "ResNet-1202" in figure.split('aria-label="110 and 1202 layers, the paper"')[1]
+
+
 def test_seeds_are_drawn_as_a_band() -> None:
     one = report.figure_6([made_up({"resnet-20": (1, 9)})], "made-up")
     three = report.figure_6([made_up({"resnet-20": (1, 9)}, seeds=3, spread=0.5)], "made-up")

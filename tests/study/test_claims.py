@@ -7,19 +7,19 @@ import pytest
 from made_up import PAPER, study
 
 from replication.errors import UserError
-from replication.study.claims import test_claims as verdicts_of
+from replication.study.claims import judge_claims
 from replication.study.results import Study, read_studies
 
 
 def verdict(found: Study, claim: str) -> str:
-    return next(t.verdict for t in verdicts_of(found) if t.claim.id == claim)
+    return next(t.verdict for t in judge_claims(found) if t.claim.id == claim)
 
 
 def test_the_papers_own_numbers_support_degradation_and_its_cure_at_56_layers() -> None:
     paper = study(PAPER)
     assert verdict(paper, "K02") == "supported"
     assert verdict(paper, "K03") == "supported"
-    outcomes = {c.what: c.outcome for t in verdicts_of(paper) if t.claim.id == "K15" for c in t.comparisons}
+    outcomes = {c.what: c.outcome for t in judge_claims(paper) if t.claim.id == "K15" for c in t.comparisons}
     assert outcomes["plain-56 − resnet-56, test error"] == "holds"
 
 
@@ -29,13 +29,13 @@ def test_one_seed_cannot_order_44_and_56_layers_but_many_can() -> None:
 
 
 def test_shortcuts_are_free_by_counting_not_by_training() -> None:
-    found = next(t for t in verdicts_of(study({"plain-20": (1, 9)})) if t.claim.id == "K08")
+    found = next(t for t in judge_claims(study({"plain-20": (1, 9)})) if t.claim.id == "K08")
     assert (found.verdict, found.fidelity) == ("supported", "exact")
     assert any("1,727,962 parameters" in c.here for c in found.comparisons)
 
 
 def test_a_net_that_was_not_run_is_named_and_leaves_the_claim_open() -> None:
-    found = next(t for t in verdicts_of(study({"plain-20": (1, 9)})) if t.claim.id == "K02")
+    found = next(t for t in judge_claims(study({"plain-20": (1, 9)})) if t.claim.id == "K02")
     assert found.verdict == "cannot tell yet"
     assert found.missing == ("plain-56",)
 
@@ -44,7 +44,7 @@ def test_a_short_schedule_shows_the_cure_without_the_gain_from_depth() -> None:
     short = study({"plain-20": (22, 23), "plain-56": (62, 62), "resnet-20": (20, 21), "resnet-56": (28, 29)})
     assert verdict(short, "K02") == "supported"
     assert verdict(short, "K14") == "not supported"
-    cure = {c.what: c.outcome for t in verdicts_of(short) if t.claim.id == "K15" for c in t.comparisons}
+    cure = {c.what: c.outcome for t in judge_claims(short) if t.claim.id == "K15" for c in t.comparisons}
     assert cure["plain-56 − resnet-56, test error"] == "holds"
     assert cure["plain-32 − resnet-32, test error"] == "missing"
 
@@ -55,7 +55,7 @@ def test_no_degradation_is_a_negative_result_and_stays() -> None:
 
 def test_a_diverged_net_is_counted_and_said() -> None:
     found = study({"plain-20": (1, 9), "plain-56": (90, 90)}, status="diverged")
-    k02 = next(t for t in verdicts_of(found) if t.claim.id == "K02")
+    k02 = next(t for t in judge_claims(found) if t.claim.id == "K02")
     assert k02.verdict == "supported"
     assert "plain-56 and plain-20 diverged" in k02.comparisons[0].here
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-__all__ = ["Claim", "claim", "curve", "figure", "table"]
+__all__ = ["Claim", "claim", "curve", "figure", "protocol", "table"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ def claim(claim_id: str) -> Claim:
 def figure(number: int) -> dict[str, Any]:
     """What `paper.yaml` says of a figure: axes, and values read off the digitised curves."""
     return next(f for f in _paper()["figures"] if f["id"] == number)
+
+
+def protocol(section: str, fact_id: str) -> dict[str, Any]:
+    """Values of a fact of the protocol, e.g. `protocol("cifar10", "C3")["stop_iter"]`."""
+    return next(f for f in _paper()["protocol"][section] if f["id"] == fact_id)["values"]
 
 
 def curve(figure_id: str, split: str, net: str) -> list[tuple[float, float]]:

@@ -1,7 +1,7 @@
 """Verdict cards: what each claim says, what was measured, and what may be concluded."""
 
 from replication.report.html import command, data_name, render, schedule_share, shown
-from replication.study.claims import Comparison, Tested, test_claims
+from replication.study.claims import Comparison, Tested, judge_claims
 from replication.study.results import Study
 
 SYMBOL = {"supported": "●", "not supported": "▲", "cannot tell yet": "◐"}
@@ -19,7 +19,7 @@ EXPLAINED = {"T6": "Table 6", "F1": "Figure 1", "F6": "Figure 6"}
 def claim_cards(studies: list[Study], profile: str) -> str:
     """A card a claim; in it a verdict for each study shown, with the comparisons that it rests on."""
     seen = shown(studies, profile)
-    by_study = [(study, {tested.claim.id: tested for tested in test_claims(study)}) for study in seen]
+    by_study = [(study, {tested.claim.id: tested for tested in judge_claims(study)}) for study in seen]
     cards = []
     for claim_id, title in TITLES.items():
         verdicts = [
@@ -44,7 +44,7 @@ def claim_cards(studies: list[Study], profile: str) -> str:
 
 def headline(study: Study) -> str:
     """What a study says of degradation, its cure and the gain from depth, in one sentence."""
-    tests = {tested.claim.id: tested for tested in test_claims(study)}
+    tests = {tested.claim.id: tested for tested in judge_claims(study)}
     degradation = tests["K02"].verdict
     cured = [c for c in tests["K15"].comparisons if c.outcome == "holds"]
     gain = tests["K14"].comparisons[0]

@@ -15,10 +15,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from replication import paper
-from replication.report.html import data_name, render, schedule_share, shown
+from replication.report.html import PAPER_DROPS, PAPER_ITERATIONS, data_name, render, schedule_share, shown
 from replication.study.results import Study
 
-PAPER_ITERATIONS = 64_000
 PAPER_CUT = 20  # figures 1 and 6 end at this error
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 COLOURS = {20: "#d08c1d", 32: "#2f9e77", 44: "#2f7fc1", 56: "#c5407c", 110: "#7b5fc9", 1202: "#7f8790"}
@@ -64,15 +63,17 @@ def figure_1(studies: list[Study], profile: str) -> str:
 
 
 def figure_6(studies: list[Study], profile: str) -> str:
-    """Figure 6: plain nets, then residual nets; dashed training error, solid test error."""
+    """Figure 6: plain nets, residual nets, then the two deepest; dashed training error, solid test error."""
     plain = [f"plain-{d}" for d in (20, 32, 44, 56)]
     residual = [f"resnet-{d}" for d in (20, 32, 44, 56, 110)]
     own = {net for study in shown(studies, profile) for net in study.runs["net"]}
     residual += sorted(net for net in own if net.startswith("resnet-") and net not in residual)
     plain += sorted(net for net in own if net.startswith("plain-") and net not in plain)
+    both = ["train", "test"]
     panels = [
-        ("plain nets", "fig6", plain, ["train", "test"]),
-        ("residual nets", "fig6", residual, ["train", "test"]),
+        ("plain nets", "fig6", plain, both),
+        ("residual nets", "fig6", residual, both),
+        ("110 and 1202 layers", "fig6r", ["resnet-110", "resnet-1202"], both),
     ]
     return _figure("Figure 6", studies, profile, panels)
 
@@ -96,7 +97,7 @@ def depth_figure(study: Study) -> str:
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
         for axes, title, errors in (
-            (panels[0], "the paper, 64,000 iterations", theirs),
+            (panels[0], f"the paper, {PAPER_ITERATIONS:,} iterations", theirs),
             (
                 panels[1],
                 f"here: {study.profile}, {int(study.runs['iterations'].max()):,} iterations",
@@ -143,7 +144,7 @@ def _figure(name: str, studies: list[Study], profile: str, panels: list[tuple[st
             iterations = int(study.runs["iterations"].max())
             here = f"{title}, here: {study.profile}"
             pair = [
-                _panel(f"{title}, the paper", theirs, top, PAPER_ITERATIONS, (0.5, 0.75), cut=top > PAPER_CUT),
+                _panel(f"{title}, the paper", theirs, top, PAPER_ITERATIONS, PAPER_DROPS, cut=top > PAPER_CUT),
                 _panel(here, ours, top, iterations, study.drops),
             ]
             absent = [net for net in nets if net not in set(study.runs["net"])]

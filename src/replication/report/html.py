@@ -2,6 +2,7 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from replication.paper import protocol
 from replication.study.results import Study
 
 _templates = Environment(
@@ -33,12 +34,17 @@ def data_name(study: Study) -> str:
     return f"{name}, official pixels" if row["variant"] != row["variant"] else f"{name}, {row['variant']}"
 
 
-def schedule_share(study: Study, paper_iterations: int = 64_000) -> str:
+SCHEDULE = protocol("cifar10", "C3")
+PAPER_ITERATIONS: int = SCHEDULE["stop_iter"]
+PAPER_DROPS = tuple(drop / PAPER_ITERATIONS for drop in SCHEDULE["lr_drops_iter"])  # as shares of the schedule
+
+
+def schedule_share(study: Study) -> str:
     """Length of the study's schedule in words, e.g. "4,000 iterations, 1/16 of the paper's"."""
     iterations = int(study.runs["iterations"].max())
-    if iterations == paper_iterations:
+    if iterations == PAPER_ITERATIONS:
         return f"{iterations:,} iterations, as in the paper"
-    return f"{iterations:,} iterations, 1/{paper_iterations / iterations:.3g} of the paper's"
+    return f"{iterations:,} iterations, 1/{PAPER_ITERATIONS / iterations:.3g} of the paper's"
 
 
 def command(study: Study, nets: list[str] | None = None) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from replication.nets import complexity
 from replication.paper import table
 from replication.report.html import command, data_name, render, schedule_share, shown
+from replication.study.fidelity import RANK
 from replication.study.results import Study
 
 
@@ -93,7 +94,7 @@ def _cell(study: Study, net: str) -> dict:
         "error": text,
         "best": f"best {errors.min():.2f}" if len(errors) > 1 else "",
         "n": len(errors),
-        "fidelity": max(runs["fidelity"], key=("exact", "reduced", "proxy").index),
+        "fidelity": max(runs["fidelity"], key=RANK.__getitem__),
         "diverged": bool((runs["status"] == "diverged").any()),
     }
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from replication.nets import complexity
 from replication.paper import Claim, claim, figure, table
+from replication.study.fidelity import RANK
 from replication.study.results import END_OF_TRAINING, Study
 from replication.study.statistics import Interval, above, difference, sample
 
@@ -44,7 +45,7 @@ class Tested:
     fidelity: str  # of the runs it rests on; "exact" for arithmetic
 
 
-def test_claims(study: Study) -> list[Tested]:
+def judge_claims(study: Study) -> list[Tested]:
     """The claims on section 4.2 that training curves and final errors can test: K02, K03, K08, K14 and K15."""
     tests: dict[str, Callable[[Study], list[Comparison]]] = {
         "K02": _plain_nets_degrade,
@@ -66,7 +67,7 @@ def test_claims(study: Study) -> list[Tested]:
         comparisons = tuple(test(study))
         missing = tuple(net for net in needed[claim_id] if net not in there)
         used = study.runs[study.runs["net"].isin(needed[claim_id])]["fidelity"]
-        worst = max(used, key=("exact", "reduced", "proxy").index) if len(used) else study.fidelity
+        worst = max(used, key=RANK.__getitem__) if len(used) else study.fidelity
         if not needed[claim_id]:
             worst = "exact"
         tested.append(Tested(claim(claim_id), verdict(comparisons), comparisons, missing, worst))
