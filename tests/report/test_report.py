@@ -42,7 +42,7 @@ def test_table_6_sets_mean_std_and_n_beside_the_papers_statistic() -> None:
 
 def test_a_net_that_was_not_run_says_so_with_the_command_that_runs_it() -> None:
     table = report.table_6([made_up({"resnet-20": (1.0, 8.9)})], "made-up")
-    assert "dvc exp run -S profile=made-up -S &#39;cifar.nets=[resnet-32]&#39;" in table
+    assert "dvc exp run -S profile=made-up -S &#39;cifar.nets=[resnet-20,resnet-32]&#39;" in table
     assert table.count("not run") >= 5
 
 

@@ -48,6 +48,6 @@ def schedule_share(study: Study) -> str:
 
 
 def command(study: Study, nets: list[str] | None = None) -> str:
-    """The command that makes a study, or some nets of it, again."""
+    """The command that makes a study again, or adds `nets` to it: its tables hold what the list names, so all are."""
     text = "dvc exp run" + ("" if study.profile == "quick" else f" -S profile={study.profile}")
-    return text + (f" -S 'cifar.nets=[{','.join(nets)}]'" if nets else "")
+    return text + (f" -S 'cifar.nets=[{','.join(dict.fromkeys([*study.runs['net'], *nets]))}]'" if nets else "")
