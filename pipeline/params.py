@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from replication.errors import UserError
-from replication.nets import depth_of
-from replication.recipe import Data, Recipe, validate
+from replication.nets import check_net
+from replication.recipe import RECIPES, Data, Recipe, validate
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
 # Resume state, tracking and the user's data belong there.
@@ -31,10 +31,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Cifar(Strict):
+class Arm(Strict):
+    """An arm of the study: `cifar` (section 4.2) or `imagenet` (4.1)."""
+
     nets: list[str]
     seeds: list[int] = Field(min_length=1)
     override: dict[str, Any]
+
+
+class Imagenet(Arm):
+    ensembles: list[list[str]]
 
 
 class Cifar10(Strict):
@@ -42,8 +48,20 @@ class Cifar10(Strict):
     root: str
 
 
+class TinyImagenet(Strict):
+    source: Literal["parquet", "folder"]
+    root: str
+
+
+class ImagenetFiles(Strict):
+    source: Literal["archives", "folder", "parquet"]
+    root: str
+
+
 class DataSources(Strict):
     cifar10: Cifar10
+    tiny_imagenet: TinyImagenet
+    imagenet: ImagenetFiles
 
 
 class Params(Strict):
@@ -51,9 +69,15 @@ class Params(Strict):
 
     profile: str
     depth: int
-    cifar: Cifar
+    cifar: Arm
+    imagenet: Imagenet
     data: DataSources
     device: Literal["auto", "cpu", "cuda", "mps"]
+    processes: int = Field(gt=0)
+
+
+ARMS = ("cifar", "imagenet")
+DATASETS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
 
 
 class Run(Strict):
@@ -77,30 +101,42 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_params() -> Params:
-    """params.yaml, with the place of the data overridden by REPLICATION_CIFAR10_SOURCE and _ROOT if they are set.
+    """params.yaml, with the place of each data set overridden by REPLICATION_<DATASET>_SOURCE and _ROOT if they are set.
 
     Raises:
         UserError: an unknown key, a wrong type, an unknown net or depth, or a net or seed named twice.
     """
     values = read_yaml(PARAMS)
-    if (
-        isinstance(values, dict)
-        and isinstance(values.get("data"), dict)
-        and isinstance(values["data"].get("cifar10"), dict)
-    ):
+    data = values.get("data") if isinstance(values, dict) else None
+    for dataset, place in data.items() if isinstance(data, dict) else ():
         for key in ("source", "root"):
-            if found := os.environ.get(f"REPLICATION_CIFAR10_{key.upper()}"):
-                values["data"]["cifar10"][key] = found
+            found = os.environ.get(f"REPLICATION_{dataset.upper()}_{key.upper()}")
+            if found and isinstance(place, dict):
+                place[key] = found
     params = validate(Params, values, str(PARAMS))
-    for key, net in [("depth", f"resnet-{params.depth}"), *(("cifar.nets", net) for net in params.cifar.nets)]:
-        try:
-            depth_of(net)
-        except UserError as error:
-            raise UserError(f"{PARAMS}: {key}: {error}") from error
-    for key, items in (("nets", params.cifar.nets), ("seeds", params.cifar.seeds)):
-        if len(set(items)) < len(items):
-            raise UserError(f"{PARAMS}: cifar.{key} names {max(items, key=items.count)} twice; remove one.")
+    _check_net("depth", f"resnet-{params.depth}", "cifar")
+    for arm in ARMS:
+        section = getattr(params, arm)
+        for net in section.nets:
+            _check_net(f"{arm}.nets", net, arm)
+        for key, items in (("nets", section.nets), ("seeds", section.seeds)):
+            if len(set(items)) < len(items):
+                raise UserError(f"{PARAMS}: {arm}.{key} names {max(items, key=items.count)} twice; remove one.")
+    for ensemble in params.imagenet.ensembles:
+        absent = sorted(set(ensemble) - set(params.imagenet.nets))
+        if absent or not ensemble:
+            raise UserError(
+                f"{PARAMS}: imagenet.ensembles: {ensemble} needs {absent[0] if absent else 'a net'}, which imagenet.nets "
+                "does not list; add it there or take it out here."
+            )
     return params
+
+
+def _check_net(key: str, net: str, arm: str) -> None:
+    try:
+        check_net(net, arm)
+    except UserError as error:
+        raise UserError(f"{PARAMS}: {key}: {error}") from error
 
 
 def read_profile(params: Params, arm: str) -> dict[str, Any]:
@@ -119,22 +155,24 @@ def recipe_of(params: Params, arm: str, net: str, seed: int, data: Data) -> Reci
     """The recipe of one run under the chosen profile."""
     values = read_profile(params, arm)
     values.pop("dataset", None)
-    where = f"{PROFILES / params.profile}.yaml, {arm}" + (" with cifar.override" if params.cifar.override else "")
-    return validate(Recipe, values | {"arm": arm, "net": net, "seed": seed, "data": data}, where)
+    overridden = f" with {arm}.override" if getattr(params, arm).override else ""
+    where = f"{PROFILES / params.profile}.yaml, {arm}{overridden}"
+    return validate(RECIPES[arm], values | {"arm": arm, "net": net, "seed": seed, "data": data}, where)
 
 
 def paper_recipe(params: Params, arm: str, net: str, seed: int) -> Recipe:
     """The recipe of the same net under profile `paper` on the official pixels: what fidelity is measured against."""
     without_override = getattr(params, arm).model_copy(update={"override": {}})
     paper = params.model_copy(update={"profile": "paper", arm: without_override})
-    return recipe_of(paper, arm, net, seed, Data(name="cifar10", variant=None, fingerprint="official"))
+    dataset = DATASETS[arm][-1]
+    return recipe_of(paper, arm, net, seed, Data(name=dataset, variant=None, fingerprint="official"))
 
 
-def runs_of(params: Params, arm: str = "cifar") -> list[Run]:
-    """All runs of the study: the list times the seeds, then the net of `depth` unless the list has it."""
-    cifar = params.cifar
-    runs = [Run(net=n, seed=s, folder=RUNS / arm / n / f"seed-{s}") for n in cifar.nets for s in cifar.seeds]
-    return runs + runs_of_depth(params)
+def runs_of(params: Params, arm: str) -> list[Run]:
+    """All runs of an arm: its nets times its seeds; for `cifar` then the net of `depth`, unless the list has it."""
+    section = getattr(params, arm)
+    runs = [Run(net=n, seed=s, folder=RUNS / arm / n / f"seed-{s}") for n in section.nets for s in section.seeds]
+    return runs + (runs_of_depth(params) if arm == "cifar" else [])
 
 
 def runs_of_depth(params: Params) -> list[Run]:

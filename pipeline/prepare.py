@@ -1,42 +1,64 @@
 """Stage `prepare`: make the store of an arm, data/<arm>/, from the source that params.yaml names.
 
-`python -m pipeline.prepare cifar`. Takes 1 second for the digits; for CIFAR-10 about 20 seconds, and 170 MB of
-download if the source is the official archive. Prints counts and fingerprint.
+`python -m pipeline.prepare cifar` (or imagenet). Takes seconds for the digits; for CIFAR-10 about 20 seconds, and 170
+MB of download if the source is the official archive; for Tiny ImageNet a minute. Prints counts and fingerprint.
 """
 
 from pathlib import Path
+from typing import Any
 
 from pipeline import stage
-from pipeline.params import ROOT, STORE, read_params, read_profile
-from replication.data import sources, write_store
+from pipeline.params import ROOT, STORE, Params, read_params, read_profile
+from replication.data import Meta, Statistics, sources, write_store
+from replication.data.sources import CIFAR10, TINY_IMAGENET, Source
+from replication.data.statistics import image_statistics
+from replication.data.store import image_of
 from replication.errors import UserError
 
 
 def main() -> None:
-    arm = stage.arguments(__doc__, arm="cifar").arm
+    arm = stage.arguments(__doc__, arm="cifar or imagenet").arm
     params = read_params()
     profile = read_profile(params, arm)
-    size = profile["input_size"]
-    if profile["dataset"] == "digits":
-        origin, source = "scikit-learn's load_digits", sources.digits(size)
-    else:
-        if size != sources.CIFAR10.input_size:
-            raise UserError(f"the profile's {arm}.input_size is {size}, but CIFAR-10 has 32x32 images; set it to 32.")
-        root = ROOT / Path(params.data.cifar10.root).expanduser()
-        kind = params.data.cifar10.source
-        read = {
-            "official": sources.cifar10_official,
-            "parquet": sources.cifar10_parquet,
-            "folder": sources.cifar10_folder,
-        }
-        print(f"prepare {arm}: reading CIFAR-10 ({kind}) from {params.data.cifar10.root}", flush=True)
-        origin, source = f"CIFAR-10, {kind}", read[kind](root)
+    origin, source = read_source(params, arm, profile)
     meta = write_store(
         STORE / arm, source.train, source.test,
         name=profile["dataset"], source=origin, variant=source.variant, classes=source.classes,
+        statistics=statistics(source, profile) if arm == "imagenet" else None,
     )  # fmt: skip
+    say(arm, meta)
+
+
+def read_source(params: Params, arm: str, profile: dict[str, Any]) -> tuple[str, Source]:
+    """Where the pixels come from, in words, and the pixels."""
+    dataset, size = profile["dataset"], profile["input_size"]
+    if dataset == "digits":
+        side = profile["test"]["shorter_side"] if arm == "imagenet" else size
+        return "scikit-learn's load_digits", sources.digits(side)
+    expected = {"cifar10": CIFAR10, "tiny_imagenet": TINY_IMAGENET}[dataset]
+    if dataset == "cifar10" and size != CIFAR10.input_size:
+        raise UserError(f"the profile's {arm}.input_size is {size}, but CIFAR-10 has 32x32 images; set it to 32.")
+    place = getattr(params.data, dataset)
+    root = ROOT / Path(place.root).expanduser()
+    print(f"prepare {arm}: reading {expected.name} ({place.source}) from {place.root}", flush=True)
+    if place.source == "official":
+        return f"{expected.name}, official", sources.cifar10_official(root)
+    read = {"parquet": sources.parquet, "folder": sources.folder}[place.source]
+    return f"{expected.name}, {place.source}", read(root, expected)
+
+
+def statistics(source: Source, profile: dict[str, Any]) -> Statistics:
+    """Mean image and colours of the training images that are trained on."""
+    images = source.train.images[: profile["train_images"]]
+    return image_statistics(
+        lambda index: image_of(images[index]), len(images), profile["test"]["shorter_side"], profile["input_size"]
+    )
+
+
+def say(arm: str, meta: Meta) -> None:
+    size = f" of {meta.input_size}x{meta.input_size}" if meta.input_size else ""
     print(
-        f"prepare {arm}: {meta.train_images:,} training and {meta.test_images:,} test images of {size}x{size}, "
+        f"prepare {arm}: {meta.train_images:,} training and {meta.test_images:,} test images{size}, "
         f"{'official pixels' if meta.official else 'variant: ' + str(meta.variant)}, sha256 {meta.fingerprint[:12]}…"
     )
 

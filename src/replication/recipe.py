@@ -7,7 +7,7 @@ them to a `Recipe`. What the paper leaves open is a field here, with the reading
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,17 +23,46 @@ class Section(BaseModel):
 class Data(Section):
     """Which pixels a run saw. `variant` is None for the official pixels only."""
 
-    name: str = Field(description="data set · 4.2")
-    variant: str | None = Field(description="variant of the pixels · 4.2")
+    name: str = Field(description="data set · 4")
+    variant: str | None = Field(description="variant of the pixels · 4")
     fingerprint: str = Field(description="sha256 of pixels and labels")
 
 
-class Augmentation(Section):
+class PaddedCrop(Section):
+    """Augmentation of small images (section 4.2): a crop of the padded image or of its mirror image."""
+
     pad: int = Field(ge=0, description="zero padding on each side, pixels · 4.2")
     mirror: bool = Field(description="random horizontal mirror · 4.2")
     zero: Literal["after_mean", "before_mean"] = Field(
         description="padding zeros are set before or after the mean is subtracted · not said"
     )
+
+
+class RescaledCrop(Section):
+    """Augmentation of photographs (section 3.4): rescaled at random, a crop or its mirror image, a colour shift.
+
+    `shorter_side` counts pixels after rescaling; what matters is its ratio to the crop, which is `input_size`.
+    """
+
+    shorter_side: tuple[int, int] = Field(description="shorter side after rescaling, drawn from, pixels · 3.4")
+    mirror: bool = Field(description="random horizontal mirror · 3.4")
+    colour: float = Field(
+        ge=0, description="standard deviation of the colour shift along each principal component · 3.4 (AlexNet's 0.1)"
+    )
+
+    @model_validator(mode="after")
+    def _a_range(self) -> "RescaledCrop":
+        if self.shorter_side[0] > self.shorter_side[1]:
+            raise ValueError(f"shorter_side {list(self.shorter_side)} must be [least, most]")
+        return self
+
+
+class Views(Section):
+    """How photographs are tested (section 3.4)."""
+
+    shorter_side: int = Field(gt=0, description="shorter side for the centre crop and the 10 crops · authors' README")
+    scales: tuple[int, ...] = Field(min_length=1, description="shorter sides of the fully convolutional test · 3.4")
+    mirrored: bool = Field(description="the fully convolutional test averages in mirror images · not said")
 
 
 class Shortcut(Section):
@@ -46,20 +75,33 @@ class Shortcut(Section):
 
 
 class Optimiser(Section):
-    momentum: float = Field(ge=0, lt=1, description="momentum of SGD · 4.2")
+    momentum: float = Field(ge=0, lt=1, description="momentum of SGD · 3.4, 4.2")
     nesterov: bool = Field(description="Nesterov momentum · not said")
-    weight_decay: float = Field(ge=0, description="weight decay · 4.2")
+    weight_decay: float = Field(ge=0, description="weight decay · 3.4, 4.2")
     weight_decay_scope: Literal["all", "weights"] = Field(
         description="weight decay on every parameter, or on convolution and fc weights only · not said"
     )
 
 
+class Plateau(Section):
+    """Drop the rate where the training error no longer falls: the words of section 3.4, made exact.
+
+    After each `window` iterations the mean training error of the window is compared with that of the one before it,
+    unless a drop lies between. The test error decides nothing.
+    """
+
+    window: int = Field(gt=0, description="iterations over which the error is averaged · not said")
+    points: float = Field(description="a fall of less than this is a plateau, points of training error · not said")
+    most: int = Field(gt=0, description="drops at most · not said")
+
+
 class Schedule(Section):
-    batch_size: int = Field(gt=0, description="images per iteration, over all devices · 4.2")
-    iterations: int = Field(gt=0, description="iterations · 4.2")
-    learning_rate: float = Field(gt=0, description="learning rate at the start · 4.2")
-    drops: tuple[int, ...] = Field(description="iterations at which the rate drops · 4.2")
-    drop_factor: float = Field(gt=0, lt=1, description="factor of each drop · 4.2")
+    batch_size: int = Field(gt=0, description="images per iteration, over all devices · 3.4, 4.2")
+    iterations: int = Field(gt=0, description="iterations · 3.4, 4.2")
+    learning_rate: float = Field(gt=0, description="learning rate at the start · 3.4, 4.2")
+    drops: tuple[int, ...] = Field(description="iterations at which the rate drops · Figure 4, 4.2")
+    plateau: Plateau | None = Field(None, description="drops by the training error, with `drops` empty · 3.4")
+    drop_factor: float = Field(gt=0, lt=1, description="factor of each drop · 3.4, 4.2")
 
     @model_validator(mode="after")
     def _drops_in_order(self) -> "Schedule":
@@ -67,6 +109,8 @@ class Schedule(Section):
             raise ValueError(
                 f"drops {list(self.drops)} must increase and lie between 0 and iterations ({self.iterations})"
             )
+        if self.plateau and self.drops:
+            raise ValueError("give either drops or plateau; for plateau set drops to []")
         return self
 
 
@@ -95,26 +139,26 @@ class Logging(Section):
 
 
 class Recipe(Section):
-    """One run, but for the machine that it runs on."""
+    """One run, but for the machine that it runs on: what `CifarRecipe` and `ImagenetRecipe` share."""
 
-    arm: Literal["cifar"]
+    arm: str
     net: str
     seed: int = Field(ge=0)
     data: Data
-    input_size: int = Field(ge=4, description="side of the input, pixels · 4.2")
-    train_images: int = Field(gt=0, description="training images; the rest of the split is held out · 4.2, ambiguous")
-    augmentation: Augmentation
+    input_size: int = Field(ge=4, description="side of the input, pixels · 3.4, 4.2")
+    train_images: int = Field(gt=0, description="training images; the rest of the split is held out · 4.1, 4.2")
     shortcut: Shortcut
     initialisation: Literal["fan_in", "fan_out"] = Field(
         description="He initialisation by fan-in or fan-out · not said"
     )
-    bn_group: int = Field(gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs)")
+    bn_group: int = Field(
+        gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs); authors' README (8)"
+    )
     bn_statistics: Literal["running", "recomputed"] = Field(
         description="test-time batch-norm statistics: running averages, or recomputed on training images · not said"
     )
     optimiser: Optimiser
     schedule: Schedule
-    warmup: Warmup
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic of convolutions · 2015's only choice was fp32")
     logging: Logging
 
@@ -122,15 +166,65 @@ class Recipe(Section):
     def _groups_fill_the_batch(self) -> "Recipe":
         if self.schedule.batch_size % self.bn_group:
             raise ValueError(f"bn_group ({self.bn_group}) must divide schedule.batch_size ({self.schedule.batch_size})")
-        if self.input_size % 4:
-            raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
         return self
+
+    @property
+    def net_options(self) -> dict[str, str]:
+        """What `build` needs besides name, classes and seed."""
+        return {"initialisation": self.initialisation, **self.shortcut.model_dump()}
 
     @property
     def hash(self) -> str:
         """sha256 of all fields, 16 hex digits: names the resume state, and tells stale runs from current ones."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class CifarRecipe(Recipe):
+    """A run of section 4.2."""
+
+    arm: Literal["cifar"]
+    augmentation: PaddedCrop
+    warmup: Warmup
+
+    @model_validator(mode="after")
+    def _maps_are_halved_twice(self) -> "CifarRecipe":
+        if self.input_size % 4:
+            raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
+        return self
+
+
+class ImagenetRecipe(Recipe):
+    """A run of section 4.1."""
+
+    arm: Literal["imagenet"]
+    bottleneck_stride: Literal["1x1", "3x3"] = Field(
+        description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
+    )
+    augmentation: RescaledCrop
+    test: Views
+
+    @model_validator(mode="after")
+    def _crops_fit(self) -> "ImagenetRecipe":
+        sides = {
+            "augmentation.shorter_side": self.augmentation.shorter_side[0],
+            "test.shorter_side": self.test.shorter_side,
+            "test.scales": min(self.test.scales),
+        }
+        for key, side in sides.items():
+            if side < self.input_size:
+                raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
+        if self.input_size < 32:
+            raise ValueError(f"input_size ({self.input_size}) must be 32 or more, as the maps are halved five times")
+        return self
+
+    @property
+    def net_options(self) -> dict[str, str]:
+        return super().net_options | {"bottleneck_stride": self.bottleneck_stride}
+
+
+AnyRecipe = Annotated[CifarRecipe | ImagenetRecipe, Field(discriminator="arm")]
+RECIPES: dict[str, type[Recipe]] = {"cifar": CifarRecipe, "imagenet": ImagenetRecipe}
 
 
 def validate(model: type[BaseModel], values: Any, where: str) -> Any:

@@ -1,7 +1,21 @@
 """Data sets: sources, the store, batches and augmentation."""
 
-from replication.data.augmentation import augment
-from replication.data.batches import Batches
-from replication.data.store import Meta, Split, Store, read_store, write_store
+import torch
 
-__all__ = ["Batches", "Meta", "Split", "Store", "augment", "read_store", "write_store"]
+from replication.data.augmentation import augment
+from replication.data.batches import Batches, Share
+from replication.data.cifar import CifarBatches
+from replication.data.photographs import PhotographBatches
+from replication.data.store import Images, Meta, Split, Statistics, Store, read_store, write_store
+from replication.recipe import ImagenetRecipe, Recipe
+
+__all__ = [
+    "Batches", "CifarBatches", "Images", "Meta", "PhotographBatches", "Share", "Split", "Statistics", "Store",
+    "augment", "make_batches", "read_store", "write_store",
+]  # fmt: skip
+
+
+def make_batches(images: Images, recipe: Recipe, device: torch.device, share: Share = Share()) -> Batches:  # noqa: B008
+    """The batches that a recipe describes."""
+    kind = PhotographBatches if isinstance(recipe, ImagenetRecipe) else CifarBatches
+    return kind(images, recipe, device, share)

@@ -24,15 +24,19 @@ CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 
 @dataclass(frozen=True)
 class Expected:
-    """What a complete copy of a data set holds."""
+    """What a complete copy of a data set holds. `key` is its place in params.yaml; `test` the name of its test split."""
 
+    name: str
+    key: str
+    test: str
     train_images: int
     test_images: int
     classes: int
     input_size: int
 
 
-CIFAR10 = Expected(train_images=50_000, test_images=10_000, classes=10, input_size=32)
+CIFAR10 = Expected("CIFAR-10", "data.cifar10", "test", 50_000, 10_000, classes=10, input_size=32)
+TINY_IMAGENET = Expected("Tiny ImageNet", "data.tiny_imagenet", "valid", 100_000, 10_000, classes=200, input_size=64)
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,9 @@ def cifar10_official(root: Path) -> Source:
     return source
 
 
-def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
-    """Hugging Face layout: `train*.parquet` and `test*.parquet`, columns `img` or `image` and `label`.
+def parquet(root: Path, expected: Expected) -> Source:
+    """Hugging Face layout: `train*.parquet` and `test*.parquet` (or what `expected.test` names), columns `img` or
+    `image` and `label`.
 
     Raises:
         UserError: a file is missing, truncated, has other columns, or holds a bad image or label (where is said).
@@ -104,7 +109,7 @@ def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
     def rows(split: str) -> Iterator[tuple[str, bytes | None, int]]:
         files = sorted(root.glob(f"{split}*.parquet"))
         if not files:
-            raise UserError(f"{root} has no {split}*.parquet; check data.cifar10.root.")
+            raise UserError(f"{root} has no {split}*.parquet; check {expected.key}.root.")
         for file in files:
             try:
                 table = pyarrow.parquet.read_table(file)
@@ -119,15 +124,15 @@ def cifar10_parquet(root: Path, expected: Expected = CIFAR10) -> Source:
 
     source = Source(
         train=_decode(rows("train"), expected, formats),
-        test=_decode(rows("test"), expected, formats),
-        classes=CIFAR10_CLASSES if expected.classes == 10 else [str(c) for c in range(expected.classes)],
-        variant=_variant(formats),
+        test=_decode(rows(expected.test), expected, formats),
+        classes=CIFAR10_CLASSES if expected is CIFAR10 else [str(c) for c in range(expected.classes)],
+        variant=_variant(formats, expected),
     )
     _check(source, expected, str(root))
     return source
 
 
-def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
+def folder(root: Path, expected: Expected = CIFAR10) -> Source:
     """A tree `train/<class>/*.png|jpg` and `test/<class>/*`; labels follow the sorted names of the class folders.
 
     Raises:
@@ -135,7 +140,7 @@ def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
     """
     formats: set[str] = set()
     if not (root / "train").is_dir() or not (root / "test").is_dir():
-        raise UserError(f"{root} needs the folders train/<class>/ and test/<class>/; check data.cifar10.root.")
+        raise UserError(f"{root} needs the folders train/<class>/ and test/<class>/; check {expected.key}.root.")
     classes = sorted(folder.name for folder in (root / "train").iterdir() if folder.is_dir())
     others = sorted(folder.name for folder in (root / "test").iterdir() if folder.is_dir())
     if classes != others or len(classes) != expected.classes:
@@ -154,7 +159,7 @@ def cifar10_folder(root: Path, expected: Expected = CIFAR10) -> Source:
         train=_decode(rows("train"), expected, formats),
         test=_decode(rows("test"), expected, formats),
         classes=classes,
-        variant=_variant(formats),
+        variant=_variant(formats, expected),
     )
     _check(source, expected, str(root))
     return source
@@ -191,9 +196,9 @@ def _decode(rows: Iterator[tuple[str, bytes | None, int]], expected: Expected, f
     return Split(np.stack(images).transpose(0, 3, 1, 2).copy(), np.asarray(labels, np.int64))
 
 
-def _variant(formats: set[str]) -> str:
+def _variant(formats: set[str], expected: Expected) -> str:
     """Pixels that no checksum vouches for are a variant, whatever the folder is called."""
-    if formats & {"JPEG", "MPO"}:
+    if expected is CIFAR10 and formats & {"JPEG", "MPO"}:
         return "re-compressed as JPEG"
     return f"unverified copy ({', '.join(sorted(formats)).lower()})"
 

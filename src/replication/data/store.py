@@ -6,10 +6,12 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -43,6 +45,34 @@ class Meta:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """What section 3.4 needs of the training images as it crops them: mean [3, S, S] in 0..255, and the covariance of
+    their colours [3, 3] in 0..1.
+    """
+
+    mean: torch.Tensor
+    colour_covariance: torch.Tensor
+
+
+class Images(Protocol):
+    """A prepared data set: a `Store` in memory, or an `Index` over files that are decoded when they are needed."""
+
+    meta: Meta
+    train_labels: torch.Tensor  # [N] int64
+    test_labels: torch.Tensor
+    mean: torch.Tensor | None  # see `Statistics`; None for the arm `cifar`
+    colour_covariance: torch.Tensor | None
+    in_memory: bool
+
+    @property
+    def identity(self) -> Data:
+        """The part of a recipe that says which pixels these are."""
+
+    def load(self, split: str, index: int) -> Image.Image:
+        """Image number `index` of "train" or "test", RGB."""
+
+
+@dataclass(frozen=True)
 class Store:
     """A data set in memory: images [N, 3, H, W] uint8, labels [N] int64."""
 
@@ -51,11 +81,23 @@ class Store:
     train_labels: torch.Tensor
     test_images: torch.Tensor
     test_labels: torch.Tensor
+    mean: torch.Tensor | None = None
+    colour_covariance: torch.Tensor | None = None
+    in_memory: bool = True
 
     @property
     def identity(self) -> Data:
         """The part of a recipe that says which pixels these are."""
         return Data(name=self.meta.name, variant=self.meta.variant, fingerprint=self.meta.fingerprint)
+
+    def load(self, split: str, index: int) -> Image.Image:
+        """Image number `index` of "train" or "test", RGB."""
+        return image_of((self.train_images if split == "train" else self.test_images)[index].numpy())
+
+
+def image_of(pixels: NDArray[np.uint8]) -> Image.Image:
+    """An image from an array [3, H, W]."""
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
 def fingerprint(train: Split, test: Split) -> str:
@@ -76,6 +118,7 @@ def write_store(
     source: str,
     variant: str | None,
     classes: list[str],
+    statistics: Statistics | None = None,
 ) -> Meta:
     """Write a store, whole or not at all: it is made beside `folder` and renamed."""
     meta = Meta(
@@ -99,7 +142,8 @@ def write_store(
             "test_images": test.images,
             "test_labels": test.labels,
         }
-        save_file({key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}, unfinished / ARRAYS)
+        tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
+        save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
         (unfinished / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
         if folder.exists():
             shutil.rmtree(folder)

@@ -1,26 +1,30 @@
-"""Top-1 error on the single original view (section 4.2), and batch-norm statistics for it."""
+"""Top-1 error on a single view (section 4.2; Figure 4), and batch-norm statistics for it."""
 
 import torch
 from torch import Tensor, nn
 
 from replication.data import Batches
+from replication.data.batches import Split
 
-CHUNK = 500  # images at a time; the last bits of a bf16 score may depend on it
+
+def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float:
+    """Error of `net` in percent over a split, in the precision of the recipe."""
+    count = batches.test_count if split == "test" else batches.heldout_count
+    return 100 * wrong_top1(net, batches, split).item() / count
 
 
 @torch.inference_mode()
-def top1_error(net: nn.Module, batches: Batches, split: tuple[Tensor, Tensor]) -> float:
-    """Error of `net` in percent over the images and labels of `split`, in the precision of the recipe."""
-    images, labels = split
+def wrong_top1(net: nn.Module, batches: Batches, split: Split) -> Tensor:
+    """How many images of this process's part of a split get another class than their own, a scalar."""
     was_training = net.training
     net.eval()
-    wrong = torch.zeros((), dtype=torch.int64, device=labels.device)
-    for part, truth in zip(images.split(CHUNK), labels.split(CHUNK), strict=True):
+    wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
+    for images, labels in batches.single_view(split):
         with autocast(batches):
-            scores = net(batches.plain(part))
-        wrong += (scores.argmax(1) != truth).sum()
+            scores = net(images)
+        wrong += (scores.argmax(1) != labels).sum()
     net.train(was_training)
-    return 100 * wrong.item() / len(labels)
+    return wrong
 
 
 def autocast(batches: Batches) -> torch.autocast:

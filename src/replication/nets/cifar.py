@@ -11,17 +11,17 @@ plain net and the residual net of its depth have the same parameters. `resnet-20
 
 import re
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, pad, relu
+from torch.nn.functional import relu
 
 from replication.errors import UserError
+from replication.nets.blocks import Block, shortcut
 
 # These names belong to the bottleneck nets of Table 1, though 50 and 152 are 6n+2 as well.
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
 
 
-def depth_of(net: str) -> int:
+def parse(net: str) -> int:
     """Weighted layers of a CIFAR net by its name, e.g. 56 for "plain-56".
 
     Raises:
@@ -43,51 +43,10 @@ def depth_of(net: str) -> int:
     return depth
 
 
-def option_a(x: Tensor, channels: int, stride: int, subsample: str = "stride", zero_channels: str = "split") -> Tensor:
-    """Shortcut option A (section 3.3): identity, with zero channels where the dimension rises. No parameters.
-
-    Args:
-        x: [N, C, H, W].
-        channels: channels of the result, C or more.
-        stride: 1, or 2 where the map is halved.
-        subsample: "stride" keeps every other pixel; "average" takes the mean of 2x2 pixels.
-        zero_channels: "split" puts half of the zero channels before the old ones and half after; "end" all after.
-
-    Returns:
-        [N, channels, H / stride, W / stride].
-    """
-    if stride > 1:
-        x = x[:, :, ::stride, ::stride] if subsample == "stride" else avg_pool2d(x, stride)
-    zeros = channels - x.shape[1]
-    if zeros:
-        before = zeros // 2 if zero_channels == "split" else 0
-        x = pad(x, (0, 0, 0, 0, before, zeros - before))
-    return x
-
-
-class Block(nn.Module):
-    """Two 3x3 layers, with a shortcut over both if `residual` (Figure 2): y = relu(F(x) + x), or relu(F(x))."""
-
-    def __init__(self, in_channels: int, channels: int, stride: int, residual: bool, shortcut: dict[str, str]):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.channels, self.stride, self.residual, self.shortcut = channels, stride, residual, shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        response = relu(self.bn1(self.conv1(x)))
-        response = self.bn2(self.conv2(response))
-        if self.residual:
-            response = response + option_a(x, self.channels, self.stride, **self.shortcut)
-        return relu(response)
-
-
 class CifarNet(nn.Module):
     """A plain or residual net of 6n+2 layers (section 4.2)."""
 
-    def __init__(self, n: int, residual: bool, classes: int, shortcut: dict[str, str]):
+    def __init__(self, n: int, residual: bool, classes: int, **of_option_a: str):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
@@ -95,7 +54,8 @@ class CifarNet(nn.Module):
         for channels in (16, 32, 64):
             for index in range(n):
                 stride = 2 if channels > 16 and index == 0 else 1
-                blocks.append(Block(in_channels, channels, stride, residual, shortcut))
+                over = shortcut("A" if residual else None, in_channels, channels, stride, **of_option_a)
+                blocks.append(Block(in_channels, channels, stride, over))
                 in_channels = channels
         self.blocks = nn.Sequential(*blocks)
         self.fc = nn.Linear(64, classes)
@@ -105,40 +65,3 @@ class CifarNet(nn.Module):
         maps = relu(self.bn1(self.conv1(images)))
         maps = self.blocks(maps)
         return self.fc(maps.mean(dim=(2, 3)))
-
-
-def build(
-    net: str,
-    classes: int = 10,
-    *,
-    seed: int = 0,
-    initialisation: str = "fan_in",
-    subsample: str = "stride",
-    zero_channels: str = "split",
-) -> nn.Module:
-    """Make a net by its paper name, with He initialisation from `seed`.
-
-    Args:
-        net: "plain-20", "resnet-1202", …: 6n+2 layers.
-        classes: width of the last layer.
-        initialisation: "fan_in" or "fan_out"; the paper says neither.
-        subsample, zero_channels: see `option_a`.
-
-    Raises:
-        UserError: no such net.
-    """
-    n = (depth_of(net) - 2) // 6
-    shortcut = {"subsample": subsample, "zero_channels": zero_channels}
-    module = CifarNet(n, net.startswith("resnet"), classes, shortcut)
-    initialise(module, initialisation, torch.Generator().manual_seed(seed))
-    return module
-
-
-def initialise(module: nn.Module, mode: str, generator: torch.Generator) -> None:
-    """He initialisation of convolutions ("Delving Deep into Rectifiers", eq. 10 or 14); fc without the factor 2."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d) and not layer.weight.is_meta:
-            nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu", generator=generator)
-        elif isinstance(layer, nn.Linear) and not layer.weight.is_meta:
-            nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="linear", generator=generator)
-            nn.init.zeros_(layer.bias)

@@ -6,7 +6,23 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from replication.nets.cifar import build
+from replication.nets.by_name import build
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with weights, or a max pooling, in the order of the forward pass.
+
+    `name` is its place in the net, "conv3.0.conv1" say; `kernel` is 0 for fc; `output_size` is the side of its maps.
+    """
+
+    name: str
+    kind: str  # "conv", "fc" or "pool"
+    kernel: int
+    stride: int
+    channels: int
+    output_size: int
+    macs: int
 
 
 @dataclass(frozen=True)
@@ -18,23 +34,41 @@ class Complexity:
 
 
 @cache
-def complexity(net: str, input_size: int, classes: int = 10) -> Complexity:
+def layers(net: str, input_size: int, classes: int, bottleneck_stride: str = "1x1") -> tuple[Layer, ...]:
+    """The layers of a net at an input of `input_size` pixels a side, shortcut projections included."""
+    return _walk(net, input_size, classes, bottleneck_stride)[0]
+
+
+@cache
+def complexity(net: str, input_size: int, classes: int = 10, bottleneck_stride: str = "1x1") -> Complexity:
     """Count a net at an input of `input_size` pixels a side.
 
     Batch norm, pooling, ReLU and the additions of shortcuts are not counted as multiply-adds, as in Table 1.
     The net is built without memory, so 1202 layers cost seconds only.
     """
-    macs = 0
+    walked, parameters = _walk(net, input_size, classes, bottleneck_stride)
+    return Complexity(parameters, sum(layer.macs for layer in walked))
 
-    def count(layer: nn.Module, _: tuple, output: Tensor) -> None:
-        nonlocal macs
-        macs += layer.weight.numel() * (output.numel() // output.shape[1])
+
+def _walk(net: str, input_size: int, classes: int, bottleneck_stride: str) -> tuple[tuple[Layer, ...], int]:
+    found: list[Layer] = []
+
+    def note(name: str, layer: nn.Module, output: Tensor) -> None:
+        channels = output.shape[1]
+        side = output.shape[2] if output.ndim == 4 else 1
+        weights = layer.weight.numel() if hasattr(layer, "weight") else 0
+        kind = {nn.Conv2d: "conv", nn.Linear: "fc", nn.MaxPool2d: "pool"}[type(layer)]
+        kernel, stride = (
+            (value[0] if isinstance(value, tuple) else value)
+            for value in (getattr(layer, "kernel_size", 0), getattr(layer, "stride", 1))
+        )
+        found.append(Layer(name, kind, kernel, stride, channels, side, weights * output.numel() // channels))
 
     with torch.device("meta"):
-        module = build(net, classes)
-        for layer in module.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                layer.register_forward_hook(count)
+        module = build(net, classes, bottleneck_stride=bottleneck_stride)
+        for name, layer in module.named_modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
+                layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))
         with torch.no_grad():
             module.eval()(torch.empty(1, 3, input_size, input_size))
-    return Complexity(sum(p.numel() for p in module.parameters()), macs)
+    return tuple(found), sum(p.numel() for p in module.parameters())

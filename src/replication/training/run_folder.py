@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from replication.errors import UserError
-from replication.recipe import Recipe, validate
+from replication.recipe import AnyRecipe, validate
 
 RECORD, CURVE, NET = "run.json", "curve.csv", "net.safetensors"
 COLUMNS = ["iteration", "learning_rate", "train_loss", "train_error", "test_error", "heldout_error"]
@@ -24,16 +24,18 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    recipe: Recipe
+    recipe: AnyRecipe
     recipe_hash: str
     profile: str
     status: Literal["trained", "diverged"]  # diverged: no better than chance at its end
     parameters: int
     macs: int
     warmup_ended_at: int | None
+    dropped_at: list[int]  # iterations from which the rate was lower
     seconds: float
     images_per_second: float
     starts: int  # 1: never interrupted
+    processes: int
     mlflow_run_id: str | None
     provenance: dict[str, Any]
 

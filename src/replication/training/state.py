@@ -32,6 +32,9 @@ class State:
     iteration: int = 0
     warmup_ended_at: int | None = None
     recent_wrong: list[int] = field(default_factory=list)  # of the warm-up's window
+    dropped_at: list[int] = field(default_factory=list)  # where the rate dropped on a plateau
+    window_wrong: list[Tensor] = field(default_factory=list)  # of the plateau's window
+    window_error: float | None = None  # training error of the window before it, %
     losses: list[Tensor] = field(default_factory=list)  # since the last row of the curve
     wrong: list[Tensor] = field(default_factory=list)
     curve: list[dict[str, float | None]] = field(default_factory=list)
@@ -46,8 +49,7 @@ class State:
             recipe.net,
             classes,
             seed=derived_seed(recipe.seed, WEIGHTS),
-            initialisation=recipe.initialisation,
-            **recipe.shortcut.model_dump(),
+            **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
         return cls(net, _optimiser(net, recipe))
 

@@ -1,0 +1,108 @@
+"""Batches of section 4.1: photographs are rescaled, cropped and mirrored one by one, by loader workers if they must be
+decoded first; the colour shift and the mean are batched operations on the device.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from replication.data.batches import AUGMENTATION, Batches, Share, Split
+from replication.data.store import Images
+from replication.data.views import Pixels, centre_crop, crop, draw_view
+from replication.recipe import ImagenetRecipe
+
+CHUNK = 100  # test images that a worker loads at a time
+
+View = Callable[[Image.Image], Pixels]
+
+
+class PhotographBatches(Batches):
+    """Batches of photographs; the curve's test is on centre crops (Figure 4)."""
+
+    recipe: ImagenetRecipe
+
+    def __init__(self, images: Images, recipe: ImagenetRecipe, device: torch.device, share: Share = Share()):  # noqa: B008
+        super().__init__(images, recipe, device, share)
+        self.images = images
+        # Decoding keeps a GPU busy only with every core at it; images in memory need no worker.
+        self.workers = 0 if images.in_memory else max(1, len(os.sched_getaffinity(0)) // share.ranks)
+        self.mean = images.mean[None].to(device)
+        variances, components = torch.linalg.eigh(images.colour_covariance.double())
+        # Rows: a unit of each principal component, times its eigenvalue, of colours in 0..1 (AlexNet, section 4.1).
+        self.components = (components * variances).T.float().to(device)
+        self._training: Iterator | None = None
+        self._next = -1
+
+    def training(self, iteration: int) -> tuple[Tensor, Tensor]:
+        if self._training is None or iteration != self._next:
+            views = _TrainingViews(self)
+            self._training = iter(self._loader(views, range(iteration, self.recipe.schedule.iterations)))
+        self._next = iteration + 1
+        pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in next(self._training))
+        images = self.plain(pixels.permute(0, 3, 1, 2))
+        return images + (colours @ self.components)[:, :, None, None], labels
+
+    def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        side, size = self.recipe.test.shorter_side, self.recipe.input_size
+        for pixels, labels in self.views(split, lambda image: centre_crop(image, side, size)):
+            yield self.plain(torch.stack(pixels).permute(0, 3, 1, 2)), labels
+
+    def views(self, split: Split, view: View) -> Iterator[tuple[list[Tensor], Tensor]]:
+        """A split in parts: for each image what `view` makes of it, uint8 on the device; labels [n]."""
+        first = self.recipe.train_images if split == "heldout" else 0
+        count = self.heldout_count if split == "heldout" else self.test_count
+        chunks = [range(first + i, first + min(i + CHUNK, count)) for i in range(0, count, CHUNK)]
+        for pixels, labels in self._loader(
+            _TestViews(self.images, split, view), chunks[self.share.rank :: self.share.ranks]
+        ):
+            yield [part.to(self.device) for part in pixels], labels.to(self.device)
+
+    def _loader(self, views: Dataset, items: range | list[range]) -> DataLoader:
+        return DataLoader(
+            views, batch_size=None, sampler=items, num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None, pin_memory=self.device.type == "cuda",
+            multiprocessing_context="fork" if self.workers else None,
+        )  # fmt: skip
+
+
+class _TrainingViews(Dataset):
+    """Item i: this process's part of the batch of iteration i, as (pixels [B, S, S, 3], colours [B, 3], labels [B])."""
+
+    def __init__(self, batches: PhotographBatches):
+        self.batches = batches
+
+    def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
+        batches, recipe = self.batches, self.batches.recipe
+        slots = batches.slots()
+        chosen = batches.indices(iteration)[slots]
+        seen = [self._view(int(i), iteration, slots.start + n) for n, i in enumerate(chosen)]
+        pixels, colours = (np.stack(part) for part in zip(*seen, strict=True))
+        labels = batches.images.train_labels[chosen]
+        assert pixels.shape[1] == recipe.input_size
+        return torch.from_numpy(pixels), torch.from_numpy(colours).float(), labels
+
+    def _view(self, index: int, iteration: int, slot: int) -> tuple[Pixels, NDArray[np.float64]]:
+        recipe = self.batches.recipe
+        random = np.random.default_rng((recipe.seed, AUGMENTATION, iteration, slot))
+        view = draw_view(recipe.augmentation, random)
+        image = self.batches.images.load("train", index)
+        pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
+        return pixels[:, ::-1] if view.mirror else pixels, view.colour
+
+
+class _TestViews(Dataset):
+    """Item: a range of images, as a list of what `view` makes of each, and labels [n]."""
+
+    def __init__(self, images: Images, split: Split, view: View):
+        self.images, self.split, self.view = images, "test" if split == "test" else "train", view
+
+    def __getitem__(self, chunk: range) -> tuple[list[Tensor], Tensor]:
+        labels = self.images.test_labels if self.split == "test" else self.images.train_labels
+        pixels = [torch.from_numpy(self.view(self.images.load(self.split, index))) for index in chunk]
+        return pixels, labels[chunk.start : chunk.stop]

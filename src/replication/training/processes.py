@@ -1,0 +1,114 @@
+"""Several processes training one net, one a GPU, under torchrun: what they must agree on.
+
+Data, schedule and weights do not depend on their number. Each process takes whole batch-norm groups of the global
+batch; gradients are summed by DistributedDataParallel, and running batch-norm averages are joined so that they are
+those of one process that had seen all groups in order.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from replication.data import Share
+from replication.errors import UserError
+from replication.recipe import Recipe
+
+
+class Processes:
+    """This process among all that train the same net. By itself, every method is a no-op."""
+
+    def __init__(self, rank: int = 0, count: int = 1):
+        self.rank, self.count = rank, count
+
+    @classmethod
+    def under_torchrun(cls, device: torch.device) -> "Processes":
+        """Join the processes that torchrun started, or be alone."""
+        if "RANK" not in os.environ:
+            return cls()
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        return cls(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def share(self) -> Share:
+        return Share(self.rank, self.count)
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a recipe whose batch-norm groups cannot be dealt out evenly.
+
+        Raises:
+            UserError: bn_group times the number of processes does not divide the batch.
+        """
+        groups = recipe.schedule.batch_size // recipe.bn_group
+        if groups % self.count:
+            raise UserError(
+                f"{self.count} processes cannot share the {groups} batch-norm groups of a batch evenly "
+                f"(batch_size {recipe.schedule.batch_size}, bn_group {recipe.bn_group}); start {groups} or fewer."
+            )
+
+    def wrap(self, net: nn.Module) -> nn.Module:
+        """The net as the loop calls it."""
+        return DistributedDataParallel(net, broadcast_buffers=False) if self.count > 1 else net
+
+    @contextmanager
+    def group(self, net: nn.Module, last: bool) -> Iterator[None]:
+        """Forward and backward of one group; gradients are exchanged with the last of an iteration."""
+        if self.count > 1 and not last:
+            with net.no_sync():
+                yield
+        else:
+            yield
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of `value` over all processes."""
+        if self.count > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is set in any process; all get the same answer, without waiting for a GPU."""
+        if self.count == 1:
+            return flag
+        found = torch.tensor(int(flag))
+        dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        return bool(found)
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            dist.barrier()
+
+
+class RunningAverages:
+    """The running batch-norm averages of a net, joined over processes after each iteration.
+
+    One process that sees groups 1..G has r = k^G r0 + sum of k^(G-i) m s_i, with s_i the statistic of group i, m the
+    momentum and k = 1 - m. It is linear in the groups, so each process adds the part of its own groups.
+    """
+
+    def __init__(self, net: nn.Module, processes: Processes):
+        self.processes = processes
+        norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+        self.buffers = [buffer for layer in norms for buffer in (layer.running_mean, layer.running_var)]
+        self.keep = 1 - norms[0].momentum if norms else 1.0
+        self.before: Tensor | None = None
+
+    def start(self) -> None:
+        """Remember the averages before an iteration."""
+        if self.processes.count > 1:
+            self.before = torch.cat(self.buffers)
+
+    def join(self, groups: int) -> None:
+        """Replace the averages by those over the groups of all processes; each had `groups`."""
+        if self.processes.count == 1 or not self.buffers:
+            return
+        later = (self.processes.count - 1 - self.processes.rank) * groups
+        own = (torch.cat(self.buffers) - self.keep**groups * self.before) * self.keep**later
+        joined = self.keep ** (self.processes.count * groups) * self.before + self.processes.total(own)
+        for buffer, part in zip(self.buffers, joined.split([len(b) for b in self.buffers]), strict=True):
+            buffer.copy_(part)
