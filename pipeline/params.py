@@ -40,7 +40,7 @@ class Arm(Strict):
 
 
 class Imagenet(Arm):
-    ensembles: list[list[str]]
+    ensembles: list[list[str]]  # scored where all of their nets are in the list
 
 
 class Cifar10(Strict):
@@ -101,7 +101,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_params() -> Params:
-    """params.yaml, with the place of each data set overridden by REPLICATION_<DATASET>_SOURCE and _ROOT if they are set.
+    """params.yaml; REPLICATION_<DATASET>_SOURCE and _ROOT, if they are set, override where each data set lies.
 
     Raises:
         UserError: an unknown key, a wrong type, an unknown net or depth, or a net or seed named twice.
@@ -123,12 +123,8 @@ def read_params() -> Params:
             if len(set(items)) < len(items):
                 raise UserError(f"{PARAMS}: {arm}.{key} names {max(items, key=items.count)} twice; remove one.")
     for ensemble in params.imagenet.ensembles:
-        absent = sorted(set(ensemble) - set(params.imagenet.nets))
-        if absent or not ensemble:
-            raise UserError(
-                f"{PARAMS}: imagenet.ensembles: {ensemble} needs {absent[0] if absent else 'a net'}, which imagenet.nets "
-                "does not list; add it there or take it out here."
-            )
+        for net in ensemble:
+            _check_net("imagenet.ensembles", net, "imagenet")
     return params
 
 

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from pipeline import stage
-from pipeline.params import STORE, TRACKING_URI, WORK, Params, Run, paper_recipe, read_params, recipe_of
+from pipeline.params import ROOT, STORE, TRACKING_URI, WORK, Params, Run, paper_recipe, read_params, recipe_of
 from pipeline.provenance import provenance
-from replication.data import make_batches, read_store
+from replication.data import make_batches, read_images
 from replication.nets import complexity
 from replication.recipe import Recipe
 from replication.study.fidelity import fidelity
@@ -40,9 +40,9 @@ def train_run(params: Params, arm: str, run: Run) -> None:
     """Train one run of an arm and write its folder."""
     device = stage.choose_device(params.device)
     processes = Processes.under_torchrun(device)
-    store = read_store(STORE / arm)
-    recipe = recipe_of(params, arm, run.net, run.seed, store.identity)
-    batches = make_batches(store, recipe, device, processes.share)
+    images = read_images(STORE / arm, ROOT / Path(params.data.imagenet.root).expanduser())
+    recipe = recipe_of(params, arm, run.net, run.seed, images.identity)
+    batches = make_batches(images, recipe, device, processes.share)
     work = WORK / recipe.hash
     origin = provenance(device)
     tracker = _tracker(params, recipe, origin)

@@ -17,7 +17,7 @@ from IPython.display import HTML
 from replication import report
 from replication.study.results import read_studies
 
-studies = read_studies(Path(results))
+studies = read_studies(Path(results), "cifar")
 
 # %% [markdown]
 # <h2 id="table-6">Table 6 · Test error on CIFAR-10</h2>

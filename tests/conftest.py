@@ -17,9 +17,12 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from replication.data import Batches, Split, Store, read_store, write_store
-from replication.recipe import Recipe
+from replication.data import Batches, CifarBatches, PhotographBatches, Split, Store, read_store, write_store
+from replication.data.statistics import image_statistics
+from replication.data.store import image_of
+from replication.recipe import CifarRecipe, ImagenetRecipe, Recipe
 from replication.training import train
+from replication.training.processes import Processes
 from replication.training.state import State
 from replication.training.tracking import Tracker
 
@@ -35,6 +38,7 @@ TINY: dict[str, Any] = {
     "input_size": 8,
     "train_images": 96,
     "augmentation": {"pad": 1, "mirror": True, "zero": "after_mean"},
+    "test": "single_view",
     "shortcut": {"subsample": "stride", "zero_channels": "split"},
     "initialisation": "fan_in",
     "bn_group": 8,
@@ -44,6 +48,23 @@ TINY: dict[str, Any] = {
     "warmup": {"from_depth": 110, "learning_rate": 0.005, "until_train_error_below": 50, "window": 4},
     "precision": "fp32",
     "logging": {"log_every": 8, "evaluate_every": 16},
+}
+
+# 8 iterations of a net of 18 layers take about a second.
+TINY_IMAGENET: dict[str, Any] = {
+    "input_size": 32,
+    "train_images": 40,
+    "bottleneck_stride": "1x1",
+    "augmentation": {"shorter_side": [36, 44], "mirror": True, "colour": 0.1},
+    "test": {"shorter_side": 36, "scales": [32, 40], "mirrored": False},
+    "shortcut": {"subsample": "stride", "zero_channels": "split"},
+    "initialisation": "fan_in",
+    "bn_group": 4,
+    "bn_statistics": "running",
+    "optimiser": {"momentum": 0.9, "nesterov": False, "weight_decay": 0.0001, "weight_decay_scope": "all"},
+    "schedule": {"batch_size": 16, "iterations": 8, "learning_rate": 0.01, "drops": [6], "drop_factor": 0.1},
+    "precision": "fp32",
+    "logging": {"log_every": 2, "evaluate_every": 4},
 }
 
 
@@ -85,19 +106,62 @@ def store(store_folder: Path) -> Store:
 
 
 @pytest.fixture
-def make_recipe(store: Store) -> Callable[..., Recipe]:
+def make_recipe(store: Store) -> Callable[..., CifarRecipe]:
     """`make_recipe(seed=1, schedule={"iterations": 8})`: the tiny recipe with some fields changed."""
 
-    def make(**changes: Any) -> Recipe:
+    def make(**changes: Any) -> CifarRecipe:
         values = {"arm": "cifar", "net": "resnet-8", "seed": 0, "data": store.identity.model_dump()} | TINY
-        return Recipe.model_validate(merged(values, changes))
+        return CifarRecipe.model_validate(merged(values, changes))
 
     return make
 
 
 @pytest.fixture
-def make_batches(store: Store) -> Callable[[Recipe], Batches]:
-    return lambda recipe: Batches(store, recipe, torch.device("cpu"))
+def make_batches(store: Store) -> Callable[..., CifarBatches]:
+    """`make_batches(recipe)`, or with the share of one process among several."""
+    return lambda recipe, *share: CifarBatches(store, recipe, torch.device("cpu"), *share)
+
+
+@pytest.fixture(scope="session")
+def photographs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    train, test = random_split(48, 40, seed=3), random_split(20, 40, seed=4)
+    statistics = image_statistics(lambda index: image_of(train.images[index]), 48, 36, 32)
+    folder = tmp_path_factory.mktemp("store") / "imagenet"
+    write_store(
+        folder,
+        train,
+        test,
+        name="tiny photographs",
+        source="made by the tests",
+        variant="noise",
+        classes=["red", "green", "blue", "grey"],
+        statistics=statistics,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(photographs_folder: Path) -> Store:
+    """48 training and 20 test images of 40x40 with their statistics, four classes."""
+    return read_store(photographs_folder)
+
+
+@pytest.fixture
+def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
+    """As `make_recipe`, of the arm `imagenet`."""
+
+    def make(**changes: Any) -> ImagenetRecipe:
+        data = photographs.identity.model_dump()
+        values = {"arm": "imagenet", "net": "resnet-18-B", "seed": 0, "data": data} | TINY_IMAGENET
+        return ImagenetRecipe.model_validate(merged(values, changes))
+
+    return make
+
+
+@pytest.fixture
+def make_photograph_batches(photographs: Store) -> Callable[..., PhotographBatches]:
+    """As `make_batches`, of the arm `imagenet`."""
+    return lambda recipe, *share: PhotographBatches(photographs, recipe, torch.device("cpu"), *share)
 
 
 @pytest.fixture
@@ -110,18 +174,19 @@ def fit(make_batches: Callable[[Recipe], Batches], tmp_path: Path) -> Callable[.
         batches: Batches | None = None,
         tracker: Tracker | None = None,
         save_seconds: float = 1e9,
+        processes: Processes = Processes(),  # noqa: B008
     ) -> State:
         work = work or tmp_path / f"work-{recipe.hash}"
         tracker = tracker or Tracker(None, "tests", recipe.net, {}, {}, work / "mlflow.lock")
-        return train(recipe, batches or make_batches(recipe), 4, work, tracker, save_seconds)
+        return train(recipe, batches or make_batches(recipe), work, tracker, save_seconds, processes)
 
     return fitted
 
 
-class Interrupted(Batches):
+class Interrupted(CifarBatches):
     """Batches that do something just before the batch of one iteration is taken."""
 
-    def __init__(self, store: Store, recipe: Recipe, iteration: int, action: Callable[[], object]):
+    def __init__(self, store: Store, recipe: CifarRecipe, iteration: int, action: Callable[[], object]):
         super().__init__(store, recipe, torch.device("cpu"))
         self.iteration, self.action = iteration, action
 
@@ -132,7 +197,7 @@ class Interrupted(Batches):
 
 
 @pytest.fixture
-def interrupted(store: Store) -> Callable[[Recipe, int, Callable[[], object]], Batches]:
+def interrupted(store: Store) -> Callable[[CifarRecipe, int, Callable[[], object]], Batches]:
     return lambda recipe, iteration, action: Interrupted(store, recipe, iteration, action)
 
 
@@ -159,13 +224,16 @@ class Project:
     folder: Path
 
     def configure(self, params: dict[str, Any] | None = None, **profile: Any) -> None:
-        """Write params.yaml and the profile, with some keys changed."""
+        """Write params.yaml and the profile, with some keys changed: those of the profile in its section `cifar`."""
         yaml = YAML(typ="safe")
         written = yaml.load((PROJECT / "params.yaml").read_text())
         cifar = {"nets": ["plain-8"], "seeds": [0], "override": {}}
-        written = merged(written, {"profile": "tiny", "depth": 8, "cifar": cifar, "device": "cpu"})
+        imagenet = {"nets": [], "seeds": [0], "ensembles": [], "override": {}}
+        arms = {"cifar": cifar, "imagenet": imagenet}
+        written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | arms)
         yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
-        tiny = {"cifar": merged({"dataset": "cifar10"} | TINY, profile)}
+        cifar = merged({"dataset": "cifar10"} | TINY, profile)
+        tiny = {"cifar": cifar, "imagenet": {"dataset": "digits"} | TINY_IMAGENET}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -199,10 +267,11 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, store_folder: Path) -> Project:
+def project(tmp_path: Path, store_folder: Path, photographs_folder: Path) -> Project:
     folder = tmp_path / "project"
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(store_folder, folder / "data/cifar")
+    shutil.copytree(photographs_folder, folder / "data/imagenet")
     made = Project(folder)
     made.configure()
     return made

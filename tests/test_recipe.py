@@ -5,15 +5,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from pipeline.params import merged
 from replication.errors import UserError
-from replication.recipe import Recipe, validate
+from replication.recipe import AnyRecipe, CifarRecipe, ImagenetRecipe, Recipe, validate
 
-Recipes = Callable[..., Recipe]
+Recipes = Callable[..., CifarRecipe]
+ImagenetRecipes = Callable[..., ImagenetRecipe]
+
+BY_PLATEAU = {"drops": [], "plateau": {"window": 4, "points": 0.1, "most": 2}}
 
 
 def changed(recipe: Recipe, path: str, value: Any) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def test_a_wrong_value_is_told_with_file_key_and_what_was_found(
     make_recipe: Recipes, path: str, value: Any, told: str
 ) -> None:
     with pytest.raises(UserError) as refusal:
-        validate(Recipe, changed(make_recipe(), path, value), "profile.yaml")
+        validate(CifarRecipe, changed(make_recipe(), path, value), "profile.yaml")
     message = str(refusal.value)
     assert message.startswith(told)
     assert message.endswith(f"(found: {value!r}).")
@@ -83,7 +87,7 @@ def test_values_that_contradict_each_other_are_told_with_both(
     make_recipe: Recipes, path: str, value: Any, key: str, told: str
 ) -> None:
     with pytest.raises(UserError) as refusal:
-        validate(Recipe, changed(make_recipe(), path, value), "profile.yaml")
+        validate(CifarRecipe, changed(make_recipe(), path, value), "profile.yaml")
     message = str(refusal.value)
     assert message.startswith("profile.yaml: ")
     assert key in message
@@ -101,14 +105,14 @@ def test_a_missing_key_is_told(make_recipe: Recipes, path: str) -> None:
         place = place[section]
     del place[key]
     with pytest.raises(UserError) as refusal:
-        validate(Recipe, values, "profile.yaml")
+        validate(CifarRecipe, values, "profile.yaml")
     assert str(refusal.value) == f"profile.yaml: {path}: missing."
 
 
 @pytest.mark.parametrize("values", [None, [], "text", 3])
 def test_a_file_that_holds_no_keys_is_told(values: Any) -> None:
     with pytest.raises(UserError, match=r"^profile.yaml: \(top level\): "):
-        validate(Recipe, values, "profile.yaml")
+        validate(CifarRecipe, values, "profile.yaml")
 
 
 def test_a_recipe_cannot_be_changed_after_it_is_made(make_recipe: Recipes) -> None:
@@ -121,7 +125,7 @@ def test_a_recipe_cannot_be_changed_after_it_is_made(make_recipe: Recipes) -> No
 
 def test_a_recipe_comes_back_from_json_with_the_same_hash(make_recipe: Recipes) -> None:
     recipe = make_recipe()
-    again = Recipe.model_validate_json(recipe.model_dump_json())
+    again = CifarRecipe.model_validate_json(recipe.model_dump_json())
     assert again == recipe
     assert again.hash == recipe.hash
 
@@ -134,8 +138,8 @@ def turned(values: Any) -> Any:
 def test_the_hash_does_not_depend_on_the_order_of_the_keys(make_recipe: Recipes) -> None:
     recipe = make_recipe()
     values = turned(recipe.model_dump(mode="json"))
-    assert next(iter(values)) == "logging"
-    assert Recipe.model_validate(values).hash == recipe.hash
+    assert list(values) == list(reversed(recipe.model_dump()))
+    assert CifarRecipe.model_validate(values).hash == recipe.hash
 
 
 def test_the_hash_is_sha256_of_the_sorted_fields(make_recipe: Recipes) -> None:
@@ -151,7 +155,10 @@ def test_the_hash_does_not_depend_on_how_a_number_is_written(make_recipe: Recipe
 
 
 def test_the_hash_is_the_same_in_another_process(make_recipe: Recipes) -> None:
-    code = "import sys; from replication.recipe import Recipe; print(Recipe.model_validate_json(sys.stdin.read()).hash)"
+    code = (
+        "import sys; from replication.recipe import CifarRecipe;"
+        "print(CifarRecipe.model_validate_json(sys.stdin.read()).hash)"
+    )
     other = subprocess.run(
         [sys.executable, "-c", code],
         input=make_recipe().model_dump_json(),
@@ -163,7 +170,8 @@ def test_the_hash_is_the_same_in_another_process(make_recipe: Recipes) -> None:
     assert len(make_recipe().hash) == 16
 
 
-OTHER: dict[str, Any] = {
+# Another value for every field of the tiny recipe.
+CIFAR: dict[str, Any] = {
     "net": "plain-8",
     "seed": 1,
     "data.name": "other",
@@ -198,23 +206,105 @@ OTHER: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("path", "value"), OTHER.items())
+# And for those that only the arm `imagenet` has, or that a recipe with drops cannot have.
+IMAGENET: dict[str, Any] = {
+    "bottleneck_stride": "3x3",
+    "augmentation.shorter_side": [36, 45],
+    "augmentation.mirror": False,
+    "augmentation.colour": 0.2,
+    "test.shorter_side": 37,
+    "test.scales": [32],
+    "test.mirrored": True,
+    "schedule.plateau": None,
+    "schedule.plateau.window": 5,
+    "schedule.plateau.points": 0.2,
+    "schedule.plateau.most": 3,
+}
+ONE_VALUE_ONLY = {"arm", "test"}  # of CIFAR
+
+
+@pytest.mark.parametrize(("path", "value"), CIFAR.items())
 def test_every_field_changes_the_hash(make_recipe: Recipes, path: str, value: Any) -> None:
     recipe = make_recipe()
-    assert Recipe.model_validate(changed(recipe, path, value)).hash != recipe.hash
+    assert CifarRecipe.model_validate(changed(recipe, path, value)).hash != recipe.hash
+
+
+@pytest.mark.parametrize(("path", "value"), IMAGENET.items())
+def test_every_field_of_the_arm_imagenet_changes_the_hash(
+    make_imagenet_recipe: ImagenetRecipes, path: str, value: Any
+) -> None:
+    recipe = make_imagenet_recipe(schedule=BY_PLATEAU)
+    assert ImagenetRecipe.model_validate(changed(recipe, path, value)).hash != recipe.hash
 
 
 def leaves(model: type[BaseModel], above: str = "") -> list[str]:
-    """Dotted names of all fields of a model."""
+    """Dotted names of all fields of a model; a section that may be None is a field as well."""
     found = []
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            found += leaves(inner, f"{above}{name}.")
-        else:
+        kinds = [k for k in (field.annotation, *get_args(field.annotation)) if isinstance(k, type)]
+        sections = [kind for kind in kinds if issubclass(kind, BaseModel)]
+        found += [leaf for section in sections for leaf in leaves(section, f"{above}{name}.")]
+        if field.annotation not in sections:
             found.append(above + name)
     return found
 
 
-def test_no_field_is_left_out_of_the_test_above() -> None:
-    assert set(leaves(Recipe)) - {"arm"} == set(OTHER)
+def test_no_field_is_left_out_of_the_tests_above() -> None:
+    of_cifar, of_imagenet = set(leaves(CifarRecipe)), set(leaves(ImagenetRecipe))
+    assert of_cifar - ONE_VALUE_ONLY == set(CIFAR) | {path for path in IMAGENET if "plateau" in path}
+    assert of_imagenet - of_cifar <= set(IMAGENET)
+
+
+# --- the two arms
+
+
+def test_a_recipe_of_either_arm_is_read_as_its_own_kind(
+    make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes
+) -> None:
+    for recipe in (make_recipe(), make_imagenet_recipe()):
+        again = TypeAdapter(AnyRecipe).validate_python(recipe.model_dump(mode="json"))
+        assert type(again) is type(recipe)
+        assert again == recipe
+
+
+def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes) -> None:
+    shared = {"initialisation": "fan_in", "subsample": "stride", "zero_channels": "split"}
+    assert make_recipe().net_options == shared
+    assert make_imagenet_recipe(bottleneck_stride="3x3").net_options == shared | {"bottleneck_stride": "3x3"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"augmentation": {"shorter_side": [44, 36]}}, "shorter_side [44, 36] must be [least, most]"),
+        (
+            {"augmentation": {"shorter_side": [31, 44]}},
+            "augmentation.shorter_side: 31 pixels are less than the crop, input_size (32)",
+        ),
+        ({"test": {"shorter_side": 31}}, "test.shorter_side: 31 pixels are less than the crop"),
+        ({"test": {"scales": [40, 31]}}, "test.scales: 31 pixels are less than the crop"),
+        ({"test": {"scales": []}}, "test.scales: "),
+        ({"input_size": 31}, "input_size (31) must be 32 or more, as the maps are halved five times"),
+        ({"augmentation": {"pad": 4}}, "augmentation.pad: no such key"),
+        ({"warmup": {"window": 4}}, "warmup: no such key"),
+        ({"bottleneck_stride": "2x2"}, "bottleneck_stride: "),
+        ({"arm": "cifar"}, "arm: "),
+        (
+            {"schedule": {"plateau": {"window": 4, "points": 0.1, "most": 2}}},
+            "give either drops or plateau; for plateau set drops to []",
+        ),
+        ({"schedule": {"drops": [], "plateau": {"window": 0, "points": 0.1, "most": 2}}}, "schedule.plateau.window: "),
+        ({"schedule": {"drops": [], "plateau": {"window": 4, "points": 0.1}}}, "schedule.plateau.most: missing"),
+    ],
+    ids=str,
+)
+def test_a_wrong_recipe_of_the_arm_imagenet_is_told_in_one_sentence(
+    make_imagenet_recipe: ImagenetRecipes, changes: dict[str, Any], told: str
+) -> None:
+    values = merged(make_imagenet_recipe().model_dump(mode="json"), changes)
+    with pytest.raises(UserError) as refusal:
+        validate(ImagenetRecipe, values, "profile.yaml")
+    message = str(refusal.value)
+    assert message.startswith("profile.yaml: ")
+    assert told in message
+    assert "\n" not in message

@@ -186,6 +186,7 @@ class CifarRecipe(Recipe):
     arm: Literal["cifar"]
     augmentation: PaddedCrop
     warmup: Warmup
+    test: Literal["single_view"] = Field(description="test on the single original view · 4.2")
 
     @model_validator(mode="after")
     def _maps_are_halved_twice(self) -> "CifarRecipe":

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from replication.data import Batches, Store
+from replication.data import CifarBatches, PhotographBatches, Share, Store
+from replication.data import make_batches as make_batches_of
 from replication.data.batches import derived_seed
 from replication.errors import UserError
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe, ImagenetRecipe
 
-Recipes = Callable[..., Recipe]
-Maker = Callable[[Recipe], Batches]
+Recipes = Callable[..., CifarRecipe]
+Maker = Callable[..., CifarBatches]
 
 
 def test_each_epoch_has_every_image_once(make_recipe: Recipes, make_batches: Maker) -> None:
@@ -48,7 +49,7 @@ def test_a_batch_depends_on_seed_and_iteration_alone(make_recipe: Recipes, make_
         assert torch.equal(left, right)
 
 
-def one_image(make_recipe: Recipes, **changes: int) -> Recipe:
+def one_image(make_recipe: Recipes, **changes: int) -> CifarRecipe:
     """A data set of one image, so that batches differ by their crops alone."""
     return make_recipe(train_images=1, augmentation={"zero": "before_mean"}, **changes)
 
@@ -93,16 +94,20 @@ def test_the_mean_is_per_pixel_over_the_training_images_in_use_only(
 
 def test_what_is_not_trained_on_is_held_out(store: Store, make_recipe: Recipes, make_batches: Maker) -> None:
     batches = make_batches(make_recipe(train_images=90))
-    assert torch.equal(batches.heldout[0], store.train_images[90:])
-    assert torch.equal(batches.heldout[1], store.train_labels[90:])
+    ((images, labels),) = batches.single_view("heldout")
+    assert torch.equal(images, batches.plain(store.train_images[90:]))
+    assert torch.equal(labels, store.train_labels[90:])
+    assert batches.heldout_count == 6
     assert int(torch.cat([batches.indices(i) for i in range(60)]).max()) == 89
-    assert len(make_batches(make_recipe()).heldout[1]) == 0
+    assert make_batches(make_recipe()).heldout_count == 0
 
 
 def test_the_test_images_are_those_of_the_store(store: Store, make_recipe: Recipes, make_batches: Maker) -> None:
-    images, labels = make_batches(make_recipe()).test
-    assert torch.equal(images, store.test_images)
+    batches = make_batches(make_recipe())
+    ((images, labels),) = batches.single_view("test")
+    assert torch.equal(images, batches.plain(store.test_images))
     assert torch.equal(labels, store.test_labels)
+    assert batches.test_count == 40
 
 
 def test_padding_after_the_mean_is_exactly_zero(make_recipe: Recipes, make_batches: Maker) -> None:
@@ -134,6 +139,36 @@ def test_images_outside_training_are_the_original_view_less_the_mean(
     plain = batches.plain(store.test_images)
     torch.testing.assert_close(plain, (store.test_images.float() - batches.mean) / 255)
     assert plain.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_images_of_another_size_lose_the_mean_image_rescaled_to_it(make_recipe: Recipes, make_batches: Maker) -> None:
+    batches = make_batches(make_recipe())
+    batches.mean = torch.arange(8.0).expand(1, 3, 8, 8)  # rises to the right
+    plain = batches.plain(torch.full((2, 3, 16, 24), 51, dtype=torch.uint8))
+    assert plain.shape == (2, 3, 16, 24)
+    rescaled = 51 - 255 * plain[0, 0, 0]
+    torch.testing.assert_close(rescaled[1:-1], (torch.arange(24) / 3 - 1 / 3)[1:-1], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("zero", ["after_mean", "before_mean"])
+def test_the_shares_of_several_processes_are_the_batch_of_one(
+    make_recipe: Recipes, make_batches: Maker, ranks: int, zero: str
+) -> None:
+    recipe = make_recipe(bn_group=4, augmentation={"zero": zero})
+    images, labels = make_batches(recipe).training(5)
+    parts = [make_batches(recipe, Share(rank, ranks)).training(5) for rank in range(ranks)]
+    assert [len(part) for _, part in parts] == [16 // ranks] * ranks
+    assert torch.equal(torch.cat([part for part, _ in parts]), images)
+    assert torch.equal(torch.cat([part for _, part in parts]), labels)
+
+
+def test_the_arm_of_a_recipe_decides_its_batches(
+    store: Store, photographs: Store, make_recipe: Recipes, make_imagenet_recipe: Callable[..., ImagenetRecipe]
+) -> None:
+    cpu = torch.device("cpu")
+    assert type(make_batches_of(store, make_recipe(), cpu)) is CifarBatches
+    assert type(make_batches_of(photographs, make_imagenet_recipe(), cpu)) is PhotographBatches
 
 
 def test_more_training_images_than_there_are_is_refused(make_recipe: Recipes, make_batches: Maker) -> None:

@@ -1,18 +1,21 @@
 """The error of a net on the single original view, and batch-norm statistics for it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.data import Batches
+from replication.data import Batches, CifarBatches, Share, Store
 from replication.evaluation import recompute_bn_statistics, top1_error
+from replication.evaluation.error import wrong_top1
 from replication.nets import build
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe
 
-Recipes = Callable[..., Recipe]
-Maker = Callable[[Recipe], Batches]
+Recipes = Callable[..., CifarRecipe]
+Maker = Callable[..., Batches]
+Tested = Callable[[list[int], list[int]], Batches]
 
 
 class Brightest(nn.Module):
@@ -29,39 +32,74 @@ class Brightest(nn.Module):
         return images.mean((2, 3))
 
 
-def split_of(labels: list[int], answers: list[int]) -> tuple[Tensor, Tensor]:
-    """Images that `Brightest` answers as told."""
-    images = torch.full((len(labels), 3, 8, 8), 100, dtype=torch.uint8)
-    for image, answer in zip(images, answers, strict=True):
-        image[answer] = 250
-    return images, torch.tensor(labels)
+@pytest.fixture
+def tested(store: Store, make_recipe: Recipes) -> Tested:
+    """`tested(labels, answers)`: batches whose test images `Brightest` answers as told."""
+
+    def batches(labels: list[int], answers: list[int]) -> Batches:
+        images = torch.full((len(labels), 3, 8, 8), 100, dtype=torch.uint8)
+        for image, answer in zip(images, answers, strict=True):
+            image[answer] = 250
+        changed = replace(store, test_images=images, test_labels=torch.tensor(labels))
+        return CifarBatches(changed, make_recipe(), torch.device("cpu"))
+
+    return batches
 
 
-def test_the_error_is_the_percentage_of_wrong_answers(make_recipe: Recipes, make_batches: Maker) -> None:
-    batches = make_batches(make_recipe())
-    assert top1_error(Brightest(), batches, split_of([0, 1, 2, 0], [0, 1, 2, 0])) == 0
-    assert top1_error(Brightest(), batches, split_of([0, 1, 2, 0], [1, 2, 0, 1])) == 100
-    assert top1_error(Brightest(), batches, split_of([0, 1, 2, 0], [0, 1, 2, 1])) == 25
+def test_the_error_is_the_percentage_of_wrong_answers(tested: Tested) -> None:
+    assert top1_error(Brightest(), tested([0, 1, 2, 0], [0, 1, 2, 0])) == 0
+    assert top1_error(Brightest(), tested([0, 1, 2, 0], [1, 2, 0, 1])) == 100
+    assert top1_error(Brightest(), tested([0, 1, 2, 0], [0, 1, 2, 1])) == 25
 
 
 @pytest.mark.parametrize("count", [499, 500, 501, 1203])
-def test_every_image_counts_once_whatever_their_number(make_recipe: Recipes, make_batches: Maker, count: int) -> None:
+def test_every_image_counts_once_whatever_their_number(tested: Tested, count: int) -> None:
     wrong = [index for index in range(count) if index % 7 == 0 or index == count - 1]
-    split = split_of([0] * count, [int(index in wrong) for index in range(count)])
+    batches = tested([0] * count, [int(index in wrong) for index in range(count)])
     net = Brightest()
-    assert top1_error(net, make_batches(make_recipe()), split) == pytest.approx(100 * len(wrong) / count)
+    assert top1_error(net, batches) == pytest.approx(100 * len(wrong) / count)
     assert sum(len(images) for images in net.seen) == count
 
 
+@pytest.mark.parametrize("held_out", [1, 36])
+def test_the_error_on_held_out_images_counts_those_alone(
+    store: Store, make_recipe: Recipes, make_batches: Maker, held_out: int
+) -> None:
+    batches, net = make_batches(make_recipe(train_images=96 - held_out)), Brightest()
+    error = top1_error(net, batches, "heldout")
+    (images,) = net.seen
+    assert torch.equal(images, batches.plain(store.train_images[-held_out:]))
+    right = images.mean((2, 3)).argmax(1) == store.train_labels[-held_out:]
+    assert error == pytest.approx(100 * (1 - right.float().mean().item()))
+
+
+@pytest.mark.parametrize("split", ["test", "heldout"])
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_processes_share_a_split_and_count_each_image_once(
+    store: Store, make_recipe: Recipes, split: str, ranks: int
+) -> None:
+    many = replace(
+        store, **{f"{part}_{kind}": getattr(store, f"{part}_{kind}").repeat_interleave(30, 0)
+                  for part in ("train", "test") for kind in ("images", "labels")}
+    )  # fmt: skip
+    recipe, cpu = make_recipe(train_images=1680), torch.device("cpu")  # 1,200 images to test on, 1,200 held out
+    alone, together = Brightest(), Brightest()
+    whole = wrong_top1(alone, CifarBatches(many, recipe, cpu), split)
+    parts = [wrong_top1(together, CifarBatches(many, recipe, cpu, Share(rank, ranks)), split) for rank in range(ranks)]
+    assert sum(parts) == whole > 0
+    assert all(part > 0 for part in parts)
+    assert sum(len(images) for images in together.seen) == 1200
+
+
 def test_a_net_sees_the_original_view_less_the_mean_in_evaluation_mode(
-    make_recipe: Recipes, make_batches: Maker
+    store: Store, make_recipe: Recipes, make_batches: Maker
 ) -> None:
     batches, net = make_batches(make_recipe()), Brightest().train()
-    top1_error(net, batches, batches.test)
+    top1_error(net, batches)
     assert net.modes == [False]
     assert net.training
-    assert torch.equal(net.seen[0], batches.plain(batches.test[0]))
-    top1_error(net.eval(), batches, batches.test)
+    assert torch.equal(net.seen[0], batches.plain(store.test_images))
+    top1_error(net.eval(), batches)
     assert not net.training
 
 
@@ -69,7 +107,7 @@ def test_a_net_sees_the_original_view_less_the_mean_in_evaluation_mode(
 def test_measuring_changes_nothing_in_the_net(make_recipe: Recipes, make_batches: Maker, precision: str) -> None:
     batches, net = make_batches(make_recipe(precision=precision)), build("resnet-8", 4).train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    errors = {top1_error(net, batches, batches.test) for _ in range(3)}
+    errors = {top1_error(net, batches) for _ in range(3)}
     assert len(errors) == 1
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
 
@@ -81,7 +119,7 @@ def test_convolutions_compute_in_the_precision_of_the_recipe(
     batches, net = make_batches(make_recipe(precision=precision)), build("plain-8", 4)
     seen: set[torch.dtype] = set()
     net.conv1.register_forward_hook(lambda _, __, maps: seen.add(maps.dtype))
-    top1_error(net, batches, batches.test)
+    top1_error(net, batches)
     assert seen == {dtype}
     assert net.conv1.weight.dtype == torch.float32
 

@@ -8,16 +8,14 @@ from torch import nn
 from torch.nn.functional import batch_norm, conv2d
 
 from replication.errors import UserError
-from replication.nets import build, depth_of
-from replication.nets.cifar import Block, option_a
-
-STRIDE_SPLIT = {"subsample": "stride", "zero_channels": "split"}
+from replication.nets import build, check_net, depth_of
+from replication.nets.blocks import Block, option_a, shortcut
 
 
-def random_block(in_channels: int, channels: int, stride: int, residual: bool, shortcut: dict[str, str]) -> Block:
+def random_block(in_channels: int, channels: int, stride: int, option: str | None, **of_option_a: str) -> Block:
     """A block whose batch norm is not the identity."""
     generator = torch.Generator().manual_seed(3)
-    block = Block(in_channels, channels, stride, residual, shortcut).eval()
+    block = Block(in_channels, channels, stride, shortcut(option, in_channels, channels, stride, **of_option_a)).eval()
     for norm in (block.bn1, block.bn2):
         for values in (norm.weight.data, norm.bias.data, norm.running_mean):
             values.copy_(torch.randn(channels, generator=generator))
@@ -35,11 +33,11 @@ def response(block: Block, x: torch.Tensor, stride: int) -> torch.Tensor:
     return norm(block.bn2, conv2d(inner, block.conv2.weight, padding=1))
 
 
-@pytest.mark.parametrize("residual", [True, False])
-def test_a_block_is_relu_of_f_plus_x_if_residual_and_relu_of_f_if_plain(residual: bool) -> None:
+@pytest.mark.parametrize("option", ["A", None])
+def test_a_block_is_relu_of_f_plus_x_if_residual_and_relu_of_f_if_plain(option: str | None) -> None:
     x = torch.randn(2, 16, 8, 8)
-    block = random_block(16, 16, 1, residual, STRIDE_SPLIT)
-    by_hand = response(block, x, 1) + (x if residual else 0)
+    block = random_block(16, 16, 1, option)
+    by_hand = response(block, x, 1) + (x if option else 0)
     torch.testing.assert_close(block(x), by_hand.clamp(min=0))
 
 
@@ -49,7 +47,7 @@ def test_a_residual_block_that_halves_the_map_adds_the_subsampled_input(
     subsample: str, zero_channels: str, before: int
 ) -> None:
     x = torch.randn(2, 16, 8, 8)
-    block = random_block(16, 32, 2, True, {"subsample": subsample, "zero_channels": zero_channels})
+    block = random_block(16, 32, 2, "A", subsample=subsample, zero_channels=zero_channels)
     expected = response(block, x, 2)
     quarters = [x[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
     kept = quarters[0] if subsample == "stride" else sum(quarters) / 4
@@ -192,7 +190,8 @@ def test_batch_norm_starts_as_the_identity_on_normalised_maps() -> None:
     ],
 )
 def test_a_name_that_is_no_cifar_net_is_refused_with_what_to_write_instead(name: str, told: str) -> None:
-    for asked in (depth_of, build):
+    of_imagenet = name in ("plain-34", "resnet-50", "resnet-152")  # these can be built, but are no nets of this arm
+    for asked in (lambda net: check_net(net, "cifar"), *(() if of_imagenet else (depth_of, build))):
         with pytest.raises(UserError, match=told) as refusal:
             asked(name)
         assert name in str(refusal.value)

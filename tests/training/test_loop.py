@@ -157,8 +157,8 @@ def test_nothing_held_out_leaves_its_error_out(make_recipe: Recipes, fit: Fit) -
 def test_the_last_row_has_the_errors_of_the_final_net(make_recipe: Recipes, make_batches: Maker, fit: Fit) -> None:
     recipe = make_recipe(train_images=80)
     state, batches = fit(recipe), make_batches(recipe)
-    assert state.curve[-1]["test_error"] == round(top1_error(state.net, batches, batches.test), 4)
-    assert state.curve[-1]["heldout_error"] == round(top1_error(state.net, batches, batches.heldout), 4)
+    assert state.curve[-1]["test_error"] == round(top1_error(state.net, batches), 4)
+    assert state.curve[-1]["heldout_error"] == round(top1_error(state.net, batches, "heldout"), 4)
 
 
 def test_a_row_averages_the_iterations_since_the_last_and_logging_changes_no_weight(

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe
 from replication.training import learning_rate, warms_up
 
 PAPER = Path(__file__).parents[2] / "pipeline/profiles/paper.yaml"
 
 
-def paper(net: str) -> Recipe:
+def paper(net: str) -> CifarRecipe:
     """The recipe of the paper for a net."""
     values = YAML(typ="safe").load(PAPER.read_text())["cifar"]
     del values["dataset"]
     data = {"name": "cifar10", "variant": None, "fingerprint": "0"}
-    return Recipe.model_validate(values | {"arm": "cifar", "net": net, "seed": 0, "data": data})
+    return CifarRecipe.model_validate(values | {"arm": "cifar", "net": net, "seed": 0, "data": data})
 
 
 @pytest.mark.parametrize("net", ["plain-20", "resnet-56"])
@@ -62,7 +62,7 @@ def test_a_net_without_warmup_ignores_when_one_ended() -> None:
     assert learning_rate(10, paper("resnet-56"), warmup_ended_at=400) == pytest.approx(0.1)
 
 
-def test_the_rate_depends_on_its_arguments_alone(make_recipe: Callable[..., Recipe]) -> None:
+def test_the_rate_depends_on_its_arguments_alone(make_recipe: Callable[..., CifarRecipe]) -> None:
     recipe = make_recipe(warmup={"from_depth": 8})
     forwards = [learning_rate(i, recipe, 10) for i in range(64)]
     backwards = [learning_rate(i, recipe, 10) for i in reversed(range(64))]
@@ -70,6 +70,6 @@ def test_the_rate_depends_on_its_arguments_alone(make_recipe: Callable[..., Reci
     assert forwards == pytest.approx([0.005] * 10 + [0.05] * 22 + [0.005] * 16 + [0.0005] * 16)
 
 
-def test_a_schedule_without_drops_is_constant(make_recipe: Callable[..., Recipe]) -> None:
+def test_a_schedule_without_drops_is_constant(make_recipe: Callable[..., CifarRecipe]) -> None:
     recipe = make_recipe(schedule={"drops": []})
     assert {learning_rate(i, recipe) for i in range(64)} == {0.05}

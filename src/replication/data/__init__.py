@@ -1,17 +1,18 @@
-"""Data sets: sources, the store, batches and augmentation."""
+"""Data sets: sources, the store and the index, batches and augmentation."""
 
 import torch
 
 from replication.data.augmentation import augment
 from replication.data.batches import Batches, Share
 from replication.data.cifar import CifarBatches
+from replication.data.index import Index, read_images, read_index, write_index
 from replication.data.photographs import PhotographBatches
 from replication.data.store import Images, Meta, Split, Statistics, Store, read_store, write_store
 from replication.recipe import ImagenetRecipe, Recipe
 
 __all__ = [
-    "Batches", "CifarBatches", "Images", "Meta", "PhotographBatches", "Share", "Split", "Statistics", "Store",
-    "augment", "make_batches", "read_store", "write_store",
+    "Batches", "CifarBatches", "Images", "Index", "Meta", "PhotographBatches", "Share", "Split", "Statistics", "Store",
+    "augment", "make_batches", "read_images", "read_index", "read_store", "write_index", "write_store",
 ]  # fmt: skip
 
 

@@ -41,8 +41,8 @@ class PhotographBatches(Batches):
 
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
         if self._training is None or iteration != self._next:
-            views = _TrainingViews(self)
-            self._training = iter(self._loader(views, range(iteration, self.recipe.schedule.iterations)))
+            end = max(self.recipe.schedule.iterations, iteration + 1)
+            self._training = iter(self._loader(_TrainingViews(self), range(iteration, end)))
         self._next = iteration + 1
         pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in next(self._training))
         images = self.plain(pixels.permute(0, 3, 1, 2))

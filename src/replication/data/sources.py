@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from replication.data.store import Split
@@ -24,7 +25,7 @@ CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 
 @dataclass(frozen=True)
 class Expected:
-    """What a complete copy of a data set holds. `key` is its place in params.yaml; `test` the name of its test split."""
+    """What a complete copy of a data set holds. `key`: its place in params.yaml; `test`: the name of its test split."""
 
     name: str
     key: str
@@ -32,7 +33,7 @@ class Expected:
     train_images: int
     test_images: int
     classes: int
-    input_size: int
+    input_size: int | None
 
 
 CIFAR10 = Expected("CIFAR-10", "data.cifar10", "test", 50_000, 10_000, classes=10, input_size=32)
@@ -93,7 +94,7 @@ def cifar10_official(root: Path) -> Source:
         return Split(part.data.transpose(0, 3, 1, 2), np.asarray(part.targets, np.int64))
 
     source = Source(split(train), split(test), list(train.classes), variant=None)
-    _check(source, CIFAR10, str(root))
+    check_counts(source.train.labels, source.test.labels, CIFAR10, str(root))
     return source
 
 
@@ -123,12 +124,12 @@ def parquet(root: Path, expected: Expected) -> Source:
                 yield f"{file}, row {row}", image.get("bytes") if isinstance(image, dict) else None, label
 
     source = Source(
-        train=_decode(rows("train"), expected, formats),
-        test=_decode(rows(expected.test), expected, formats),
+        train=decode_split(rows("train"), expected, formats),
+        test=decode_split(rows(expected.test), expected, formats),
         classes=CIFAR10_CLASSES if expected is CIFAR10 else [str(c) for c in range(expected.classes)],
-        variant=_variant(formats, expected),
+        variant=variant_of(formats, expected),
     )
-    _check(source, expected, str(root))
+    check_counts(source.train.labels, source.test.labels, expected, str(root))
     return source
 
 
@@ -156,16 +157,16 @@ def folder(root: Path, expected: Expected = CIFAR10) -> Source:
                     yield str(file), file.read_bytes(), label
 
     source = Source(
-        train=_decode(rows("train"), expected, formats),
-        test=_decode(rows("test"), expected, formats),
+        train=decode_split(rows("train"), expected, formats),
+        test=decode_split(rows("test"), expected, formats),
         classes=classes,
-        variant=_variant(formats, expected),
+        variant=variant_of(formats, expected),
     )
-    _check(source, expected, str(root))
+    check_counts(source.train.labels, source.test.labels, expected, str(root))
     return source
 
 
-def _decode(rows: Iterator[tuple[str, bytes | None, int]], expected: Expected, formats: set[str]) -> Split:
+def decode_split(rows: Iterator[tuple[str, bytes | None, int]], expected: Expected, formats: set[str]) -> Split:
     """Decode (where, bytes, label) to arrays; notes the image formats met in `formats`."""
     images, labels = [], []
     size = (expected.input_size, expected.input_size)
@@ -196,24 +197,24 @@ def _decode(rows: Iterator[tuple[str, bytes | None, int]], expected: Expected, f
     return Split(np.stack(images).transpose(0, 3, 1, 2).copy(), np.asarray(labels, np.int64))
 
 
-def _variant(formats: set[str], expected: Expected) -> str:
+def variant_of(formats: set[str], expected: Expected) -> str:
     """Pixels that no checksum vouches for are a variant, whatever the folder is called."""
     if expected is CIFAR10 and formats & {"JPEG", "MPO"}:
         return "re-compressed as JPEG"
     return f"unverified copy ({', '.join(sorted(formats)).lower()})"
 
 
-def _check(source: Source, expected: Expected, where: str) -> None:
-    """Counts of images and classes; a split that lacks some is not the data set."""
-    for name, split, count in (
-        ("train", source.train, expected.train_images),
-        ("test", source.test, expected.test_images),
+def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], expected: Expected, where: str) -> None:
+    """Counts of images and classes by the labels of both splits; a split that lacks some is not the data set."""
+    for name, labels, count in (
+        ("train", train, expected.train_images),
+        (expected.test, test, expected.test_images),
     ):
-        if len(split.labels) != count:
+        if len(labels) != count:
             raise UserError(
-                f"{where}: {len(split.labels):,} {name} images, expected {count:,}; "
+                f"{where}: {len(labels):,} {name} images, expected {count:,}; "
                 "the copy is incomplete or not this data set."
             )
-        missing = set(range(expected.classes)) - set(split.labels.tolist())
+        missing = set(range(expected.classes)) - set(labels.tolist())
         if missing:
             raise UserError(f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete.")

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,7 +33,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Meta:
-    """What a store holds. `variant` is None, and `official` true, for the official pixels only."""
+    """What a store or an index holds. `variant` is None, and `official` true, for the official pixels only.
+
+    `input_size` is None where images have sizes of their own.
+    """
 
     name: str
     source: str
@@ -40,7 +45,7 @@ class Meta:
     classes: list[str]
     train_images: int
     test_images: int
-    input_size: int
+    input_size: int | None
     fingerprint: str
 
 
@@ -132,28 +137,16 @@ def write_store(
         input_size=train.images.shape[-1],
         fingerprint=fingerprint(train, test),
     )
-    unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        unfinished.mkdir(parents=True)
-        arrays = {
-            "train_images": train.images,
-            "train_labels": train.labels,
-            "test_images": test.images,
-            "test_labels": test.labels,
-        }
-        tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
+    arrays = {
+        "train_images": train.images,
+        "train_labels": train.labels,
+        "test_images": test.images,
+        "test_labels": test.labels,
+    }
+    tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
+    with replacing(folder) as unfinished:
         save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
-        (unfinished / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{folder}: the store could not be written ({error}); free some disk space and run again."
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        write_meta(unfinished, meta)
     return meta
 
 
@@ -164,9 +157,39 @@ def read_store(folder: Path) -> Store:
         UserError: it is missing or damaged.
     """
     try:
-        meta = Meta(**json.loads((folder / META).read_text()))
-        return Store(meta, **load_file(folder / ARRAYS))
+        return Store(read_meta(folder), **load_file(folder / ARRAYS))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
     except (SafetensorError, ValueError, TypeError) as error:
         raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error
+
+
+def write_meta(folder: Path, meta: Meta) -> None:
+    (folder / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
+
+
+def read_meta(folder: Path) -> Meta:
+    return Meta(**json.loads((folder / META).read_text()))
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A new folder to write in. At the end it takes the place of `folder`; after an error nothing is left of it.
+
+    Raises:
+        UserError: it could not be written.
+    """
+    unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{folder}: the store could not be written ({error}); free some disk space and run again."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-__all__ = ["Claim", "claim", "curve", "figure", "protocol", "table"]
+__all__ = ["Claim", "claim", "curve", "figure", "number", "protocol", "table"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ def figure(number: int) -> dict[str, Any]:
     return next(f for f in _paper()["figures"] if f["id"] == number)
 
 
+def number(number_id: str) -> Any:
+    """A number of the running text, N01 to N32, e.g. `number("N06")`, the multiply-adds of VGG-19 in billions."""
+    return next(n for n in _paper()["text_numbers"] if n["id"] == number_id)["value"]
+
+
 def protocol(section: str, fact_id: str) -> dict[str, Any]:
     """Values of a fact of the protocol, e.g. `protocol("cifar10", "C3")["stop_iter"]`."""
     return next(f for f in _paper()["protocol"][section] if f["id"] == fact_id)["values"]
@@ -50,9 +55,12 @@ def protocol(section: str, fact_id: str) -> dict[str, Any]:
 def curve(figure_id: str, split: str, net: str) -> list[tuple[float, float]]:
     """A digitised curve as (iteration, error in %) points, e.g. `curve("fig6", "train", "plain-56")`; [] if not drawn.
 
-    The panels are cut at 20 % error, so a curve starts where it falls below.
+    The panels are cut at 20 % error (63 % in Figure 4), so a curve starts where it falls below. `split` is "train" or
+    "test"; in Figure 4 the latter is the validation error of centre crops, and the residual nets are `resnet-18-A` and
+    `resnet-34-A`.
     """
-    name = net.replace("resnet", "ResNet")
+    name = net.replace("resnet", "ResNet").removesuffix("-A")
+    split = "val" if figure_id == "fig4" and split == "test" else split
     return [(x * 10_000, y) for x, y in _curves().get(f"{figure_id}.{split}.{name}", [])]
 
 

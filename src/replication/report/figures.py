@@ -1,4 +1,4 @@
-"""The training curves of figures 1 and 6 beside ours, and error against depth, as SVG text.
+"""The training curves of figures 1, 4 and 6 beside ours, and error against depth, as SVG text.
 
 Panels are drawn without a background, and their text takes the colour of the page around it, so that one file serves
 light, dark and print. Equal input gives equal bytes.
@@ -15,12 +15,15 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from replication import paper
-from replication.report.html import PAPER_DROPS, PAPER_ITERATIONS, data_name, render, schedule_share, shown
+from replication.report.html import PAPER, data_name, render, schedule_share, shown
 from replication.study.results import Study
 
-PAPER_CUT = 20  # figures 1 and 6 end at this error
 INK = "#010203"  # stands for the page's text colour until the SVG is written
-COLOURS = {20: "#d08c1d", 32: "#2f9e77", 44: "#2f7fc1", 56: "#c5407c", 110: "#7b5fc9", 1202: "#7f8790"}
+# A colour for each depth, and shades of their own for the options B and C.
+COLOURS = {
+    "20": "#d08c1d", "32": "#2f9e77", "44": "#2f7fc1", "56": "#c5407c", "110": "#7b5fc9", "1202": "#7f8790",
+    "18": "#2f9e77", "34": "#c5407c", "34-B": "#7b5fc9", "34-C": "#d08c1d", "50": "#2f7fc1",
+}  # fmt: skip
 STYLE = {
     "svg.hashsalt": "replication",
     "svg.fonttype": "none",
@@ -62,6 +65,16 @@ def figure_1(studies: list[Study], profile: str) -> str:
     return _figure("Figure 1", studies, profile, panels)
 
 
+def figure_4(studies: list[Study], profile: str) -> str:
+    """Figure 4: plain nets left, residual nets right; dashed: training error, solid: validation error."""
+    own = {net for study in shown(studies, profile) for net in study.runs["net"]}
+    plain, residual = ["plain-18", "plain-34"], ["resnet-18-A", "resnet-34-A"]
+    residual += sorted(net for net in own if net.startswith("resnet-") and net not in residual)
+    both = ["train", "test"]
+    panels = [("plain nets", "fig4", plain, both), ("residual nets", "fig4", residual, both)]
+    return _figure("Figure 4", studies, profile, panels)
+
+
 def figure_6(studies: list[Study], profile: str) -> str:
     """Figure 6: plain nets, residual nets, then the two deepest; dashed training error, solid test error."""
     plain = [f"plain-{d}" for d in (20, 32, 44, 56)]
@@ -80,33 +93,42 @@ def figure_6(studies: list[Study], profile: str) -> str:
 
 def depth_figure(study: Study) -> str:
     """Error at the end against depth, the paper left and a study right: degradation and its cure in one look."""
-    ends = paper.figure(6)["digitised"]
-    theirs = {
-        (kind, split): [(d, ends[key][f"{name}-{d}"]) for d in (20, 32, 44, 56)]
-        for kind, name in (("plain", "plain"), ("resnet", "ResNet"))
-        for split, key in (("train", "train_mean_59_64k"), ("test", "test_final"))
-    }
     runs = study.runs.groupby(["net", "layers"])[["train_error", "test_error"]].mean().reset_index()
+    families = {"plain": "plain-", "resnet": "resnet-"}
+    if study.arm == "imagenet":  # one line a family: option A, as in Table 2
+        runs = runs[runs["net"].isin(["plain-18", "plain-34", "resnet-18-A", "resnet-34-A"])]
     ours = {
         (kind, split): sorted(
-            (int(row["layers"]), row[f"{split}_error"]) for _, row in runs.iterrows() if row["net"].startswith(kind)
+            (int(row["layers"]), row[f"{split}_error"]) for _, row in runs.iterrows() if row["net"].startswith(prefix)
         )
-        for kind in ("plain", "resnet")
+        for kind, prefix in families.items()
         for split in ("train", "test")
     }
+    paper_iterations, iterations = PAPER[study.arm].iterations, int(study.runs["iterations"].max())
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
         for axes, title, errors in (
-            (panels[0], f"the paper, {PAPER_ITERATIONS:,} iterations", theirs),
-            (
-                panels[1],
-                f"here: {study.profile}, {int(study.runs['iterations'].max()):,} iterations",
-                ours,
-            ),
+            (panels[0], f"the paper, {paper_iterations:,} iterations", _paper_ends(study.arm)),
+            (panels[1], f"here: {study.profile}, {iterations:,} iterations", ours),
         ):
             _depth_panel(axes, title, errors)
         panels[0].set_ylabel("error at the end (%)")
-        return _svg(figure, "Error at the end of training against depth, plain and residual nets, the paper and here")
+        return svg(figure, "Error at the end of training against depth, plain and residual nets, the paper and here")
+
+
+def _paper_ends(arm: str) -> dict[tuple[str, str], list[tuple[int, float]]]:
+    """The paper's errors at the end by (family, split), as (layers, error in %): tables 2 and 6, figures 4 and 6."""
+    kinds = (("plain", "plain"), ("resnet", "ResNet"))
+    if arm == "imagenet":
+        trained = paper.figure(4)["digitised"]["train_mean_50_55e4"]
+        ends = {(kind, "train"): [(d, trained[f"{name}-{d}"]) for d in (18, 34)] for kind, name in kinds}
+        return ends | {(kind, "test"): [(row["layers"], row[kind]) for row in paper.table(2)] for kind, _ in kinds}
+    drawn = paper.figure(6)["digitised"]
+    return {
+        (kind, split): [(d, drawn[key][f"{name}-{d}"]) for d in (20, 32, 44, 56)]
+        for kind, name in kinds
+        for split, key in (("train", "train_mean_59_64k"), ("test", "test_final"))
+    }
 
 
 def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
@@ -131,20 +153,20 @@ def _figure(name: str, studies: list[Study], profile: str, panels: list[tuple[st
     """Pairs of panels, the paper's curves and a study's on the same axes."""
     groups = []
     for study in shown(studies, profile):
-        pairs = []
+        pairs, schedule = [], PAPER[study.arm]
         for title, figure_id, nets, splits in panels:
             theirs = [
-                Line(net, split, [(x / PAPER_ITERATIONS, y) for x, y in points])
+                Line(net, split, [(x / schedule.iterations, y) for x, y in points])
                 for net in nets
                 for split in splits
                 if (points := paper.curve(figure_id, split, net))
             ]
             ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
-            top = _top(ours)
+            top = _top(ours, schedule.cut)
             iterations = int(study.runs["iterations"].max())
             here = f"{title}, here: {study.profile}"
             pair = [
-                _panel(f"{title}, the paper", theirs, top, PAPER_ITERATIONS, PAPER_DROPS, cut=top > PAPER_CUT),
+                _panel(f"{title}, the paper", theirs, top, schedule.iterations, schedule.drops, schedule.cut),
                 _panel(here, ours, top, iterations, study.drops),
             ]
             absent = [net for net in nets if net not in set(study.runs["net"])]
@@ -166,23 +188,21 @@ def _line(study: Study, net: str, split: str) -> Line | None:
     return Line(net, split, points, band)
 
 
-def _top(lines: list[Line]) -> float:
-    """Upper end of the error axis: the paper's 20 %, or what the second half of our curves needs."""
+def _top(lines: list[Line], cut: float) -> float:
+    """Upper end of the error axis: where the paper's figure ends, or what the second half of our curves needs."""
     highest = max((y for line in lines for x, y in line.points if x >= 0.5), default=0)
-    return PAPER_CUT if highest <= PAPER_CUT else min(100.0, 20 * (int(highest * 1.08) // 20 + 1))
+    return cut if highest <= cut else min(100.0, 20 * (int(highest * 1.08) // 20 + 1))
 
 
-def _panel(
-    title: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], cut: bool = False
-) -> str:
+def _panel(title: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], cut: float = 100) -> str:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.3, 3.1), layout="constrained")
         for drop in drops:
             axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
         labels: dict[str, tuple[float, str, str]] = {}
         for line in lines:
-            depth = int(line.net.split("-")[1])
-            colour = COLOURS.get(depth, "#b0452a")
+            name = line.net.split("-", 1)[1].removesuffix("-A")
+            colour = COLOURS.get(name, "#b0452a")
             x, y = zip(*line.points, strict=True)
             style = {"lw": 1.1, "ls": (0, (3.5, 1.6)), "alpha": 0.9} if line.split == "train" else {"lw": 1.9}
             axes.plot(x, y, color=colour, solid_joinstyle="round", **style)
@@ -191,20 +211,19 @@ def _panel(
                 axes.fill_between(bx, low, high, color=colour, alpha=0.18, lw=0)
             if line.split == "test" or line.net not in labels:
                 labels[line.net] = (y[-1], line.net.replace("resnet", "ResNet"), colour)
-        if cut:
-            axes.axhline(PAPER_CUT, color=INK, alpha=0.35, lw=0.7)
-            axes.text(0.01, PAPER_CUT + top * 0.012, "the paper's figure ends here", fontsize=8, alpha=0.7)
+        if cut < top:
+            axes.axhline(cut, color=INK, alpha=0.35, lw=0.7)
+            axes.text(0.01, cut + top * 0.012, "the paper's figure ends here", fontsize=8, alpha=0.7)
         if not lines:
             axes.text(0.5, top / 2, "not run yet", ha="center", alpha=0.7)
         ticks = [0, 0.25, 0.5, 0.75, 1]
         unit, word = (1000, "iterations (thousands)") if iterations >= 1000 else (1, "iterations")
         axes.set(xlim=(0, 1), ylim=(0, top), xticks=ticks, xlabel=word, ylabel="error (%)")
-        axes.set_yticks([top * share for share in (0, 0.25, 0.5, 0.75, 1)])
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_yticks(range(0, int(top) + 1, 5 if top <= 20 else 20))
         axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in ticks])
         axes.set_title(title, loc="left", fontsize=9.5)
         _end_labels(axes, list(labels.values()), 1, top)
-        return _svg(figure, title)
+        return svg(figure, title)
 
 
 def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float, gap: float = 0.058) -> None:
@@ -222,12 +241,13 @@ def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top:
         )  # fmt: skip
 
 
-def _svg(figure: plt.Figure, label: str) -> str:
+def svg(figure: plt.Figure, label: str) -> str:
+    """The figure as SVG text that takes its colour from the page; closes it."""
     buffer = io.StringIO()
     figure.savefig(
         buffer, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
     )
     plt.close(figure)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

@@ -1,5 +1,7 @@
 """Templates, and the few words that all parts of the page share."""
 
+from dataclasses import dataclass
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from replication.paper import protocol
@@ -25,29 +27,52 @@ def shown(studies: list[Study], profile: str) -> list[Study]:
     return [studies[0], *own]
 
 
+DATA_NAMES = {
+    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
+}  # fmt: skip
+
+
 def data_name(study: Study) -> str:
     """The study's data set in words, e.g. "CIFAR-10, re-compressed as JPEG"."""
     row = study.runs.iloc[0]
-    name = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}.get(row["dataset"], row["dataset"])
-    if row["dataset"] == "digits":
+    name = DATA_NAMES.get(row["dataset"], row["dataset"])
+    if row["dataset"] in ("digits", "tiny_imagenet"):
         return name
     return f"{name}, official pixels" if row["variant"] != row["variant"] else f"{name}, {row['variant']}"
 
 
-SCHEDULE = protocol("cifar10", "C3")
-PAPER_ITERATIONS: int = SCHEDULE["stop_iter"]
-PAPER_DROPS = tuple(drop / PAPER_ITERATIONS for drop in SCHEDULE["lr_drops_iter"])  # as shares of the schedule
+@dataclass(frozen=True)
+class Schedule:
+    """The paper's schedule: iterations, drops of the rate as shares of them, and the error at which figures end."""
+
+    iterations: int
+    drops: tuple[float, ...]
+    cut: float
+
+
+def _schedule(iterations: int, drops: list[int], cut: float) -> Schedule:
+    return Schedule(iterations, tuple(drop / iterations for drop in drops), cut)
+
+
+PAPER = {
+    "cifar": _schedule(protocol("cifar10", "C3")["stop_iter"], protocol("cifar10", "C3")["lr_drops_iter"], 20),
+    "imagenet": _schedule(
+        protocol("imagenet_training", "I5")["max_iterations"], protocol("imagenet_training", "I6")["drops"], 63
+    ),
+}
 
 
 def schedule_share(study: Study) -> str:
     """Length of the study's schedule in words, e.g. "4,000 iterations, 1/16 of the paper's"."""
-    iterations = int(study.runs["iterations"].max())
-    if iterations == PAPER_ITERATIONS:
+    iterations, paper = int(study.runs["iterations"].max()), PAPER[study.arm].iterations
+    if iterations == paper:
         return f"{iterations:,} iterations, as in the paper"
-    return f"{iterations:,} iterations, 1/{PAPER_ITERATIONS / iterations:.3g} of the paper's"
+    share = paper / iterations
+    return f"{iterations:,} iterations, 1/{f'{share:,.0f}' if share > 100 else f'{share:.3g}'} of the paper's"
 
 
 def command(study: Study, nets: list[str] | None = None) -> str:
     """The command that makes a study again, or adds `nets` to it: its tables hold what the list names, so all are."""
     text = "dvc exp run" + ("" if study.profile == "quick" else f" -S profile={study.profile}")
-    return text + (f" -S 'cifar.nets=[{','.join(dict.fromkeys([*study.runs['net'], *nets]))}]'" if nets else "")
+    named = ",".join(dict.fromkeys([*study.runs["net"], *(nets or [])]))
+    return text + (f" -S '{study.arm}.nets=[{named}]' tabulate@{study.arm}" if nets else "")

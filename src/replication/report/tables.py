@@ -6,9 +6,11 @@ import pandas as pd
 
 from replication.nets import complexity
 from replication.paper import table
-from replication.report.html import command, data_name, render, schedule_share, shown
+from replication.report.html import DATA_NAMES, command, data_name, render, schedule_share, shown
 from replication.study.fidelity import RANK
 from replication.study.results import Study
+
+SECTIONS = {"cifar": "4.2", "imagenet": "4.1"}  # of the paper
 
 
 def table_6(studies: list[Study], profile: str) -> str:
@@ -28,7 +30,7 @@ def table_6(studies: list[Study], profile: str) -> str:
 
 
 def differences_table(studies: list[Study], profile: str) -> str:
-    """In what the recipes of the studies differ from section 4.2: generated from recipes, never remembered."""
+    """In what the recipes of the studies differ from the paper's: generated from recipes, never remembered."""
     tables = []
     for study in shown(studies, profile):
         rows: dict[str, dict] = {}
@@ -50,13 +52,21 @@ def runs_table(studies: list[Study], profile: str) -> str:
     return render("runs.html", records=_records(shown(studies, profile), plain=True))
 
 
-def provenance_strip(studies: list[Study], profile: str) -> str:
-    """One line on what the page was made from."""
-    seen = shown(studies, profile)
-    runs = sum(len(study.runs) for study in seen)
-    return render("provenance.html", nearest=_study_header(seen[0]), runs=runs, studies=[s.profile for s in seen],
-                  machine=" · ".join(sorted(set(seen[0].runs["machine"]))),
-                  commit=", ".join(sorted(set(seen[0].runs["commit"].astype(str)))))  # fmt: skip
+def provenance_strip(arms: list[list[Study]], profile: str) -> str:
+    """A line an arm on what the page was made from."""
+    lines = []
+    for studies in arms:
+        seen = shown(studies, profile)
+        lines.append(
+            _study_header(seen[0])
+            | {
+                "runs": sum(len(study.runs) for study in seen),
+                "machine": " · ".join(sorted(set(seen[0].runs["machine"]))),
+                "commit": ", ".join(sorted(set(seen[0].runs["commit"].astype(str)))),
+                "folders": [f"results/{study.profile}/{study.arm}" for study in seen],
+            }
+        )
+    return render("provenance.html", lines=lines)
 
 
 def _paper_row(row: dict, studies: list[Study]) -> dict:
@@ -102,6 +112,7 @@ def _cell(study: Study, net: str) -> dict:
 def _study_header(study: Study) -> dict:
     return {
         "profile": study.profile,
+        "section": SECTIONS[study.arm],
         "data": data_name(study),
         "schedule": schedule_share(study),
         "fidelity": study.fidelity,
@@ -130,11 +141,15 @@ def _records(studies: list[Study], plain: bool = False) -> list[dict]:
 
 def _value(key: str, value: object) -> str:
     if key == "data.name":
-        return {"cifar10": "CIFAR-10", "digits": "scikit-learn digits"}.get(str(value), str(value))
+        return DATA_NAMES.get(str(value), str(value))
     if key == "data.variant":
         return "official pixels" if value is None else str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    if value is None:
+        return "none"
     if isinstance(value, list):
         return ", ".join(_value(key, item) for item in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

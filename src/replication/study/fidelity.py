@@ -43,8 +43,12 @@ def _compare(here: BaseModel, paper: BaseModel, prefix: str) -> Any:
         if key in NOT_COMPARED:
             continue
         ours, theirs = getattr(here, key), getattr(paper, key)
-        if isinstance(ours, BaseModel):
+        if isinstance(ours, BaseModel) and isinstance(theirs, BaseModel):
             yield from _compare(ours, theirs, f"{prefix}{key}.")
         elif ours != theirs:
             what, _, section = (field.description or key).partition(" · ")
-            yield Difference(prefix + key, what, section, theirs, ours)
+            yield Difference(prefix + key, what, section, _plain(theirs), _plain(ours))
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, BaseModel) else value

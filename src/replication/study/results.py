@@ -1,4 +1,4 @@
-"""results/<profile>/runs.csv and curves.csv: the record of a study, and the only input of the page."""
+"""results/<profile>/<arm>/{runs,curves,evaluations}.csv: the record of a study, and the only input of the page."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,23 +13,34 @@ from replication.recipe import Recipe
 from replication.study.fidelity import RANK, differences, fidelity
 from replication.training import RunRecord
 
-RUNS, CURVES, SUMMARY = "runs.csv", "curves.csv", "summary.json"
+RUNS, CURVES, EVALUATIONS, SUMMARY = "runs.csv", "curves.csv", "evaluations.csv", "summary.json"
+# The protocol of an arm's comparisons (sections 4.2 and 3.4): its error is the `test_error` of runs.csv.
+HEADLINE = {"cifar": "single_view", "imagenet": "ten_crop"}
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
 
 
 @dataclass(frozen=True)
 class Study:
-    """The results of one profile. `runs` has a row a run, `curves` a row a point."""
+    """The results of one arm under one profile.
 
+    `runs` has a row a run, `curves` a row a point, `evaluations` a row for each net (or ensemble), seed and protocol.
+    """
+
+    arm: str
     profile: str
     runs: pd.DataFrame
     curves: pd.DataFrame
+    evaluations: pd.DataFrame
 
     @property
     def fidelity(self) -> str:
         """That of its best run."""
         return min(self.runs["fidelity"], key=RANK.__getitem__)
+
+    @property
+    def dataset(self) -> str:
+        return str(self.runs["dataset"].iloc[0])
 
     @property
     def drops(self) -> tuple[float, ...]:
@@ -45,7 +56,7 @@ def run_row(
 
     Args:
         curve: rows of the run's curve.csv.
-        test_error: error of the last iteration over `test_images` images, as `evaluate` scored it: the headline.
+        test_error: top-1 error of the last iteration over `test_images` images by the arm's `HEADLINE` protocol.
         paper: the recipe of the same net under profile `paper`.
     """
     recipe, origin = record.recipe, record.provenance
@@ -66,11 +77,12 @@ def run_row(
         "parameters": record.parameters,
         "macs": record.macs,
         "iterations": recipe.schedule.iterations,
-        "drops": " ".join(map(str, recipe.schedule.drops)),
+        "drops": " ".join(map(str, record.dropped_at)),
         "batch_size": recipe.schedule.batch_size,
         "warmup_ended_at": record.warmup_ended_at,
         "seconds": record.seconds,
         "images_per_second": record.images_per_second,
+        "processes": record.processes,
         "starts": record.starts,
         "recipe_hash": record.recipe_hash,
         "data_sha256": recipe.data.fingerprint[:16],
@@ -117,25 +129,28 @@ def curve_rows(record: RunRecord, curve: list[dict[str, Any]]) -> list[dict[str,
     return rows
 
 
-def write_study(folder: Path, runs: list[dict[str, Any]], curves: list[dict[str, Any]]) -> None:
-    """Write runs.csv, curves.csv, and summary.json: mean errors a net, the columns of `dvc exp show`."""
+def write_study(
+    folder: Path, runs: list[dict[str, Any]], curves: list[dict[str, Any]], evaluations: list[dict[str, Any]]
+) -> None:
+    """Write the three tables, and summary.json: mean errors a net, the columns of `dvc exp show`."""
     folder.mkdir(parents=True, exist_ok=True)
     means = pd.DataFrame(runs).groupby("net", sort=False)["test_error"].mean().round(2)
     (folder / SUMMARY).write_text(json.dumps({"test_error": means.to_dict()}, indent=2) + "\n")
-    pd.DataFrame(runs).to_csv(folder / RUNS, index=False, lineterminator="\n")
-    pd.DataFrame(curves).to_csv(folder / CURVES, index=False, lineterminator="\n")
+    for name, rows in ((RUNS, runs), (CURVES, curves), (EVALUATIONS, evaluations)):
+        pd.DataFrame(rows).to_csv(folder / name, index=False, lineterminator="\n")
 
 
-def read_studies(results: Path) -> list[Study]:
-    """All committed studies, the one nearest to the paper first: by fidelity, then CIFAR-10 before digits, then length.
+def read_studies(results: Path, arm: str) -> list[Study]:
+    """All committed studies of an arm, the one nearest to the paper first: by fidelity, then photographs before
+    digits, then length.
 
     Raises:
         UserError: there is none, or a table lacks a column.
     """
     studies = []
-    for folder in sorted(path.parent for path in results.glob(f"*/{RUNS}")):
+    for folder in sorted(path.parent for path in results.glob(f"*/{arm}/{RUNS}")):
         try:
-            runs, curves = pd.read_csv(folder / RUNS), pd.read_csv(folder / CURVES)
+            runs, curves, evaluations = (pd.read_csv(folder / name) for name in (RUNS, CURVES, EVALUATIONS))
         except (FileNotFoundError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise UserError(f"{folder} is incomplete ({error}); make it with `dvc repro tabulate`.") from error
         missing = {"net", "seed", "fidelity", "test_error", "train_error", "differences"} - set(runs.columns)
@@ -143,15 +158,15 @@ def read_studies(results: Path) -> list[Study]:
             raise UserError(
                 f"{folder / RUNS} lacks the column {min(missing)}; make it again with `dvc repro tabulate`."
             )
-        studies.append(Study(folder.name, runs, curves))
+        studies.append(Study(arm, folder.parent.name, runs, curves, evaluations))
     if not studies:
-        raise UserError(f"{results} has no study; make one with `dvc repro`.")
+        raise UserError(f"{results} has no study of the arm {arm}; make one with `dvc repro tabulate@{arm}`.")
     return sorted(studies, key=_nearness)
 
 
 def _nearness(study: Study) -> tuple[int, bool, int]:
     return (
         RANK[study.fidelity],
-        "cifar10" not in set(study.runs["dataset"]),
+        "digits" in set(study.runs["dataset"]),
         -int(study.runs["iterations"].max()),
     )

@@ -1,0 +1,76 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% tags=["parameters"]
+results = "results"  # folder of the studies
+profile = "quick"  # the study that was run last
+
+# %%
+from pathlib import Path
+
+from IPython.display import HTML
+
+from replication import report
+from replication.study.results import read_studies
+
+studies = read_studies(Path(results), "imagenet")
+
+# %% [markdown]
+# <h2 id="table-1">Table 1 · The ImageNet nets</h2>
+
+# %%
+HTML(report.table_1())
+
+# %% [markdown]
+# <h2 id="figure-3">Figure 3 · VGG-19, plain and residual</h2>
+#
+# Read from the built nets. Numbers at the right of a layer are multiply-adds; arcs are shortcuts, dotted where the dimension
+# rises. Global average pooling stands between the last maps and the fc layer, and is not drawn.
+
+# %%
+HTML(f'<figure class="wide tall">{report.figure_3()}</figure>')
+
+# %% [markdown]
+# <h2 id="table-2">Table 2 · Plain against residual</h2>
+#
+# Top-1 error by the 10-crop test. The residual nets have shortcut option A: the same parameters as the plain ones.
+
+# %%
+HTML(report.table_2(studies, profile))
+
+# %% [markdown]
+# <h2 id="figure-4">Figure 4 · Training of 18 and 34 layers</h2>
+#
+# Left the paper, digitised from its figure; right the runs made here. Dashed: training error. Solid: validation error of
+# centre crops. Dotted lines mark the drops of the learning rate.
+
+# %%
+HTML(report.figure_4(studies, profile))
+
+# %% [markdown]
+# <h2 id="table-3">Table 3 · Shortcut options and deeper nets</h2>
+#
+# By the 10-crop test.
+
+# %%
+HTML(report.table_3(studies, profile))
+
+# %% [markdown]
+# <h2 id="table-4">Table 4 · Single models, multi-scale</h2>
+#
+# Fully convolutional, scores averaged over five scales.
+
+# %%
+HTML(report.table_4(studies, profile))
+
+# %% [markdown]
+# <h2 id="table-5">Table 5 · Ensembles</h2>
+#
+# The paper's were scored on the closed test server; what was run here, on validation images.
+
+# %%
+HTML(report.table_5(studies, profile))

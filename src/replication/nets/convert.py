@@ -1,0 +1,91 @@
+"""Weights to and from torchvision, whose nets of these names are those of Table 1 under other names.
+
+`resnet-18-B` and `resnet-34-B` are torchvision's resnet18 and resnet34; `resnet-50`, `-101` and `-152`, with the stride
+in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A and C and the CIFAR nets are not there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from replication.errors import UserError
+from replication.nets.by_name import build
+
+COUNTERPARTS = {
+    "resnet-18-B": "resnet18",
+    "resnet-34-B": "resnet34",
+    "resnet-50": "resnet50",
+    "resnet-101": "resnet101",
+    "resnet-152": "resnet152",
+}
+
+
+def to_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our state dict under torchvision's names; a bottleneck net's must be of bottleneck_stride="3x3".
+
+    Raises:
+        UserError: torchvision has no such net, or the state is not one of `net`.
+    """
+    _check(net, state, theirs=False)
+    return {_their_name(key): value for key, value in state.items()}
+
+
+def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of torchvision under our names, for `build(net, classes, bottleneck_stride="3x3")`.
+
+    Its weights expect normalised images; see `fold_normalisation`. Batch-norm layers of older files have no counter of
+    their batches; it is added as 0, as nothing reads it.
+
+    Raises:
+        UserError: torchvision has no such net, or the state is not one of `net`.
+    """
+    state = dict(state)
+    for key in list(state):
+        if key.endswith("running_mean"):
+            state.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))
+    order = _check(net, state, theirs=True)
+    return {key: state[_their_name(key)] for key in order}
+
+
+def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dict[str, Tensor]:
+    """Weights for images divided by 255 only, from weights for images divided by `std` as well.
+
+    torchvision's nets see (x - mean) / std, with x in 0..1; ours see (pixels - mean image) / 255. With a constant mean
+    image of 255 * mean the two differ by 1 / std, which goes into conv1; its padding is zero for both.
+
+    Args:
+        state: of our naming or torchvision's.
+        std: of red, green and blue, in 0..1.
+    """
+    weight = state["conv1.weight"]
+    return dict(state) | {"conv1.weight": weight / weight.new_tensor(std)[:, None, None]}
+
+
+def _their_name(key: str) -> str:
+    """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc are called the same."""
+    key = re.sub(r"^conv([2-5])\.", lambda stage: f"layer{int(stage[1]) - 1}.", key)
+    return key.replace(".shortcut.", ".downsample.")
+
+
+def _check(net: str, state: Mapping[str, Tensor], theirs: bool) -> list[str]:
+    """Our keys in order, if the state has exactly those of `net`, with their shapes; the number of classes is free."""
+    if net not in COUNTERPARTS:
+        raise UserError(f"{net}: torchvision has no such net; those that it has are {', '.join(COUNTERPARTS)}.")
+    whose = f"torchvision's {COUNTERPARTS[net]}" if theirs else net
+    classes = len(state["fc.bias"]) if "fc.bias" in state else 1
+    with torch.device("meta"):
+        ours = build(net, classes).state_dict()
+    wanted = {_their_name(key) if theirs else key: value.shape for key, value in ours.items()}
+    for key in [*wanted, *state]:
+        if key not in state or key not in wanted:
+            raise UserError(
+                f"these are not the weights of {whose}: {key} is {'missing' if key in wanted else 'extra'}."
+            )
+        if state[key].shape != wanted[key]:
+            raise UserError(
+                f"these are not the weights of {whose}: {key} is {list(state[key].shape)} "
+                f"instead of {list(wanted[key])}."
+            )
+    return list(ours)

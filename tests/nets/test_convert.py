@@ -1,0 +1,127 @@
+"""Our nets of Table 1 compute what torchvision's compute with the same weights."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from replication.errors import UserError
+from replication.nets import build
+from replication.nets.convert import COUNTERPARTS, fold_normalisation, from_torchvision, to_torchvision
+
+NETS = list(COUNTERPARTS)
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
+    """Batch norm that is not the identity, and a bias; in double, where nets of 152 layers agree closely."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.bias.data, layer.running_mean):
+                values.copy_(0.1 * torch.randn(len(values), generator=generator))
+            for values in (layer.weight.data, layer.running_var):
+                values.copy_(torch.rand(len(values), generator=generator) + 0.5)
+            layer.num_batches_tracked.fill_(7)
+    nn.init.normal_(net.fc.bias, generator=generator)
+    return net.double().eval()
+
+
+def theirs(net: str, classes: int = 5) -> nn.Module:
+    return models.get_model(COUNTERPARTS[net], num_classes=classes)
+
+
+def images(size: int) -> Tensor:
+    return torch.randn(2, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("net", NETS)
+@torch.no_grad()
+def test_weights_in_either_direction_give_equal_scores(net: str) -> None:
+    ours = randomise(build(net, 5, bottleneck_stride="3x3"))
+    copy = theirs(net).double().eval()
+    copy.load_state_dict(to_torchvision(net, ours.state_dict()))
+    torch.testing.assert_close(copy(images(64)), ours(images(64)))
+
+    original = randomise(theirs(net), seed=2)
+    ours.load_state_dict(from_torchvision(net, original.state_dict()))
+    scores = original(images(96))
+    torch.testing.assert_close(ours(images(96)), scores)
+    assert scores.std(0).min() > 1e-3, "equal scores mean nothing if they do not depend on the image"
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("stride", ["1x1", "3x3"])
+def test_a_round_trip_changes_nothing(net: str, stride: str) -> None:
+    state = build(net, 3, bottleneck_stride=stride).state_dict()
+    again = from_torchvision(net, to_torchvision(net, state))
+    assert list(again) == list(state)
+    assert all(torch.equal(again[key], value) for key, value in state.items())
+
+
+def test_the_layer_that_halves_the_map_matters() -> None:
+    """Its weights have the same shapes either way, so no shape can tell."""
+    state = randomise(build("resnet-50", 5)).state_dict()
+    nets = [build("resnet-50", 5, bottleneck_stride=stride).double().eval() for stride in ("1x1", "3x3")]
+    for net in nets:
+        net.load_state_dict(state)
+    with torch.no_grad():
+        first, second = (net(images(64)) for net in nets)
+    assert not torch.allclose(first, second, rtol=1e-2)
+
+
+@pytest.mark.parametrize("net", ["resnet-18-B", "resnet-50"])
+@torch.no_grad()
+def test_folded_weights_take_pixels_less_the_mean(net: str) -> None:
+    original = randomise(theirs(net))
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(3)).double()
+    mean, std = (torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (MEAN, STD))
+    normalised, ours_see = (pixels / 255 - mean) / std, (pixels - 255 * mean) / 255
+    ours = build(net, 5, bottleneck_stride="3x3").double().eval()
+    ours.load_state_dict(fold_normalisation(from_torchvision(net, original.state_dict()), STD))
+    # Every output of conv1, those at the border, where it sees zero padding, among them.
+    torch.testing.assert_close(ours.conv1(ours_see), original.conv1(normalised))
+    torch.testing.assert_close(ours(ours_see), original(normalised))
+
+
+def test_folding_leaves_the_given_weights_alone() -> None:
+    state = build("resnet-18-B", 5).state_dict()
+    before = state["conv1.weight"].clone()
+    folded = fold_normalisation(state, STD)
+    assert torch.equal(state["conv1.weight"], before)
+    torch.testing.assert_close(folded["conv1.weight"][:, 1], before[:, 1] / 0.224)
+    assert all(folded[key] is state[key] for key in state if key != "conv1.weight")
+
+
+def test_files_without_counters_of_batches_are_taken() -> None:
+    """As torchvision's first files are."""
+    state = theirs("resnet-18-B").state_dict()
+    old = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
+    assert len(old) < len(state)
+    build("resnet-18-B", 5).load_state_dict(from_torchvision("resnet-18-B", old))
+
+
+@pytest.mark.parametrize("net", ["plain-34", "resnet-34-A", "resnet-34-C", "resnet-20", "vgg-16", "resnet50", ""])
+def test_a_net_that_torchvision_has_not_is_refused(net: str) -> None:
+    for convert in (to_torchvision, from_torchvision):
+        with pytest.raises(UserError, match="torchvision has no such net; those that it has are resnet-18-B, "):
+            convert(net, {})
+
+
+def test_weights_of_another_net_are_refused_in_one_sentence() -> None:
+    ours, other = build("resnet-18-B", 5).state_dict(), theirs("resnet-34-B").state_dict()
+    with pytest.raises(
+        UserError, match=r"not the weights of torchvision's resnet18: layer1\.2\.conv1\.weight is extra"
+    ):
+        from_torchvision("resnet-18-B", other)
+    with pytest.raises(UserError, match=r"not the weights of resnet-34-B: conv2\.2\.conv1\.weight is missing"):
+        to_torchvision("resnet-34-B", ours)
+    with pytest.raises(UserError, match=r"torchvision's resnet18: layer1\.0\.conv1\.weight is missing"):
+        from_torchvision("resnet-18-B", ours)
+    wide = models.wide_resnet50_2(num_classes=5).state_dict()
+    with pytest.raises(
+        UserError, match=r"resnet50: layer1\.0\.conv1\.weight is \[128, 64, 1, 1\] instead of \[64, 64, 1, 1\]\.$"
+    ):
+        from_torchvision("resnet-50", wide)
+    with pytest.raises(UserError, match=r"conv1\.weight is missing"):
+        to_torchvision("resnet-50", {})
