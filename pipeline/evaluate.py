@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pipeline import stage
-from pipeline.params import EVALUATIONS, STORE, Params, Run, read_params, recipe_of, runs_of
-from replication.data import Batches, Images, make_batches, read_store
+from pipeline.params import EVALUATIONS, Params, Run, images_of, read_params, recipe_of, runs_of
+from replication.data import Batches, Images, make_batches
 from replication.errors import UserError
 from replication.evaluation import PROTOCOLS, Scores, average, recompute_bn_statistics, top1_error
 from replication.nets import EARLIER, build
@@ -28,7 +28,8 @@ COLUMNS = ["net", "seed", "protocol", "top1_error", "top5_error", "images"]
 
 def main() -> None:
     arm = stage.arguments(__doc__, arm="cifar or imagenet").arm
-    params, images = read_params(), read_store(STORE / arm)
+    params = read_params()
+    images = images_of(params, arm)
     device = stage.choose_device(params.device)
     rows = list((score_cifar if arm == "cifar" else score_imagenet)(params, images, device))
     EVALUATIONS.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from replication.data import Images, read_images
 from replication.errors import UserError
 from replication.nets import check_net
 from replication.recipe import RECIPES, Data, Recipe, validate
@@ -147,8 +148,18 @@ def read_profile(params: Params, arm: str) -> dict[str, Any]:
     return merged(values[arm], getattr(params, arm).override)
 
 
+def images_of(params: Params, arm: str) -> Images:
+    """The prepared data set of an arm; an index finds its photographs where params.yaml says."""
+    return read_images(STORE / arm, ROOT / Path(params.data.imagenet.root).expanduser())
+
+
 def recipe_of(params: Params, arm: str, net: str, seed: int, data: Data) -> Recipe:
-    """The recipe of one run under the chosen profile."""
+    """The recipe of one run under the chosen profile.
+
+    Raises:
+        UserError: no such profile, or net in this arm; or a value in the profile is wrong.
+    """
+    check_net(net, arm)
     values = read_profile(params, arm)
     values.pop("dataset", None)
     overridden = f" with {arm}.override" if getattr(params, arm).override else ""

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from pipeline import stage
-from pipeline.params import ROOT, STORE, TRACKING_URI, WORK, Params, Run, paper_recipe, read_params, recipe_of
+from pipeline.params import TRACKING_URI, WORK, Params, Run, images_of, paper_recipe, read_params, recipe_of
 from pipeline.provenance import provenance
-from replication.data import make_batches, read_images
+from replication.data import make_batches
 from replication.nets import complexity
 from replication.recipe import Recipe
 from replication.study.fidelity import fidelity
@@ -40,7 +40,7 @@ def train_run(params: Params, arm: str, run: Run) -> None:
     """Train one run of an arm and write its folder."""
     device = stage.choose_device(params.device)
     processes = Processes.under_torchrun(device)
-    images = read_images(STORE / arm, ROOT / Path(params.data.imagenet.root).expanduser())
+    images = images_of(params, arm)
     recipe = recipe_of(params, arm, run.net, run.seed, images.identity)
     batches = make_batches(images, recipe, device, processes.share)
     work = WORK / recipe.hash

@@ -146,7 +146,7 @@ def photographs(photographs_folder: Path) -> Store:
     return read_store(photographs_folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
     """As `make_recipe`, of the arm `imagenet`."""
 

@@ -50,7 +50,7 @@ def test_the_page_is_one_file_under_3_mb(path: Path) -> None:
 
 def test_every_figure_is_visible_with_ink_in_it(page: Page) -> None:
     figures = page.locator("figure svg")
-    assert figures.count() >= 11, "the depth figure, four panels of figure 1 and six of figure 6"
+    assert figures.count() >= 17, "two of depth, four panels of figure 1, four of figure 4, six of figure 6, figure 3"
     for figure in figures.all():
         box = figure.bounding_box()
         assert box["width"] > 250 and box["height"] > 120
@@ -76,17 +76,50 @@ def test_table_6_has_the_papers_rows_and_ours(page: Page) -> None:
 
 
 def test_each_claim_has_a_verdict_and_its_numbers(page: Page) -> None:
-    for claim in ("K02", "K03", "K08", "K14", "K15"):
+    imagenet = ("K01", "K04", "K05", "K06", "K07", "K08-imagenet", "K09", "K10", "K12")
+    for claim in ("K02", "K03", "K08", "K14", "K15", *imagenet):
         card = page.locator(f"li#{claim}")
         assert card.locator("summary b").first.inner_text() in ("supported", "not supported", "cannot tell yet")
         assert card.locator("tbody tr").count() >= 1
     counts = [int(re.search(r"\d+", c)[0]) for c in page.locator(".counts b").all_inner_texts()]
-    assert sum(counts) == 5
+    assert sum(counts) == 5 + len(imagenet)
 
 
-def test_no_error_stands_without_its_fidelity(page: Page) -> None:
-    for row in page.locator("h2#table-6").locator("xpath=following::table[1]").locator("tr:has(td.here)").all():
-        assert row.locator("td.here").count() == row.locator(".tag").count()
+@pytest.mark.parametrize(
+    ("number", "printed"),
+    [
+        (2, ["27.94", "27.88", "28.54", "25.03"]),
+        (3, ["28.07", "9.15", "24.27", "10.02", "24.52", "24.19", "22.85", "21.75", "5.71"]),
+        (4, ["8.43", "7.89", "24.40", "21.59", "5.81", "21.84", "5.60", "20.74", "19.87", "4.49"]),
+        (5, ["7.32", "6.66", "6.80", "4.94", "4.82", "3.57"]),
+    ],
+)
+def test_the_imagenet_tables_have_the_papers_numbers_and_ours(page: Page, number: int, printed: list[str]) -> None:
+    table = page.locator(f"h2#table-{number}").locator("xpath=following::table[1]")
+    for value in printed:
+        assert value in table.inner_text()
+    assert table.locator("td.here").count() + table.locator("td.absent").count() >= 1
+
+
+def test_table_1_is_counted_on_the_built_nets(page: Page) -> None:
+    text = page.locator("h2#table-1").locator("xpath=following::table[1]").inner_text()
+    for value in ("3.858", "11.282", "60.19", "11.3", "× 36"):
+        assert value in text
+    assert "printed:" not in text
+
+
+def test_a_cell_without_a_run_has_its_cost_and_a_command(page: Page) -> None:
+    section = page.locator("h2#table-4").locator("xpath=following::table[1]")
+    row = section.locator("tr", has_text="ResNet-152")
+    if row.locator("td.absent").count():
+        assert "GPU h" in row.inner_text()
+    assert "imagenet.nets=[resnet-152]" in page.content()
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 6])
+def test_no_error_stands_without_its_fidelity(page: Page, number: int) -> None:
+    for row in page.locator(f"h2#table-{number}").locator("xpath=following::table[1]").locator("tr:has(td.here)").all():
+        assert row.locator("td.here").count() in (row.locator(".tag").count(), 2 * row.locator(".tag").count())
 
 
 def test_differences_from_the_paper_are_listed(page: Page) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.params import Params, read_params, read_profile, recipe_of, runs_of, runs_of_depth
 from replication.errors import UserError
@@ -34,18 +33,42 @@ def test_the_params_and_profiles_that_are_committed_are_valid(monkeypatch: pytes
     monkeypatch.chdir(Path(__file__).parents[1])
     params = read_params()
     assert {"quick", "cpu", "paper"} <= {path.stem for path in PROFILES}
-    assert runs_of(params)
+    assert runs_of(params, "cifar")
 
 
 @pytest.mark.parametrize("profile", [path.stem for path in PROFILES])
-@pytest.mark.parametrize("net", ["plain-20", "resnet-56", "resnet-110", "resnet-1202"])
-def test_every_profile_makes_a_recipe_for_every_arm_and_net(configure: Configure, profile: str, net: str) -> None:
+@pytest.mark.parametrize(
+    ("arm", "nets"),
+    [
+        ("cifar", ["plain-20", "resnet-56", "resnet-110", "resnet-1202"]),
+        ("imagenet", ["plain-34", "resnet-18-A", "resnet-34-C", "resnet-152", "vgg-16", "googlenet"]),
+    ],
+)
+def test_every_profile_makes_a_recipe_for_every_arm_and_net(
+    configure: Configure, profile: str, arm: str, nets: list[str]
+) -> None:
     params = configure({"profile": profile})
-    arms = YAML(typ="safe").load(Path(f"pipeline/profiles/{profile}.yaml").read_text())
-    assert "cifar" in arms
-    for arm in arms:
+    for net in nets:
         recipe = recipe_of(params, arm, net, 3, DATA)
         assert (recipe.arm, recipe.net, recipe.seed, recipe.data) == (arm, net, 3, DATA)
+
+
+def test_a_net_of_the_other_arm_is_refused(configure: Configure) -> None:
+    params = configure()
+    for arm, net in (("cifar", "resnet-34-A"), ("imagenet", "resnet-56")):
+        with pytest.raises(UserError, match=net):
+            recipe_of(params, arm, net, 0, DATA)
+
+
+def test_photographs_of_a_smaller_profile_are_scaled_as_a_whole(configure: Configure) -> None:
+    """Crop, rescaling and test scales keep the ratios of section 3.4, but for whole pixels."""
+    paper = recipe_of(configure({"profile": "paper"}), "imagenet", "resnet-34-A", 0, DATA)
+    for profile in ("quick", "cpu", "cpu-long"):
+        small = recipe_of(configure({"profile": profile}), "imagenet", "resnet-34-A", 0, DATA)
+        ratio = small.input_size / paper.input_size
+        for sides in ((lambda r: r.augmentation.shorter_side), (lambda r: r.test.scales)):
+            assert sides(small) == pytest.approx([ratio * side for side in sides(paper)], abs=0.6)
+        assert small.test.shorter_side == pytest.approx(ratio * paper.test.shorter_side, abs=0.6)
 
 
 def test_an_unknown_profile_is_refused_with_those_that_exist(configure: Configure) -> None:
@@ -139,6 +162,11 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"cifar": {"seeds": 0}}, "params.yaml: cifar.seeds: "),
         ({"data": {"cifar10": {"source": "kaggle"}}}, "params.yaml: data.cifar10.source: .*found: 'kaggle'"),
         ({"device": "gpu"}, "params.yaml: device: .*found: 'gpu'"),
+        ({"processes": 0}, "params.yaml: processes: .*found: 0"),
+        ({"imagenet": {"nets": ["resnet-34"]}}, "imagenet.nets: .*write resnet-34-A, resnet-34-B or resnet-34-C"),
+        ({"imagenet": {"nets": ["resnet-56"]}}, "imagenet.nets: 'resnet-56' is not an ImageNet net"),
+        ({"imagenet": {"ensembles": [["resnet-34-A", "resnet-33"]]}}, "imagenet.ensembles: 'resnet-33' is not"),
+        ({"data": {"tiny_imagenet": {"source": "official"}}}, "data.tiny_imagenet.source: .*found: 'official'"),
     ],
 )
 def test_wrong_params_are_refused_in_one_sentence(configure: Configure, changes: dict[str, Any], told: str) -> None:
@@ -194,7 +222,7 @@ def test_the_place_of_the_data_is_no_part_of_a_recipe(configure: Configure) -> N
 
 def test_the_runs_are_the_list_times_the_seeds_and_then_the_depth(configure: Configure) -> None:
     params = configure({"depth": 20, "cifar": {"nets": ["plain-8", "resnet-14"], "seeds": [0, 7]}})
-    assert [(run.net, run.seed, run.folder.as_posix()) for run in runs_of(params)] == [
+    assert [(run.net, run.seed, run.folder.as_posix()) for run in runs_of(params, "cifar")] == [
         ("plain-8", 0, "runs/cifar/plain-8/seed-0"),
         ("plain-8", 7, "runs/cifar/plain-8/seed-7"),
         ("resnet-14", 0, "runs/cifar/resnet-14/seed-0"),
@@ -206,13 +234,13 @@ def test_the_runs_are_the_list_times_the_seeds_and_then_the_depth(configure: Con
 
 def test_a_depth_that_the_list_has_is_not_trained_twice(configure: Configure) -> None:
     params = configure({"depth": 14, "cifar": {"nets": ["plain-8", "resnet-14"]}})
-    assert [run.net for run in runs_of(params)] == ["plain-8", "resnet-14"]
+    assert [run.net for run in runs_of(params, "cifar")] == ["plain-8", "resnet-14"]
     assert runs_of_depth(params) == []
 
 
 def test_a_plain_net_of_that_depth_does_not_stand_for_the_residual_one(configure: Configure) -> None:
     params = configure({"depth": 14, "cifar": {"nets": ["plain-14"]}})
-    assert [run.net for run in runs_of(params)] == ["plain-14", "resnet-14"]
+    assert [run.net for run in runs_of(params, "cifar")] == ["plain-14", "resnet-14"]
 
 
 def test_the_check_stage_passes_good_params_and_refuses_bad_ones(project: Any) -> None:

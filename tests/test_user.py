@@ -34,7 +34,8 @@ COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.s
 RUN_ELSEWHERE = {"make test": "this very run", "make ui": "test_the_mlflow_ui_shows_every_run"}
 
 DEPTH, SEEDS, TEMP, QUEUE, START, SHOW = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:6]
-CPU = "dvc exp run -S profile=cpu"
+CPU = "dvc exp run -S profile=cpu tabulate@cifar"
+PAGE = "dvc repro -s report"
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -52,7 +53,8 @@ class Evening:
         for earlier in COMMANDS[: COMMANDS.index(command) + 1]:
             if earlier in self.printed or earlier in RUN_ELSEWHERE:
                 continue
-            self.checkout.run("git show HEAD:params.yaml > params.yaml")
+            if earlier != PAGE:  # which goes on with what the command before it chose
+                self.checkout.run("git show HEAD:params.yaml > params.yaml")
             if earlier == START:  # it returns at once, and works on in the background
                 self.printed[earlier] = self.checkout.run(earlier) + self._wait_for_queue()
             else:
@@ -68,8 +70,8 @@ class Evening:
             time.sleep(1)
         raise AssertionError(f"the queue did not end:\n{status}")
 
-    def results(self, profile: str = "quick") -> pd.DataFrame:
-        return pd.read_csv(self.checkout.folder / f"results/{profile}/runs.csv")
+    def results(self, profile: str = "quick", arm: str = "cifar", table: str = "runs") -> pd.DataFrame:
+        return pd.read_csv(self.checkout.folder / f"results/{profile}/{arm}/{table}.csv")
 
     def page(self) -> str:
         return (self.checkout.folder / "reports/replication.html").read_text()
@@ -106,7 +108,7 @@ def cifar10_in_one_colour_a_class(folder: Path) -> Path:
 
 def test_the_readme_has_the_commands_that_the_project_promises() -> None:
     assert COMMANDS[:2] == ["make repro", "make test"]
-    for promised in ("dvc repro", "dvc exp run -S depth=110", CPU, "make ui"):
+    for promised in ("dvc repro", "dvc exp run -S depth=110", CPU, PAGE, "make ui"):
         assert promised in COMMANDS
 
 
@@ -115,13 +117,14 @@ def test_make_repro_ends_by_saying_where_the_page_is(evening: Evening) -> None:
     assert "reports/replication.html" in last[0] and "make ui" in last[1]
     assert (evening.checkout.folder / "reports/replication.html").exists()
     assert sorted(evening.results()["net"]) == ["plain-8", "resnet-20", "resnet-8"]
+    assert sorted(evening.results(arm="imagenet")["net"]) == ["plain-18", "resnet-18-A"]
     assert not list((evening.checkout.folder / ".work").glob("*/state.pt")), "resume states are deleted on success"
 
 
 def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
     evening.after("make repro")
     commit = evening.checkout.run("git rev-parse HEAD").strip()
-    for _, run in evening.results().iterrows():
+    for _, run in pd.concat([evening.results(), evening.results(arm="imagenet")]).iterrows():
         assert commit.startswith(run["commit"])
         assert re.fullmatch(r"[0-9a-f]{16}", run["recipe_hash"])
         assert re.fullmatch(r"[0-9a-f]{16}", run["data_sha256"])
@@ -131,11 +134,27 @@ def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
 
 def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
     evening.after("make repro")
-    curves = pd.read_csv(evening.checkout.folder / "results/quick/curves.csv")
+    curves = evening.results(table="curves")
     for _, run in evening.results().iterrows():
         curve = curves[(curves["net"] == run["net"]) & (curves["split"] == "test")]
         assert curve["iteration"].max() == 24
         assert run["test_error"] == pytest.approx(curve.loc[curve["iteration"].idxmax(), "error"], abs=1e-3)
+
+
+def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(evening: Evening) -> None:
+    evening.after("make repro")
+    scored = evening.results(arm="imagenet", table="evaluations")
+    protocols = ["centre_crop", "ten_crop", "fully_convolutional"]
+    assert [tuple(row) for row in scored[["net", "protocol"]].to_numpy()] == [
+        (net, protocol) for net in ("plain-18", "resnet-18-A", "plain-18 + resnet-18-A") for protocol in protocols
+    ]
+    assert (scored["top5_error"] <= scored["top1_error"]).all() and (scored["images"] == 360).all()
+    runs, curves = evening.results(arm="imagenet").set_index("net"), evening.results(arm="imagenet", table="curves")
+    for net in runs.index:
+        own = scored[scored["net"] == net].set_index("protocol")["top1_error"]
+        assert runs.loc[net, "test_error"] == own["ten_crop"]
+        last = curves[(curves["net"] == net) & (curves["split"] == "test")].iloc[-1]
+        assert last["iteration"] == 4 and last["error"] == pytest.approx(own["centre_crop"], abs=0.6)
 
 
 def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> None:
@@ -237,12 +256,15 @@ def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None
 
 
 def test_another_profile_makes_a_study_beside_the_first(evening: Evening) -> None:
-    evening.after(CPU)
+    evening.after(PAGE)
     results = evening.results("cpu")
     assert set(results["dataset"]) == {"cifar10"}
     assert set(results["fidelity"]) == {"proxy"}, "pixels that no checksum vouches for are never called official"
     assert set(results["variant"]) == {"unverified copy (png)"}
     assert len(evening.results("quick")) > 0, "the quick study stays"
+    assert "Running stage 'train-imagenet" not in evening.printed[CPU], "one arm needs no data of the other"
+    for net, error in zip(results["net"], results["test_error"], strict=True):
+        assert f"{net} · seed 0: {error:.2f} %" in evening.page() or net.startswith("plain")
 
 
 def test_killed_with_dvc_and_run_again_it_continues(evening: Evening) -> None:

@@ -15,9 +15,11 @@ import scipy.io
 from PIL import Image
 from torchvision.datasets import imagenet as official
 
-from replication.data.sources import Expected
+from replication.data import Split
+from replication.data.sources import Expected, Source
 
 WNIDS = ["n00000001", "n00000002", "n00000003"]
+SMALL_CIFAR = Expected("CIFAR-10", "data.cifar10", "test", 6, 4, classes=2, input_size=8)
 SMALL_IMAGENET = Expected("ImageNet", "data.imagenet", "val", 12, 6, classes=3, input_size=None)
 
 
@@ -26,10 +28,26 @@ def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return saved(Image.fromarray(pixels.transpose(1, 2, 0)), kind)
 
 
+def rows_of(split: Split, kind: str = "PNG") -> list[dict[str, Any]]:
+    """A split as rows of a parquet file."""
+    pairs = zip(split.images, split.labels, strict=True)
+    return [{"img": {"bytes": encoded(i, kind), "path": None}, "label": int(label)} for i, label in pairs]
+
+
+def same(found: Source, wanted: tuple[Split, Split]) -> bool:
+    return all(
+        np.array_equal(left.images, right.images) and np.array_equal(left.labels, right.labels)
+        for left, right in ((found.train, wanted[0]), (found.test, wanted[1]))
+    )
+
+
 def saved(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+PNG = encoded(np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8))
 
 
 def picture(seed: int, width: int = 50, height: int = 40) -> Image.Image:

@@ -1,5 +1,7 @@
 """Batches of photographs: a pure function of seed and iteration, cropped, shifted in colour, the mean subtracted."""
 
+import gc
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -42,7 +44,7 @@ def test_an_iteration_asked_afresh_is_the_one_reached_in_order(
     assert_equal(in_order.training(7), reached)  # once more
     in_order.training(2)
     torch.rand(5)
-    np.random.rand(5)  # noqa: NPY002
+    np.random.rand(5)
     assert_equal(in_order.training(7), reached)
 
 
@@ -83,6 +85,19 @@ def test_loader_workers_make_the_same_batches_and_views(
         assert_equal(on_disk.training(iteration), in_memory.training(iteration))
     for found, expected in zip(on_disk.single_view("test"), in_memory.single_view("test"), strict=True):
         assert_equal(found, expected)
+
+
+def test_batches_that_are_dropped_leave_no_worker_behind(photographs: Store, make_imagenet_recipe: Recipes) -> None:
+    before = multiprocessing.active_children()
+    batches = PhotographBatches(replace(photographs, in_memory=False), make_imagenet_recipe(), CPU)
+    batches.training(0)
+    assert len(multiprocessing.active_children()) == len(before) + batches.workers
+    gc.disable()  # it would need five seconds a worker
+    try:
+        del batches
+        assert multiprocessing.active_children() == before
+    finally:
+        gc.enable()
 
 
 # --- what a net sees
@@ -134,12 +149,10 @@ def test_a_training_image_is_a_crop_or_its_mirror_image(
     image = photographs.train_images[0]
     parts = [image[:, top : top + 32, left : left + 32] for top in range(9) for left in range(9)]
     found = {False: 0, True: 0}
+    either = [(part, False) for part in parts] + [(part.flip(2), True) for part in parts]
     for crop in seen(mirror=True):
-        matches = [
-            flip for part in parts for flip in (False, True) if torch.equal(part.flip(2) if flip else part, crop)
-        ]
-        assert len(matches) == 1
-        found[matches[0]] += 1
+        (mirrored,) = (mirrored for part, mirrored in either if torch.equal(part, crop))
+        found[mirrored] += 1
     assert min(found.values()) > 40  # of 128
     assert all(any(torch.equal(part, crop) for part in parts) for crop in seen(mirror=False))
 

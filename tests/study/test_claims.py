@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from made_up import PAPER, study
+from made_up import PAPER, PAPER_IMAGENET, study, with_curves
 
 from replication.errors import UserError
+from replication.study import claims
 from replication.study.claims import judge_claims
 from replication.study.results import Study, read_studies
 
@@ -65,24 +65,78 @@ def test_the_order_of_depths_in_between_is_shown_but_decides_nothing() -> None:
     assert verdict(tie, "K02") == "supported"
 
 
+def imagenet(claim: str, errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, **columns: object) -> claims.Tested:
+    curves = [(1 / 12, 20.0), (1.0, 0.0)]
+    found = with_curves(study(errors, arm="imagenet", **columns), curves)
+    return next(t for t in judge_claims(found) if t.claim.id == claim)
+
+
+@pytest.mark.parametrize("claim", ["K01", "K04", "K05", "K07", "K08", "K09", "K10"])
+def test_the_papers_own_imagenet_numbers_support_its_claims(claim: str) -> None:
+    assert imagenet(claim, seeds=5, spread=0.02).verdict == "supported"
+
+
+def test_one_seed_cannot_tell_neighbouring_shortcut_options_apart_but_tells_them_from_the_plain_net() -> None:
+    found = imagenet("K07")
+    outcomes = {c.what: c.outcome for c in found.comparisons}
+    assert found.verdict == "cannot tell yet"
+    assert outcomes["resnet-34-B − resnet-34-C, 10-crop top-1 error"] == "open"
+    assert outcomes["plain-34 − resnet-34-C, 10-crop top-1 error"] == "holds"
+    assert outcomes["(plain-34 − resnet-34-A) − (resnet-34-A − resnet-34-C), 10-crop top-1 error"] == "holds"
+
+
+def test_at_18_layers_both_end_alike_only_if_the_gap_is_smaller_than_at_34_and_the_start_is_faster() -> None:
+    early = with_curves(study(PAPER_IMAGENET, arm="imagenet"), [(1 / 12, 20.0), (1.0, 0.0)])
+    slower = early.curves["net"].eq("plain-18") & early.curves["iteration"].eq(50_000)
+    early.curves.loc[slower, "error"] += 4
+    k06 = next(t for t in judge_claims(early) if t.claim.id == "K06")
+    assert k06.verdict == "supported"
+    assert "(iteration 50,000)" in k06.comparisons[2].what
+    no_gap_at_34 = PAPER_IMAGENET | {"plain-34": (32.56, 22.0)}
+    assert imagenet("K06", no_gap_at_34).verdict == "not supported"
+
+
+def test_degradation_is_looked_for_throughout_training_too() -> None:
+    assert imagenet("K01").comparisons[-1].here == "at 100 % of 2 points"
+    reverse = PAPER_IMAGENET | {"plain-34": (20.0, 20.0)}
+    found = imagenet("K01", reverse)
+    assert (found.verdict, found.comparisons[-1].outcome) == ("not supported", "fails")
+
+
+def test_a_proxy_says_nothing_of_earlier_ensembles_on_imagenet() -> None:
+    assert imagenet("K12", top5=0.1).verdict == "supported", "2.1 % is below 4.82 %"
+    assert imagenet("K12", top5=0.3).verdict == "not supported"
+    tiny = imagenet("K12", dataset="tiny_imagenet", top5=0.1)
+    assert (tiny.verdict, tiny.comparisons[0].here) == ("cannot tell yet", "ImageNet alone can tell")
+
+
+def test_cost_is_counted_not_trained() -> None:
+    found = imagenet("K10", {"plain-18": (31.46, 27.94)})
+    assert (found.verdict, found.fidelity) == ("supported", "exact")
+    assert found.comparisons[0].here == "+4.19 (15.47 − 11.28)"
+
+
 def write(folder: Path, found: Study) -> None:
     folder.mkdir(parents=True)
     found.runs.to_csv(folder / "runs.csv", index=False)
-    pd.DataFrame({"net": [], "split": []}).to_csv(folder / "curves.csv", index=False)
+    found.curves.to_csv(folder / "curves.csv", index=False)
+    found.evaluations.to_csv(folder / "evaluations.csv", index=False)
 
 
 def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
-    write(tmp_path / "quick", study(PAPER, dataset="digits"))
-    write(tmp_path / "cpu", study(PAPER, iterations=4_000))
-    write(tmp_path / "cpu-long", study(PAPER, iterations=16_000))
-    write(tmp_path / "paper", study({"plain-20": (1, 9)}, fidelity="exact"))
-    assert [s.profile for s in read_studies(tmp_path)] == ["paper", "cpu-long", "cpu", "quick"]
+    write(tmp_path / "quick/cifar", study(PAPER, dataset="digits"))
+    write(tmp_path / "cpu/cifar", study(PAPER, iterations=4_000))
+    write(tmp_path / "cpu-long/cifar", study(PAPER, iterations=16_000))
+    write(tmp_path / "paper/cifar", study({"plain-20": (1, 9)}, fidelity="exact"))
+    write(tmp_path / "quick/imagenet", study(PAPER_IMAGENET, arm="imagenet", dataset="digits"))
+    assert [s.profile for s in read_studies(tmp_path, "cifar")] == ["paper", "cpu-long", "cpu", "quick"]
+    assert [s.profile for s in read_studies(tmp_path, "imagenet")] == ["quick"]
 
 
 def test_no_results_or_broken_ones_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no study; make one with `dvc repro`"):
-        read_studies(tmp_path)
-    write(tmp_path / "quick", study(PAPER))
-    (tmp_path / "quick/curves.csv").unlink()
+    with pytest.raises(UserError, match=r"has no study of the arm cifar; make one with `dvc repro tabulate@cifar`"):
+        read_studies(tmp_path, "cifar")
+    write(tmp_path / "quick/cifar", study(PAPER))
+    (tmp_path / "quick/cifar/curves.csv").unlink()
     with pytest.raises(UserError, match="is incomplete"):
-        read_studies(tmp_path)
+        read_studies(tmp_path, "cifar")

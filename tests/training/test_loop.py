@@ -1,45 +1,27 @@
-"""The training loop against computation by hand, and what it does when something goes wrong."""
+"""The training loop against computation by hand."""
 
-import json
-import math
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from filelock import FileLock
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from pipeline.train import no_better_than_chance
 from replication.data import Batches
-from replication.errors import UserError
 from replication.evaluation import top1_error
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe
 from replication.training import warms_up
-from replication.training.loop import Stopped
-from replication.training.state import STATE, NonFiniteLoss, State
+from replication.training.state import State
 
-Recipes = Callable[..., Recipe]
-Maker = Callable[[Recipe], Batches]
+Recipes = Callable[..., CifarRecipe]
+Maker = Callable[[CifarRecipe], Batches]
 Fit = Callable[..., State]
-Interrupt = Callable[[Recipe, int, Callable[[], object]], Batches]
+Interrupt = Callable[[CifarRecipe, int, Callable[[], object]], Batches]
 
 CPU = torch.device("cpu")
 NO_DROPS = {"drops": []}
-
-
-def send(number: signal.Signals, times: int = 1) -> Callable[[], None]:
-    """An action that sends this process a signal."""
-
-    def action() -> None:
-        for _ in range(times):
-            os.kill(os.getpid(), number)
-
-    return action
 
 
 # --- learning
@@ -54,7 +36,7 @@ def test_a_net_learns_what_can_be_learnt(make_recipe: Recipes, fit: Fit, net: st
     assert last["test_error"] < 40  # chance: 75
 
 
-def by_hand(recipe: Recipe, batches: Batches, steps: int) -> list[Tensor]:
+def by_hand(recipe: CifarRecipe, batches: Batches, steps: int) -> list[Tensor]:
     """SGD with momentum on the mean over groups of each group's mean gradient, written out."""
     net = State.start(recipe, 4, CPU).net.train()
     weights, options = list(net.parameters()), recipe.optimiser
@@ -224,167 +206,3 @@ def test_a_shallower_net_has_no_warmup(make_recipe: Recipes, fit: Fit) -> None:
     state = fit(recipe)
     assert state.warmup_ended_at is None
     assert state.curve[0]["learning_rate"] == 0.05
-
-
-# --- a loss that is not finite
-
-
-def exploding(make_recipe: Recipes, **logging: int) -> Recipe:
-    return make_recipe(net="plain-8", schedule={"learning_rate": 1e30, "drops": []}, logging=logging)
-
-
-@pytest.mark.parametrize("save_seconds", [0, 1e9])
-def test_a_loss_that_is_not_finite_stops_the_run_at_the_next_row_with_its_iteration_and_the_remedy(
-    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, save_seconds: float
-) -> None:
-    def too_late() -> None:
-        pytest.fail("the run went on after the row at iteration 8")
-
-    recipe = exploding(make_recipe)
-    with pytest.raises(NonFiniteLoss) as told:
-        fit(recipe, batches=interrupted(recipe, 8, too_late), save_seconds=save_seconds)
-    message = str(told.value)
-    assert message.startswith("plain-8 · seed 0: ")
-    assert any(f"iteration {number}" in message for number in range(1, 9))
-    assert "Lower schedule.learning_rate" in message
-    assert isinstance(told.value, UserError)
-
-
-def test_the_last_good_state_is_kept_when_the_loss_explodes(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    with pytest.raises(NonFiniteLoss, match="the last good state is kept in") as told:
-        fit(exploding(make_recipe), work, save_seconds=0)
-    assert str(work) in str(told.value)
-    kept = torch.load(work / STATE, weights_only=True)
-    assert kept["iteration"] >= 1
-    assert all(bool(torch.isfinite(value).all()) for value in kept["net"].values() if value.ndim > 1)
-    assert all(math.isfinite(loss) for loss in kept["losses"])
-    content = (work / STATE).read_bytes()
-    with pytest.raises(NonFiniteLoss):
-        fit(exploding(make_recipe), work, save_seconds=0)
-    assert (work / STATE).read_bytes() == content
-
-
-def test_a_training_saves_its_start_so_that_an_early_explosion_leaves_a_state_too(
-    make_recipe: Recipes, fit: Fit, tmp_path: Path
-) -> None:
-    with pytest.raises(NonFiniteLoss, match="the last good state is kept in"):
-        fit(exploding(make_recipe), tmp_path / "work", save_seconds=1e9)
-    assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 0
-
-
-# --- stopping
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_to_stop_finishes_the_iteration_and_saves(
-    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path, number: signal.Signals
-) -> None:
-    recipe, before = make_recipe(), signal.getsignal(number)
-    with pytest.raises(Stopped, match=r"stopped at iteration 21; the same command continues"):
-        fit(recipe, tmp_path / "work", interrupted(recipe, 20, send(number)))
-    assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 21
-    assert signal.getsignal(number) == before
-
-
-def test_a_second_ctrl_c_acts_at_once(make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path) -> None:
-    recipe = make_recipe()
-    with pytest.raises(KeyboardInterrupt):
-        fit(recipe, tmp_path / "work", interrupted(recipe, 20, send(signal.SIGINT, times=2)))
-    assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 0, "nothing was saved since"
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_a_request_in_the_last_iteration_is_no_stop(make_recipe: Recipes, fit: Fit, interrupted: Interrupt) -> None:
-    recipe = make_recipe()
-    assert fit(recipe, batches=interrupted(recipe, 63, send(signal.SIGTERM))).iteration == 64
-
-
-def test_only_one_process_trains_a_run(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    work.mkdir()
-    with FileLock(work / "lock"), pytest.raises(UserError, match="another process is training this run") as told:
-        fit(make_recipe(), work)
-    assert str(work / "lock") in str(told.value)
-    assert not (work / STATE).exists()
-    assert fit(make_recipe(), work).iteration == 64  # free again
-
-
-def run_record(project: Any, net: str, seed: int) -> dict[str, Any]:
-    return json.loads((project.folder / f"runs/cifar/{net}/seed-{seed}/run.json").read_text())
-
-
-@pytest.mark.slow
-def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project: Any) -> None:
-    project.configure(schedule={"iterations": 400, "drops": []})
-    command = ("train", "cifar", "resnet-8", "0")
-    first = project.start(*command, REPLICATION_SAVE_SECONDS="0")
-    state = project.wait_for_iteration(first, 10)
-    first.send_signal(signal.SIGSTOP)
-    second = project.run(*command)
-    assert second.returncode == 1
-    assert "another process is training this run" in second.stderr
-    assert "Traceback" not in second.stderr
-    first.send_signal(signal.SIGCONT)
-    first.send_signal(signal.SIGTERM)
-    _, err = first.communicate(timeout=60)
-    assert first.returncode == 130
-    assert "the same command continues from there" in err
-    assert "Traceback" not in err
-    reached = torch.load(state, weights_only=True)["iteration"]
-    assert 10 <= reached < 400
-
-    project.configure(schedule={"iterations": 8, "drops": []})
-    other = project.run(*command)
-    assert other.returncode == 0, other.stderr
-    assert "continues" not in other.stderr
-    assert run_record(project, "resnet-8", 0)["starts"] == 1
-    assert state.exists(), "another recipe must neither use nor delete this state"
-
-    project.configure(schedule={"iterations": 400, "drops": []})
-    third = project.run(*command)
-    assert third.returncode == 0, third.stderr
-    assert f"continues from iteration {reached}" in third.stderr
-    record = run_record(project, "resnet-8", 0)
-    assert (record["starts"], record["status"]) == (2, "trained")
-    assert record["recipe"]["schedule"]["iterations"] == 400
-    assert not state.parent.exists()
-
-
-# --- divergence
-
-
-def finished(errors: list[float]) -> State:
-    """A training of 100 iterations with these errors in its rows."""
-    rows = [{"iteration": (i + 1) * 100 // len(errors), "train_error": error} for i, error in enumerate(errors)]
-    return State(None, None, curve=rows)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("errors", "diverged"),
-    [
-        ([75.0] * 20, True),
-        ([100.0] * 20, True),
-        ([75.0] * 18 + [40.0, 40.0], False),
-        ([10.0] * 18 + [75.0, 75.0], True),  # it had learnt, and lost it
-        ([70.0] * 18 + [66.0, 66.0], True),  # 160 images: within three standard errors of 75, which are 10.3
-        ([70.0] * 18 + [64.0, 64.0], False),
-        ([70.0] * 18 + [80.0, 40.0], False),  # the mean of the last tenth counts
-        ([75.0], True),
-        ([30.0], False),
-    ],
-)
-def test_a_run_diverged_if_its_last_tenth_is_no_better_than_chance(
-    make_recipe: Recipes, errors: list[float], diverged: bool
-) -> None:
-    recipe = make_recipe(schedule={"iterations": 100})
-    assert no_better_than_chance(finished(errors), recipe, 4) is diverged
-
-
-def test_a_net_that_learns_nothing_is_recorded_as_diverged(project: Any) -> None:
-    project.configure(schedule={"iterations": 40, "drops": [], "learning_rate": 1e-12})
-    done = project.run("train", "cifar", "plain-8", "3")
-    assert done.returncode == 0, done.stderr
-    record = run_record(project, "plain-8", 3)
-    assert record["status"] == "diverged"
-    assert record["recipe"]["seed"] == 3

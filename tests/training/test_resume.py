@@ -17,13 +17,13 @@ from safetensors.torch import load_file
 
 from replication.data import Batches
 from replication.errors import UserError
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe
 from replication.training.loop import Stopped
 from replication.training.state import STATE, State, write_durably
 
-Recipes = Callable[..., Recipe]
+Recipes = Callable[..., CifarRecipe]
 Fit = Callable[..., State]
-Interrupt = Callable[[Recipe, int, Callable[[], object]], Batches]
+Interrupt = Callable[[CifarRecipe, int, Callable[[], object]], Batches]
 
 # 30 iterations: rows at 7, 14, 21, 28 and 30, so that most moments lie between two rows.
 SHORT = {
@@ -256,7 +256,7 @@ def test_what_a_kill_left_unfinished_is_no_obstacle(make_recipe: Recipes, fit: F
 
 
 @pytest.fixture
-def saved(make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path) -> tuple[Recipe, Path]:
+def saved(make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path) -> tuple[CifarRecipe, Path]:
     """A recipe and the work folder of a training of it that was stopped."""
     recipe = make_recipe(**SHORT)
     with pytest.raises(Stopped):
@@ -265,7 +265,7 @@ def saved(make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path
 
 
 @pytest.mark.parametrize("keep", [0, 1, 1000, 0.5, 0.9, 0.999])
-def test_a_truncated_state_is_told_in_one_sentence(saved: tuple[Recipe, Path], fit: Fit, keep: float) -> None:
+def test_a_truncated_state_is_told_in_one_sentence(saved: tuple[CifarRecipe, Path], fit: Fit, keep: float) -> None:
     recipe, work = saved
     content = (work / STATE).read_bytes()
     (work / STATE).write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
@@ -277,7 +277,7 @@ def test_a_truncated_state_is_told_in_one_sentence(saved: tuple[Recipe, Path], f
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_state_with_any_bytes_changed_gives_a_sentence_and_never_a_traceback(
-    saved: tuple[Recipe, Path],
+    saved: tuple[CifarRecipe, Path],
 ) -> None:
     recipe, work = saved
     content, dice, refused = (work / STATE).read_bytes(), random.Random(0), 0
@@ -297,7 +297,7 @@ def test_a_state_with_any_bytes_changed_gives_a_sentence_and_never_a_traceback(
 
 @pytest.mark.parametrize("content", [{}, {"net": {}, "optimizer": {}}, [1]], ids=str)
 def test_a_file_that_is_no_state_of_this_net_is_told_in_one_sentence(
-    saved: tuple[Recipe, Path], fit: Fit, content: Any
+    saved: tuple[CifarRecipe, Path], fit: Fit, content: Any
 ) -> None:
     recipe, work = saved
     torch.save(content, work / STATE)
@@ -305,7 +305,7 @@ def test_a_file_that_is_no_state_of_this_net_is_told_in_one_sentence(
         fit(recipe, work)
 
 
-def test_the_state_loads_without_running_code_from_the_file(saved: tuple[Recipe, Path], tmp_path: Path) -> None:
+def test_the_state_loads_without_running_code_from_the_file(saved: tuple[CifarRecipe, Path], tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, ...]:
             return os.mkdir, (str(tmp_path / "sprung"),)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from replication.errors import UserError
 from replication.nets import build, complexity
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe
 from replication.training import RunRecord, read_curve, read_run, run_folder, write_run
 
 Curve = list[dict[str, float | None]]
@@ -30,7 +30,7 @@ CURVE: Curve = [row(10), row(20, test_error=37.5), row(30, learning_rate=1e-10, 
 
 
 @pytest.fixture
-def write(make_recipe: Callable[..., Recipe]) -> Write:
+def write(make_recipe: Callable[..., CifarRecipe]) -> Write:
     def written(folder: Path, curve: Curve = CURVE, **changes: Any) -> RunRecord:
         recipe = make_recipe()
         size = complexity("resnet-8", 8, 4)

@@ -14,16 +14,16 @@ from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from replication.data import Batches
-from replication.recipe import Recipe
+from replication.recipe import CifarRecipe
 from replication.training.loop import Stopped
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
-Recipes = Callable[..., Recipe]
+Recipes = Callable[..., CifarRecipe]
 Fit = Callable[..., State]
-Interrupt = Callable[[Recipe, int, Callable[[], object]], Batches]
+Interrupt = Callable[[CifarRecipe, int, Callable[[], object]], Batches]
 SHORT = {
     "schedule": {"iterations": 12, "drops": []},
     "logging": {"log_every": 4, "evaluate_every": 4},

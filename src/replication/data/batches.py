@@ -54,7 +54,6 @@ class Batches(ABC):
         self.recipe, self.device, self.share = recipe, device, share
         self.classes = len(images.meta.classes)
         self.test_count, self.heldout_count = len(images.test_labels), count - recipe.train_images
-        self._order = lru_cache(maxsize=4)(self._order_of_epoch)
 
     @abstractmethod
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
@@ -65,14 +64,11 @@ class Batches(ABC):
 
     @abstractmethod
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        """This process's part of a split, in chunks, without augmentation: images [n, 3, S, S] of one view each, labels."""
+        """This process's part of a split, in chunks, one view of each image, not augmented: [n, 3, S, S], labels."""
 
     def indices(self, iteration: int) -> Tensor:
         """Which training images the batch of an iteration holds, on all processes together, [B]."""
-        batch, count = self.recipe.schedule.batch_size, self.recipe.train_images
-        position = torch.arange(iteration * batch, (iteration + 1) * batch)
-        epochs = position // count
-        return torch.cat([self._order(int(e))[position[epochs == e] % count] for e in epochs.unique()])
+        return indices(self.recipe, iteration)
 
     def slots(self) -> slice:
         """The places in the batch that are this process's."""
@@ -86,6 +82,15 @@ class Batches(ABC):
             mean = interpolate(mean, images.shape[2:], mode="bilinear", antialias=True)
         return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
 
-    def _order_of_epoch(self, epoch: int) -> Tensor:
-        generator = torch.Generator().manual_seed(derived_seed(self.recipe.seed, ORDER, epoch))
-        return torch.randperm(self.recipe.train_images, generator=generator)
+
+def indices(recipe: Recipe, iteration: int) -> Tensor:
+    """Which training images the batch of an iteration holds, [B]."""
+    batch, count = recipe.schedule.batch_size, recipe.train_images
+    position = torch.arange(iteration * batch, (iteration + 1) * batch)
+    epochs = position // count
+    return torch.cat([_order(recipe.seed, count, int(e))[position[epochs == e] % count] for e in epochs.unique()])
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, count: int, epoch: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(derived_seed(seed, ORDER, epoch)))

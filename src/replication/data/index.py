@@ -5,7 +5,7 @@ to the user's folder, which is given when the index is opened: another machine m
 
 Pillow decodes: 480 images/s a core with the random crop, on 64 photographs of 103 kB (`benchmarks/decoding.py`).
 torchvision.io.decode_image gives the same pixels, CMYK, grey and EXIF rotation included, and is 1.3 times as fast; but
-two thirds of that gain are its crop of the tensor, and the views of `views.py` are defined on Pillow's images.
+most of that gain is its crop of the tensor, and the views of `views.py` are defined on Pillow's images.
 """
 
 import hashlib

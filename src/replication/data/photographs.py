@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from replication.data.batches import AUGMENTATION, Batches, Share, Split
+from replication.data.batches import AUGMENTATION, Batches, Share, Split, indices
 from replication.data.store import Images
 from replication.data.views import Pixels, centre_crop, crop, draw_view
 from replication.recipe import ImagenetRecipe
@@ -31,7 +31,7 @@ class PhotographBatches(Batches):
         super().__init__(images, recipe, device, share)
         self.images = images
         # Decoding keeps a GPU busy only with every core at it; images in memory need no worker.
-        self.workers = 0 if images.in_memory else max(1, len(os.sched_getaffinity(0)) // share.ranks)
+        self.workers = 0 if images.in_memory else max(1, _cores() // share.ranks)
         self.mean = images.mean[None].to(device)
         variances, components = torch.linalg.eigh(images.colour_covariance.double())
         # Rows: a unit of each principal component, times its eigenvalue, of colours in 0..1 (AlexNet, section 4.1).
@@ -40,9 +40,10 @@ class PhotographBatches(Batches):
         self._next = -1
 
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
-        if self._training is None or iteration != self._next:
-            end = max(self.recipe.schedule.iterations, iteration + 1)
-            self._training = iter(self._loader(_TrainingViews(self), range(iteration, end)))
+        planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
+        if self._training is None or iteration != self._next or iteration >= planned:
+            iterations = range(iteration, max(planned, iteration + 1))
+            self._training = iter(self._loader(_TrainingViews(self.images, self.recipe, self.slots()), iterations))
         self._next = iteration + 1
         pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in next(self._training))
         images = self.plain(pixels.permute(0, 3, 1, 2))
@@ -71,27 +72,31 @@ class PhotographBatches(Batches):
         )  # fmt: skip
 
 
-class _TrainingViews(Dataset):
-    """Item i: this process's part of the batch of iteration i, as (pixels [B, S, S, 3], colours [B, 3], labels [B])."""
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def __init__(self, batches: PhotographBatches):
-        self.batches = batches
+
+class _TrainingViews(Dataset):
+    """Item i: this process's part of the batch of iteration i, as (pixels [B, S, S, 3], colours [B, 3], labels [B]).
+
+    It does not hold the batches, which hold its loader: Python takes many seconds to free workers that lie on a cycle.
+    """
+
+    def __init__(self, images: Images, recipe: ImagenetRecipe, slots: slice):
+        self.images, self.recipe, self.slots = images, recipe, slots
 
     def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-        batches, recipe = self.batches, self.batches.recipe
-        slots = batches.slots()
-        chosen = batches.indices(iteration)[slots]
-        seen = [self._view(int(i), iteration, slots.start + n) for n, i in enumerate(chosen)]
+        chosen = indices(self.recipe, iteration)[self.slots]
+        seen = [self._view(int(i), iteration, slot) for slot, i in enumerate(chosen, start=self.slots.start)]
         pixels, colours = (np.stack(part) for part in zip(*seen, strict=True))
-        labels = batches.images.train_labels[chosen]
-        assert pixels.shape[1] == recipe.input_size
-        return torch.from_numpy(pixels), torch.from_numpy(colours).float(), labels
+        return torch.from_numpy(pixels), torch.from_numpy(colours).float(), self.images.train_labels[chosen]
 
     def _view(self, index: int, iteration: int, slot: int) -> tuple[Pixels, NDArray[np.float64]]:
-        recipe = self.batches.recipe
+        recipe = self.recipe
         random = np.random.default_rng((recipe.seed, AUGMENTATION, iteration, slot))
         view = draw_view(recipe.augmentation, random)
-        image = self.batches.images.load("train", index)
+        image = self.images.load("train", index)
         pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
         return pixels[:, ::-1] if view.mirror else pixels, view.colour
 

@@ -66,8 +66,8 @@ PROTOCOLS: dict[str, Callable[..., Scores]] = {
 def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
     """Scores of a net in its fully convolutional form, averaged over all places.
 
-    The last pooling looks at `window` x `window` pixels of the last maps at each place, and the fc is a 1x1 convolution.
-    At the training size there is one place, and the result is that of the net itself.
+    At each place the last pooling sees `window` x `window` pixels of the last maps, and the fc is a 1x1 convolution. At
+    the training size there is one place, and the result is that of the net itself.
 
     Args:
         images: [N, 3, H, W], mean subtracted.

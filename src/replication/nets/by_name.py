@@ -21,7 +21,7 @@ def check_net(net: str, arm: str) -> None:
     if arm == "cifar":
         cifar.parse(net)
     elif net not in EARLIER:
-        imagenet.parse(net)
+        imagenet.parse(net)  # whose refusal names the paper's own nets
 
 
 def depth_of(net: str) -> int:

@@ -10,7 +10,7 @@ from scipy import stats
 # Small data sets: six published runs of one ResNet-56 (7.4, 7.29, 7.4, 6.89, 8.42, 7.95 %: issue 18 of
 # akamaster/pytorch_resnet_cifar10) spread by 7 % of their mean; the paper's five of ResNet-110 by 2 %. The larger is
 # taken. ImageNet: two sets of three published ResNet-50 runs (accuracy 77.89, 77.92, 77.92 and 77.79, 77.80, 77.82 %:
-# pull request 1 of tgilewicz/uniformaugment) spread by 0.1 % of their error. Shorter runs may spread more: ten times it.
+# pull request 1 of tgilewicz/uniformaugment) spread by 0.1 % of their error. Ten times that is taken.
 ASSUMED_SPREAD = {"digits": 0.07, "cifar10": 0.07, "tiny_imagenet": 0.01, "imagenet": 0.01}
 SEEDS_FOR_OWN_SPREAD = 3
 LEVEL = 0.95

@@ -90,6 +90,7 @@ def train(
                 if stopping or last or progress.seconds_since_save() > save_seconds:
                     progress.save()
                 if stopping and not last:
+                    processes.wait()  # torchrun ends all once one has left, and the first may still be saving
                     raise progress.stopped()
     return state
 

@@ -6,6 +6,7 @@ those of one process that had seen all groups in order.
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,14 +46,19 @@ class Processes:
         """
         groups = recipe.schedule.batch_size // recipe.bn_group
         if groups % self.count:
+            possible = ", ".join(str(count) for count in range(1, groups + 1) if groups % count == 0)
             raise UserError(
                 f"{self.count} processes cannot share the {groups} batch-norm groups of a batch evenly "
-                f"(batch_size {recipe.schedule.batch_size}, bn_group {recipe.bn_group}); start {groups} or fewer."
+                f"(batch_size {recipe.schedule.batch_size}, bn_group {recipe.bn_group}); "
+                f"the number of processes can be {possible}."
             )
 
     def wrap(self, net: nn.Module) -> nn.Module:
         """The net as the loop calls it."""
-        return DistributedDataParallel(net, broadcast_buffers=False) if self.count > 1 else net
+        if self.count == 1:
+            return net
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # the argument has a new name since 2.13
+            return DistributedDataParallel(net, broadcast_buffers=False)
 
     @contextmanager
     def group(self, net: nn.Module, last: bool) -> Iterator[None]:
@@ -95,6 +101,7 @@ class RunningAverages:
         self.processes = processes
         norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
         self.buffers = [buffer for layer in norms for buffer in (layer.running_mean, layer.running_var)]
+        self.counters = [layer.num_batches_tracked for layer in norms]
         self.keep = 1 - norms[0].momentum if norms else 1.0
         self.before: Tensor | None = None
 
@@ -112,3 +119,5 @@ class RunningAverages:
         joined = self.keep ** (self.processes.count * groups) * self.before + self.processes.total(own)
         for buffer, part in zip(self.buffers, joined.split([len(b) for b in self.buffers]), strict=True):
             buffer.copy_(part)
+        for counter in self.counters:
+            counter += (self.processes.count - 1) * groups

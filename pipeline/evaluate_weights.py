@@ -1,0 +1,61 @@
+"""Score weights that torchvision publishes by the paper's protocols, on the images of the arm `imagenet`. Not a stage.
+
+`python -m pipeline.evaluate_weights resnet-50 resnet50-0676ba61.pth` prints top-1 and top-5 error by centre crop, 10
+crops and fully convolutional; resnet-18-B, resnet-34-B, resnet-50, -101 and -152 are known. It needs data/imagenet
+(`dvc repro prepare@imagenet` under profile paper) and decodes its 50,000 photographs seven times: on a GPU as long as
+that takes, on 2 cores about a day. torchvision itself reports 23.87 % for the centre crop of this file; it is another
+recipe than the paper's, so nothing of it goes into results/.
+"""
+
+import pickle
+from pathlib import Path
+
+import torch
+
+from pipeline import stage
+from pipeline.evaluate import rows_of
+from pipeline.params import images_of, read_params, recipe_of
+from replication.data import make_batches
+from replication.errors import UserError
+from replication.evaluation import PROTOCOLS
+from replication.nets import build
+from replication.nets.convert import fold_normalisation, from_torchvision
+
+# Of torchvision's preprocessing, in 0..1.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def main() -> None:
+    options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict of torchvision, .pth")
+    params = read_params()
+    device = stage.choose_device(params.device)
+    images = images_of(params, "imagenet")
+    recipe = recipe_of(params, "imagenet", options.net, 0, images.identity)
+    classes = len(images.meta.classes)
+    net = build(options.net, classes, bottleneck_stride="3x3")
+    state = fold_normalisation(from_torchvision(options.net, read_weights(Path(options.weights))), STD)
+    if len(state["fc.bias"]) != classes:
+        raise UserError(
+            f"{options.weights} tells {len(state['fc.bias'])} classes apart, but {images.meta.name} has {classes}; "
+            "prepare ImageNet itself: dvc repro prepare@imagenet with profile: paper."
+        )
+    net.load_state_dict(state)
+    net.to(device, memory_format=torch.channels_last)
+    batches = make_batches(images, recipe, device)
+    batches.mean = 255 * torch.tensor(MEAN, device=device)[None, :, None, None].expand_as(batches.mean).contiguous()
+    for row in rows_of(options.net, 0, {name: score(net, batches) for name, score in PROTOCOLS.items()}):
+        print(f"{row['protocol']}: top-1 error {row['top1_error']:.2f} %, top-5 error {row['top5_error']:.2f} %")
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """A state dict, loaded without running code from the file."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; give the path of a downloaded weight file.") from error
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is no state dict of torch ({str(error).splitlines()[0]}).") from error
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,106 @@
+"""A loss that is not finite stops a training; one that learns nothing is recorded as diverged."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.train import no_better_than_chance
+from replication.data import Batches
+from replication.errors import UserError
+from replication.recipe import CifarRecipe
+from replication.training.state import STATE, NonFiniteLoss, State
+
+Recipes = Callable[..., CifarRecipe]
+Fit = Callable[..., State]
+Interrupt = Callable[[CifarRecipe, int, Callable[[], object]], Batches]
+
+
+# --- a loss that is not finite
+
+
+def exploding(make_recipe: Recipes, **logging: int) -> CifarRecipe:
+    return make_recipe(net="plain-8", schedule={"learning_rate": 1e30, "drops": []}, logging=logging)
+
+
+@pytest.mark.parametrize("save_seconds", [0, 1e9])
+def test_a_loss_that_is_not_finite_stops_the_run_at_the_next_row_with_its_iteration_and_the_remedy(
+    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, save_seconds: float
+) -> None:
+    def too_late() -> None:
+        pytest.fail("the run went on after the row at iteration 8")
+
+    recipe = exploding(make_recipe)
+    with pytest.raises(NonFiniteLoss) as told:
+        fit(recipe, batches=interrupted(recipe, 8, too_late), save_seconds=save_seconds)
+    message = str(told.value)
+    assert message.startswith("plain-8 · seed 0: ")
+    assert any(f"iteration {number}" in message for number in range(1, 9))
+    assert "Lower schedule.learning_rate" in message
+    assert isinstance(told.value, UserError)
+
+
+def test_the_last_good_state_is_kept_when_the_loss_explodes(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with pytest.raises(NonFiniteLoss, match="the last good state is kept in") as told:
+        fit(exploding(make_recipe), work, save_seconds=0)
+    assert str(work) in str(told.value)
+    kept = torch.load(work / STATE, weights_only=True)
+    assert kept["iteration"] >= 1
+    assert all(bool(torch.isfinite(value).all()) for value in kept["net"].values() if value.ndim > 1)
+    assert all(math.isfinite(loss) for loss in kept["losses"])
+    content = (work / STATE).read_bytes()
+    with pytest.raises(NonFiniteLoss):
+        fit(exploding(make_recipe), work, save_seconds=0)
+    assert (work / STATE).read_bytes() == content
+
+
+def test_a_training_saves_its_start_so_that_an_early_explosion_leaves_a_state_too(
+    make_recipe: Recipes, fit: Fit, tmp_path: Path
+) -> None:
+    with pytest.raises(NonFiniteLoss, match="the last good state is kept in"):
+        fit(exploding(make_recipe), tmp_path / "work", save_seconds=1e9)
+    assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 0
+
+
+# --- no better than chance
+
+
+def finished(errors: list[float]) -> State:
+    """A training of 100 iterations with these errors in its rows."""
+    rows = [{"iteration": (i + 1) * 100 // len(errors), "train_error": error} for i, error in enumerate(errors)]
+    return State(None, None, curve=rows)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("errors", "diverged"),
+    [
+        ([75.0] * 20, True),
+        ([100.0] * 20, True),
+        ([75.0] * 18 + [40.0, 40.0], False),
+        ([10.0] * 18 + [75.0, 75.0], True),  # it had learnt, and lost it
+        ([70.0] * 18 + [66.0, 66.0], True),  # 160 images: within three standard errors of 75, which are 10.3
+        ([70.0] * 18 + [64.0, 64.0], False),
+        ([70.0] * 18 + [80.0, 40.0], False),  # the mean of the last tenth counts
+        ([75.0], True),
+        ([30.0], False),
+    ],
+)
+def test_a_run_diverged_if_its_last_tenth_is_no_better_than_chance(
+    make_recipe: Recipes, errors: list[float], diverged: bool
+) -> None:
+    recipe = make_recipe(schedule={"iterations": 100})
+    assert no_better_than_chance(finished(errors), recipe, 4) is diverged
+
+
+def test_a_net_that_learns_nothing_is_recorded_as_diverged(project: Any) -> None:
+    project.configure(schedule={"iterations": 40, "drops": [], "learning_rate": 1e-12})
+    done = project.run("train", "cifar", "plain-8", "3")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((project.folder / "runs/cifar/plain-8/seed-3/run.json").read_text())
+    assert record["status"] == "diverged"
+    assert record["recipe"]["seed"] == 3

@@ -1,0 +1,138 @@
+"""Two processes that train one net are one process, but for the order in which a few numbers are added."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from together import StopsItself, train_with
+
+from replication.data import PhotographBatches, Share
+from replication.errors import UserError
+from replication.evaluation import top1_error
+from replication.recipe import ImagenetRecipe
+from replication.training.loop import Stopped
+from replication.training.processes import Processes
+from replication.training.state import State
+
+Recipes = Callable[..., ImagenetRecipe]
+Maker = Callable[..., PhotographBatches]
+
+
+@dataclass(frozen=True)
+class Together:
+    """What two processes made of the tiny recipe, and what one made of it."""
+
+    folder: Path
+    alone: State
+
+    def of(self, name: str, rank: int = 0) -> dict[str, Any]:
+        """Net, curve and number of starts at the end of a training, in one of the processes."""
+        return torch.load(self.folder / f"{name}-{rank}.pt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def together(
+    make_imagenet_recipe: Recipes, photographs_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Together]:
+    changes = {"schedule": {"iterations": 5, "drops": [4]}, "logging": {"log_every": 1, "evaluate_every": 5}}
+    recipe, folder = make_imagenet_recipe(**changes), tmp_path_factory.mktemp("together")
+    shutil.copytree(photographs_folder, folder / "imagenet")
+    (folder / "recipe.json").write_text(recipe.model_dump_json())
+    alone = train_with(Processes(), folder, "alone")
+    with pytest.raises(Stopped):
+        train_with(Processes(), folder, "begun-alone", StopsItself)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = str(Path(__file__).with_name("together.py"))
+    done = subprocess.run(
+        [*torchrun, script, str(folder)], env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    yield Together(folder, alone)
+    shutil.rmtree(folder)  # 500 MB
+
+
+def difference(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> float:
+    """The largest distance of a tensor of two nets, relative to its norm."""
+    assert left.keys() == right.keys()
+    return max(float((left[k].double() - right[k]).norm() / right[k].double().norm()) for k in right if right[k].any())
+
+
+def test_both_processes_have_the_same_net_and_curve_bit_for_bit(together: Together) -> None:
+    for name in ("whole", "stopped", "begun-alone"):
+        first, second = together.of(name, 0), together.of(name, 1)
+        assert first["net"].keys() == second["net"].keys()
+        assert all(torch.equal(second["net"][key], value) for key, value in first["net"].items())
+        assert first["curve"] == second["curve"]
+
+
+def test_a_run_begun_by_one_process_is_continued_by_two_as_one_would(together: Together) -> None:
+    """Four iterations by one process, the fifth by two: weights, running averages and momentum go into it.
+
+    From equal weights, two processes differ from one by the order in which gradients are added. Measured: 8e-9 of a
+    weight, 2e-7 of a running average. (From the next iteration on a ReLU whose input is nearly zero may flip, and the
+    difference is 1e-3 and more; one process whose weights are changed by 1e-8 does the same. So one step is compared.)
+    """
+    found, expected = together.of("begun-alone"), together.alone
+    assert difference(found["net"], expected.net.state_dict()) < 1e-6
+    assert found["starts"] == 2
+    assert found["curve"][:4] == expected.curve[:4]
+    last, its = found["curve"][4], expected.curve[4]
+    assert last["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
+    assert {**last, "train_loss": 0} == {**its, "train_loss": 0}  # errors are counts, and exactly equal
+
+
+def test_two_processes_begin_as_one_does(together: Together) -> None:
+    first, its = together.of("whole")["curve"][0], together.alone.curve[0]
+    assert first["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
+    assert first["train_error"] == its["train_error"]
+    assert len(together.of("whole")["curve"]) == 5
+
+
+def test_all_stop_when_one_is_asked_to_and_end_as_if_they_had_not(together: Together) -> None:
+    told = "resnet-18-B · seed 0 stopped at iteration 4; the same command continues from there."
+    assert [(together.folder / f"stopped-{rank}.txt").read_text() for rank in (0, 1)] == [told, told]
+    stopped, whole = together.of("stopped"), together.of("whole")
+    assert (stopped["starts"], whole["starts"]) == (2, 1)
+    assert stopped["curve"] == whole["curve"]
+    assert all(torch.equal(stopped["net"][key], value) for key, value in whole["net"].items())
+
+
+def test_the_errors_of_a_row_are_those_of_the_net(
+    together: Together, make_imagenet_recipe: Recipes, make_photograph_batches: Maker
+) -> None:
+    """Counted by two processes, and by one over all images."""
+    net = together.alone.net
+    net.load_state_dict(together.of("whole")["net"])
+    batches = make_photograph_batches(make_imagenet_recipe())
+    row = together.of("whole")["curve"][-1]
+    assert row["test_error"] == top1_error(net, batches, "test")
+    assert row["heldout_error"] == top1_error(net, batches, "heldout")
+
+
+@pytest.mark.parametrize(
+    ("groups", "count", "possible"), [(3, 2, "1, 3"), (4, 3, "1, 2, 4"), (1, 2, "1"), (2, 4, "1, 2")]
+)
+def test_groups_that_cannot_be_dealt_out_evenly_are_told_in_one_sentence(
+    make_imagenet_recipe: Recipes, fit: Callable[..., State], groups: int, count: int, possible: str
+) -> None:
+    recipe = make_imagenet_recipe(schedule={"batch_size": 4 * groups})
+    told = (
+        rf"^{count} processes cannot share the {groups} batch-norm groups of a batch evenly "
+        rf"\(batch_size {4 * groups}, bn_group 4\); the number of processes can be {possible}\.$"
+    )
+    with pytest.raises(UserError, match=told):
+        fit(recipe, batches="never used", processes=Processes(0, count))
+
+
+def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    alone = Processes.under_torchrun(torch.device("cpu"))
+    assert (alone.rank, alone.count, alone.share) == (0, 1, Share(0, 1))
