@@ -8,14 +8,17 @@ yourself. On 2 cores a CIFAR net takes 10 to 30 seconds in profile quick and 8 m
 import os
 import shutil
 import sys
-from pathlib import Path
+from typing import NoReturn
+
+import torch
 
 from pipeline import stage
-from pipeline.params import TRACKING_URI, WORK, Params, Run, images_of, paper_recipe, read_params, recipe_of
+from pipeline.params import RUNS, TRACKING_URI, WORK, Params, Run, images_of, paper_recipe, read_params, recipe_of
 from pipeline.provenance import provenance
 from replication.data import make_batches
+from replication.errors import UserError
 from replication.nets import complexity
-from replication.recipe import Recipe
+from replication.recipe import Data, Recipe
 from replication.study.fidelity import fidelity
 from replication.training import RunRecord, train, write_run
 from replication.training.loop import Stopped
@@ -24,16 +27,36 @@ from replication.training.state import State
 from replication.training.tracking import Tracker
 
 STUDY = "Deep residual learning"
+NOT_READ = Data(name="not read yet", variant=None, fingerprint="")
 
 
 def main() -> None:
     options = stage.arguments(__doc__, arm="cifar or imagenet", net="plain-20, resnet-110, …", seed="a whole number")
-    folder = Path("runs") / options.arm / options.net / f"seed-{options.seed}"
-    params = read_params()
+    if not options.seed.isdecimal():
+        raise UserError(f"the seed is {options.seed!r}; it must be a whole number.")
+    params, seed = read_params(), int(options.seed)
     if params.processes > 1 and "RANK" not in os.environ:
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={params.processes}"]
-        os.execv(sys.executable, [sys.executable, *launcher, "-m", "pipeline.train", *sys.argv[1:]])
-    train_run(params, options.arm, Run(net=options.net, seed=int(options.seed), folder=folder))
+        launch(params, recipe_of(params, options.arm, options.net, seed, NOT_READ))
+    folder = RUNS / options.arm / options.net / f"seed-{seed}"
+    train_run(params, options.arm, Run(net=options.net, seed=seed, folder=folder))
+
+
+def launch(params: Params, recipe: Recipe) -> NoReturn:
+    """Become torchrun, which starts this script once for each process.
+
+    Raises:
+        UserError: the batch cannot be shared by so many, or there are fewer GPUs.
+    """
+    count = params.processes
+    Processes(0, count).check(recipe)
+    device = stage.choose_device(params.device)
+    if device.type == "cuda" and torch.cuda.device_count() < count:
+        raise UserError(
+            f"params.yaml: processes: {count} need a GPU each, and this machine has {torch.cuda.device_count()}; "
+            "lower it, or call torchrun on several nodes (README, GPUs)."
+        )
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    os.execv(sys.executable, [sys.executable, *torchrun, "-m", "pipeline.train", *sys.argv[1:]])
 
 
 def train_run(params: Params, arm: str, run: Run) -> None:

@@ -1,6 +1,8 @@
 """Two processes that train one net are one process, but for the order in which a few numbers are added."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -136,3 +138,28 @@ def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.Monk
     monkeypatch.delenv("RANK", raising=False)
     alone = Processes.under_torchrun(torch.device("cpu"))
     assert (alone.rank, alone.count, alone.share) == (0, 1, Share(0, 1))
+
+
+@pytest.mark.slow
+def test_the_train_stage_starts_as_many_processes_as_params_say(project: Any) -> None:
+    project.configure({"processes": 2})
+    done = project.run("train", "imagenet", "plain-18", "0")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((project.folder / "runs/imagenet/plain-18/seed-0/run.json").read_text())
+    assert (record["processes"], record["starts"]) == (2, 1)
+    rows = (project.folder / "runs/imagenet/plain-18/seed-0/curve.csv").read_text().splitlines()
+    assert rows[-1].startswith("8,")
+    assert not list((project.folder / ".work").glob("*/state.pt"))
+
+
+@pytest.mark.parametrize(
+    ("processes", "seed", "told"),
+    [(3, "0", r"3 processes cannot share the 4 batch-norm groups .*one of 1, 2, 4"), (2, "x", "seed is 'x'; it must")],
+)
+def test_bad_input_is_one_sentence_before_any_process_starts(
+    project: Any, processes: int, seed: str, told: str
+) -> None:
+    project.configure({"processes": processes})
+    failed = project.run("train", "imagenet", "plain-18", seed)
+    assert failed.returncode == 1
+    assert re.search(told, failed.stderr) and "Traceback" not in failed.stderr
