@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import stage
 from pipeline.params import ROOT, STORE, Params, read_params, read_profile
-from replication.data import Meta, Statistics, imagenet, sources, tiny_imagenet, write_index, write_store
+from replication.data import Meta, Statistics, imagenet_sources, sources, tiny_imagenet, write_index, write_store
 from replication.data.index import load_entry
 from replication.data.sources import CIFAR10, TINY_IMAGENET, Source
 from replication.data.statistics import SAMPLE, image_statistics
@@ -59,7 +59,11 @@ def make_index(params: Params, arm: str, profile: dict[str, Any]) -> Meta:
     place = params.data.imagenet
     root = ROOT / Path(place.root).expanduser()
     print(f"prepare {arm}: reading ImageNet ({place.source}) in {place.root}", flush=True)
-    find = {"archives": imagenet.archives, "folder": imagenet.folder, "parquet": imagenet.parquet}[place.source]
+    find = {
+        "archives": imagenet_sources.archives,
+        "folder": imagenet_sources.folder,
+        "parquet": imagenet_sources.parquet,
+    }[place.source]
     files = find(root)
     print(f"prepare {arm}: decoding a sample of {files.train.num_rows + files.test.num_rows:,} images", flush=True)
     count = files.test.num_rows

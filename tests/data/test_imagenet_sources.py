@@ -14,8 +14,8 @@ from torchvision.datasets import imagenet as official
 
 from pipeline import prepare
 from pipeline.params import read_params, read_profile
-from replication.data import imagenet, read_images
-from replication.data.imagenet import IMAGENET, archives, folder, parquet
+from replication.data import imagenet_sources, read_images
+from replication.data.imagenet_sources import IMAGENET, archives, folder, parquet
 from replication.data.index import Files, load_entry
 from replication.errors import UserError
 
@@ -249,7 +249,7 @@ def chosen(project: Project, tree: Path, monkeypatch: pytest.MonkeyPatch) -> Pro
     override = {"dataset": "imagenet", "train_images": 12}
     project.configure(params={"data": {"imagenet": place}, "imagenet": {"override": override}})
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(imagenet, "folder", lambda root: folder(root, SMALL_IMAGENET))
+    monkeypatch.setattr(imagenet_sources, "folder", lambda root: folder(root, SMALL_IMAGENET))
     return project
 
 

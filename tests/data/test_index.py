@@ -15,7 +15,7 @@ import torch
 from made_files import SMALL_IMAGENET, Photographs, below, picture, rotated, saved
 from PIL import Image
 
-from replication.data import Index, Meta, PhotographBatches, imagenet, read_images, read_index, write_index
+from replication.data import Index, Meta, PhotographBatches, imagenet_sources, read_images, read_index, write_index
 from replication.data.index import ENTRIES, STATISTICS, BadImage, Files, decode, load_entry
 from replication.data.statistics import image_statistics
 from replication.data.store import META
@@ -43,7 +43,7 @@ def roots(photographs_found: Photographs, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def write(folder: Path, root: Path, layout: str = "folder") -> tuple[Meta, Files]:
-    files = getattr(imagenet, layout)(root, SMALL_IMAGENET)
+    files = getattr(imagenet_sources, layout)(root, SMALL_IMAGENET)
     made = image_statistics(lambda i: load_entry(root, files.train, i), 12, 36, 32)
     return write_index(folder, files, made, name="imagenet", source=f"ImageNet, {layout}"), files
 
@@ -192,7 +192,7 @@ def test_a_bad_image_inside_another_file_is_named_with_it(
     damaged = Photographs(train, photographs_found.val)
     options = (monkeypatch,) if layout == "archives" else ()
     root = getattr(damaged, layout)(tmp_path / layout, *options)
-    files = getattr(imagenet, layout)(root, SMALL_IMAGENET)
+    files = getattr(imagenet_sources, layout)(root, SMALL_IMAGENET)
     place = {
         "archives": r"ILSVRC2012_img_train\.tar, member n00000002\.tar/n00000002_1\.JPEG",
         "parquet": r"train-00000-of-00002\.parquet, row 4",

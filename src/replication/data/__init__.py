@@ -4,9 +4,9 @@ import torch
 
 from replication.data.augmentation import augment
 from replication.data.batches import Batches, Share
-from replication.data.cifar import CifarBatches
+from replication.data.cifar_batches import CifarBatches
 from replication.data.index import Index, read_images, read_index, write_index
-from replication.data.photographs import PhotographBatches
+from replication.data.photograph_batches import PhotographBatches
 from replication.data.store import Images, Meta, Split, Statistics, Store, read_store, write_store
 from replication.recipe import ImagenetRecipe, Recipe
 
