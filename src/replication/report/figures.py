@@ -18,6 +18,7 @@ from replication import paper
 from replication.report.html import PAPER, data_name, render, schedule_share, shown
 from replication.study.results import Study
 
+ARM_NAMES = {"cifar": "section 4.2", "imagenet": "section 4.1"}
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 # A colour for each depth, and shades of their own for the options B and C.
 COLOURS = {
@@ -108,7 +109,7 @@ def depth_figure(study: Study) -> str:
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
         for axes, title, errors in (
-            (panels[0], f"the paper, {paper_iterations:,} iterations", _paper_ends(study.arm)),
+            (panels[0], f"{ARM_NAMES[study.arm]}, the paper, {paper_iterations:,} iterations", _paper_ends(study.arm)),
             (panels[1], f"here: {study.profile}, {iterations:,} iterations", ours),
         ):
             _depth_panel(axes, title, errors)
