@@ -1,0 +1,97 @@
+"""A reader with the README: every command in it, as it stands and in its order.
+
+Real DVC, real MLflow on sqlite, real notebooks, in a checkout of its own at the scale of tests/small.yaml. Tests share
+a reader's checkout, and each goes through the README as far as it needs.
+"""
+
+import io
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+from checkout import PROJECT, Checkout, make_checkout
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from PIL import Image
+
+README = (PROJECT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+RUN_ELSEWHERE = {"make test": "this very run", "make ui": "test_the_mlflow_ui_shows_every_run"}
+
+DEPTH, SEEDS, TEMP, QUEUE, START, SHOW = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:6]
+CPU = "dvc exp run -S profile=cpu tabulate@cifar"
+PAGE = "dvc repro -s report"
+
+EXPERIMENTS = frozenset([DEPTH, SEEDS, TEMP, QUEUE, START, SHOW])
+
+
+@dataclass
+class Evening:
+    """A reader who types the README's commands one after the other."""
+
+    checkout: Checkout
+    cifar10: Path
+    skips: frozenset[str] = frozenset()
+    printed: dict[str, str] = field(default_factory=dict)
+
+    def after(self, command: str) -> str:
+        """Go on to `command`; returns what it printed. Each starts from the shipped params."""
+        for earlier in COMMANDS[: COMMANDS.index(command) + 1]:
+            if earlier in self.printed or earlier in RUN_ELSEWHERE or earlier in self.skips:
+                continue
+            if earlier != PAGE:  # which goes on with what the command before it chose
+                self.checkout.run("git show HEAD:params.yaml > params.yaml")
+            if earlier == START:  # it returns at once, and works on in the background
+                self.printed[earlier] = self.checkout.run(earlier) + self._wait_for_queue()
+            else:
+                where = {"REPLICATION_CIFAR10_SOURCE": "parquet", "REPLICATION_CIFAR10_ROOT": str(self.cifar10)}
+                self.printed[earlier] = self.checkout.run(earlier, **where)
+        return self.printed[command]
+
+    def _wait_for_queue(self) -> str:
+        for _ in range(300):
+            status = self.checkout.run("dvc queue status")
+            if "Success" in status or "Failed" in status:
+                return status
+            time.sleep(1)
+        raise AssertionError(f"the queue did not end:\n{status}")
+
+    def results(self, profile: str = "quick", arm: str = "cifar", table: str = "runs") -> pd.DataFrame:
+        return pd.read_csv(self.checkout.folder / f"results/{profile}/{arm}/{table}.csv")
+
+    def page(self) -> str:
+        return (self.checkout.folder / "reports/replication.html").read_text()
+
+    def mlflow_runs(self, study: str = "quick") -> dict[str, list[Run]]:
+        client = MlflowClient(f"sqlite:///{self.checkout.folder}/mlflow.db")
+        experiment = client.get_experiment_by_name(f"Deep residual learning · {study}")
+        found: dict[str, list[Run]] = {}
+        for run in client.search_runs([experiment.experiment_id]):
+            found.setdefault(run.info.run_name, []).append(run)
+        return found
+
+
+def cifar10_in_one_colour_a_class(folder: Path) -> Path:
+    """60,000 images in CIFAR-10's layout, as parquet."""
+    folder.mkdir()
+    encoded = []
+    for label in range(10):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((32, 32, 3), 25 * label, np.uint8)).save(buffer, "PNG")
+        encoded.append({"bytes": buffer.getvalue(), "path": None})
+    for split, count in (("train", 50_000), ("test", 10_000)):
+        labels = [i % 10 for i in range(count)]
+        table = pyarrow.table({"img": [encoded[label] for label in labels], "label": labels})
+        pyarrow.parquet.write_table(table, folder / f"{split}-00000-of-00001.parquet")
+    return folder
+
+
+def new_evening(folder: Path, skips: frozenset[str] = frozenset()) -> Evening:
+    """A reader with a checkout of their own in `folder`, who leaves out some commands."""
+    return Evening(make_checkout(folder / "replication"), cifar10_in_one_colour_a_class(folder / "cifar10"), skips)
