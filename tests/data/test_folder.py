@@ -8,21 +8,14 @@ import numpy as np
 import pytest
 from made_files import PNG, SMALL_CIFAR, encoded, same
 
-from replication.data import Split, sources
+from replication.data import Split
 from replication.data.sources import folder
 from replication.errors import UserError
 
 MakeSplit = Callable[..., Split]
 
 
-@pytest.fixture(autouse=True)
-def small_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "CIFAR10", SMALL_CIFAR)
-
-
-@pytest.fixture
-def small(make_split: MakeSplit) -> tuple[Split, Split]:
-    return make_split(6, classes=2, seed=1), make_split(4, classes=2, seed=2)
+pytestmark = pytest.mark.usefixtures("small_cifar10")
 
 
 @pytest.fixture

@@ -18,14 +18,7 @@ MakeSplit = Callable[..., Split]
 OFFICIAL = sources.CIFAR10
 
 
-@pytest.fixture(autouse=True)
-def small_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "CIFAR10", SMALL_CIFAR)
-
-
-@pytest.fixture
-def small(make_split: MakeSplit) -> tuple[Split, Split]:
-    return make_split(6, classes=2, seed=1), make_split(4, classes=2, seed=2)
+pytestmark = pytest.mark.usefixtures("small_cifar10")
 
 
 @pytest.fixture

@@ -193,3 +193,9 @@ def test_the_imagenet_headline_speaks_of_34_layers() -> None:
     text = report.headline(imagenet(dataset="tiny_imagenet"))
     assert "the cure shows: resnet-34-A has 3.51 points less test error than plain-34" in text
     assert "the gain from depth shows: resnet-34-A has 2.85 points less test error than resnet-18-A" in text
+
+
+def test_the_cure_is_told_of_test_errors_and_not_of_training_errors() -> None:
+    only_training = PAPER_IMAGENET | {"plain-34": (60.0, 25.2)}
+    text = report.headline(imagenet(only_training, dataset="tiny_imagenet"))
+    assert "the cure does not show yet" in text

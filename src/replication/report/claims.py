@@ -47,7 +47,7 @@ def claim_cards(studies: list[Study], profile: str) -> str:
         support = ", ".join(_place(place) for place in first.claim.support)
         cards.append(
             {
-                "id": claim_id if (seen[0].arm, claim_id) != ("imagenet", "K08") else "K08-imagenet",
+                "id": f"{claim_id}-{seen[0].arm}",
                 "title": TITLES[claim_id],
                 "claim": first.claim,
                 "support": support,
@@ -66,7 +66,7 @@ def headline(study: Study) -> str:
     """What a study says of degradation, its cure and the gain from depth, in one sentence."""
     tests = {tested.claim.id: tested for tested in judge_claims(study)}
     degrades, beats, gains = ("K02", "K15", "K14") if study.arm == "cifar" else ("K01", "K05", "K04")
-    cured = [c for c in tests[beats].comparisons if c.outcome == "holds"]
+    cured = [c for c in tests[beats].comparisons if c.outcome == "holds" and c.kind != "train"]
     gain = tests[gains].comparisons[0]
     parts = [
         {
@@ -76,7 +76,7 @@ def headline(study: Study) -> str:
         }[tests[degrades].verdict]
     ]
     if cured:
-        deepest = cured[-1] if study.arm == "cifar" else cured[0]
+        deepest = cured[-1]
         parts.append(f"the cure shows: {deepest.better} has {_points(deepest)} test error than {deepest.worse}")
     else:
         parts.append("the cure does not show yet")

@@ -24,6 +24,7 @@ class Comparison:
     deciding: bool = True  # False: shown, but the verdict does not rest on it
     worse: str = ""  # the two nets compared, the one with the larger error in the paper first
     better: str = ""
+    kind: str = ""  # of the `Measure` compared
     points: float | None = None  # error of `worse` minus that of `better`, as measured here
 
 
@@ -69,7 +70,7 @@ def compare(study: Study, measure: Measure, worse: str, better: str, paper: floa
     found = compare_samples(
         study, f"{worse} − {better}, {measure.name}", {worse: 1, better: -1}, samples, paper, deciding
     )
-    return replace(found, worse=worse, better=better)
+    return replace(found, worse=worse, better=better, kind=measure.kind)
 
 
 def compare_gaps(
