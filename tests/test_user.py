@@ -72,7 +72,7 @@ def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(even
         own = scored[scored["net"] == net].set_index("protocol")["top1_error"]
         assert runs.loc[net, "test_error"] == own["ten_crop"]
         last = curves[(curves["net"] == net) & (curves["split"] == "test")].iloc[-1]
-        assert last["iteration"] == 4 and last["error"] == pytest.approx(own["centre_crop"], abs=0.6)
+        assert last["iteration"] == 4 and last["error"] == pytest.approx(own["centre_crop"], abs=1e-3)
 
 
 def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> None:

@@ -47,7 +47,7 @@ def test_a_net_of_the_reader_gets_a_row_of_its_own() -> None:
 
 
 def test_a_diverged_run_stays_in_the_table() -> None:
-    assert "<small>diverged</small>" in report.table_6(
+    assert "<small>no better than chance</small>" in report.table_6(
         [made_up({"resnet-110": (90, 90)}, status="diverged")], "made-up"
     )
 

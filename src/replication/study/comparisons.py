@@ -96,7 +96,7 @@ def compare_samples(
     here = f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
     diverged = [net for net in weights if (study.runs.loc[study.runs["net"] == net, "status"] == "diverged").any()]
     if diverged:
-        here += f"; {' and '.join(diverged)} diverged"
+        here += f"; {' and '.join(diverged)} no better than chance"
     n = min(found.n for found in samples.values())
     return Comparison(what, outcome(interval), f"{paper:+.2f}", here, n, deciding, points=round(interval.value, 2))
 
