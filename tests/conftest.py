@@ -17,7 +17,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from replication.data import Batches, CifarBatches, PhotographBatches, Split, Store, read_store, write_store
+from replication.data import Batches, CifarBatches, PhotographBatches, Split, Store, read_store, sources, write_store
 from replication.data.statistics import image_statistics
 from replication.data.store import image_of
 from replication.recipe import CifarRecipe, ImagenetRecipe, Recipe
@@ -82,6 +82,20 @@ def random_split(count: int, size: int = 8, classes: int = 4, seed: int = 0) -> 
         if label % 4 < 3:
             image[label % 4] += 80
     return Split(images, labels)
+
+
+@pytest.fixture
+def small_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A complete copy of CIFAR-10 has 6 and 4 images of 2 classes."""
+    from made_files import SMALL_CIFAR  # beside the tests of sources, which alone ask for it
+
+    monkeypatch.setattr(sources, "CIFAR10", SMALL_CIFAR)
+
+
+@pytest.fixture
+def small() -> tuple[Split, Split]:
+    """Such a copy: training and test images."""
+    return random_split(6, classes=2, seed=1), random_split(4, classes=2, seed=2)
 
 
 @pytest.fixture(scope="session")
