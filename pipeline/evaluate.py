@@ -3,7 +3,7 @@
 `python -m pipeline.evaluate cifar`: the net of the last iteration on the single original view (section 4.2).
 `python -m pipeline.evaluate imagenet`: centre crop, 10 crops, and fully convolutional at five scales (3.4), top-1 and
 top-5, for every net and for the ensembles of params.yaml. On 2 cores 10 seconds for the quick study of an arm; 5 to 15
-seconds a net for CIFAR-10, by throughput some 4 (18 layers) to 7 minutes (34) a net for Tiny ImageNet.
+seconds a net for CIFAR-10, 3 (18 layers) to 5 minutes (34) a net for Tiny ImageNet.
 """
 
 import csv
