@@ -1,5 +1,6 @@
 """Tables and figures of the page, from made-up studies whose numbers are known."""
 
+import html
 import re
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from made_up import PAPER, PAPER_IMAGENET, study, with_curves
 
 from replication import report
 from replication.report.figures import INK
+from replication.study.cost import gpu_hours
 from replication.study.results import Study
 
 COLUMNS = {
@@ -159,14 +161,26 @@ def test_a_comparator_that_was_run_here_gets_its_numbers_and_other_nets_a_row_of
     assert found["resnet-18-B"] == "– – 27.00 6.75 1 proxy"
 
 
+def with_ensemble(found: Study) -> Study:
+    row = {"net": "resnet-34-A + resnet-34-B", "seed": 0, "protocol": "fully_convolutional", "images": 50_000}
+    scored = pd.DataFrame([row | {"top1_error": 20.0, "top5_error": 5.5}])
+    return replace(found, evaluations=pd.concat([found.evaluations, scored]))
+
+
 def test_table_4_is_multi_scale_and_table_5_has_our_ensembles() -> None:
     found = imagenet()
     assert rows(report.table_4([found], "made-up"))["ResNet-152"] == "19.38 4.49 18.43 5.36 1 proxy"
-    ensemble = {"net": "resnet-34-A + resnet-34-B", "seed": 0, "protocol": "fully_convolutional", "images": 50_000}
-    both = pd.concat([found.evaluations, pd.DataFrame([ensemble | {"top1_error": 20.0, "top5_error": 5.5}])])
-    table = rows(report.table_5([replace(found, evaluations=both)], "made-up"))
+    table = rows(report.table_5([with_ensemble(found)], "made-up"))
     assert table["ResNet (ILSVRC&#39;15)"] == "3.57"
     assert table["resnet-34-A + resnet-34-B"] == "– 5.50 1 proxy"
+
+
+def test_an_ensemble_of_one_study_is_not_run_in_the_other() -> None:
+    found = imagenet()
+    table = report.table_5([found, replace(with_ensemble(found), profile="last")], "last")
+    hours = round(gpu_hours("resnet-34-A") + gpu_hours("resnet-34-B"))
+    assert rows(table)["resnet-34-A + resnet-34-B"] == f"– not run ≈ {hours} GPU h 5.50 1 proxy"
+    assert "imagenet.nets=[resnet-34-A,resnet-34-B]" in html.unescape(table)
 
 
 def test_figure_3_draws_every_layer_of_the_three_nets() -> None:

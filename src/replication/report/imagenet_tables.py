@@ -116,7 +116,7 @@ def _errors(
         paper = ["–" if error is None else f"{error:.2f}" for error in row.paper]
         lines.append({"label": row.label, "kind": row.kind, "paper": paper, "cells": cells})
         if any(cell and cell["errors"] is None for cell in cells):
-            absent[row.net] = {"hours": f"{gpu_hours(row.net):,.0f}", "command": paper_command(row.net)}
+            absent[row.net] = {"hours": _hours(row.net), "command": paper_command(row.net)}
     heads = [
         {
             "profile": study.profile,
@@ -139,13 +139,12 @@ def _cell(study: Study, net: str | None, protocol: str, metrics: tuple[str, ...]
         return None
     rows = study.evaluations[(study.evaluations["net"] == net) & (study.evaluations["protocol"] == protocol)]
     if rows.empty:
-        hours = f"{gpu_hours(net):,.0f}" if net in NETS else None
-        return {"errors": None, "hours": hours} if hours else None
+        return {"errors": None, "hours": _hours(net)} if set(_members(net)) <= set(NETS) else None
     texts = []
     for metric in metrics:
         spread = f" ± {rows[metric].std():.2f}" if len(rows) > 1 else ""
         texts.append(f"{rows[metric].mean():.2f}{spread}")
-    members = study.runs[study.runs["net"].isin(net.split(" + "))]
+    members = study.runs[study.runs["net"].isin(_members(net))]
     return {
         "errors": texts,
         "n": len(rows),
@@ -154,6 +153,15 @@ def _cell(study: Study, net: str | None, protocol: str, metrics: tuple[str, ...]
     }
 
 
+def _members(net: str) -> list[str]:
+    """The nets of an ensemble, or the one net."""
+    return net.split(" + ")
+
+
+def _hours(net: str) -> str:
+    return f"{sum(gpu_hours(member) for member in _members(net)):,.0f}"
+
+
 def paper_command(net: str) -> str:
-    """The command that runs a net by the paper's own protocol."""
-    return f"dvc exp run -S profile=paper -S 'imagenet.nets=[{net}]' tabulate@imagenet"
+    """The command that runs a net, or all of an ensemble, by the paper's own protocol."""
+    return f"dvc exp run -S profile=paper -S 'imagenet.nets=[{','.join(_members(net))}]' tabulate@imagenet"
