@@ -70,7 +70,8 @@ HTML(report.table_4(studies, profile))
 # %% [markdown]
 # <h2 id="table-5">Table 5 · Ensembles</h2>
 #
-# The paper's were scored on the closed test server; what was run here, on validation images.
+# The paper's were scored on the closed test server; what was run here, on validation images. Its own is of six models, two
+# of them of 152 layers; it does not name the others, so no command can fill that row.
 
 # %%
 HTML(report.table_5(studies, profile))
