@@ -43,6 +43,12 @@ def test_a_net_that_was_not_run_says_so_with_the_command_that_runs_it() -> None:
     assert table.count("not run") >= 5
 
 
+def test_each_study_has_the_command_that_made_it() -> None:
+    table = report.runs_table([made_up({"plain-20": (1.0, 9.5), "resnet-20": (1.0, 8.9)}, seeds=3)], "made-up")
+    made = "dvc exp run -S profile=made-up -S 'cifar.nets=[plain-20,resnet-20]' -S 'cifar.seeds=[0,1,2]' tabulate@cifar"
+    assert f"Made by <code>{made}</code>" in html.unescape(table)
+
+
 def test_a_net_of_the_reader_gets_a_row_of_its_own() -> None:
     table = report.table_6([made_up({"resnet-26": (1.0, 8.0)})], "made-up")
     assert re.search(r"<td>26</td><td></td><td>not in the paper</td><td>366,938</td>", table)

@@ -1,5 +1,6 @@
 """Templates, and the few words that all parts of the page share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -71,8 +72,10 @@ def schedule_share(study: Study) -> str:
     return f"{iterations:,} iterations, 1/{f'{share:,.0f}' if share > 100 else f'{share:.3g}'} of the paper's"
 
 
-def command(study: Study, nets: list[str] | None = None) -> str:
-    """The command that makes a study again, or adds `nets` to it: its tables hold what the list names, so all are."""
-    text = "dvc exp run" + ("" if study.profile == "quick" else f" -S profile={study.profile}")
-    named = ",".join(dict.fromkeys([*study.runs["net"], *(nets or [])]))
-    return text + (f" -S '{study.arm}.nets=[{named}]' tabulate@{study.arm}" if nets else "")
+def command(study: Study, more: Sequence[str] = ()) -> str:
+    """The command that makes a study again, or adds nets to it: its tables hold what the list names, so all are."""
+    profile = "" if study.profile == "quick" else f" -S profile={study.profile}"
+    nets = ",".join(dict.fromkeys([*study.runs["net"], *more]))
+    seeds = ",".join(str(seed) for seed in sorted(study.runs["seed"].unique()))
+    several = "" if seeds == "0" else f" -S '{study.arm}.seeds=[{seeds}]'"
+    return f"dvc exp run{profile} -S '{study.arm}.nets=[{nets}]'{several} tabulate@{study.arm}"
