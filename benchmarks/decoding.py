@@ -17,8 +17,8 @@ import torch
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2.functional import resized_crop
 
-from replication.data.index import decode
-from replication.data.views import Pixels, crop
+from replication.images.crops import Pixels, crop
+from replication.images.index import decode
 
 SIZE, SIDES, ROUNDS = 224, (256, 480), 7
 

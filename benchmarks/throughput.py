@@ -12,7 +12,7 @@ import time
 import torch
 from torch.nn.functional import cross_entropy
 
-from replication.nets import build
+from replication.nets.by_name import build
 
 BATCH, GROUP, SIZE, SECONDS = 128, 64, 32, 8.0
 

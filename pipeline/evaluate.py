@@ -16,12 +16,14 @@ from torch import nn
 
 from pipeline import stage
 from pipeline.params import EVALUATIONS, Params, Run, images_of, read_params, recipe_of, runs_of
-from replication.data import Batches, Images, make_batches
 from replication.errors import UserError
 from replication.evaluation import PROTOCOLS, Scores, average, recompute_bn_statistics, top1_error
-from replication.nets import EARLIER, build
+from replication.feed.batches import Batches, make_batches
+from replication.images.store import Images
+from replication.nets.by_name import build
+from replication.nets.names import EARLIER
+from replication.runs.folder import NET
 from replication.training import read_run
-from replication.training.run_folder import NET
 
 COLUMNS = ["net", "seed", "protocol", "top1_error", "top5_error", "images"]
 

@@ -15,10 +15,10 @@ import torch
 from pipeline import stage
 from pipeline.evaluate import rows_of
 from pipeline.params import images_of, read_params, recipe_of
-from replication.data import make_batches
 from replication.errors import UserError
 from replication.evaluation import PROTOCOLS
-from replication.nets import build
+from replication.feed.batches import make_batches
+from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_torchvision
 
 # Of torchvision's preprocessing, in 0..1.

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from replication.data import Images, read_images
 from replication.errors import UserError
-from replication.nets import check_net
+from replication.images.index import read_images
+from replication.images.store import Images
+from replication.nets.names import check_net
 from replication.recipe import RECIPES, Data, Recipe, validate
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.

@@ -9,14 +9,15 @@ fingerprint.
 from pathlib import Path
 from typing import Any
 
+from replication.data import Meta, Statistics, imagenet_sources, sources, tiny_imagenet, write_index, write_store
+
 from pipeline import stage
 from pipeline.params import ROOT, STORE, Params, read_params, read_profile
-from replication.data import Meta, Statistics, imagenet_sources, sources, tiny_imagenet, write_index, write_store
-from replication.data.index import load_entry
-from replication.data.sources import CIFAR10, TINY_IMAGENET, Source
-from replication.data.statistics import SAMPLE, image_statistics
-from replication.data.store import image_of
 from replication.errors import UserError
+from replication.images.index import load_entry
+from replication.images.store import image_of
+from replication.sources.sources import CIFAR10, TINY_IMAGENET, Source
+from replication.sources.statistics import SAMPLE, image_statistics
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ import torch
 from pipeline import stage
 from pipeline.params import RUNS, TRACKING_URI, WORK, Params, Run, images_of, paper_recipe, read_params, recipe_of
 from pipeline.provenance import provenance
-from replication.data import make_batches
 from replication.errors import UserError
-from replication.nets import complexity
+from replication.feed.batches import make_batches
+from replication.nets.complexity import complexity
 from replication.recipe import Data, Recipe
 from replication.study.fidelity import fidelity
 from replication.training import RunRecord, train, write_run

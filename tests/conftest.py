@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from replication.data import Batches, CifarBatches, PhotographBatches, Split, Store, read_store, sources, write_store
 from ruamel.yaml import YAML
 
-from replication.data import Batches, CifarBatches, PhotographBatches, Split, Store, read_store, sources, write_store
-from replication.data.statistics import image_statistics
-from replication.data.store import image_of
+from replication.images.store import image_of
 from replication.recipe import CifarRecipe, ImagenetRecipe, Recipe
+from replication.sources.statistics import image_statistics
 from replication.training import train
 from replication.training.processes import Processes
 from replication.training.state import State

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from replication.nets import depth_of
+from replication.nets.names import depth_of
 from replication.study.results import HEADLINE, Study
 
 PAPER = {

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torchvision import models
 
-from replication.data import read_store
-from replication.data.views import centre_crop
+from replication.images.crops import centre_crop
+from replication.images.store import read_store
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 

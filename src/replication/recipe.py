@@ -7,9 +7,10 @@ them to a `Recipe`. What the paper leaves open is a field here, with the reading
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from replication.errors import UserError
 
@@ -21,48 +22,16 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which pixels a run saw. `variant` is None for the official pixels only."""
+    """Which images a run saw; `pixels` is "official" where their digest is the known one, else what is known of them."""
 
     name: str = Field(description="data set · 4")
-    variant: str | None = Field(description="variant of the pixels · 4")
-    fingerprint: str = Field(description="sha256 of pixels and labels")
+    pixels: str = Field(description="pixels · 4")
+    fingerprint: str = Field(description="sha256 of pixels and labels, in order; its first 16 digits")
 
-
-class PaddedCrop(Section):
-    """Augmentation of small images (section 4.2): a crop of the padded image or of its mirror image."""
-
-    pad: int = Field(ge=0, description="zero padding on each side, pixels · 4.2")
-    mirror: bool = Field(description="random horizontal mirror · 4.2")
-    zero: Literal["after_mean", "before_mean"] = Field(
-        description="padding zeros are set before or after the mean is subtracted · not said"
-    )
-
-
-class RescaledCrop(Section):
-    """Augmentation of photographs (section 3.4): rescaled at random, a crop or its mirror image, a colour shift.
-
-    `shorter_side` counts pixels after rescaling; what matters is its ratio to the crop, which is `input_size`.
-    """
-
-    shorter_side: tuple[int, int] = Field(description="shorter side after rescaling, drawn from, pixels · 3.4")
-    mirror: bool = Field(description="random horizontal mirror · 3.4")
-    colour: float = Field(
-        ge=0, description="standard deviation of the colour shift along each principal component · 3.4 (AlexNet's 0.1)"
-    )
-
-    @model_validator(mode="after")
-    def _a_range(self) -> "RescaledCrop":
-        if self.shorter_side[0] > self.shorter_side[1]:
-            raise ValueError(f"shorter_side {list(self.shorter_side)} must be [least, most]")
-        return self
-
-
-class Views(Section):
-    """How photographs are tested (section 3.4)."""
-
-    shorter_side: int = Field(gt=0, description="shorter side for the centre crop and the 10 crops · authors' README")
-    scales: tuple[int, ...] = Field(min_length=1, description="shorter sides of the fully convolutional test · 3.4")
-    mirrored: bool = Field(description="the fully convolutional test averages in mirror images · not said")
+    @field_validator("fingerprint")
+    @classmethod
+    def _digits(cls, value: str) -> str:
+        return value[:16]
 
 
 class Shortcut(Section):
@@ -139,10 +108,11 @@ class Logging(Section):
 
 
 class Recipe(Section):
-    """One run, but for the machine that it runs on: what `CifarRecipe` and `ImagenetRecipe` share."""
+    """One run, but for the machine that it runs on: what the recipes of all arms share (`replication.arms`)."""
 
     arm: str
     net: str
+    variant: str = "default"  # of the profile that this run is
     seed: int = Field(ge=0)
     data: Data
     input_size: int = Field(ge=4, description="side of the input, pixels · 3.4, 4.2")
@@ -159,6 +129,7 @@ class Recipe(Section):
     )
     optimiser: Optimiser
     schedule: Schedule
+    warmup: Warmup | None = None
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic of convolutions · 2015's only choice was fp32")
     logging: Logging
 
@@ -174,58 +145,27 @@ class Recipe(Section):
         return {"initialisation": self.initialisation, **self.shortcut.model_dump()}
 
     @property
+    def values(self) -> dict[str, Any]:
+        """The fields as plain values, those at their default left out."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @property
     def hash(self) -> str:
-        """sha256 of all fields, 16 hex digits: names the resume state, and tells stale runs from current ones."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """sha256 of the fields, 16 hex digits: names the resume state, and a run in the tables of results.
+
+        A field at its default is left out, so that a new option with a default leaves old runs what they were.
+        """
+        text = json.dumps(self.values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class CifarRecipe(Recipe):
-    """A run of section 4.2."""
-
-    arm: Literal["cifar"]
-    augmentation: PaddedCrop
-    warmup: Warmup
-    test: Literal["single_view"] = Field(description="test on the single original view · 4.2")
-
-    @model_validator(mode="after")
-    def _maps_are_halved_twice(self) -> "CifarRecipe":
-        if self.input_size % 4:
-            raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
-        return self
-
-
-class ImagenetRecipe(Recipe):
-    """A run of section 4.1."""
-
-    arm: Literal["imagenet"]
-    bottleneck_stride: Literal["1x1", "3x3"] = Field(
-        description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
-    )
-    augmentation: RescaledCrop
-    test: Views
-
-    @model_validator(mode="after")
-    def _crops_fit(self) -> "ImagenetRecipe":
-        sides = {
-            "augmentation.shorter_side": self.augmentation.shorter_side[0],
-            "test.shorter_side": self.test.shorter_side,
-            "test.scales": min(self.test.scales),
-        }
-        for key, side in sides.items():
-            if side < self.input_size:
-                raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
-        if self.input_size < 32:
-            raise ValueError(f"input_size ({self.input_size}) must be 32 or more, as the maps are halved five times")
-        return self
-
-    @property
-    def net_options(self) -> dict[str, str]:
-        return super().net_options | {"bottleneck_stride": self.bottleneck_stride}
-
-
-AnyRecipe = Annotated[CifarRecipe | ImagenetRecipe, Field(discriminator="arm")]
-RECIPES: dict[str, type[Recipe]] = {"cifar": CifarRecipe, "imagenet": ImagenetRecipe}
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `changes` put over it, section by section."""
+    result = dict(values)
+    for key, change in changes.items():
+        old = result.get(key)
+        result[key] = merged(old, change) if isinstance(old, Mapping) and isinstance(change, Mapping) else change
+    return result
 
 
 def validate(model: type[BaseModel], values: Any, where: str) -> Any:

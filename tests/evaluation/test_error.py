@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.data import Batches, CifarBatches, Share, Store
 from replication.evaluation import recompute_bn_statistics, top1_error
 from replication.evaluation.error import wrong_top1
-from replication.nets import build
+from replication.feed.batches import Batches, Share
+from replication.feed.cifar import CifarBatches
+from replication.images.store import Store
+from replication.nets.by_name import build
 from replication.recipe import CifarRecipe
 
 Recipes = Callable[..., CifarRecipe]

@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from replication.data import PhotographBatches, Store
 from replication.evaluation import Scores, average, centre_crop, fully_convolutional, slide, ten_crop, top1_error
-from replication.nets import build
+from replication.feed.imagenet import PhotographBatches
+from replication.images.store import Store
+from replication.nets.by_name import build
 from replication.recipe import ImagenetRecipe
 
 Recipes = Callable[..., ImagenetRecipe]

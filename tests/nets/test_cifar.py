@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn.functional import batch_norm, conv2d
 
 from replication.errors import UserError
-from replication.nets import build, check_net, depth_of
 from replication.nets.blocks import Block, option_a, shortcut
+from replication.nets.by_name import build
+from replication.nets.names import check_net, depth_of
 
 
 def random_block(in_channels: int, channels: int, stride: int, option: str | None, **of_option_a: str) -> Block:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from replication.errors import UserError
-from replication.nets import complexity
+from replication.nets.complexity import complexity
 
 PARAMETERS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
 SECTION_4_2 = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7, 1202: 19.4}  # Table 6, millions

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from replication.errors import UserError
-from replication.nets import build
+from replication.nets.by_name import build
 from replication.nets.convert import COUNTERPARTS, fold_normalisation, from_torchvision, to_torchvision
 
 NETS = list(COUNTERPARTS)

@@ -9,9 +9,11 @@ from torch.nn.functional import batch_norm, conv2d
 
 from replication import paper
 from replication.errors import UserError
-from replication.nets import build, check_net, complexity, depth_of, layers
 from replication.nets.blocks import Block, Bottleneck, shortcut
+from replication.nets.by_name import build
+from replication.nets.complexity import complexity, layers
 from replication.nets.imagenet import NETS
+from replication.nets.names import check_net, depth_of
 
 STAGES = {row["stage"]: row for row in paper.table(1)}
 PRINTED = {net: STAGES["flops_1e9"][str(depth_of(net))] for net in NETS}  # 1e9

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from replication.nets import complexity
+from replication.nets.complexity import complexity
 from replication.paper import claim, curve, figure, protocol, table
 
 PROFILES = Path(__file__).parents[2] / "pipeline/profiles"

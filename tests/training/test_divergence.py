@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pipeline.train import no_better_than_chance
-from replication.data import Batches
 from replication.errors import UserError
+from replication.feed.batches import Batches
 from replication.recipe import CifarRecipe
 from replication.training.state import STATE, NonFiniteLoss, State
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from replication.data import Batches
 from replication.evaluation import top1_error
+from replication.feed.batches import Batches
 from replication.recipe import CifarRecipe
 from replication.training import warms_up
 from replication.training.state import State

@@ -15,9 +15,10 @@ import pytest
 import torch
 from together import StopsItself, train_with
 
-from replication.data import PhotographBatches, Share
 from replication.errors import UserError
 from replication.evaluation import top1_error
+from replication.feed.batches import Share
+from replication.feed.imagenet import PhotographBatches
 from replication.recipe import ImagenetRecipe
 from replication.training.loop import Stopped
 from replication.training.processes import Processes

@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from replication.data import Batches
 from replication.errors import UserError
+from replication.feed.batches import Batches
 from replication.recipe import CifarRecipe
 from replication.training.loop import Stopped
 from replication.training.state import STATE, State, write_durably

@@ -11,8 +11,8 @@ import pytest
 import torch
 from filelock import FileLock
 
-from replication.data import Batches
 from replication.errors import UserError
+from replication.feed.batches import Batches
 from replication.recipe import CifarRecipe
 from replication.training.loop import Stopped
 from replication.training.state import STATE, State

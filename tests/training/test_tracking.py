@@ -13,7 +13,7 @@ import pytest
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from replication.data import Batches
+from replication.feed.batches import Batches
 from replication.recipe import CifarRecipe
 from replication.training.loop import Stopped
 from replication.training.state import NonFiniteLoss, State

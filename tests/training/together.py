@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from replication.data import PhotographBatches, read_store
+from replication.feed.imagenet import PhotographBatches
+from replication.images.store import read_store
 from replication.recipe import ImagenetRecipe
 from replication.training import train
 from replication.training.loop import Stopped

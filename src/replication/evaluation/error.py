@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from replication.data import Batches
-from replication.data.batches import Split
+from replication.feed.batches import Batches, Split
 
 
 def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, softmax
 
-from replication.data import PhotographBatches
-from replication.data.views import centre_crop as centre_crop_of
-from replication.data.views import ten_crop as ten_crop_of
-from replication.data.views import whole
 from replication.evaluation.error import autocast
+from replication.feed.imagenet import PhotographBatches
+from replication.images.crops import centre_crop as centre_crop_of
+from replication.images.crops import ten_crop as ten_crop_of
+from replication.images.crops import whole
 from replication.nets.imagenet import ImagenetNet
 
 PIXELS = 100 * 224 * 224  # in one forward pass, so that no scale needs more memory than another

@@ -1,38 +1,12 @@
-"""Nets by their names."""
+"""`build(net)` makes a net by its paper name; there is no other way to make one."""
 
 import torch
 from torch import nn
 
-from replication.nets import cifar, imagenet
 from replication.nets.blocks import initialise
 from replication.nets.cifar import CifarNet
 from replication.nets.imagenet import ImagenetNet
-
-# Earlier systems of tables 3 to 5 and Figure 3, which torchvision has, and their weighted layers.
-EARLIER = {"vgg-16": 16, "vgg-19": 19, "googlenet": 22}
-
-
-def check_net(net: str, arm: str) -> None:
-    """Refuse a name that is no net of an arm, "cifar" or "imagenet".
-
-    Raises:
-        UserError: there is no such net; the sentence names the nearest ones.
-    """
-    if arm == "cifar":
-        cifar.parse(net)
-    elif net not in EARLIER:
-        imagenet.parse(net)  # whose refusal names the paper's own nets
-
-
-def depth_of(net: str) -> int:
-    """Weighted layers of a net by its name, e.g. 56 for "plain-56" and 34 for "resnet-34-B".
-
-    Raises:
-        UserError: there is no such net.
-    """
-    if net in EARLIER:
-        return EARLIER[net]
-    return imagenet.parse(net)[0] if net in imagenet.NETS else cifar.parse(net)
+from replication.nets.names import EARLIER, NETS, parse_cifar, parse_imagenet
 
 
 def build(
@@ -64,10 +38,10 @@ def build(
 
         options = {"aux_logits": False} if net == "googlenet" else {}
         module = models.get_model(net.replace("-", ""), num_classes=classes, init_weights=False, **options)
-    elif net in imagenet.NETS:
-        layers, option = imagenet.parse(net)
+    elif net in NETS:
+        layers, option = parse_imagenet(net)
         module = ImagenetNet(layers, option, classes, bottleneck_stride, **of_option_a)
     else:
-        module = CifarNet((cifar.parse(net) - 2) // 6, net.startswith("resnet"), classes, **of_option_a)
+        module = CifarNet((parse_cifar(net) - 2) // 6, net.startswith("resnet"), classes, **of_option_a)
     initialise(module, initialisation, torch.Generator().manual_seed(seed))
     return module

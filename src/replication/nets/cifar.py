@@ -9,38 +9,10 @@ plain net and the residual net of its depth have the same parameters. `resnet-20
 1,727,962.
 """
 
-import re
-
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from replication.errors import UserError
 from replication.nets.blocks import Block, shortcut
-
-# These names belong to the bottleneck nets of Table 1, though 50 and 152 are 6n+2 as well.
-IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
-
-
-def parse(net: str) -> int:
-    """Weighted layers of a CIFAR net by its name, e.g. 56 for "plain-56".
-
-    Raises:
-        UserError: the name is not `plain-<depth>` or `resnet-<depth>`, or the depth is not 6n+2.
-    """
-    match = re.fullmatch(r"(plain|resnet)-([1-9]\d*)", net)
-    if not match:
-        raise UserError(f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.")
-    depth = int(match[2])
-    if depth in IMAGENET_DEPTHS:
-        raise UserError(
-            f"{net} is the name of an ImageNet net (Table 1), not of a CIFAR net; take depth 44, 56 or 146."
-        )
-    if depth < 8 or depth % 6 != 2:
-        below = max(8, (depth - 2) // 6 * 6 + 2)
-        raise UserError(
-            f"{net}: a CIFAR net has 6n+2 layers (section 4.2); the nearest depths are {below} and {below + 6}."
-        )
-    return depth
 
 
 class CifarNet(nn.Module):

@@ -9,21 +9,13 @@ The letter of a name is the shortcut option (section 4.1): `resnet-34-A`, `-B`, 
 have no letter. At 224 pixels `resnet-34-A` costs 3.64 billion multiply-adds and `resnet-152` 11.28.
 """
 
-import re
-
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from replication.errors import UserError
 from replication.nets.blocks import Block, Bottleneck, shortcut
 
 # Blocks of conv2 to conv5 (Table 1).
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-NETS = (
-    *("plain-18", "plain-34"),
-    *(f"resnet-{layers}-{option}" for layers in (18, 34) for option in "ABC"),
-    *("resnet-50", "resnet-101", "resnet-152"),
-)
 
 
 class ImagenetNet(nn.Module):
@@ -60,18 +52,3 @@ class ImagenetNet(nn.Module):
         """images [N, 3, H, W] → the last maps [N, channels, ceil(H / 32), ceil(W / 32)], before pooling."""
         maps = self.pool(relu(self.bn1(self.conv1(images))))
         return self.conv5(self.conv4(self.conv3(self.conv2(maps))))
-
-
-def parse(net: str) -> tuple[int, str | None]:
-    """Layers and shortcut option of an ImageNet net by its name, e.g. (34, "B") for "resnet-34-B"; None if plain.
-
-    Raises:
-        UserError: there is no such net.
-    """
-    if net not in NETS:
-        hint = ""
-        if re.fullmatch(r"resnet-(18|34)", net):
-            hint = f"; write {net}-A, {net}-B or {net}-C for its shortcut option"
-        raise UserError(f"{net!r} is not an ImageNet net (Table 1); the nets are {', '.join(NETS)}{hint}.")
-    kind, layers, *option = net.split("-")
-    return int(layers), None if kind == "plain" else (option[0] if option else "B")

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
-from replication.nets import Layer, complexity, layers
+from replication.nets.complexity import Layer, complexity, layers
 from replication.report.figures import INK, STYLE, svg
 
 COLUMNS = {"vgg-19": "VGG-19", "plain-34": "34-layer plain", "resnet-34-A": "34-layer residual"}

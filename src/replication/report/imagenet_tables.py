@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from replication.nets import complexity, depth_of, layers
+from replication.nets.complexity import complexity, layers
 from replication.nets.imagenet import NETS
+from replication.nets.names import depth_of
 from replication.paper import table
 from replication.report.html import data_name, render, schedule_share, shown
 from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from replication.nets import complexity
+from replication.nets.complexity import complexity
 from replication.paper import table
 from replication.report.html import DATA_NAMES, command, data_name, render, schedule_share, shown
 from replication.study.fidelity import RANK

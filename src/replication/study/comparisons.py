@@ -5,7 +5,7 @@ from typing import Literal
 
 import pandas as pd
 
-from replication.nets import complexity
+from replication.nets.complexity import complexity
 from replication.study.results import END_OF_TRAINING, Study
 from replication.study.statistics import Interval, Sample, combination, sample
 

@@ -1,6 +1,6 @@
 """What a run of the paper's protocol would cost."""
 
-from replication.nets import complexity
+from replication.nets.complexity import complexity
 from replication.paper import protocol
 
 # Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from replication.nets import complexity
+from replication.nets.complexity import complexity
 from replication.paper import figure, number, table
 from replication.study.comparisons import (
     TEST,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from replication.errors import UserError
-from replication.nets import depth_of
+from replication.nets.names import depth_of
 from replication.recipe import Recipe
 from replication.study.fidelity import RANK, differences, fidelity
 from replication.training import RunRecord

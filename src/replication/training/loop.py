@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from replication.data import Batches
 from replication.evaluation.error import autocast, wrong_top1
+from replication.feed.batches import Batches
 from replication.recipe import Recipe
 from replication.training.processes import Processes, RunningAverages
 from replication.training.progress import Progress, Stopped, only_process, stop_requests

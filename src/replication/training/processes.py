@@ -15,8 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from replication.data import Share
 from replication.errors import UserError
+from replication.feed.batches import Share
 from replication.recipe import Recipe
 
 

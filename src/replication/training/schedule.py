@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from replication.nets import depth_of
-from replication.recipe import CifarRecipe, Plateau, Recipe
+from replication.nets.names import depth_of
+from replication.recipe import Plateau, Recipe
 
 
 def learning_rate(
@@ -28,7 +28,7 @@ def learning_rate(
 
 def warms_up(recipe: Recipe) -> bool:
     """Whether the net starts with a warm-up: CIFAR nets of 110 layers and more in the paper."""
-    return isinstance(recipe, CifarRecipe) and depth_of(recipe.net) >= recipe.warmup.from_depth
+    return recipe.warmup is not None and depth_of(recipe.net) >= recipe.warmup.from_depth
 
 
 def reached_plateau(before: float | None, now: float, dropped_at: Sequence[int], plateau: Plateau) -> bool:

@@ -1,9 +1,7 @@
 """All that a training is made of at one moment, saved so that a killed run continues bit for bit."""
 
-import errno
 import io
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from replication.data.batches import WEIGHTS, derived_seed
 from replication.errors import UserError
-from replication.nets import build
+from replication.feed.batches import WEIGHTS, derived_seed
+from replication.files import write_durably
+from replication.nets.by_name import build
 from replication.recipe import Recipe
 
 STATE = "state.pt"
@@ -108,29 +107,3 @@ def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     return torch.optim.SGD(
         [g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov
     )
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
-
-    Raises:
-        UserError: it cannot be written (the disk is full, say); the old file is untouched.
-    """
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
-        raise UserError(
-            f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why}; make room for it and run again."
-        ) from error

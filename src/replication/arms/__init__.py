@@ -1,0 +1,21 @@
+"""The arms of the study. A new one is a file here, and what it names; nothing else compares an arm's name."""
+
+from replication.arms.arm import Arm, Metric, Protocol, found
+from replication.arms.cifar import CIFAR
+from replication.arms.imagenet import IMAGENET
+from replication.errors import UserError
+
+__all__ = ["ARMS", "Arm", "Metric", "Protocol", "arm_of", "found"]
+
+ARMS: dict[str, Arm] = {arm.name: arm for arm in (CIFAR, IMAGENET)}
+
+
+def arm_of(name: str) -> Arm:
+    """An arm by its name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in ARMS:
+        raise UserError(f"there is no arm {name!r}; the arms are {', '.join(ARMS)}.")
+    return ARMS[name]

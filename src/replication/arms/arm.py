@@ -1,0 +1,72 @@
+"""What an arm of the study is: one value, which everything else asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
+from typing import Any
+
+from replication.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that a protocol gives, in percent: an error (less is better), or a precision (more is)."""
+
+    name: str  # as in scores.csv, "top1_error"
+    words: str  # on the page, "top-1 error"
+    less_is_better: bool = True
+
+
+TOP1 = Metric("top1_error", "top-1 error")
+TOP5 = Metric("top5_error", "top-5 error")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to test a net, and the metrics that it gives.
+
+    `score` names the function (net, batches) → `evaluation.scores.Scores`; `not_for` the nets that it cannot test.
+    """
+
+    name: str  # as in scores.csv, "ten_crop"
+    words: str  # on the page, "10 crops"
+    metrics: tuple[Metric, ...]
+    score: str
+    not_for: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One line of experiments of the paper.
+
+    Feed, objective and protocols are named "package.module:function" and found when they are needed, so that records,
+    params and profiles are read without torch, and a stage depends on no code of another.
+    """
+
+    name: str  # "cifar"; names its section in params.yaml and in the profiles, and its folders
+    section: str  # of the paper, "4.2"
+    words: str  # on the page, "CIFAR-10"
+    datasets: tuple[str, ...]  # that a profile may name; the last is the paper's own
+    recipe: type[Recipe]
+    check_net: Callable[[str], object]  # raises UserError, with the nearest names, for a net that is not of this arm
+    feed: str  # (images, recipe, device, share) → Batches
+    objective: str  # (scores, truth) → sum of losses, number of wrong answers
+    protocols: tuple[Protocol, ...]
+    headline: str  # the protocol of the arm's comparisons and main tables; its first metric is the arm's error
+    photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
+    of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"
+    cut: float = field(default=100.0)  # error in percent at which the paper's figures of training curves end
+
+    def protocol(self, name: str) -> Protocol:
+        """The protocol of that name."""
+        return next(protocol for protocol in self.protocols if protocol.name == name)
+
+    @property
+    def metric(self) -> Metric:
+        """What the arm's nets are compared by."""
+        return self.protocol(self.headline).metrics[0]
+
+
+def found(name: str) -> Any:
+    """The function or class that an arm names."""
+    return resolve_name(name)

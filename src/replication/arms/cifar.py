@@ -1,0 +1,50 @@
+"""The arm `cifar`: section 4.2, plain and residual nets of 6n+2 layers on CIFAR-10."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from replication.arms.arm import TOP1, Arm, Protocol
+from replication.nets.names import parse_cifar
+from replication.recipe import Recipe, Section, Warmup
+
+
+class PaddedCrop(Section):
+    """Augmentation of small images (section 4.2): a crop of the padded image or of its mirror image."""
+
+    pad: int = Field(ge=0, description="zero padding on each side, pixels · 4.2")
+    mirror: bool = Field(description="random horizontal mirror · 4.2")
+    zero: Literal["after_mean", "before_mean"] = Field(
+        description="padding zeros are set before or after the mean is subtracted · not said"
+    )
+
+
+class CifarRecipe(Recipe):
+    """A run of section 4.2."""
+
+    arm: Literal["cifar"]
+    augmentation: PaddedCrop
+    warmup: Warmup
+    test: Literal["single_view"] = Field(description="test on the single original view · 4.2")
+
+    @model_validator(mode="after")
+    def _maps_are_halved_twice(self) -> "CifarRecipe":
+        if self.input_size % 4:
+            raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
+        return self
+
+
+CIFAR = Arm(
+    name="cifar",
+    section="4.2",
+    words="CIFAR-10",
+    datasets=("digits", "cifar10"),
+    recipe=CifarRecipe,
+    check_net=parse_cifar,
+    feed="replication.feed.cifar:CifarBatches",
+    objective="replication.training.objectives:classification",
+    protocols=(Protocol("single_view", "single view", (TOP1,), "replication.evaluation.protocols:single_view"),),
+    headline="single_view",
+    of_depth="resnet-{depth}",
+    cut=20,
+)

@@ -1,0 +1,90 @@
+"""The arm `imagenet`: section 4.1, the nets of Table 1 on photographs."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from replication.arms.arm import TOP1, TOP5, Arm, Protocol
+from replication.nets.names import EARLIER, check_imagenet
+from replication.recipe import Recipe, Section
+
+
+class RescaledCrop(Section):
+    """Augmentation of photographs (section 3.4): rescaled at random, a crop or its mirror image, a colour shift.
+
+    `shorter_side` counts pixels after rescaling; what matters is its ratio to the crop, which is `input_size`.
+    """
+
+    shorter_side: tuple[int, int] = Field(description="shorter side after rescaling, drawn from, pixels · 3.4")
+    mirror: bool = Field(description="random horizontal mirror · 3.4")
+    colour: float = Field(
+        ge=0, description="standard deviation of the colour shift along each principal component · 3.4 (AlexNet's 0.1)"
+    )
+
+    @model_validator(mode="after")
+    def _a_range(self) -> "RescaledCrop":
+        if self.shorter_side[0] > self.shorter_side[1]:
+            raise ValueError(f"shorter_side {list(self.shorter_side)} must be [least, most]")
+        return self
+
+
+class Views(Section):
+    """How photographs are tested (section 3.4)."""
+
+    shorter_side: int = Field(gt=0, description="shorter side for the centre crop and the 10 crops · authors' README")
+    scales: tuple[int, ...] = Field(min_length=1, description="shorter sides of the fully convolutional test · 3.4")
+    mirrored: bool = Field(description="the fully convolutional test averages in mirror images · not said")
+
+
+class ImagenetRecipe(Recipe):
+    """A run of section 4.1."""
+
+    arm: Literal["imagenet"]
+    bottleneck_stride: Literal["1x1", "3x3"] = Field(
+        description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
+    )
+    augmentation: RescaledCrop
+    test: Views
+
+    @model_validator(mode="after")
+    def _crops_fit(self) -> "ImagenetRecipe":
+        sides = {
+            "augmentation.shorter_side": self.augmentation.shorter_side[0],
+            "test.shorter_side": self.test.shorter_side,
+            "test.scales": min(self.test.scales),
+        }
+        for key, side in sides.items():
+            if side < self.input_size:
+                raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
+        if self.input_size < 32:
+            raise ValueError(f"input_size ({self.input_size}) must be 32 or more, as the maps are halved five times")
+        return self
+
+    @property
+    def net_options(self) -> dict[str, str]:
+        return super().net_options | {"bottleneck_stride": self.bottleneck_stride}
+
+
+PROTOCOLS = "replication.evaluation.protocols"
+
+IMAGENET = Arm(
+    name="imagenet",
+    section="4.1",
+    words="ImageNet",
+    datasets=("digits", "tiny_imagenet", "imagenet"),
+    recipe=ImagenetRecipe,
+    check_net=check_imagenet,
+    feed="replication.feed.imagenet:PhotographBatches",
+    objective="replication.training.objectives:classification",
+    protocols=(
+        Protocol("centre_crop", "centre crop", (TOP1, TOP5), f"{PROTOCOLS}:centre_crop"),
+        Protocol("ten_crop", "10 crops", (TOP1, TOP5), f"{PROTOCOLS}:ten_crop"),
+        # The earlier systems are not fully convolutional; the paper quotes their own multi-scale results.
+        Protocol(
+            "fully_convolutional", "multi-scale", (TOP1, TOP5), f"{PROTOCOLS}:fully_convolutional", frozenset(EARLIER)
+        ),
+    ),
+    headline="ten_crop",
+    photographs=True,
+    cut=63,
+)

@@ -1,0 +1,96 @@
+"""The training batches of a run, each a pure function of the seed and the iteration."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from replication.errors import UserError
+from replication.images.store import Images
+from replication.recipe import Recipe
+
+# Streams of random numbers that one seed feeds.
+ORDER, AUGMENTATION, WEIGHTS = range(3)
+
+Split = Literal["test", "heldout"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of every batch this process trains on: part `rank` of `ranks` equal ones."""
+
+    rank: int = 0
+    ranks: int = 1
+
+
+def derived_seed(seed: int, stream: int, index: int = 0) -> int:
+    """An independent 64-bit seed for each stream and index of a run."""
+    return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0])
+
+
+class Batches(ABC):
+    """Training, held-out and test images as a net sees them, on the device, mean subtracted.
+
+    As the batch of an iteration depends on nothing but seed and iteration, a resumed run, another device or another
+    number of processes sees the same images in the same order with the same crops. Pixels are scaled to 0..1, a
+    constant factor that the batch norm behind the first layer takes out again; no standard deviation is involved.
+    """
+
+    mean: Tensor  # per-pixel mean of the training images, [1, 3, S, S] in 0..255, on the device
+
+    def __init__(self, images: Images, recipe: Recipe, device: torch.device, share: Share):
+        count = len(images.train_labels)
+        if recipe.train_images > count:
+            raise UserError(
+                f"train_images is {recipe.train_images:,}, but {images.meta.name} has only "
+                f"{count:,} training images; lower it in the profile."
+            )
+        self.recipe, self.device, self.share = recipe, device, share
+        self.classes = len(images.meta.classes)
+        self.test_count, self.heldout_count = len(images.test_labels), count - recipe.train_images
+
+    @abstractmethod
+    def training(self, iteration: int) -> tuple[Tensor, Tensor]:
+        """This process's part of the batch of an iteration: images [B / ranks, 3, S, S] augmented, labels.
+
+        Epochs follow each other without a gap: a batch may take the last images of one and the first of the next.
+        """
+
+    @abstractmethod
+    def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        """This process's part of a split, in chunks, one view of each image, not augmented: [n, 3, S, S], labels."""
+
+    def indices(self, iteration: int) -> Tensor:
+        """Which training images the batch of an iteration holds, on all processes together, [B]."""
+        return indices(self.recipe, iteration)
+
+    def slots(self) -> slice:
+        """The places in the batch that are this process's."""
+        part = self.recipe.schedule.batch_size // self.share.ranks
+        return slice(self.share.rank * part, (self.share.rank + 1) * part)
+
+    def plain(self, images: Tensor) -> Tensor:
+        """uint8 images [n, 3, H, W] as a net sees them. For another size than S the mean image is rescaled to it."""
+        mean = self.mean
+        if images.shape[2:] != mean.shape[2:]:
+            mean = interpolate(mean, images.shape[2:], mode="bilinear", antialias=True)
+        return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
+
+
+def indices(recipe: Recipe, iteration: int) -> Tensor:
+    """Which training images the batch of an iteration holds, [B]."""
+    batch, count = recipe.schedule.batch_size, recipe.train_images
+    position = torch.arange(iteration * batch, (iteration + 1) * batch)
+    epochs = position // count
+    return torch.cat([_order(recipe.seed, count, int(e))[position[epochs == e] % count] for e in epochs.unique()])
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, count: int, epoch: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(derived_seed(seed, ORDER, epoch)))

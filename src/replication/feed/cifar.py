@@ -1,0 +1,77 @@
+"""Batches of section 4.2: all images lie on the device, and are cropped and mirrored there."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad as zero_pad
+
+from replication.arms.cifar import CifarRecipe
+from replication.feed.batches import AUGMENTATION, Batches, Share, Split, derived_seed
+from replication.images.store import Store
+
+CHUNK = 500  # test images at a time; the last bits of a bf16 score may depend on it
+
+
+class CifarBatches(Batches):
+    """Batches of small images; the test is on the single original view."""
+
+    recipe: CifarRecipe
+
+    def __init__(self, store: Store, recipe: CifarRecipe, device: torch.device, share: Share = Share()):  # noqa: B008
+        super().__init__(store, recipe, device, share)
+        used = recipe.train_images
+        self.images = store.train_images[:used].to(device)
+        self.labels = store.train_labels[:used].to(device)
+        # Per-pixel mean of the images that are trained on (section 4.2).
+        self.mean = store.train_images[:used].double().mean(0, keepdim=True).float().to(device)
+        self._splits = {
+            "test": (store.test_images.to(device), store.test_labels.to(device)),
+            "heldout": (store.train_images[used:].to(device), store.train_labels[used:].to(device)),
+        }
+
+    def training(self, iteration: int) -> tuple[Tensor, Tensor]:
+        chosen = self.indices(iteration).to(self.device)
+        generator = torch.Generator().manual_seed(derived_seed(self.recipe.seed, AUGMENTATION, iteration))
+        options = self.recipe.augmentation
+        images = self.images[chosen].float()
+        if options.zero == "after_mean":
+            images = augment((images - self.mean) / 255, options.pad, options.mirror, generator)
+        else:
+            images = (augment(images, options.pad, options.mirror, generator) - self.mean) / 255
+        return images[self.slots()], self.labels[chosen][self.slots()]
+
+    def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        images, labels = self._splits[split]
+        for part, truth in list(zip(images.split(CHUNK), labels.split(CHUNK), strict=True))[
+            self.share.rank :: self.share.ranks
+        ]:
+            yield self.plain(part), truth
+
+
+def augment(images: Tensor, pad: int, mirror: bool, generator: torch.Generator) -> Tensor:
+    """Crop each image at random from its zero-padded self, and mirror half of them.
+
+    With `pad` 4 there are 9 x 9 = 81 crops, all equally likely.
+
+    Args:
+        images: [N, C, H, W].
+        pad: zeros added on each side, pixels.
+        mirror: flip each image left to right with probability 1/2.
+        generator: a CPU generator, so that the same crops are drawn whatever the device.
+
+    Returns:
+        [N, C, H, W], in channels_last memory.
+    """
+    count, _, height, width = images.shape
+    top, left = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator)
+    flipped = torch.rand((count, 1), generator=generator) < 0.5
+    rows = top + torch.arange(height)
+    columns = left + torch.arange(width)
+    if mirror:
+        columns = torch.where(flipped, columns.flip(1), columns)
+    image, rows, columns = (
+        i.to(images.device) for i in (torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :])
+    )
+    crops = zero_pad(images, (pad, pad, pad, pad))[image, :, rows, columns]
+    return crops.permute(0, 3, 1, 2)

@@ -1,0 +1,35 @@
+"""Which part of a photograph a net sees, and how large (section 3.4). Images are PIL; results are uint8 [H, W, 3].
+
+The paper does not name its interpolation; ours is bilinear with antialiasing, always on the original pixels: a crop of
+the rescaled image is made in one step, without rescaling the rest.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+
+
+def rescaled_size(image: Image.Image, shorter_side: int) -> tuple[int, int]:
+    """Width and height after rescaling the shorter side to `shorter_side`, the ratio of the sides kept."""
+    scale = shorter_side / min(image.size)
+    return max(shorter_side, round(image.width * scale)), max(shorter_side, round(image.height * scale))
+
+
+def crop(image: Image.Image, shorter_side: int, size: int, down: float, across: float) -> Pixels:
+    """A square of `size` pixels out of the image rescaled to `shorter_side`, [size, size, 3].
+
+    `down` and `across` choose among the whole-pixel places that lie inside: 0 is the first, 0.5 the middle, 1 the last.
+    """
+    width, height = rescaled_size(image, shorter_side)
+    left = min(int(across * (width - size + 1)), width - size)
+    top = min(int(down * (height - size + 1)), height - size)
+    x, y = image.width / width, image.height / height
+    box = (left * x, top * y, min((left + size) * x, image.width), min((top + size) * y, image.height))
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def centre_crop(image: Image.Image, shorter_side: int, size: int) -> Pixels:
+    """The middle of the image rescaled to `shorter_side`, [size, size, 3]."""
+    return crop(image, shorter_side, size, 0.5, 0.5)

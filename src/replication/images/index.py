@@ -1,0 +1,254 @@
+"""The index: where the photographs of a data set lie, so that 150 GB are never copied, but decoded when needed.
+
+An image is a file of its own, a range of bytes in an archive, or a row of a parquet file. The index names them relative
+to the user's folder, which is given when the index is opened: another machine may keep the images elsewhere.
+
+Pillow decodes: 480 images/s a core with the random crop, on 64 photographs of 103 kB (`benchmarks/decoding.py`).
+torchvision.io.decode_image gives the same pixels, CMYK, grey and EXIF rotation included, and is 1.3 times as fast; but
+most of that gain is its crop of the tensor, and the views of `views.py` are defined on Pillow's images.
+"""
+
+import hashlib
+import io
+import os
+import struct
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow
+import pyarrow.parquet
+import torch
+from PIL import Image, ImageOps
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from replication.errors import UserError
+from replication.files import replacing
+from replication.images.store import Images, Meta, Statistics, read_meta, read_store, write_meta
+
+ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
+
+# label, name, container, offset, length; see `Files`.
+Entry = tuple[int, str, str, int, int]
+SCHEMA = pyarrow.schema(
+    {
+        "label": pyarrow.int64(),
+        "name": pyarrow.string(),
+        "container": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
+        "offset": pyarrow.int64(),
+        "length": pyarrow.int64(),
+    }
+)
+IMAGE_COLUMNS = ("image", "img")
+
+# A few photographs of ImageNet have a damaged EXIF block, which costs none of their pixels.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+
+
+class BadImage(UserError):
+    """An image that cannot be read or decoded. Its sentence is one line."""
+
+    def __init__(self, sentence: str):
+        # A DataLoader raises the exception of its worker anew, on the worker's traceback, whose last line is
+        # "replication.images.index.BadImage: " and the sentence.
+        super().__init__(sentence.strip().splitlines()[-1].removeprefix(f"{__name__}.{type(self).__name__}: "))
+
+
+@dataclass(frozen=True)
+class Files:
+    """The images of a data set as they were found: one row of `SCHEMA` each.
+
+    `name` is what the user knows the image by. If `container` is empty, `name` is its file, of `length` bytes. If it is
+    an archive, the image is its bytes from `offset` on; if a parquet file, row number `offset`, of unknown length (0).
+    `vouchers` is what else tells this copy from others: checksums, or sizes of files.
+    """
+
+    train: pyarrow.Table
+    test: pyarrow.Table
+    classes: list[str]
+    pixels: str
+    vouchers: list[str]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over labels, names and lengths of both splits, in order, and over the vouchers.
+
+        Pixels are not hashed, as that would read 150 GB: images exchanged under the same names and lengths go unseen.
+        """
+        digest = hashlib.sha256("\0".join(self.vouchers).encode())
+        for split in (self.train, self.test):
+            digest.update(f"{split.num_rows}".encode())
+            digest.update(split["label"].to_numpy().tobytes() + split["length"].to_numpy().tobytes())
+            digest.update("\0".join(split["name"].to_pylist()).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Index:
+    """A data set whose images stay where they are. Cheap to fork and to pickle: 1.3 million entries take about 100 MB
+    of flat arrays, and files are opened by the process that reads them.
+    """
+
+    meta: Meta
+    root: Path
+    entries: pyarrow.Table  # of both splits, training images first
+    train_labels: torch.Tensor
+    test_labels: torch.Tensor
+    mean: torch.Tensor
+    colour_covariance: torch.Tensor
+    in_memory: bool = False
+
+    def load(self, split: str, index: int) -> Image.Image:
+        """Image number `index` of "train" or "test", RGB, upright.
+
+        Raises:
+            BadImage: it cannot be read or decoded.
+        """
+        return load_entry(self.root, self.entries, index if split == "train" else self.meta.train_images + index)
+
+
+def table_of(entries: Iterable[Entry]) -> pyarrow.Table:
+    """Entries as a table of `SCHEMA`."""
+    columns = list(zip(*entries, strict=True)) or [()] * len(SCHEMA)
+    return pyarrow.table([pyarrow.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
+
+
+def write_index(folder: Path, files: Files, statistics: Statistics, *, name: str, source: str) -> Meta:
+    """Write an index, whole or not at all: it is made beside `folder` and renamed."""
+    meta = Meta(
+        name=name,
+        source=source,
+        pixels=files.pixels,
+        classes=files.classes,
+        train_images=files.train.num_rows,
+        test_images=files.test.num_rows,
+        input_size=None,
+        fingerprint=files.fingerprint,
+    )
+    with replacing(folder, "free some disk space and run again") as unfinished:
+        entries = pyarrow.concat_tables([files.train, files.test])
+        pyarrow.parquet.write_table(entries, unfinished / ENTRIES, compression="zstd")
+        save_file(vars(statistics), unfinished / STATISTICS)
+        write_meta(unfinished, meta)
+    return meta
+
+
+def read_index(folder: Path, root: Path) -> Index:
+    """Read an index that `write_index` made, of images below `root`. Takes a second or two for ImageNet.
+
+    Raises:
+        UserError: the index is missing or damaged, or `root` is not where the images are.
+    """
+    try:
+        meta = read_meta(folder)
+        entries = pyarrow.parquet.read_table(folder / ENTRIES, schema=SCHEMA)
+        statistics = Statistics(**load_file(folder / STATISTICS))
+        if entries.num_rows != meta.train_images + meta.test_images:
+            raise ValueError(f"{entries.num_rows:,} entries")
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename or folder} is missing; make the index with `dvc repro prepare`.") from error
+    except (SafetensorError, pyarrow.ArrowException, OSError, ValueError, TypeError) as error:
+        raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error
+    entries = entries.unify_dictionaries().combine_chunks()
+    containers = [c for c in entries["container"].unique().to_pylist() if c]
+    for file in containers or [entries["name"][0].as_py()]:
+        if not (root / file).is_file():
+            raise UserError(
+                f"{root / file} is missing; set data.{meta.name}.root in params.yaml to the folder that has it."
+            )
+    labels = torch.from_numpy(entries["label"].to_numpy().copy())
+    train, test = labels.split([meta.train_images, meta.test_images])
+    return Index(meta, root, entries, train, test, statistics.mean, statistics.colour_covariance)
+
+
+def read_images(folder: Path, root: Path) -> Images:
+    """What `write_store` or `write_index` made in `folder`; `root` is where the images of an index lie.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    return read_index(folder, root) if (folder / ENTRIES).exists() else read_store(folder)
+
+
+def load_entry(root: Path, entries: pyarrow.Table, number: int) -> Image.Image:
+    """The image of one entry, RGB, upright.
+
+    Raises:
+        BadImage: it cannot be read or decoded.
+    """
+    name, container, offset, length = (
+        entries[key][number].as_py() for key in ("name", "container", "offset", "length")
+    )
+    path, in_parquet = root / (container or name), container.endswith(".parquet")
+    where = f"{path}, row {offset}" if in_parquet else f"{path}, member {name}" if container else str(path)
+    try:
+        if in_parquet:
+            encoded = _read_row(path, offset)
+        elif container:
+            encoded = os.pread(_opened(path, os.getpid()).fileno(), length, offset)
+        else:
+            encoded = path.read_bytes()
+    except (OSError, pyarrow.ArrowException, IndexError) as error:
+        raise BadImage(f"{where} cannot be read ({_line(error)}); is data.imagenet.root as it was indexed?") from error
+    return decode(encoded, where)
+
+
+def decode(encoded: bytes, where: str) -> Image.Image:
+    """An image file's bytes as RGB, turned as its EXIF orientation says; an alpha channel is dropped.
+
+    Raises:
+        BadImage: the bytes are no image, or end too early; names `where`.
+    """
+    try:
+        image = Image.open(io.BytesIO(encoded))
+        image.load()
+        with suppress(Exception):  # whatever a damaged EXIF block makes Pillow raise: the pixels are not concerned
+            image = ImageOps.exif_transpose(image)
+        return image if image.mode == "RGB" else image.convert("RGB")
+    except (OSError, SyntaxError, TypeError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        raise BadImage(f"{where}: the image cannot be decoded ({_line(error)}); fetch the file again.") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+# The process is part of each key below: a forked worker opens files of its own.
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, process: int) -> BinaryIO:
+    return path.open("rb", buffering=0)
+
+
+def _read_row(path: Path, row: int) -> bytes:
+    """The bytes of a row's image. Parquet gives whole row groups only, so in random order, as in training, each image
+    costs a group: 210 images/s a core with groups of 100 images and 54 with groups of 1000, against 700 in order, all
+    without cropping and from the operating system's cache; a disk has 10 or 100 MB to read for each image.
+    """
+    process = os.getpid()
+    _, ends = _parquet(path, process)
+    group = bisect_right(ends, row)
+    return _row_group(path, group, process)[row - (ends[group - 1] if group else 0)].as_py()["bytes"]
+
+
+@lru_cache(maxsize=512)
+def _parquet(path: Path, process: int) -> tuple[pyarrow.parquet.ParquetFile, list[int]]:
+    """A parquet file, and the number of rows up to the end of each row group."""
+    file = pyarrow.parquet.ParquetFile(path)
+    counts = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
+    return file, list(accumulate(counts))
+
+
+@lru_cache(maxsize=2)
+def _row_group(path: Path, group: int, process: int) -> pyarrow.ChunkedArray:
+    file, _ = _parquet(path, process)
+    column = next(name for name in IMAGE_COLUMNS if name in file.schema_arrow.names)
+    return file.read_row_group(group, columns=[f"{column}.bytes"], use_threads=False)[column]

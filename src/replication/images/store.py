@@ -1,0 +1,169 @@
+"""The store: a data set as one file of uint8 arrays plus `meta.json`, with a fingerprint of its pixels."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from replication.errors import UserError
+from replication.files import replacing
+from replication.recipe import Data
+
+ARRAYS, META = "store.safetensors", "meta.json"
+OFFICIAL = "official"
+
+
+@dataclass(frozen=True)
+class Split:
+    """images [N, 3, H, W] uint8, labels [N] int64."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a store or an index holds.
+
+    `pixels` is "official" where their digest, or that of the archives that hold them, is the known one; else it says
+    what is known of them. `input_size` is None where images have sizes of their own.
+    """
+
+    name: str
+    source: str
+    pixels: str
+    classes: list[str]
+    train_images: int
+    test_images: int
+    input_size: int | None
+    fingerprint: str
+
+    @property
+    def official(self) -> bool:
+        return self.pixels == OFFICIAL
+
+    @property
+    def identity(self) -> Data:
+        """The part of a recipe that says which images these are."""
+        return Data(name=self.name, pixels=self.pixels, fingerprint=self.fingerprint)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What section 3.4 needs of the training images as it crops them: mean [3, S, S] in 0..255, and the covariance of
+    their colours [3, 3] in 0..1.
+    """
+
+    mean: torch.Tensor
+    colour_covariance: torch.Tensor
+
+
+class Images(Protocol):
+    """A prepared data set: a `Store` in memory, or an `Index` over files that are decoded when they are needed."""
+
+    meta: Meta
+    train_labels: torch.Tensor  # [N] int64
+    test_labels: torch.Tensor
+    mean: torch.Tensor | None  # see `Statistics`; None for the arm `cifar`
+    colour_covariance: torch.Tensor | None
+    in_memory: bool
+
+    def load(self, split: str, index: int) -> Image.Image:
+        """Image number `index` of "train" or "test", RGB."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A data set in memory: images [N, 3, H, W] uint8, labels [N] int64."""
+
+    meta: Meta
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+    mean: torch.Tensor | None = None
+    colour_covariance: torch.Tensor | None = None
+    in_memory: bool = True
+
+    def load(self, split: str, index: int) -> Image.Image:
+        """Image number `index` of "train" or "test", RGB."""
+        return image_of((self.train_images if split == "train" else self.test_images)[index].numpy())
+
+
+def image_of(pixels: NDArray[np.uint8]) -> Image.Image:
+    """An image from an array [3, H, W]."""
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+
+def fingerprint(train: Split, test: Split) -> str:
+    """sha256 over pixels and labels of both splits, in order."""
+    digest = hashlib.sha256()
+    for array in (train.images, train.labels, test.images, test.labels):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_store(
+    folder: Path,
+    train: Split,
+    test: Split,
+    *,
+    name: str,
+    source: str,
+    pixels: str,
+    classes: list[str],
+    statistics: Statistics | None = None,
+) -> Meta:
+    """Write a store, whole or not at all: it is made beside `folder` and renamed."""
+    meta = Meta(
+        name=name,
+        source=source,
+        pixels=pixels,
+        classes=classes,
+        train_images=len(train.labels),
+        test_images=len(test.labels),
+        input_size=train.images.shape[-1],
+        fingerprint=fingerprint(train, test),
+    )
+    arrays = {
+        "train_images": train.images,
+        "train_labels": train.labels,
+        "test_images": test.images,
+        "test_labels": test.labels,
+    }
+    tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
+    with replacing(folder, "free some disk space and run again") as unfinished:
+        save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
+        write_meta(unfinished, meta)
+    return meta
+
+
+def read_store(folder: Path) -> Store:
+    """Read a store that `write_store` made.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        return Store(read_meta(folder), **load_file(folder / ARRAYS))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error
+
+
+def write_meta(folder: Path, meta: Meta) -> None:
+    (folder / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
+
+
+def read_meta(folder: Path) -> Meta:
+    return Meta(**json.loads((folder / META).read_text()))

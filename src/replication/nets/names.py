@@ -1,0 +1,74 @@
+"""The names of the paper's nets, and what they say. Needs no torch."""
+
+import re
+
+from replication.errors import UserError
+
+# These names belong to the bottleneck nets of Table 1, though 50 and 152 are 6n+2 as well.
+IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
+NETS = (
+    *("plain-18", "plain-34"),
+    *(f"resnet-{layers}-{option}" for layers in (18, 34) for option in "ABC"),
+    *("resnet-50", "resnet-101", "resnet-152"),
+)
+
+# Earlier systems of tables 3 to 5 and Figure 3, which torchvision has, and their weighted layers.
+EARLIER = {"vgg-16": 16, "vgg-19": 19, "googlenet": 22}
+
+
+def parse_cifar(net: str) -> int:
+    """Weighted layers of a CIFAR net by its name, e.g. 56 for "plain-56".
+
+    Raises:
+        UserError: the name is not `plain-<depth>` or `resnet-<depth>`, or the depth is not 6n+2.
+    """
+    match = re.fullmatch(r"(plain|resnet)-([1-9]\d*)", net)
+    if not match:
+        raise UserError(f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.")
+    depth = int(match[2])
+    if depth in IMAGENET_DEPTHS:
+        raise UserError(
+            f"{net} is the name of an ImageNet net (Table 1), not of a CIFAR net; take depth 44, 56 or 146."
+        )
+    if depth < 8 or depth % 6 != 2:
+        below = max(8, (depth - 2) // 6 * 6 + 2)
+        raise UserError(
+            f"{net}: a CIFAR net has 6n+2 layers (section 4.2); the nearest depths are {below} and {below + 6}."
+        )
+    return depth
+
+
+def parse_imagenet(net: str) -> tuple[int, str | None]:
+    """Layers and shortcut option of an ImageNet net by its name, e.g. (34, "B") for "resnet-34-B"; None if plain.
+
+    Raises:
+        UserError: there is no such net.
+    """
+    if net not in NETS:
+        hint = ""
+        if re.fullmatch(r"resnet-(18|34)", net):
+            hint = f"; write {net}-A, {net}-B or {net}-C for its shortcut option"
+        raise UserError(f"{net!r} is not an ImageNet net (Table 1); the nets are {', '.join(NETS)}{hint}.")
+    kind, layers, *option = net.split("-")
+    return int(layers), None if kind == "plain" else (option[0] if option else "B")
+
+
+def check_imagenet(net: str) -> None:
+    """Refuse a name that is neither a net of Table 1 nor an earlier system.
+
+    Raises:
+        UserError: there is no such net; the sentence names the nearest ones.
+    """
+    if net not in EARLIER:
+        parse_imagenet(net)  # whose refusal names the paper's own nets
+
+
+def depth_of(net: str) -> int:
+    """Weighted layers of a net by its name, e.g. 56 for "plain-56" and 34 for "resnet-34-B".
+
+    Raises:
+        UserError: there is no such net.
+    """
+    if net in EARLIER:
+        return EARLIER[net]
+    return parse_imagenet(net)[0] if net in NETS else parse_cifar(net)

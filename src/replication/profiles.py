@@ -1,0 +1,128 @@
+"""Profiles: how large the study is run. A profile says what differs from its base; `paper` is whole.
+
+    base: paper
+    cifar:
+      schedule: {iterations: 4000, drops: [2000, 3000]}
+      variants:
+        no-warmup: {why: "does ResNet-110 need its warm-up?", warmup: {from_depth: 1000000}}
+
+A variant is a named override of the recipe, with a sentence that says what it is for; null takes one of the base away.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from replication.arms import ARMS, Arm
+from replication.errors import UserError
+from replication.recipe import Data, Recipe, merged, validate
+
+DEFAULT = "default"  # the variant that is the profile's own recipe
+NOT_PREPARED = Data(name="not prepared yet", pixels="", fingerprint="")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile with its bases merged in: by arm, the fields that all its nets share."""
+
+    name: str
+    path: Path
+    arms: dict[str, dict[str, Any]]
+
+    def dataset(self, arm: Arm) -> str:
+        """The data set of an arm.
+
+        Raises:
+            UserError: it is none of the arm's.
+        """
+        dataset = self.arms[arm.name].get("dataset")
+        if dataset not in arm.datasets:
+            raise UserError(f"{self.path}: {arm.name}.dataset: {dataset!r} is not {' or '.join(arm.datasets)}.")
+        return dataset
+
+    def variants(self, arm: Arm) -> dict[str, dict[str, Any]]:
+        """The variants of an arm by name: `why`, and the fields that differ."""
+        return {name: changes for name, changes in self.arms[arm.name].get("variants", {}).items() if changes}
+
+    def recipe(
+        self,
+        arm: Arm,
+        net: str,
+        variant: str = DEFAULT,
+        seed: int = 0,
+        data: Data = NOT_PREPARED,
+        override: dict[str, Any] | None = None,
+    ) -> Recipe:
+        """The recipe of one run; `override` is put over the variant's fields.
+
+        Raises:
+            UserError: a net or variant that there is not, or a field with a wrong value.
+        """
+        arm.check_net(net)
+        fields = {key: value for key, value in self.arms[arm.name].items() if key not in ("dataset", "variants")}
+        where = f"{self.path}, {arm.name}"
+        if variant != DEFAULT:
+            if variant not in self.variants(arm):
+                known = ", ".join(self.variants(arm)) or "none"
+                raise UserError(f"{where}: there is no variant {variant!r}; those that there are: {known}.")
+            fields = merged(fields, {k: v for k, v in self.variants(arm)[variant].items() if k != "why"})
+            where += f".variants.{variant}"
+        if override:
+            fields = merged(fields, override)
+            where += f" with {arm.name}.override"
+        run = {"arm": arm.name, "net": net, "variant": variant, "seed": seed, "data": data}
+        return validate(arm.recipe, fields | run, where)
+
+
+def read_profile(folder: Path, name: str) -> Profile:
+    """The profile `folder`/<name>.yaml.
+
+    Raises:
+        UserError: it or its base is missing, it names an arm that there is not, or a variant lacks its sentence.
+    """
+    path = folder / f"{name}.yaml"
+    sections, seen = {}, [name]
+    values = _read(path)
+    while base := values.pop("base", None):
+        sections = merged(values, sections)
+        if base in seen or not (folder / f"{base}.yaml").exists():
+            raise UserError(f"{folder / seen[-1]}.yaml: base: {base!r} is no other profile of {folder}.")
+        seen.append(base)
+        values = _read(folder / f"{base}.yaml")
+    sections = merged(values, sections)
+    for arm, section in sections.items():
+        for variant, changes in section.get("variants", {}).items():
+            if changes is not None and not (isinstance(changes, dict) and changes.get("why")):
+                raise UserError(
+                    f"{path}: {arm}.variants.{variant}: needs `why`, a sentence, and the fields that differ."
+                )
+    return Profile(name, path, sections)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is empty or no mapping; restore it with `git checkout {path}`.")
+    for key, section in values.items():
+        if key != "base" and (key not in ARMS or not isinstance(section, dict)):
+            raise UserError(f"{path}: {key}: expected `base` or a section of an arm ({', '.join(ARMS)}).")
+    return values
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML 1.2, in which DVC's 1e-4 is a number.
+
+    Raises:
+        UserError: it is missing, or not YAML.
+    """
+    try:
+        return YAML(typ="safe").load(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`."
+        ) from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error

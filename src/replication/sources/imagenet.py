@@ -1,0 +1,258 @@
+"""Where the photographs of ImageNet (ILSVRC2012) come from. They are indexed, never copied, and nothing is written to
+the user's folder.
+
+Only the archives can be checked (md5), so only their pixels are called official; the others are named variants. To
+decode all 1.3 million images would take hours: `prepare` decodes a sample, and training names a bad image when it meets
+it. The images of archives and of a tree are put in the same order, one of each class in turn, so that one seed makes
+the same batches of both, and every class has its part in what `train_images` holds out.
+"""
+
+import hashlib
+import os
+import tarfile
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow
+import pyarrow.parquet
+from torchvision.datasets import imagenet as official
+
+from replication.errors import UserError
+from replication.images.index import IMAGE_COLUMNS, Entry, Files, table_of
+from replication.sources.sources import Expected, check_counts
+
+IMAGENET = Expected("ImageNet", "data.imagenet", "val", 1_281_167, 50_000, classes=1000, input_size=None)
+
+BLOCK = 2**20  # bytes read at a time
+SUFFIXES = (".jpeg", ".jpg", ".png")
+
+
+def archives(root: Path, expected: Expected = IMAGENET) -> Files:
+    """The three archives that image-net.org distributes, md5 checked, read in place.
+
+    The training archive is a tar of 1000 tars, one a class; none is compressed, so that an image is a range of bytes of
+    the outer one. Checksum and index are made in one pass over 145 GB, at 430 MB/s a core, or as fast as the disk is.
+
+    Raises:
+        UserError: an archive is missing, or not the official one.
+    """
+    for file, _ in official.ARCHIVE_META.values():
+        if not (root / file).is_file():
+            raise UserError(
+                f"{root / file} is missing; fetch it from image-net.org, or set {expected.key}.root to the folder that "
+                f"has it, or {expected.key}.source to folder or parquet."
+            )
+    # The small ones first, so that what is wrong with them is said within a minute.
+    truth = _validation_truth(root, expected)
+    val = sorted(_members(root, "val", expected))
+    train = [(m.split(".")[0], m, *place) for m, *place in _members(root, "train", expected)]
+    if len(truth) != len(val):
+        raise UserError(f"{root}: {len(val):,} validation images, but the devkit has {len(truth):,} labels.")
+    classes = sorted({wnid for wnid, *_ in train} | set(truth))
+
+    def entries(rows: Iterable[tuple[str, str, int, int]], part: str) -> Iterator[Entry]:
+        archive = official.ARCHIVE_META[part][0]
+        label = {wnid: number for number, wnid in enumerate(classes)}
+        return ((label[wnid], name, archive, offset, length) for wnid, name, offset, length in rows)
+
+    return _checked(
+        Files(
+            train=table_of(_in_turn(entries(train, "train"))),
+            test=table_of(_in_turn(entries(((w, *v) for w, v in zip(truth, val, strict=True)), "val"))),
+            classes=classes,
+            variant=None,
+            vouchers=[md5 for _, md5 in official.ARCHIVE_META.values()],
+        ),
+        expected,
+        root,
+    )
+
+
+def folder(root: Path, expected: Expected = IMAGENET) -> Files:
+    """The extracted tree `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`; labels follow the sorted names of the class
+    folders.
+
+    Raises:
+        UserError: a folder is missing, empty or no class, or the validation images lie flat.
+    """
+    classes, others = (_class_folders(root / split, expected) for split in ("train", "val"))
+    if not others and any(root.glob("val/*.JPEG")):
+        raise UserError(
+            f"{root / 'val'} holds images without class folders; sort them into val/<wnid>/ as torchvision does, or "
+            f"set {expected.key}.source to archives."
+        )
+    if classes != others or len(classes) != expected.classes:
+        differing = sorted(set(classes) ^ set(others))
+        raise UserError(
+            f"{root} has {len(classes):,} class folders in train and {len(others):,} in val, expected the same "
+            f"{expected.classes:,} in both; add what is missing, move away what is no class; differing: "
+            f"{', '.join(differing[:3]) or 'none'}{' …' if differing[3:] else ''}."
+        )
+
+    def entries(split: str) -> Iterator[Entry]:
+        for label, wnid in enumerate(classes):
+            images = [
+                (label, f"{split}/{wnid}/{file.name}", "", 0, file.stat().st_size)
+                for file in os.scandir(root / split / wnid)
+                if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
+            ]
+            if not images:
+                raise UserError(f"{root / split / wnid} holds no images; extract the archive of this class again.")
+            yield from sorted(images)
+
+    return _checked(
+        Files(
+            train=table_of(_in_turn(entries("train"))),
+            test=table_of(_in_turn(entries("val"))),
+            classes=classes,
+            variant="extracted tree, not verified",
+            vouchers=[],
+        ),
+        expected,
+        root,
+    )
+
+
+def parquet(root: Path, expected: Expected = IMAGENET) -> Files:
+    """Hugging Face layout: `train*.parquet` and `val*.parquet` with columns `image` ({bytes, path}) and `label`, in the
+    order of their rows. Labels are numbers, so the classes have no other names. Slow in training: see `index.py`.
+
+    Raises:
+        UserError: a file is missing, truncated, has other columns, or holds a bad label (where is said).
+    """
+    found: list[Path] = []
+
+    def entries(split: str) -> Iterator[Entry]:
+        files = sorted(root.glob(f"{split}*.parquet"))
+        if not files:
+            raise UserError(f"{root} has no {split}*.parquet; check {expected.key}.root.")
+        found.extend(files)
+        for file in files:
+            labels, names = _columns(file)
+            for row, (label, name) in enumerate(zip(labels, names, strict=True)):
+                if not isinstance(label, int) or not 0 <= label < expected.classes:
+                    raise UserError(
+                        f"{file}, row {row}: label {label!r} is not in 0..{expected.classes - 1}; is this another "
+                        "data set?"
+                    )
+                yield label, name or "", file.name, row, 0
+
+    return _checked(
+        Files(
+            train=table_of(entries("train")),
+            test=table_of(entries("val")),
+            classes=[str(number) for number in range(expected.classes)],
+            variant="parquet copy, not verified",
+            vouchers=[f"{file.name} {file.stat().st_size}" for file in found],
+        ),
+        expected,
+        root,
+    )
+
+
+def _checked(files: Files, expected: Expected, root: Path) -> Files:
+    check_counts(files.train["label"].to_numpy(), files.test["label"].to_numpy(), expected, str(root))
+    return files
+
+
+def _in_turn(entries: Iterable[Entry]) -> list[Entry]:
+    """The first image of each class by name, then the second of each, and so on."""
+    classes: dict[int, list[Entry]] = defaultdict(list)
+    for entry in sorted(entries):
+        classes[entry[0]].append(entry)
+    return [entry for turn in zip_longest(*classes.values()) for entry in turn if entry]
+
+
+def _class_folders(split: Path, expected: Expected) -> list[str]:
+    if not split.is_dir():
+        raise UserError(
+            f"{split} is missing; set {expected.key}.root to the folder that holds train/<wnid>/ and val/<wnid>/."
+        )
+    return sorted(entry.name for entry in os.scandir(split) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
+    """Labels and names of the images of a parquet file; the images themselves are not read."""
+    try:
+        parquet = pyarrow.parquet.ParquetFile(file)
+        schema = parquet.schema_arrow
+        column = next((name for name in IMAGE_COLUMNS if name in schema.names), None)
+        kind = schema.field(column).type if column else pyarrow.null()
+        if not pyarrow.types.is_struct(kind) or kind.get_field_index("bytes") < 0 or "label" not in schema.names:
+            raise UserError(f"{file} has columns {schema.names}; it needs image ({{bytes, path}}) and label.")
+        labels = parquet.read(["label"])["label"].to_pylist()
+        if kind.get_field_index("path") < 0:
+            return labels, [None] * len(labels)
+        return labels, [image and image["path"] for image in parquet.read([f"{column}.path"])[column].to_pylist()]
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{file} cannot be read as parquet ({error}); fetch it again.") from error
+
+
+def _validation_truth(root: Path, expected: Expected) -> list[str]:
+    """The wnid of each validation image, in the order of their names, from the devkit."""
+    devkit = official.ARCHIVE_META["devkit"][0]
+    # torchvision writes what it parsed beside the archive: a link gives it a folder of ours.
+    with tempfile.TemporaryDirectory() as ours:
+        (Path(ours) / devkit).symlink_to((root / devkit).resolve())
+        try:
+            official.parse_devkit_archive(ours)
+            return official.load_meta_file(ours)[1]
+        except (RuntimeError, OSError) as error:
+            raise _not_official(root / devkit, expected) from error
+
+
+def _members(root: Path, part: str, expected: Expected) -> Iterator[tuple[str, int, int]]:
+    """Name, first byte and length of each image in an archive and in the archives inside it.
+
+    Raises:
+        UserError: after the last one, if the md5 of the archive is not the official one.
+    """
+    name, md5 = official.ARCHIVE_META[part]
+    with (root / name).open("rb") as file:
+        seen = _Seen(file, name)
+        try:
+            with tarfile.open(fileobj=seen, mode="r|", bufsize=BLOCK) as outer:
+                for member in outer:
+                    if not member.name.endswith(".tar"):
+                        yield member.name, member.offset_data, member.size
+                        continue
+                    with tarfile.open(fileobj=outer.extractfile(member), mode="r|", bufsize=BLOCK) as inner:
+                        for image in inner:
+                            offset = member.offset_data + image.offset_data
+                            yield f"{member.name}/{image.name}", offset, image.size
+            while seen.read(BLOCK):
+                pass
+        except tarfile.TarError as error:
+            raise _not_official(root / name, expected) from error
+        except OSError as error:
+            raise UserError(f"{root / name} cannot be read ({error}); check the drive, and run again.") from error
+    if seen.md5.hexdigest() != md5:
+        raise _not_official(root / name, expected)
+
+
+def _not_official(archive: Path, expected: Expected) -> UserError:
+    return UserError(
+        f"{archive} is not the official archive (its md5 differs); fetch it again from image-net.org, or set "
+        f"{expected.key}.source to folder."
+    )
+
+
+class _Seen:
+    """A file that is read from end to end, with the md5 of what was read; each tenth of the way is said."""
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.file, self.name, self.md5 = file, name, hashlib.md5()
+        self.size, self.done = os.fstat(file.fileno()).st_size, 0
+
+    def read(self, count: int) -> bytes:
+        content = self.file.read(count)
+        self.md5.update(content)
+        tenth = self.done * 10 // max(self.size, 1)
+        self.done += len(content)
+        if content and self.done * 10 // self.size > tenth:
+            print(f"{self.name}: {self.done / self.size:.0%} of {self.size / 1e9:.1f} GB read", flush=True)
+        return content

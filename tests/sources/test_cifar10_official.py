@@ -1,0 +1,191 @@
+"""Only the archive of CIFAR-10's authors gives official pixels; a failed download leaves nothing behind."""
+
+import hashlib
+import io
+import pickle
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torchvision
+from replication.data import Split, sources
+
+from replication.errors import UserError
+from replication.sources.sources import cifar10_official
+
+MakeSplit = Callable[..., Split]
+OFFICIAL = sources.CIFAR10
+
+
+class Server(ThreadingHTTPServer):
+    """Answers every request in one way, on 127.0.0.1."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.server.requests += 1  # type: ignore[attr-defined]
+                answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.requests = 0
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/cifar-10-python.tar.gz"
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> Server:
+        servers.append(Server(answer))
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", servers[-1].url)
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def sends(body: bytes, *headers: tuple[str, str], status: int = 200) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for header in headers or [("Content-Length", str(len(body)))]:
+            request.send_header(*header)
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+def no_http(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(b"this is no HTTP at all\r\n\r\n")
+
+
+@pytest.fixture
+def archive(tmp_path: Path, make_split: MakeSplit, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, list[Split]]:
+    """An archive in the form of the official one with 4 images a file, for which the md5 sums are set."""
+    parts = [make_split(4, size=32, classes=10, seed=seed) for seed in range(6)]
+    for number, part in enumerate(parts):
+        part.labels[:] = (part.labels + 4 * number) % 10
+    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    contents = {
+        name: pickle.dumps({"data": part.images.reshape(4, -1), "labels": part.labels.tolist()})
+        for name, part in zip(names, parts, strict=True)
+    }
+    contents["batches.meta"] = pickle.dumps({"label_names": sources.CIFAR10_CLASSES})
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
+    official = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(official, "tgz_md5", hashlib.md5(packed.getvalue()).hexdigest())
+    monkeypatch.setattr(official, "train_list", [[name, md5[name]] for name in names[:5]])
+    monkeypatch.setattr(official, "test_list", [["test_batch", md5["test_batch"]]])
+    monkeypatch.setattr(official, "meta", official.meta | {"md5": md5["batches.meta"]})
+    monkeypatch.setattr(sources, "CIFAR10", replace(sources.CIFAR10, train_images=20, test_images=4, classes=4))
+    return packed.getvalue(), parts
+
+
+def everything_below(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def test_only_the_archive_whose_md5_is_right_gives_official_pixels(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    content, parts = archive
+    serve(sends(content))
+    found = cifar10_official(tmp_path / "root")
+    assert found.variant is None
+    assert np.array_equal(found.train.images, np.concatenate([part.images for part in parts[:5]]))
+    assert found.train.labels.tolist() == [label for part in parts[:5] for label in part.labels]
+    assert found.train.labels.dtype == np.int64
+    assert np.array_equal(found.test.images, parts[5].images)
+    assert found.classes == sources.CIFAR10_CLASSES
+
+
+def test_an_archive_that_is_already_there_needs_no_network(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    server = serve(sends(b"", status=503))
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(archive[0])
+    assert cifar10_official(tmp_path).variant is None
+    (tmp_path / "cifar-10-python.tar.gz").unlink()
+    assert cifar10_official(tmp_path).variant is None  # from what was unpacked
+    assert server.requests == 0
+
+
+ANSWERS = {
+    "garbage": sends(b"<html>Please log in to the hotel's network</html>"),
+    "nothing": sends(b""),
+    "not found": sends(b"gone", status=404),
+    "server error": sends(b"busy", status=503),
+    "shorter than announced": sends(b"\x1f\x8b" + bytes(5000), ("Content-Length", "170498071")),
+    "a chunk cut off": sends(b"ffff\r\n\x1f\x8b" + bytes(5000), ("Transfer-Encoding", "chunked")),
+    "no HTTP": no_http,
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_a_failed_download_leaves_nothing_behind_and_names_the_other_ways(
+    tmp_path: Path, serve: Callable[..., Server], answer: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    server = serve(answer)
+    with pytest.raises(UserError, match=r"could not be fetched from .* put cifar-10-python\.tar\.gz into") as told:
+        cifar10_official(tmp_path)
+    assert server.url in str(told.value)
+    assert "parquet or folder" in str(told.value)
+    assert server.requests > 0
+    assert everything_below(tmp_path) == []
+
+
+def test_a_truncated_archive_leaves_nothing_behind_and_the_next_try_succeeds(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    serve(sends(archive[0][:-200]))
+    with pytest.raises(UserError, match="could not be fetched"):
+        cifar10_official(tmp_path)
+    assert everything_below(tmp_path) == []
+    serve(sends(archive[0]))
+    assert len(cifar10_official(tmp_path).train.labels) == 20
+
+
+def test_a_server_that_is_gone_is_told_in_one_sentence(tmp_path: Path, serve: Callable[..., Server]) -> None:
+    server = serve(no_http)
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(UserError, match="run again when the network is up"):
+        cifar10_official(tmp_path)
+    assert everything_below(tmp_path) == []
+
+
+def test_a_root_that_cannot_be_a_folder_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "root").write_text("a file")
+    with pytest.raises(UserError, match="could not be fetched"):
+        cifar10_official(tmp_path / "root")
+
+
+def test_an_archive_with_another_number_of_images_is_refused(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(sends(archive[0]))
+    monkeypatch.setattr(sources, "CIFAR10", OFFICIAL)
+    with pytest.raises(UserError, match="20 train images, expected 50,000"):
+        cifar10_official(tmp_path)

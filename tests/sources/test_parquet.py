@@ -1,0 +1,197 @@
+"""Parquet gives the pixels as they are, and the file and row of what is wrong are named."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_files import PNG, SMALL_CIFAR, encoded, rows_of, same, write_parquet
+from replication.data import Split, sources
+
+from replication.errors import UserError
+from replication.sources.sources import parquet
+
+MakeSplit = Callable[..., Split]
+OFFICIAL = sources.CIFAR10
+
+
+pytestmark = pytest.mark.usefixtures("small_cifar10")
+
+
+@pytest.fixture
+def root(tmp_path: Path, small: tuple[Split, Split]) -> Path:
+    root = tmp_path / "parquet"
+    write_parquet(root / "train-00000-of-00001.parquet", rows_of(small[0]))
+    write_parquet(root / "test-00000-of-00001.parquet", rows_of(small[1]))
+    return root
+
+
+def test_png_in_parquet_gives_the_very_pixels_but_never_official_ones(root: Path, small: tuple[Split, Split]) -> None:
+    found = parquet(root, SMALL_CIFAR)
+    assert same(found, small)
+    assert found.train.images.dtype == np.uint8
+    assert found.variant == "unverified copy (png)"
+
+
+def test_the_image_column_may_be_called_image(root: Path, small: tuple[Split, Split]) -> None:
+    rows = [{"image": row["img"], "label": row["label"]} for row in rows_of(small[0])]
+    write_parquet(root / "train-00000-of-00001.parquet", rows)
+    assert same(parquet(root, SMALL_CIFAR), small)
+
+
+def test_the_files_of_a_split_follow_each_other_by_name(root: Path, small: tuple[Split, Split]) -> None:
+    (root / "train-00000-of-00001.parquet").unlink()
+    rows = rows_of(small[0])
+    for number, part in ((2, rows[4:]), (0, rows[:1]), (1, rows[1:4])):
+        write_parquet(root / f"train-0000{number}-of-00003.parquet", part)
+    assert same(parquet(root, SMALL_CIFAR), small)
+
+
+def test_jpeg_in_either_split_makes_the_data_set_a_recompressed_variant(root: Path, small: tuple[Split, Split]) -> None:
+    write_parquet(root / "test-00000-of-00001.parquet", rows_of(small[1], "JPEG"))
+    found = parquet(root, SMALL_CIFAR)
+    assert found.variant == "re-compressed as JPEG"
+    assert not same(found, small)
+
+
+def test_ten_classes_get_the_names_of_cifar10(
+    tmp_path: Path, make_split: MakeSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = replace(SMALL_CIFAR, train_images=10, test_images=10, classes=10)
+    monkeypatch.setattr(sources, "CIFAR10", expected)
+    for name in ("train", "test"):
+        write_parquet(tmp_path / f"{name}.parquet", rows_of(make_split(10, classes=10)))
+    found = parquet(tmp_path, expected)
+    assert found.classes[:2] == ["airplane", "automobile"]
+    assert found.classes[9] == "truck"
+
+
+def test_another_data_set_has_numbered_classes_and_its_own_name_of_the_test_split(
+    root: Path, small: tuple[Split, Split]
+) -> None:
+    other = replace(SMALL_CIFAR, name="Another", key="data.another", test="valid")
+    with pytest.raises(UserError, match=r"has no valid\*\.parquet; check data\.another\.root"):
+        parquet(root, other)
+    write_parquet(root / "valid.parquet", rows_of(small[1], "JPEG"))
+    found = parquet(root, other)
+    assert found.classes == ["0", "1"]
+    assert found.variant == "unverified copy (jpeg, png)"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_folder_without_the_files_of_a_split_is_refused(root: Path, split: str) -> None:
+    (root / f"{split}-00000-of-00001.parquet").unlink()
+    with pytest.raises(UserError, match=rf"{root} has no {split}\*\.parquet; check data.cifar10.root"):
+        parquet(root, SMALL_CIFAR)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no train\*\.parquet"):
+        parquet(tmp_path / "nowhere", SMALL_CIFAR)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 0.5, 0.99])
+def test_a_truncated_parquet_file_is_named(root: Path, keep: float) -> None:
+    file = root / "test-00000-of-00001.parquet"
+    content = file.read_bytes()
+    file.write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
+    with pytest.raises(UserError, match=r"test-00000-of-00001\.parquet cannot be read as parquet"):
+        parquet(root, SMALL_CIFAR)
+
+
+@pytest.mark.parametrize(("old", "new"), [("img", "picture"), ("label", "coarse_label")])
+def test_other_columns_are_named_with_those_that_are_needed(
+    root: Path, small: tuple[Split, Split], old: str, new: str
+) -> None:
+    rows = [{new if key == old else key: value for key, value in row.items()} for row in rows_of(small[0])]
+    write_parquet(root / "train-00000-of-00001.parquet", rows)
+    with pytest.raises(UserError, match=rf"train-.*{new}.*it needs img \(or image\) and label"):
+        parquet(root, SMALL_CIFAR)
+
+
+DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
+    "not an image": ({"img": {"bytes": b"not an image", "path": None}}, "cannot be decoded"),
+    "truncated image": ({"img": {"bytes": PNG[:-100], "path": None}}, "cannot be decoded"),
+    "flipped bit": (
+        {"img": {"bytes": PNG[:45] + bytes([PNG[45] ^ 1]) + PNG[46:], "path": None}},
+        "cannot be decoded",
+    ),
+    "empty image": ({"img": {"bytes": b"", "path": None}}, "cannot be decoded"),
+    "null image": ({"img": None}, "cannot be decoded"),
+    "null bytes": ({"img": {"bytes": None, "path": "0.png"}}, "cannot be decoded"),
+    "null label": ({"label": None}, r"label None is not in 0\.\.1"),
+    "label too large": ({"label": 2}, r"label 2 is not in 0\.\.1"),
+    "negative label": ({"label": -1}, r"label -1 is not in 0\.\.1"),
+    "another size": (
+        {"img": {"bytes": encoded(np.zeros((3, 8, 16), np.uint8)), "path": None}},
+        "the image is 16x8, expected 8x8",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize(("split", "row"), [("train", 5), ("test", 2)])
+def test_a_bad_row_is_named_with_its_file(
+    root: Path, small: tuple[Split, Split], damage: dict[str, Any], told: str, split: str, row: int
+) -> None:
+    rows = rows_of(small[split == "test"])
+    rows[row] |= damage
+    write_parquet(root / f"{split}-00000-of-00001.parquet", rows)
+    with pytest.raises(UserError, match=rf"{split}-00000-of-00001\.parquet, row {row}: .*{told}"):
+        parquet(root, SMALL_CIFAR)
+
+
+@pytest.mark.parametrize("image", [PNG, "0.png", 7, {"bytes": "text"}, {"path": "0.png"}], ids=repr)
+def test_images_in_another_form_than_bytes_and_path_are_refused(
+    root: Path, small: tuple[Split, Split], image: Any
+) -> None:
+    write_parquet(root / "train-00000-of-00001.parquet", [row | {"img": image} for row in rows_of(small[0])])
+    with pytest.raises(UserError, match=r"train-00000-of-00001\.parquet, row 0: the image cannot be decoded"):
+        parquet(root, SMALL_CIFAR)
+
+
+def test_labels_that_are_words_are_refused(root: Path, small: tuple[Split, Split]) -> None:
+    write_parquet(root / "train-00000-of-00001.parquet", [row | {"label": "cat"} for row in rows_of(small[0])])
+    with pytest.raises(UserError, match=r"row 0: label 'cat' is not in 0\.\.1"):
+        parquet(root, SMALL_CIFAR)
+
+
+@pytest.mark.parametrize(("split", "count", "wanted"), [("train", 5, 6), ("test", 3, 4)])
+def test_a_split_with_too_few_images_is_refused(
+    root: Path, small: tuple[Split, Split], split: str, count: int, wanted: int
+) -> None:
+    write_parquet(root / f"{split}-00000-of-00001.parquet", rows_of(small[split == "test"])[:count])
+    with pytest.raises(UserError, match=f"{root}: {count} {split} images, expected {wanted}"):
+        parquet(root, SMALL_CIFAR)
+
+
+def test_a_split_with_too_many_images_is_refused(root: Path, small: tuple[Split, Split]) -> None:
+    write_parquet(root / "train-00001-of-00002.parquet", rows_of(small[0])[:1])
+    with pytest.raises(UserError, match="7 train images, expected 6"):
+        parquet(root, SMALL_CIFAR)
+
+
+def test_a_split_without_one_of_the_classes_is_refused(root: Path, small: tuple[Split, Split]) -> None:
+    rows = [row | {"label": 0} for row in rows_of(small[1])]
+    write_parquet(root / "test-00000-of-00001.parquet", rows)
+    with pytest.raises(UserError, match="the test split has no image of label 1"):
+        parquet(root, SMALL_CIFAR)
+
+
+@pytest.mark.skipif(
+    os.environ.get("REPLICATION_CIFAR10_SOURCE") != "parquet" or not os.environ.get("REPLICATION_CIFAR10_ROOT"),
+    reason="set REPLICATION_CIFAR10_SOURCE=parquet and REPLICATION_CIFAR10_ROOT to read the real files",
+)
+def test_a_real_copy_of_cifar10_is_complete_and_plausible() -> None:
+    found = parquet(Path(os.environ["REPLICATION_CIFAR10_ROOT"]), OFFICIAL)
+    assert found.train.images.shape == (50_000, 3, 32, 32)
+    assert found.test.images.shape == (10_000, 3, 32, 32)
+    assert np.bincount(found.train.labels).tolist() == [5000] * 10
+    assert np.bincount(found.test.labels).tolist() == [1000] * 10
+    # The well-known means of the channels, in 0..1.
+    means = found.train.images.mean((0, 2, 3)) / 255
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.002)
+    assert found.variant is not None

@@ -1,0 +1,122 @@
+"""The folder tree of Tiny ImageNet is read whole, or one sentence says what is wrong with it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_split
+from made_files import below, encoded
+
+from replication.errors import UserError
+from replication.images.store import Split
+from replication.sources.sources import TINY_IMAGENET, Expected
+from replication.sources.tiny_imagenet import folder
+
+WNIDS = ["n00000003", "n00000001", "n00000002"]  # as wnids.txt lists them
+SMALL = Expected("Tiny ImageNet", "data.tiny_imagenet", "valid", 6, 4, classes=3, input_size=8)
+
+
+@pytest.fixture
+def small() -> tuple[Split, Split]:
+    return random_split(6, classes=3, seed=1), random_split(4, classes=3, seed=2)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, small: tuple[Split, Split]) -> Path:
+    """The layout of tiny-imagenet-200; PNG inside, as only PNG keeps the very pixels."""
+    root, wnids = tmp_path / "tiny-imagenet-200", sorted(WNIDS)
+    for number, (image, label) in enumerate(zip(small[0].images, small[0].labels, strict=True)):
+        file = root / f"train/{wnids[label]}/images/{wnids[label]}_{number}.JPEG"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(image))
+        (root / f"train/{wnids[label]}/{wnids[label]}_boxes.txt").write_text("0\t0\t7\t7\n")
+    lines = []
+    for number, (image, label) in enumerate(zip(small[1].images, small[1].labels, strict=True)):
+        file = root / f"val/images/val_{number}.JPEG"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(image))
+        lines.append(f"{file.name}\t{wnids[label]}\t0\t0\t7\t7\n")
+    (root / "val/val_annotations.txt").write_text("".join(lines))
+    (root / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in WNIDS))
+    return root
+
+
+def test_the_tree_gives_the_very_pixels_with_labels_by_sorted_wnid(tree: Path, small: tuple[Split, Split]) -> None:
+    before = below(tree)
+    found = folder(tree, SMALL)
+    assert found.classes == sorted(WNIDS)
+    assert found.variant == "unverified copy (png)"
+    for left, right in zip((found.train, found.test), small, strict=True):
+        assert np.array_equal(left.images, right.images)
+        assert np.array_equal(left.labels, right.labels)
+    assert below(tree) == before
+
+
+def test_held_out_images_are_of_every_class(tree: Path) -> None:
+    assert folder(tree, SMALL).train.labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_the_real_data_set_has_200_classes() -> None:
+    assert (TINY_IMAGENET.train_images, TINY_IMAGENET.test_images, TINY_IMAGENET.classes) == (100_000, 10_000, 200)
+
+
+@pytest.mark.parametrize("file", ["wnids.txt", "val/val_annotations.txt"])
+def test_a_missing_list_names_the_key(tree: Path, file: str) -> None:
+    (tree / file).unlink()
+    with pytest.raises(UserError, match=rf"{file} cannot be read .* set data\.tiny_imagenet\.root"):
+        folder(tree, SMALL)
+
+
+@pytest.mark.parametrize("part", ["train", "train/n00000002"])
+def test_missing_classes_are_named(tree: Path, part: str) -> None:
+    shutil.rmtree(tree / part)
+    with pytest.raises(UserError, match=r"wnids\.txt lists 3 classes and train has [02] class folders.*n00000002"):
+        folder(tree, SMALL)
+
+
+def test_a_class_folder_too_many_is_named(tree: Path) -> None:
+    (tree / "train/n00000004").mkdir()
+    with pytest.raises(UserError, match=r"train has 4 class folders, expected the same 3 in both.*: n00000004\."):
+        folder(tree, SMALL)
+
+
+def test_a_training_image_too_few_is_told(tree: Path) -> None:
+    (tree / "train/n00000001/images/n00000001_0.JPEG").unlink()
+    with pytest.raises(UserError, match="5 train images, expected 6"):
+        folder(tree, SMALL)
+
+
+def test_an_annotation_too_few_is_told(tree: Path) -> None:
+    annotations = tree / "val/val_annotations.txt"
+    annotations.write_text("".join(annotations.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(UserError, match="3 valid images, expected 4"):
+        folder(tree, SMALL)
+
+
+@pytest.mark.parametrize("line", ["val_0.JPEG\tn00000009\t0", "val_0.JPEG", ""])
+def test_a_bad_annotation_is_named_with_its_line(tree: Path, line: str) -> None:
+    annotations = tree / "val/val_annotations.txt"
+    annotations.write_text(f"val_1.JPEG\tn00000001\n{line}\n")
+    with pytest.raises(UserError, match=r"val_annotations\.txt, line 2: '.*' is not in wnids\.txt"):
+        folder(tree, SMALL)
+
+
+def test_an_annotated_image_that_is_missing_is_named(tree: Path) -> None:
+    (tree / "val/images/val_2.JPEG").unlink()
+    with pytest.raises(UserError, match=r"val/images/val_2\.JPEG cannot be read"):
+        folder(tree, SMALL)
+
+
+@pytest.mark.parametrize("file", ["train/n00000002/images/n00000002_1.JPEG", "val/images/val_3.JPEG"])
+@pytest.mark.parametrize("content", [b"", b"a text file", None], ids=["empty", "text", "truncated"])
+def test_an_image_that_cannot_be_decoded_is_named(tree: Path, file: str, content: bytes | None) -> None:
+    (tree / file).write_bytes((tree / file).read_bytes()[:-100] if content is None else content)
+    with pytest.raises(UserError, match=f"{file}: the image cannot be decoded"):
+        folder(tree, SMALL)
+
+
+def test_an_image_of_another_size_is_named(tree: Path) -> None:
+    (tree / "val/images/val_3.JPEG").write_bytes(encoded(np.zeros((3, 9, 8), np.uint8)))
+    with pytest.raises(UserError, match=r"val_3\.JPEG: the image is 8x9, expected 8x8"):
+        folder(tree, SMALL)
