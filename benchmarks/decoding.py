@@ -18,7 +18,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2.functional import resized_crop
 
 from replication.images.crops import Pixels, crop
-from replication.images.index import decode
+from replication.images.decoding import decode
 
 SIZE, SIDES, ROUNDS = 224, (256, 480), 7
 

@@ -1,27 +1,27 @@
-"""Stage `check`: refuse bad params before anything is fetched or trained. Takes 2 seconds.
+"""Stage `check`: refuse bad params before anything is fetched or trained, and write what each run is. Takes a second.
 
-Makes .checked, which never changes, so that a change of params reruns only the stages that they concern.
+Makes recipes/<arm>/: data.json, what to prepare; study.json, what its tables hold; <run>/seed-<n>.json, the recipe of a
+run but for its data. Each stage depends on the file that concerns it, so that a change of params reruns nothing else.
 """
 
-from pathlib import Path
+import json
 
 from pipeline import stage
-from pipeline.params import ARMS, DATASETS, PROFILES, read_params, read_profile, recipe_of, runs_of
-from replication.errors import UserError
-from replication.recipe import Data
+from pipeline.params import profile_of, read_params
+from pipeline.plan import RECIPES, plans
+from replication.arms import ARMS
+from replication.files import replacing
 
 
 def main() -> None:
     params = read_params()
-    for arm in ARMS:
-        dataset = read_profile(params, arm).get("dataset")
-        if dataset not in DATASETS[arm]:
-            known = " or ".join(DATASETS[arm])
-            raise UserError(f"{PROFILES}/{params.profile}.yaml: {arm}.dataset: {dataset!r} is not {known}.")
-        unknown = Data(name=dataset, variant=None, fingerprint="not prepared yet")
-        for run in runs_of(params, arm):
-            recipe_of(params, arm, run.net, run.seed, unknown)
-    Path(".checked").write_text("params.yaml and the profile were checked\n")
+    profile = profile_of(params)
+    with replacing(RECIPES, "make room for it and run again") as folder:
+        for arm in ARMS.values():
+            for file, content in plans(params, profile, arm).items():
+                path = folder / arm.name / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

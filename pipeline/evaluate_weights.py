@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 
 from pipeline import stage
-from pipeline.evaluate import rows_of
-from pipeline.params import images_of, read_params, recipe_of
+from pipeline.params import images_of, profile_of, read_params
+from replication.arms import arm_of, found
 from replication.errors import UserError
-from replication.evaluation import PROTOCOLS
-from replication.feed.batches import make_batches
+from replication.feed.batches import Share
 from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_torchvision
 
@@ -27,10 +26,10 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def main() -> None:
     options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict of torchvision, .pth")
-    params = read_params()
+    params, arm = read_params(), arm_of("imagenet")
     device = stage.choose_device(params.device)
-    images = images_of(params, "imagenet")
-    recipe = recipe_of(params, "imagenet", options.net, 0, images.identity)
+    images = images_of(params, arm)
+    recipe = profile_of(params).recipe(arm, options.net, data=images.meta.identity)
     classes = len(images.meta.classes)
     net = build(options.net, classes, bottleneck_stride="3x3")
     state = fold_normalisation(from_torchvision(options.net, read_weights(Path(options.weights))), STD)
@@ -41,10 +40,11 @@ def main() -> None:
         )
     net.load_state_dict(state)
     net.to(device, memory_format=torch.channels_last)
-    batches = make_batches(images, recipe, device)
+    batches = found(arm.feed)(images, recipe, device, Share())
     batches.mean = 255 * torch.tensor(MEAN, device=device)[None, :, None, None].expand_as(batches.mean).contiguous()
-    for row in rows_of(options.net, 0, {name: score(net, batches) for name, score in PROTOCOLS.items()}):
-        print(f"{row['protocol']}: top-1 error {row['top1_error']:.2f} %, top-5 error {row['top5_error']:.2f} %")
+    for protocol in arm.protocols:
+        scores = found(protocol.score)(net, batches)
+        print(f"{protocol.name}: top-1 error {scores.error(1):.2f} %, top-5 error {scores.error(5):.2f} %", flush=True)
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -3,18 +3,20 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 # DVC runs queued and --temp experiments in a copy of the project: use that copy's library, not the installed one.
 SOURCE = str(Path(__file__).resolve().parents[1] / "src")
 sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))
 
-import torch  # noqa: E402
-
 from replication.errors import UserError  # noqa: E402
+from replication.files import replacing  # noqa: E402
+
+if TYPE_CHECKING:
+    import torch
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -35,12 +37,24 @@ def arguments(description: str | None, **positional: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def choose_device(name: str) -> torch.device:
+def skipped(folder: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether there is nothing to do; then `folder` holds a note that says why, as DVC expects the stage's folder."""
+    if "skip" not in plan:
+        return False
+    with replacing(folder, "make room for it and run again") as unfinished:
+        (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n")
+    print(f"{folder}: nothing to do: {plan['skip']}")
+    return True
+
+
+def choose_device(name: str) -> "torch.device":
     """`auto` takes cuda, then mps, then cpu.
 
     Raises:
         UserError: the device that params.yaml names is not there.
     """
+    import torch
+
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, there in found.items() if there)

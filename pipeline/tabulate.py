@@ -1,36 +1,41 @@
-"""Stage `tabulate`: join an arm's runs and evaluations into results/<profile>/<arm>/*.csv. Takes 3 seconds.
+"""Stage `tabulate`: add an arm's runs and scores to its tables, results/<profile>/<arm>/. Takes 3 seconds.
 
-`python -m pipeline.tabulate cifar` (or imagenet). These tables are committed: they are the record of the study, and
-all that the page reads.
+`python -m pipeline.tabulate cifar` (or imagenet). These tables are committed: they are the record of the study, and all
+that the page reads. Rows are added; those of other runs stay. Runs under an override, or on other pixels than the
+official ones of the paper's data set, go to a folder of their own in it, named after that.
 """
 
-import csv
-
 from pipeline import stage
-from pipeline.params import EVALUATIONS, RESULTS, paper_recipe, read_params, runs_of
-from replication.errors import UserError
-from replication.study.results import HEADLINE, curve_rows, run_row, write_study
-from replication.training import read_curve, read_run
+from pipeline.params import RESULTS, read_params
+from pipeline.plan import RECIPES, Run, planned
+from replication.arms import arm_of
+from replication.evaluation.scores import ensemble_rows, read_scores
+from replication.runs.folder import read_curve, read_run
+from replication.study.labels import pixels_label, study_folder
+from replication.study.results import Result, add_results, write_summary
 
 
 def main() -> None:
-    arm = stage.arguments(__doc__, arm="cifar or imagenet").arm
-    params, scored = read_params(), EVALUATIONS / f"{arm}.csv"
-    with scored.open(newline="") as file:
-        evaluations = list(csv.DictReader(file))
-    headline = {(row["net"], int(row["seed"])): row for row in evaluations if row["protocol"] == HEADLINE[arm]}
-    runs, curves = [], []
-    for run in runs_of(params, arm):
-        score = headline.get((run.net, run.seed))
-        if score is None:
-            raise UserError(f"{scored} has no {run.net}, seed {run.seed}; run `dvc repro evaluate`.")
-        record, curve = read_run(run.folder), read_curve(run.folder)
-        theirs = paper_recipe(params, arm, run.net, run.seed)
-        runs.append(run_row(record, curve, float(score["top1_error"]), int(score["images"]), theirs))
-        curves += curve_rows(record, curve)
-    folder = RESULTS / params.profile / arm
-    write_study(folder, runs, curves, evaluations)
-    print(f"tabulate: {len(runs)} runs in {folder}/runs.csv")
+    arm, params = arm_of(stage.arguments(__doc__, arm="cifar or imagenet").arm), read_params()
+    plan, of_arm = planned(RECIPES / arm.name / "study.json"), RESULTS / params.profile / arm.name
+    runs = [Run(arm, path, seed) for path, seed in plan["runs"]]
+    results = [Result(read_run(run.folder), read_curve(run.folder), read_scores(run.scores)) for run in runs]
+    if not results:
+        print(f"tabulate {arm.name}: no nets, so nothing to add")
+        of_arm.mkdir(parents=True, exist_ok=True)
+        return
+    scored = {(run.net, run.seed): run.scores for run in runs if run.path == run.net}
+    ensembles = [
+        row
+        for nets in plan["ensembles"]
+        for seed in sorted({run.seed for run in runs})
+        if all((net, seed) in scored for net in nets)
+        for row in ensemble_rows(nets, seed, [scored[net, seed] for net in nets], arm)
+    ]
+    folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
+    add_results(folder, results, ensembles)
+    write_summary(of_arm, arm, results)
+    print(f"tabulate {arm.name}: {len(results)} runs added to {folder}/runs.csv")
 
 
 if __name__ == "__main__":

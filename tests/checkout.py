@@ -47,8 +47,8 @@ class Checkout:
         )
 
 
-def make_checkout(folder: Path) -> Checkout:
-    """Copy what git would have (uncommitted changes included), merge tests/small.yaml on it, and commit."""
+def make_checkout(folder: Path, small: str = "small.yaml") -> Checkout:
+    """Copy what git would have (uncommitted changes included), merge a file of tests/ on it, and commit."""
     folder.mkdir()
     listed = subprocess.run(
         ["git", "ls-files", "-coz", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -58,7 +58,7 @@ def make_checkout(folder: Path) -> Checkout:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, folder / name)
     (folder / ".venv").symlink_to(Path(sys.prefix))
-    merge(folder, PROJECT / "tests/small.yaml")
+    merge(folder, PROJECT / "tests" / small)
     checkout = Checkout(folder)
     identity = "-c user.name=tests -c user.email=tests@localhost"
     checkout.run(f"git init -q -b main && git add -A && git {identity} commit -qm 'The checkout under test'")

@@ -15,14 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from replication.data import Batches, CifarBatches, PhotographBatches, Split, Store, read_store, sources, write_store
 from ruamel.yaml import YAML
 
-from replication.images.store import image_of
-from replication.recipe import CifarRecipe, ImagenetRecipe, Recipe
+from replication.arms.cifar import CifarRecipe
+from replication.arms.imagenet import ImagenetRecipe
+from replication.feed.batches import Batches
+from replication.feed.cifar import CifarBatches
+from replication.feed.imagenet import PhotographBatches
+from replication.images.store import Split, Store, image_of, read_store, write_store
+from replication.recipe import Recipe, merged
 from replication.sources.statistics import image_statistics
-from replication.training import train
 from replication.training.processes import Processes
+from replication.training.run import train
 from replication.training.state import State
 from replication.training.tracking import Tracker
 
@@ -30,8 +34,6 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))  # 1 is faste
 
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))  # as when a stage runs: `python -m pipeline.train` in the project's root
-
-from pipeline.params import merged  # noqa: E402
 
 # 64 iterations of a net of 8 layers take about a second.
 TINY: dict[str, Any] = {
@@ -89,6 +91,8 @@ def small_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     """A complete copy of CIFAR-10 has 6 and 4 images of 2 classes."""
     from made_files import SMALL_CIFAR  # beside the tests of sources, which alone ask for it
 
+    from replication.sources import sources
+
     monkeypatch.setattr(sources, "CIFAR10", SMALL_CIFAR)
 
 
@@ -107,7 +111,7 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         random_split(40, seed=2),
         name="tiny",
         source="made by the tests",
-        variant="noise",
+        pixels="noise",
         classes=["red", "green", "blue", "grey"],
     )
     return folder
@@ -124,7 +128,7 @@ def make_recipe(store: Store) -> Callable[..., CifarRecipe]:
     """`make_recipe(seed=1, schedule={"iterations": 8})`: the tiny recipe with some fields changed."""
 
     def make(**changes: Any) -> CifarRecipe:
-        values = {"arm": "cifar", "net": "resnet-8", "seed": 0, "data": store.identity.model_dump()} | TINY
+        values = {"arm": "cifar", "net": "resnet-8", "seed": 0, "data": store.meta.identity.model_dump()} | TINY
         return CifarRecipe.model_validate(merged(values, changes))
 
     return make
@@ -147,7 +151,7 @@ def photographs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         test,
         name="tiny photographs",
         source="made by the tests",
-        variant="noise",
+        pixels="noise",
         classes=["red", "green", "blue", "grey"],
         statistics=statistics,
     )
@@ -165,7 +169,7 @@ def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
     """As `make_recipe`, of the arm `imagenet`."""
 
     def make(**changes: Any) -> ImagenetRecipe:
-        data = photographs.identity.model_dump()
+        data = photographs.meta.identity.model_dump()
         values = {"arm": "imagenet", "net": "resnet-18-B", "seed": 0, "data": data} | TINY_IMAGENET
         return ImagenetRecipe.model_validate(merged(values, changes))
 
@@ -237,18 +241,23 @@ class Project:
 
     folder: Path
 
-    def configure(self, params: dict[str, Any] | None = None, **profile: Any) -> None:
-        """Write params.yaml and the profile, with some keys changed: those of the profile in its section `cifar`."""
+    def configure(self, params: dict[str, Any] | None = None, check: bool = True, **profile: Any) -> None:
+        """Write params.yaml and the profile, with some keys changed, and run the stage `check`, which others wait for.
+
+        The keys of the profile are those of its section `cifar`.
+        """
         yaml = YAML(typ="safe")
         written = yaml.load((PROJECT / "params.yaml").read_text())
-        cifar = {"nets": ["plain-8"], "seeds": [0], "override": {}}
-        imagenet = {"nets": [], "seeds": [0], "ensembles": [], "override": {}}
-        arms = {"cifar": cifar, "imagenet": imagenet}
+        common = {"variants": [], "seeds": [0], "ensembles": [], "override": {}}
+        arms = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
         written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | arms)
         yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
         cifar = merged({"dataset": "cifar10"} | TINY, profile)
         tiny = {"cifar": cifar, "imagenet": {"dataset": "digits"} | TINY_IMAGENET}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
+        if check:
+            checked = self.run("check")
+            assert checked.returncode == 0, checked.stderr
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a stage in the background."""

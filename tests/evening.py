@@ -22,13 +22,14 @@ from PIL import Image
 README = (PROJECT / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-RUN_ELSEWHERE = {"make test": "this very run", "make ui": "test_the_mlflow_ui_shows_every_run"}
+EXPERIMENTS = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:7]
+DEPTH, SEEDS, VARIANT, TEMP, QUEUE, START, SHOW = EXPERIMENTS
+CPU, CPU_IMAGENET, PAGE = [c for c in COMMANDS if "profile=cpu" in c or c.endswith("-s report")]
+MACHINES = COMMANDS[COMMANDS.index(PAGE) + 1 :]
+LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN = MACHINES
 
-DEPTH, SEEDS, TEMP, QUEUE, START, SHOW = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:6]
-CPU = "dvc exp run -S profile=cpu tabulate@cifar"
-PAGE = "dvc repro -s report"
-
-EXPERIMENTS = frozenset([DEPTH, SEEDS, TEMP, QUEUE, START, SHOW])
+FIRST = frozenset(["make repro", *EXPERIMENTS])
+AGAIN = frozenset(["make repro", "dvc repro", CPU, PAGE])
 
 
 @dataclass
@@ -37,13 +38,13 @@ class Evening:
 
     checkout: Checkout
     cifar10: Path
-    skips: frozenset[str] = frozenset()
+    types: frozenset[str]
     printed: dict[str, str] = field(default_factory=dict)
 
     def after(self, command: str) -> str:
         """Go on to `command`; returns what it printed. Each starts from the shipped params."""
         for earlier in COMMANDS[: COMMANDS.index(command) + 1]:
-            if earlier in self.printed or earlier in RUN_ELSEWHERE or earlier in self.skips:
+            if earlier in self.printed or earlier not in self.types:
                 continue
             if earlier != PAGE:  # which goes on with what the command before it chose
                 self.checkout.run("git show HEAD:params.yaml > params.yaml")
@@ -62,8 +63,19 @@ class Evening:
             time.sleep(1)
         raise AssertionError(f"the queue did not end:\n{status}")
 
+    def tables(self, profile: str = "quick", arm: str = "cifar") -> Path:
+        """The folder of the tables that the reader's runs went to: by the override, if there is one."""
+        (folder,) = (self.checkout.folder / f"results/{profile}/{arm}").glob("*schedule.iterations=*/runs.csv")
+        return folder.parent
+
     def results(self, profile: str = "quick", arm: str = "cifar", table: str = "runs") -> pd.DataFrame:
-        return pd.read_csv(self.checkout.folder / f"results/{profile}/{arm}/{table}.csv")
+        return pd.read_csv(self.tables(profile, arm) / f"{table}.csv")
+
+    def error(self, net: str) -> float:
+        """The headline error of a CIFAR net of the quick study, seed 0."""
+        scores = self.results(table="scores")
+        own = (scores["net"] == net) & (scores["seed"] == 0) & (scores["variant"] == "default")
+        return scores[own & (scores["protocol"] == "single_view")]["value"].item()
 
     def page(self) -> str:
         return (self.checkout.folder / "reports/replication.html").read_text()
@@ -92,6 +104,6 @@ def cifar10_in_one_colour_a_class(folder: Path) -> Path:
     return folder
 
 
-def new_evening(folder: Path, skips: frozenset[str] = frozenset()) -> Evening:
-    """A reader with a checkout of their own in `folder`, who leaves out some commands."""
-    return Evening(make_checkout(folder / "replication"), cifar10_in_one_colour_a_class(folder / "cifar10"), skips)
+def new_evening(folder: Path, types: frozenset[str]) -> Evening:
+    """A reader with a checkout of their own in `folder`, who types some of the README's commands."""
+    return Evening(make_checkout(folder / "replication"), cifar10_in_one_colour_a_class(folder / "cifar10"), types)

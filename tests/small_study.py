@@ -1,26 +1,23 @@
-"""Merge a YAML file on the params.yaml of a checkout: `python tests/small_study.py <checkout> tests/small.yaml`."""
+"""Merge a YAML file on params.yaml and profiles of a checkout: `python tests/small_study.py <checkout> tests/small.yaml`."""
 
 import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from replication.recipe import merged
+
 
 def merge(checkout: Path, small: Path) -> None:
-    """Rewrite `checkout`/params.yaml with the values of `small`."""
-    yaml = YAML()
-    params = yaml.load((checkout / "params.yaml").read_text())
-    _merge(params, yaml.load(small.read_text()))
-    with (checkout / "params.yaml").open("w") as file:
-        yaml.dump(params, file)
-
-
-def _merge(into: dict, values: dict) -> None:
-    for key, value in values.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
+    """Rewrite `checkout`/params.yaml and pipeline/profiles/ with the values of `small`."""
+    yaml = YAML(typ="rt")
+    values = yaml.load(small.read_text())
+    files = {checkout / "params.yaml": values["params"]}
+    files |= {checkout / f"pipeline/profiles/{name}.yaml": of for name, of in values.get("profiles", {}).items()}
+    for file, changes in files.items():
+        with_changes = merged(yaml.load(file.read_text()), changes)
+        with file.open("w") as opened:
+            yaml.dump(with_changes, opened)
 
 
 if __name__ == "__main__":

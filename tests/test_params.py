@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.params import Params, read_params, read_profile, recipe_of, runs_of, runs_of_depth
+from pipeline.params import BaseParams, profile_of, read_params
+from pipeline.plan import named_run, plans, runs_of
+from replication.arms import ARMS
+from replication.arms.cifar import CIFAR
+from replication.arms.imagenet import IMAGENET
 from replication.errors import UserError
-from replication.recipe import Data
+from replication.profiles import read_profile
+from replication.recipe import Data, Recipe
 
 PROFILES = sorted((Path(__file__).parents[1] / "pipeline/profiles").glob("*.yaml"))
-DATA = Data(name="cifar10", variant=None, fingerprint="0")
-Configure = Callable[..., Params]
+DATA = Data(name="cifar10", pixels="official", fingerprint="0")
+Configure = Callable[..., BaseParams]
 
 
 @pytest.fixture
@@ -22,18 +27,24 @@ def configure(project: Any, monkeypatch: pytest.MonkeyPatch) -> Configure:
     for key in ("SOURCE", "ROOT"):
         monkeypatch.delenv(f"REPLICATION_CIFAR10_{key}", raising=False)
 
-    def configured(changes: dict[str, Any] | None = None, **profile: Any) -> Params:
-        project.configure(changes, **profile)
+    def configured(changes: dict[str, Any] | None = None, **profile: Any) -> BaseParams:
+        project.configure(changes, check=False, **profile)
         return read_params()
 
     return configured
+
+
+def recipe_of(params: BaseParams, arm: str, net: str, seed: int, data: Data) -> Recipe:
+    """The recipe of a run under the params, as `check` makes it."""
+    override = params.section(ARMS[arm]).override
+    return profile_of(params).recipe(ARMS[arm], net, seed=seed, data=data, override=override)
 
 
 def test_the_params_and_profiles_that_are_committed_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
     params = read_params()
     assert {"quick", "cpu", "paper"} <= {path.stem for path in PROFILES}
-    assert runs_of(params, "cifar")
+    assert all(plans(params, profile_of(params), arm) for arm in ARMS.values())
 
 
 @pytest.mark.parametrize("profile", [path.stem for path in PROFILES])
@@ -74,21 +85,64 @@ def test_photographs_of_a_smaller_profile_are_scaled_as_a_whole(configure: Confi
 def test_an_unknown_profile_is_refused_with_those_that_exist(configure: Configure) -> None:
     params = configure({"profile": "gpu"})
     with pytest.raises(UserError, match=r"params.yaml: profile: there is no 'gpu'; choose one of cpu, .*quick"):
-        read_profile(params, "cifar")
+        profile_of(params)
 
 
 @pytest.mark.parametrize("profile", ["../profiles/quick", "", "quick.yaml", "/etc/passwd"])
 def test_a_profile_is_a_name_and_not_a_path(configure: Configure, profile: str) -> None:
     params = configure({"profile": profile})
     with pytest.raises(UserError, match="choose one of"):
-        read_profile(params, "cifar")
+        profile_of(params)
 
 
-def test_a_profile_without_the_section_of_an_arm_is_named(configure: Configure) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("base: tiny\n", r"base: 'tiny' is no other profile"),
+        ("base: nowhere\n", r"base: 'nowhere' is no other profile"),
+        ("base: paper\nsegmentation: {}\n", r"tiny\.yaml: segmentation: expected `base` or a section of an arm"),
+        ("base: paper\ncifar: 5\n", r"tiny\.yaml: cifar: expected"),
+        ("", r"tiny\.yaml is empty"),
+        ("cifar: {}\n", r"tiny\.yaml has no section imagenet"),
+        ("base: paper\ncifar: {dataset: svhn}\n", r"cifar\.dataset: 'svhn' is not digits or cifar10"),
+        ("base: paper\ncifar: {variants: {deeper: {bn_group: 8}}}\n", r"cifar\.variants\.deeper: needs `why`"),
+        ("base: paper\ncifar: {variants: {deeper: 5}}\n", r"cifar\.variants\.deeper: needs `why`"),
+        ("base: paper\ncifar: {variants: 5}\n", r"cifar\.variants: expected"),
+    ],
+)
+def test_a_profile_of_another_form_is_refused_with_its_file(configure: Configure, content: str, told: str) -> None:
     params = configure()
-    Path("pipeline/profiles/tiny.yaml").write_text("imagenet: {}\n")
-    with pytest.raises(UserError, match=r"pipeline/profiles/tiny\.yaml has no section cifar"):
-        read_profile(params, "cifar")
+    Path("pipeline/profiles/tiny.yaml").write_text(content)
+    with pytest.raises(UserError, match=told) as refusal:
+        for arm in ARMS.values():
+            plans(params, profile_of(params), arm)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_profile_says_only_what_differs_from_its_base() -> None:
+    paper, quick, cpu, long = (read_profile(PROFILES[0].parent, n) for n in ("paper", "quick", "cpu", "cpu-long"))
+    for arm in ARMS.values():
+        assert quick.arms[arm.name]["optimiser"] == paper.arms[arm.name]["optimiser"]
+        assert long.arms[arm.name]["input_size"] == cpu.arms[arm.name]["input_size"]
+        iterations = [profile.arms[arm.name]["schedule"]["iterations"] for profile in (cpu, long)]
+        assert iterations[1] == 4 * iterations[0]
+    assert len((PROFILES[0].parent / "cpu-long.yaml").read_text().splitlines()) < 20
+
+
+def test_a_variant_is_the_profiles_recipe_with_what_it_names_changed(configure: Configure) -> None:
+    paper = profile_of(configure({"profile": "paper"}))
+    assert all(changes["why"].strip() for changes in paper.variants(CIFAR).values())
+    usual, without = (paper.recipe(CIFAR, "resnet-110", variant, data=DATA) for variant in ("default", "no-warmup"))
+    assert without.warmup.from_depth > 1202 and usual.warmup.from_depth == 110
+    assert usual.values | {"variant": "no-warmup", "warmup": without.values["warmup"]} == without.values
+    assert usual.hash != without.hash
+    with pytest.raises(UserError, match=r"paper\.yaml, cifar: there is no variant 'warmer'; those that there are: no-war"):
+        paper.recipe(CIFAR, "resnet-110", "warmer")
+
+
+def test_a_profile_can_take_a_variant_of_its_base_away() -> None:
+    quick = read_profile(PROFILES[0].parent, "quick")
+    assert "bn-group-128" not in quick.variants(CIFAR) and "no-warmup" in quick.variants(CIFAR)
 
 
 @pytest.mark.parametrize("written", ["1e-4", "1E-4", "1.0e-4", "0.0001"])
@@ -155,30 +209,30 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"cifar": {"nets": ["plain-21"]}}, "the nearest depths are 20 and 26"),
         (
             {"cifar": {"nets": ["plain-8", "plain-14", "plain-8"]}},
-            r"params.yaml: cifar.nets names plain-8 twice; remove",
+            r"params.yaml: cifar: nets names plain-8 twice; remove",
         ),
-        ({"cifar": {"seeds": [3, 5, 3]}}, "params.yaml: cifar.seeds names 3 twice; remove"),
+        ({"cifar": {"seeds": [3, 5, 3]}}, "params.yaml: cifar: seeds names 3 twice; remove"),
         ({"cifar": {"seeds": []}}, "params.yaml: cifar.seeds: "),
         ({"cifar": {"seeds": 0}}, "params.yaml: cifar.seeds: "),
-        ({"data": {"cifar10": {"source": "kaggle"}}}, "params.yaml: data.cifar10.source: .*found: 'kaggle'"),
+        ({"cifar": {"seeds": [1.0]}}, "params.yaml: cifar.seeds.0: .*found: 1.0"),
+        ({"cifar": {"seeds": [True]}}, "params.yaml: cifar.seeds.0: .*found: True"),
+        ({"cifar": {"seeds": [-1]}}, "params.yaml: cifar: seeds: -1 is negative"),
+        ({"cifar": {"nets": "plain-8"}}, "params.yaml: cifar.nets: "),
+        ({"cifar": {"variants": ["resnet-8"]}}, "params.yaml: cifar.variants: 'resnet-8' is not <net>/<variant>"),
+        ({"cifar": {"variants": ["resnet-9/no-warmup"]}}, "params.yaml: cifar.variants: .*nearest depths are 8 and 14"),
+        ({"data": {"cifar10": {"source": "kaggle"}}}, "params.yaml: data.cifar10.source: 'kaggle' is not official, binary"),
         ({"device": "gpu"}, "params.yaml: device: .*found: 'gpu'"),
         ({"processes": 0}, "params.yaml: processes: .*found: 0"),
         ({"imagenet": {"nets": ["resnet-34"]}}, "imagenet.nets: .*write resnet-34-A, resnet-34-B or resnet-34-C"),
         ({"imagenet": {"nets": ["resnet-56"]}}, "imagenet.nets: 'resnet-56' is not an ImageNet net"),
         ({"imagenet": {"ensembles": [["resnet-34-A", "resnet-33"]]}}, "imagenet.ensembles: 'resnet-33' is not"),
-        ({"data": {"tiny_imagenet": {"source": "official"}}}, "data.tiny_imagenet.source: .*found: 'official'"),
+        ({"data": {"tiny_imagenet": {"source": "official"}}}, "data.tiny_imagenet.source: 'official' is not parquet"),
     ],
 )
 def test_wrong_params_are_refused_in_one_sentence(configure: Configure, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told) as refusal:
         configure(changes)
     assert "\n" not in str(refusal.value)
-
-
-def test_a_negative_seed_is_refused_before_training(configure: Configure) -> None:
-    params = configure({"cifar": {"seeds": [-1]}})
-    with pytest.raises(UserError, match=r"seed: .*found: -1"):
-        recipe_of(params, "cifar", "plain-8", -1, DATA)
 
 
 @pytest.mark.parametrize(
@@ -204,9 +258,9 @@ def test_the_environment_says_where_the_data_lies_on_this_machine(
 ) -> None:
     assert configure({"data": {"cifar10": {"source": "official", "root": "here"}}}).data.cifar10.root == "here"
     monkeypatch.setenv("REPLICATION_CIFAR10_SOURCE", "parquet")
-    assert read_params().data.cifar10.model_dump() == {"source": "parquet", "root": "here"}
+    assert read_params().data.cifar10.model_dump(exclude_none=True) == {"source": "parquet", "root": "here"}
     monkeypatch.setenv("REPLICATION_CIFAR10_ROOT", "~/elsewhere")
-    assert read_params().data.cifar10.model_dump() == {"source": "parquet", "root": "~/elsewhere"}
+    assert read_params().data.cifar10.model_dump(exclude_none=True) == {"source": "parquet", "root": "~/elsewhere"}
     monkeypatch.setenv("REPLICATION_CIFAR10_SOURCE", "kaggle")
     with pytest.raises(UserError, match=r"data\.cifar10\.source"):
         read_params()
@@ -220,35 +274,94 @@ def test_the_place_of_the_data_is_no_part_of_a_recipe(configure: Configure) -> N
     assert recipes[0].hash == recipes[1].hash
 
 
-def test_the_runs_are_the_list_times_the_seeds_and_then_the_depth(configure: Configure) -> None:
-    params = configure({"depth": 20, "cifar": {"nets": ["plain-8", "resnet-14"], "seeds": [0, 7]}})
-    assert [(run.net, run.seed, run.folder.as_posix()) for run in runs_of(params, "cifar")] == [
-        ("plain-8", 0, "runs/cifar/plain-8/seed-0"),
-        ("plain-8", 7, "runs/cifar/plain-8/seed-7"),
-        ("resnet-14", 0, "runs/cifar/resnet-14/seed-0"),
-        ("resnet-14", 7, "runs/cifar/resnet-14/seed-7"),
-        ("resnet-20", 0, "runs/depth/resnet-20/seed-0"),
-        ("resnet-20", 7, "runs/depth/resnet-20/seed-7"),
+def test_the_runs_are_the_nets_the_variants_and_the_depth_with_each_seed(configure: Configure) -> None:
+    cifar = {"nets": ["plain-8", "resnet-14"], "variants": ["resnet-8/no-warmup"], "seeds": [0, 7]}
+    params = configure({"depth": 20, "cifar": cifar})
+    assert [(run.net, run.variant, run.seed, run.folder.as_posix()) for run in runs_of(params, CIFAR)] == [
+        ("plain-8", "default", 0, "runs/cifar/plain-8/seed-0"),
+        ("plain-8", "default", 7, "runs/cifar/plain-8/seed-7"),
+        ("resnet-14", "default", 0, "runs/cifar/resnet-14/seed-0"),
+        ("resnet-14", "default", 7, "runs/cifar/resnet-14/seed-7"),
+        ("resnet-8", "no-warmup", 0, "runs/cifar/resnet-8/no-warmup/seed-0"),
+        ("resnet-8", "no-warmup", 7, "runs/cifar/resnet-8/no-warmup/seed-7"),
+        ("resnet-20", "default", 0, "runs/cifar/depth/resnet-20/seed-0"),
+        ("resnet-20", "default", 7, "runs/cifar/depth/resnet-20/seed-7"),
     ]
 
 
 def test_a_depth_that_the_list_has_is_not_trained_twice(configure: Configure) -> None:
     params = configure({"depth": 14, "cifar": {"nets": ["plain-8", "resnet-14"]}})
-    assert [run.net for run in runs_of(params, "cifar")] == ["plain-8", "resnet-14"]
-    assert runs_of_depth(params) == []
+    assert [run.net for run in runs_of(params, CIFAR)] == ["plain-8", "resnet-14"]
+    plan = plans(params, profile_of(params), CIFAR)
+    assert "in the list of nets" in plan["depth/resnet-14/seed-0.json"]["skip"]
 
 
 def test_a_plain_net_of_that_depth_does_not_stand_for_the_residual_one(configure: Configure) -> None:
     params = configure({"depth": 14, "cifar": {"nets": ["plain-14"]}})
-    assert [run.net for run in runs_of(params, "cifar")] == ["plain-14", "resnet-14"]
+    assert [run.net for run in runs_of(params, CIFAR)] == ["plain-14", "resnet-14"]
+
+
+def test_an_arm_without_nets_is_not_run_and_needs_no_data(configure: Configure) -> None:
+    params = configure({"depth": 14, "cifar": {"nets": []}, "imagenet": {"nets": []}})
+    for arm in ARMS.values():
+        plan = plans(params, profile_of(params), arm)
+        assert plan["study.json"]["runs"] == [] and plan["data.json"]["skip"] == "no nets"
+        assert all("skip" in content for file, content in plan.items() if file.endswith("seed-0.json"))
+
+
+def test_the_plan_of_a_run_changes_with_its_recipe_and_with_nothing_else(configure: Configure) -> None:
+    def plan(**changes: Any) -> dict[str, Any]:
+        params = configure(changes)
+        return {a.name: plans(params, profile_of(params), a) for a in ARMS.values()}
+
+    one = {"imagenet": {"nets": ["plain-18"]}}
+    before, deeper = plan(**one), plan(depth=26, **one)
+    assert before["imagenet"] == deeper["imagenet"], "`depth` does not touch the other arm"
+    assert before["cifar"]["plain-8/seed-0.json"] == deeper["cifar"]["plain-8/seed-0.json"]
+    moved = plan(data={"tiny_imagenet": {"root": "elsewhere"}}, **one)
+    assert moved["cifar"] == before["cifar"], "where another data set lies does not matter"
+    longer = plan(cifar={"override": {"schedule": {"iterations": 99}}}, **one)
+    assert longer["imagenet"] == before["imagenet"]
+    changed = {file for file, content in before["cifar"].items() if longer["cifar"][file] != content}
+    assert changed == {"plain-8/seed-0.json", "study.json"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"imagenet": {"nets": ["plain-18"], "override": {"train_images": "1e3 images"}}}, "imagenet.*train_images"),
+        ({"cifar": {"override": {"variants": {}}}}, "variants: no such key"),
+        ({"cifar": {"variants": ["plain-8/wider"]}}, "there is no variant 'wider'"),
+    ],
+)
+def test_what_a_later_stage_could_not_use_is_refused_at_once(
+    configure: Configure, changes: dict[str, Any], told: str
+) -> None:
+    params = configure(changes)
+    with pytest.raises(UserError, match=told):
+        for arm in ARMS.values():
+            plans(params, profile_of(params), arm)
+
+
+def test_a_stage_called_by_hand_is_told_what_is_wrong(project: Any) -> None:
+    for arguments, told in [
+        (("cifar", "plain-8", "x"), "the seed is 'x'"),
+        (("speech", "plain-8", "0"), "there is no arm 'speech'; the arms are cifar, imagenet."),
+        (("cifar", "plain-14", "0"), "recipes/cifar/plain-14/seed-0.json cannot be read; `dvc repro check` makes it"),
+    ]:
+        failed = project.run("train", *arguments)
+        assert failed.returncode == 1 and told in failed.stderr and "Traceback" not in failed.stderr, failed.stderr
+    assert named_run("imagenet", "resnet-50/no-warmup", "3").arm == IMAGENET
 
 
 def test_the_check_stage_passes_good_params_and_refuses_bad_ones(project: Any) -> None:
     good = project.run("check")
     assert (good.returncode, good.stderr) == (0, "")
-    assert (project.folder / ".checked").exists()
-    project.configure({"cifar": {"override": {"bn_group": 5}}})
+    before = {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")}
+    assert project.folder / "recipes/cifar/plain-8/seed-0.json" in before
+    project.configure({"cifar": {"override": {"bn_group": 5}}}, check=False)
     bad = project.run("check")
     assert bad.returncode == 1
     assert "bn_group (5) must divide schedule.batch_size (16)" in bad.stderr
     assert "Traceback" not in bad.stderr
+    assert {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")} == before

@@ -10,9 +10,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from pipeline.params import merged
+from replication.arms.cifar import CifarRecipe
+from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
-from replication.recipe import AnyRecipe, CifarRecipe, ImagenetRecipe, Recipe, validate
+from replication.recipe import Recipe, merged, validate
+from replication.runs.record import AnyRecipe
 
 Recipes = Callable[..., CifarRecipe]
 ImagenetRecipes = Callable[..., ImagenetRecipe]
@@ -142,11 +144,33 @@ def test_the_hash_does_not_depend_on_the_order_of_the_keys(make_recipe: Recipes)
     assert CifarRecipe.model_validate(values).hash == recipe.hash
 
 
-def test_the_hash_is_sha256_of_the_sorted_fields(make_recipe: Recipes) -> None:
-    """So that it survives a reordering of the model, and anyone can compute it from run.json."""
+def test_the_hash_is_sha256_of_the_sorted_fields_that_are_not_at_their_default(make_recipe: Recipes) -> None:
+    """So that it survives a reordering of the model and a new option, and anyone can compute it from run.json."""
     fields = json.loads(make_recipe().model_dump_json())
+    assert (fields.pop("variant"), fields["schedule"].pop("plateau")) == ("default", None)
     text = json.dumps(fields, sort_keys=True)
     assert make_recipe().hash == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_a_new_option_with_a_default_leaves_old_runs_what_they_were(make_recipe: Recipes) -> None:
+    class Later(CifarRecipe):
+        smoothing: float = 0.0
+
+    recipe = make_recipe()
+    again = Later.model_validate(recipe.model_dump(mode="json"))
+    assert again.hash == recipe.hash
+    assert Later.model_validate(recipe.model_dump(mode="json") | {"smoothing": 0.1}).hash != recipe.hash
+
+
+def test_the_values_alone_make_the_recipe_again(make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes) -> None:
+    for recipe in (make_recipe(), make_recipe(variant="no-warmup"), make_imagenet_recipe(schedule=BY_PLATEAU)):
+        assert type(recipe).model_validate(json.loads(json.dumps(recipe.values))) == recipe
+
+
+def test_a_fingerprint_is_known_by_its_first_16_digits(make_recipe: Recipes) -> None:
+    short, whole = (make_recipe(data={"fingerprint": "0123456789abcdef" * times}) for times in (1, 4))
+    assert short == whole
+    assert short.data.fingerprint == "0123456789abcdef"
 
 
 def test_the_hash_does_not_depend_on_how_a_number_is_written(make_recipe: Recipes) -> None:
@@ -156,7 +180,7 @@ def test_the_hash_does_not_depend_on_how_a_number_is_written(make_recipe: Recipe
 
 def test_the_hash_is_the_same_in_another_process(make_recipe: Recipes) -> None:
     code = (
-        "import sys; from replication.recipe import CifarRecipe;"
+        "import sys; from replication.arms.cifar import CifarRecipe;"
         "print(CifarRecipe.model_validate_json(sys.stdin.read()).hash)"
     )
     other = subprocess.run(
@@ -173,9 +197,10 @@ def test_the_hash_is_the_same_in_another_process(make_recipe: Recipes) -> None:
 # Another value for every field of the tiny recipe.
 CIFAR: dict[str, Any] = {
     "net": "plain-8",
+    "variant": "no-warmup",
     "seed": 1,
     "data.name": "other",
-    "data.variant": None,
+    "data.pixels": "official",
     "data.fingerprint": "0",
     "input_size": 12,
     "train_images": 95,
@@ -209,6 +234,7 @@ CIFAR: dict[str, Any] = {
 # And for those that only the arm `imagenet` has, or that a recipe with drops cannot have.
 IMAGENET: dict[str, Any] = {
     "bottleneck_stride": "3x3",
+    "warmup": {"from_depth": 18, "learning_rate": 0.001, "until_train_error_below": 50, "window": 4},
     "augmentation.shorter_side": [36, 45],
     "augmentation.mirror": False,
     "augmentation.colour": 0.2,
@@ -286,7 +312,7 @@ def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_ima
         ({"test": {"scales": []}}, "test.scales: "),
         ({"input_size": 31}, "input_size (31) must be 32 or more, as the maps are halved five times"),
         ({"augmentation": {"pad": 4}}, "augmentation.pad: no such key"),
-        ({"warmup": {"window": 4}}, "warmup: no such key"),
+        ({"warmup": {"window": 4}}, "warmup.from_depth: missing"),
         ({"bottleneck_stride": "2x2"}, "bottleneck_stride: "),
         ({"arm": "cifar"}, "arm: "),
         (

@@ -1,6 +1,7 @@
 """An evening with the README: what a user sees after each of its commands, experiments and the MLflow UI included."""
 
 import io
+import json
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pytest
-from evening import COMMANDS, CPU, DEPTH, PAGE, SEEDS, SHOW, START, TEMP, Evening, new_evening
+from evening import COMMANDS, CPU, DEPTH, FIRST, PAGE, SEEDS, SHOW, START, TEMP, VARIANT, Evening, new_evening
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    return new_evening(tmp_path_factory.mktemp("user"))
+    return new_evening(tmp_path_factory.mktemp("user"), FIRST)
 
 
 def test_the_readme_has_the_commands_that_the_project_promises() -> None:
@@ -42,37 +43,38 @@ def test_make_repro_ends_by_saying_where_the_page_is(evening: Evening) -> None:
 def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
     evening.after("make repro")
     commit = evening.checkout.run("git rev-parse HEAD").strip()
-    for _, run in pd.concat([evening.results(), evening.results(arm="imagenet")]).iterrows():
-        assert commit.startswith(run["commit"])
-        assert re.fullmatch(r"[0-9a-f]{16}", run["recipe_hash"])
-        assert re.fullmatch(r"[0-9a-f]{16}", run["data_sha256"])
-        assert run["fidelity"] == "proxy" and "scikit-learn" in run["variant"]
-        assert "cores" in run["machine"]
+    for arm in ("cifar", "imagenet"):
+        recipes = json.loads((evening.tables(arm=arm) / "recipes.json").read_text())
+        for _, run in evening.results(arm=arm).iterrows():
+            assert commit.startswith(run["commit"]) and run["threads"] > 0 and "cores" in run["machine"]
+            assert run["recipe"] in recipes["runs"] and re.fullmatch(r"[0-9a-f]{32}", run["mlflow_run_id"])
+        assert recipes["base"]["data"]["name"] == "digits" and len(recipes["base"]["data"]["fingerprint"]) == 16
 
 
 def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
     evening.after("make repro")
-    curves = evening.results(table="curves")
-    for _, run in evening.results().iterrows():
-        curve = curves[(curves["net"] == run["net"]) & (curves["split"] == "test")]
+    curves, scores = evening.results(table="curves"), evening.results(table="scores")
+    for net in ("plain-8", "resnet-8", "resnet-20"):
+        curve = curves[(curves["net"] == net) & (curves["split"] == "test")]
         assert curve["iteration"].max() == 24
-        assert run["test_error"] == pytest.approx(curve.loc[curve["iteration"].idxmax(), "error"], abs=1e-3)
+        scored = scores[(scores["net"] == net) & (scores["protocol"] == "single_view")]["value"].item()
+        assert scored == pytest.approx(curve.loc[curve["iteration"].idxmax(), "error"], abs=1e-3)
 
 
 def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(evening: Evening) -> None:
     evening.after("make repro")
-    scored = evening.results(arm="imagenet", table="evaluations")
+    scored = evening.results(arm="imagenet", table="scores")
+    scored = scored[scored["protocol"] != "training"]
     protocols = ["centre_crop", "ten_crop", "fully_convolutional"]
-    assert [tuple(row) for row in scored[["net", "protocol"]].to_numpy()] == [
-        (net, protocol) for net in ("plain-18", "resnet-18-A", "plain-18 + resnet-18-A") for protocol in protocols
-    ]
-    assert (scored["top5_error"] <= scored["top1_error"]).all() and (scored["images"] == 360).all()
-    runs, curves = evening.results(arm="imagenet").set_index("net"), evening.results(arm="imagenet", table="curves")
-    for net in runs.index:
-        own = scored[scored["net"] == net].set_index("protocol")["top1_error"]
-        assert runs.loc[net, "test_error"] == own["ten_crop"]
+    nets = ["plain-18", "resnet-18-A", "plain-18 + resnet-18-A"]
+    table = scored.pivot(index=["net", "protocol"], columns="metric", values="value")
+    assert set(table.index) == {(net, protocol) for net in nets for protocol in protocols}
+    assert (table["top5_error"] <= table["top1_error"]).all() and (scored["images"] == 360).all()
+    curves = evening.results(arm="imagenet", table="curves")
+    for net in nets[:2]:
         last = curves[(curves["net"] == net) & (curves["split"] == "test")].iloc[-1]
-        assert last["iteration"] == 4 and last["error"] == pytest.approx(own["centre_crop"], abs=1e-3)
+        assert last["iteration"] == 4
+        assert last["error"] == pytest.approx(table.loc[(net, "centre_crop"), "top1_error"], abs=1e-3)
 
 
 def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> None:
@@ -92,20 +94,29 @@ def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> 
 
 def test_dvc_exp_run_trains_one_more_net_and_no_other(evening: Evening) -> None:
     printed = evening.after(DEPTH)
-    assert "Running stage 'train-depth'" in printed
-    assert "Running stage 'train@" not in printed
-    results = evening.results().set_index("net")
-    assert set(results.index) == {"plain-8", "resnet-8", "resnet-110"}
+    ran = re.findall(r"Running stage '([\w-]+)", printed)
+    assert ran == ["check", "train-depth", "score-depth", "tabulate", "report"], "nothing of the other arm, no other net"
+    assert set(evening.results()["net"]) == {"plain-8", "resnet-8", "resnet-20", "resnet-110"}, "the net before it stays"
     assert evening.mlflow_runs()["resnet-110 · seed 0"][0].info.status == "FINISHED"
     row = re.search(r"<td>ResNet</td><td>110</td>.*?</tr>", evening.page(), flags=re.DOTALL)[0]
-    assert f'<td class="here">{results.loc["resnet-110", "test_error"]:.2f}' in row
+    assert f'<td class="here">{evening.error("resnet-110"):.2f}' in row
 
 
 def test_three_seeds_give_mean_and_spread(evening: Evening) -> None:
     evening.after(SEEDS)
-    errors = evening.results()["test_error"]
+    scores = evening.results(table="scores")
+    errors = scores[(scores["net"] == "resnet-20") & (scores["protocol"] == "single_view")]["value"]
     assert len(errors) == 3
     assert f"{errors.mean():.2f} ± {errors.std():.2f}" in evening.page()
+
+
+def test_a_variant_is_a_run_of_its_own(evening: Evening) -> None:
+    evening.after(VARIANT)
+    runs = evening.results().set_index(["net", "variant"])
+    assert {("resnet-110", "default"), ("resnet-110", "no-warmup")} <= set(runs.index)
+    assert runs.loc[("resnet-110", "no-warmup"), "recipe"] != runs.loc[("resnet-110", "default"), "recipe"]
+    assert "resnet-110 · no-warmup · seed 0" in evening.mlflow_runs()
+    assert "no-warmup" in evening.page()
 
 
 def test_an_override_in_a_temporary_copy_is_tracked_here(evening: Evening) -> None:
@@ -121,10 +132,10 @@ def test_a_queued_experiment_is_run_by_a_worker(evening: Evening) -> None:
 
 
 def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
-    assert "test_error.resnet-110" in evening.after(SHOW)
+    assert "top1_error.resnet-110" in evening.after(SHOW)
     table = pd.read_csv(io.StringIO(evening.checkout.run("dvc exp show --csv 2>/dev/null")))
-    (queued,) = table[(table["depth"] == 14) & table["test_error.resnet-14"].notna()].to_dict("records")
-    assert float(queued["test_error.resnet-8"]) > 0
+    (queued,) = table[(table["depth"] == 14) & table["top1_error.resnet-14"].notna()].to_dict("records")
+    assert float(queued["top1_error.resnet-8"]) > 0
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")

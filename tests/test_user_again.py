@@ -1,5 +1,6 @@
 """Another evening: running again, running badly, running another profile, and being killed."""
 
+import json
 import os
 import re
 import signal
@@ -8,14 +9,14 @@ import time
 
 import pytest
 import torch
-from evening import CPU, EXPERIMENTS, PAGE, PROJECT, README, Evening, new_evening
+from evening import AGAIN, CPU, PAGE, PROJECT, README, Evening, new_evening
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    return new_evening(tmp_path_factory.mktemp("user"), skips=EXPERIMENTS)
+    return new_evening(tmp_path_factory.mktemp("user"), AGAIN)
 
 
 def test_nothing_is_done_twice(evening: Evening) -> None:
@@ -53,14 +54,28 @@ def test_bad_params_are_refused_in_one_sentence_before_anything_runs(
 
 def test_another_profile_makes_a_study_beside_the_first(evening: Evening) -> None:
     evening.after(PAGE)
-    results = evening.results("cpu")
-    assert set(results["dataset"]) == {"cifar10"}
-    assert set(results["fidelity"]) == {"proxy"}, "pixels that no checksum vouches for are never called official"
-    assert set(results["variant"]) == {"unverified copy (png)"}
+    runs, scores = evening.results("cpu"), evening.results("cpu", table="scores")
+    recipes = json.loads((evening.tables("cpu") / "recipes.json").read_text())
+    assert recipes["base"]["data"]["name"] == "cifar10"
+    assert recipes["base"]["data"]["pixels"] == "unverified copy (png)", "other pixels are never called official"
     assert len(evening.results("quick")) > 0, "the quick study stays"
-    assert "Running stage 'train-imagenet" not in evening.printed[CPU], "one arm needs no data of the other"
-    for _, run in results[results["net"].str.startswith("resnet")].iterrows():
-        assert f"{run['net']} · seed 0: {run['test_error']:.2f} %" in evening.page()
+    assert not re.search("Running stage '(train-imagenet|score-imagenet)", evening.printed[CPU])
+    assert not (evening.checkout.folder / "data/imagenet/meta.json").exists(), "an arm without nets needs no data"
+    for net in runs.loc[runs["net"].str.startswith("resnet"), "net"]:
+        error = scores[(scores["net"] == net) & (scores["protocol"] == "single_view")]["value"].item()
+        assert f"{net} · seed 0: {error:.2f} %" in evening.page()
+
+
+def test_an_edit_that_changes_no_number_trains_nothing(evening: Evening) -> None:
+    evening.after("dvc repro")
+    evening.checkout.run("git show HEAD:params.yaml > params.yaml && dvc repro")
+    library = evening.checkout.folder / "src/replication"
+    for name in ("sources/decode.py", "evaluation/views.py", "training/tracking.py", "runs/provenance.py", "errors.py"):
+        with (library / name).open("a") as file:
+            file.write("# a comment\n")
+    changed = json.loads(evening.checkout.run("dvc status --json"))
+    assert {stage.partition("@")[0] for stage in changed} == {"prepare", "score-cifar", "score-depth", "score-imagenet"}
+    evening.checkout.run("git checkout src")
 
 
 def test_killed_with_dvc_and_run_again_it_continues(evening: Evening) -> None:
@@ -69,7 +84,7 @@ def test_killed_with_dvc_and_run_again_it_continues(evening: Evening) -> None:
     checkout.run("git show HEAD:params.yaml > params.yaml")
     longer = "-S '++cifar.override.schedule.iterations=300'"
     process = subprocess.Popen(
-        ["bash", "-c", f"exec dvc exp run {longer} train@cifar-plain-8-0"],
+        ["bash", "-c", f"exec dvc exp run {longer} train-cifar@plain-8-0"],
         cwd=checkout.folder, env=checkout.environment | {"REPLICATION_SAVE_SECONDS": "0"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
@@ -79,7 +94,7 @@ def test_killed_with_dvc_and_run_again_it_continues(evening: Evening) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     checkout.run("rm -f .dvc/tmp/rwlock .dvc/tmp/lock")
-    printed = checkout.run("dvc repro train@cifar-plain-8-0")
+    printed = checkout.run("dvc repro train-cifar@plain-8-0")
     assert re.search(r"plain-8 · seed 0: continues from iteration [1-9]", printed)
     runs = [r for r in evening.mlflow_runs()["plain-8 · seed 0"] if r.data.params["schedule.iterations"] == "300"]
     assert [run.info.status for run in runs] == ["FINISHED"], "the resumed run continues its own MLflow run"
@@ -88,7 +103,7 @@ def test_killed_with_dvc_and_run_again_it_continues(evening: Evening) -> None:
 def test_what_the_readme_calls_a_file_is_there() -> None:
     top = re.findall(r"^    ([\w./<>-]+)  ", README, flags=re.MULTILINE)
     library = re.findall(r"^        ([\w.]+/?)  ", README, flags=re.MULTILINE)
-    assert len(top) == 8 and len(library) == 8, "the README's own lines were found"
+    assert len(top) == 8 and len(library) == 13, "the README's own lines were found"
     for path in top:
         assert (PROJECT / path.replace("<profile>", "quick")).exists(), path
     for path in library:

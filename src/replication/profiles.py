@@ -93,8 +93,14 @@ def read_profile(folder: Path, name: str) -> Profile:
         seen.append(base)
         values = _read(folder / f"{base}.yaml")
     sections = merged(values, sections)
+    for arm in ARMS:
+        if arm not in sections:
+            raise UserError(f"{path} has no section {arm}, and no base that has it; write `base: paper`.")
     for arm, section in sections.items():
-        for variant, changes in section.get("variants", {}).items():
+        variants = section.get("variants", {})
+        if not isinstance(variants, dict):
+            raise UserError(f"{path}: {arm}.variants: expected names with the fields that differ, found {variants!r}.")
+        for variant, changes in variants.items():
             if changes is not None and not (isinstance(changes, dict) and changes.get("why")):
                 raise UserError(
                     f"{path}: {arm}.variants.{variant}: needs `why`, a sentence, and the fields that differ."

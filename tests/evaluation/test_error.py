@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.evaluation import recompute_bn_statistics, top1_error
-from replication.evaluation.error import wrong_top1
+from replication.arms.cifar import CifarRecipe
+from replication.evaluation.batch_norm import recompute_bn_statistics
+from replication.evaluation.error import top1_error, wrong_top1
 from replication.feed.batches import Batches, Share
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
 from replication.nets.by_name import build
-from replication.recipe import CifarRecipe
 
 Recipes = Callable[..., CifarRecipe]
 Maker = Callable[..., Batches]

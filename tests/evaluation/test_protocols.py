@@ -10,11 +10,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from replication.evaluation import Scores, average, centre_crop, fully_convolutional, slide, ten_crop, top1_error
+from replication.arms.imagenet import ImagenetRecipe
+from replication.evaluation.error import top1_error
+from replication.evaluation.protocols import centre_crop, fully_convolutional, slide, ten_crop
+from replication.evaluation.scores import Scores, average
 from replication.feed.imagenet import PhotographBatches
 from replication.images.store import Store
 from replication.nets.by_name import build
-from replication.recipe import ImagenetRecipe
 
 Recipes = Callable[..., ImagenetRecipe]
 CPU = torch.device("cpu")
@@ -30,7 +32,6 @@ class Photographs:
         self.meta = replace(store.meta, classes=[str(i) for i in range(max(len(images), 4))])
         self.train_labels, self.test_labels = torch.zeros(8, dtype=torch.int64), torch.arange(len(images))
         self.images, self.mean = images, torch.full((3, size, size), mean)
-        self.identity = store.identity
 
     def load(self, split: str, index: int) -> Image.Image:
         return self.images[index]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import pad as zero_pad
 
-from replication.feed.augmentation import augment
+from replication.feed.cifar import augment
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -5,13 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
 from replication.feed.batches import Share, derived_seed
-from replication.feed.batches import make_batches as make_batches_of
 from replication.feed.cifar import CifarBatches
-from replication.feed.imagenet import PhotographBatches
 from replication.images.store import Store
-from replication.recipe import CifarRecipe, ImagenetRecipe
 
 Recipes = Callable[..., CifarRecipe]
 Maker = Callable[..., CifarBatches]
@@ -163,14 +161,6 @@ def test_the_shares_of_several_processes_are_the_batch_of_one(
     assert [len(part) for _, part in parts] == [16 // ranks] * ranks
     assert torch.equal(torch.cat([part for part, _ in parts]), images)
     assert torch.equal(torch.cat([part for _, part in parts]), labels)
-
-
-def test_the_arm_of_a_recipe_decides_its_batches(
-    store: Store, photographs: Store, make_recipe: Recipes, make_imagenet_recipe: Callable[..., ImagenetRecipe]
-) -> None:
-    cpu = torch.device("cpu")
-    assert type(make_batches_of(store, make_recipe(), cpu)) is CifarBatches
-    assert type(make_batches_of(photographs, make_imagenet_recipe(), cpu)) is PhotographBatches
 
 
 def test_more_training_images_than_there_are_is_refused(make_recipe: Recipes, make_batches: Maker) -> None:

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from replication.arms.imagenet import ImagenetRecipe
+from replication.evaluation.views import ten_crop, whole
 from replication.feed.batches import Share
 from replication.feed.imagenet import PhotographBatches
-from replication.images.crops import centre_crop, ten_crop, whole
+from replication.images.crops import centre_crop
 from replication.images.store import Store
-from replication.recipe import ImagenetRecipe
 
 Recipes = Callable[..., ImagenetRecipe]
 Maker = Callable[..., PhotographBatches]

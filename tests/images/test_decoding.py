@@ -9,7 +9,7 @@ import pytest
 from made_files import picture, rotated, saved
 from PIL import Image
 
-from replication.images.index import BadImage, decode
+from replication.images.decoding import BadImage, decode
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "LA", "1"])

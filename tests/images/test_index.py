@@ -11,12 +11,16 @@ import pyarrow.parquet
 import pytest
 import torch
 from made_files import SMALL_IMAGENET, Photographs, below, picture, saved
-from replication.data import Index, Meta, PhotographBatches, imagenet_sources, read_images, read_index, write_index
 
+from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
-from replication.images.index import ENTRIES, STATISTICS, BadImage, Files, decode, load_entry
-from replication.images.store import META
-from replication.recipe import ImagenetRecipe
+from replication.feed.imagenet import PhotographBatches
+from replication.images.decoding import BadImage, decode
+from replication.images.index import (
+    ENTRIES, STATISTICS, Files, Index, load_entry, read_images, read_index, write_index,
+)  # fmt: skip
+from replication.images.store import META, Meta
+from replication.sources import Place, imagenet
 from replication.sources.statistics import image_statistics
 
 Recipes = Callable[..., ImagenetRecipe]
@@ -40,7 +44,7 @@ def roots(photographs_found: Photographs, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def write(folder: Path, root: Path, layout: str = "folder") -> tuple[Meta, Files]:
-    files = getattr(imagenet_sources, layout)(root, SMALL_IMAGENET)
+    files = getattr(imagenet, layout)(Place(layout, root), SMALL_IMAGENET)
     made = image_statistics(lambda i: load_entry(root, files.train, i), 12, 36, 32)
     return write_index(folder, files, made, name="imagenet", source=f"ImageNet, {layout}"), files
 
@@ -74,10 +78,10 @@ def test_the_description_statistics_and_identity_come_back(roots: dict[str, Path
     assert index.meta == meta
     assert not index.in_memory
     assert (meta.train_images, meta.test_images, meta.input_size, meta.official) == (12, 6, None, False)
-    assert index.identity.model_dump() == {
+    assert index.meta.identity.model_dump() == {
         "name": "imagenet",
-        "variant": "extracted tree, not verified",
-        "fingerprint": files.fingerprint,
+        "pixels": "extracted tree, not verified",
+        "fingerprint": files.fingerprint[:16],
     }
     made = image_statistics(lambda i: index.load("train", i), 12, 36, 32)
     assert torch.equal(index.mean, made.mean)
@@ -143,7 +147,7 @@ def test_a_bad_image_inside_another_file_is_named_with_it(
     damaged = Photographs(train, photographs_found.val)
     options = (monkeypatch,) if layout == "archives" else ()
     root = getattr(damaged, layout)(tmp_path / layout, *options)
-    files = getattr(imagenet_sources, layout)(root, SMALL_IMAGENET)
+    files = getattr(imagenet, layout)(Place(layout, root), SMALL_IMAGENET)
     place = {
         "archives": r"ILSVRC2012_img_train\.tar, member n00000002\.tar/n00000002_1\.JPEG",
         "parquet": r"train-00000-of-00002\.parquet, row 4",

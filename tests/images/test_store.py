@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replication.data import store as store_module
 
 from replication.errors import UserError
-from replication.images.store import ARRAYS, META, Meta, Split, fingerprint, read_store, write_store
+from replication.images import store as store_module
+from replication.images.store import ARRAYS, META, OFFICIAL, Meta, Split, fingerprint, read_store, write_store
 
 MakeSplit = Callable[..., Split]
 Limit = Callable[[int], AbstractContextManager[None]]
 
 
-def write(folder: Path, train: Split, test: Split, variant: str | None = "noise") -> Meta:
-    return write_store(folder, train, test, name="tiny", source="a test", variant=variant, classes=["a", "b", "c", "d"])
+def write(folder: Path, train: Split, test: Split, pixels: str = "noise") -> Meta:
+    return write_store(folder, train, test, name="tiny", source="a test", pixels=pixels, classes=["a", "b", "c", "d"])
 
 
 def test_pixels_labels_and_description_come_back_as_written(tmp_path: Path, make_split: MakeSplit) -> None:
@@ -35,16 +35,18 @@ def test_pixels_labels_and_description_come_back_as_written(tmp_path: Path, make
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["cifar"]
 
 
-def test_the_recipe_gets_name_variant_and_fingerprint(tmp_path: Path, make_split: MakeSplit) -> None:
+def test_the_recipe_gets_name_pixels_and_sixteen_digits_of_the_fingerprint(
+    tmp_path: Path, make_split: MakeSplit
+) -> None:
     meta = write(tmp_path / "cifar", make_split(8), make_split(4))
-    identity = read_store(tmp_path / "cifar").identity
-    assert identity.model_dump() == {"name": "tiny", "variant": "noise", "fingerprint": meta.fingerprint}
+    identity = read_store(tmp_path / "cifar").meta.identity
+    assert identity.model_dump() == {"name": "tiny", "pixels": "noise", "fingerprint": meta.fingerprint[:16]}
 
 
-def test_only_pixels_without_a_variant_are_official(tmp_path: Path, make_split: MakeSplit) -> None:
-    assert not write(tmp_path / "a", make_split(8), make_split(4), variant="re-compressed as JPEG").official
-    assert write(tmp_path / "b", make_split(8), make_split(4), variant=None).official
-    assert json.loads((tmp_path / "b" / META).read_text())["official"] is True
+def test_what_the_pixels_are_is_written(tmp_path: Path, make_split: MakeSplit) -> None:
+    assert not write(tmp_path / "a", make_split(8), make_split(4), pixels="re-compressed as JPEG").official
+    assert write(tmp_path / "b", make_split(8), make_split(4), pixels=OFFICIAL).official
+    assert json.loads((tmp_path / "b" / META).read_text())["pixels"] == "official"
 
 
 @pytest.mark.parametrize("changed", ["train pixel", "train label", "test pixel", "test label", "order", "splits"])

@@ -10,7 +10,7 @@ from torch.nn.functional import batch_norm, conv2d
 from replication.errors import UserError
 from replication.nets.blocks import Block, option_a, shortcut
 from replication.nets.by_name import build
-from replication.nets.names import check_net, depth_of
+from replication.nets.names import depth_of, parse_cifar
 
 
 def random_block(in_channels: int, channels: int, stride: int, option: str | None, **of_option_a: str) -> Block:
@@ -192,7 +192,7 @@ def test_batch_norm_starts_as_the_identity_on_normalised_maps() -> None:
 )
 def test_a_name_that_is_no_cifar_net_is_refused_with_what_to_write_instead(name: str, told: str) -> None:
     of_imagenet = name in ("plain-34", "resnet-50", "resnet-152")  # these can be built, but are no nets of this arm
-    for asked in (lambda net: check_net(net, "cifar"), *(() if of_imagenet else (depth_of, build))):
+    for asked in (parse_cifar, *(() if of_imagenet else (depth_of, build))):
         with pytest.raises(UserError, match=told) as refusal:
             asked(name)
         assert name in str(refusal.value)

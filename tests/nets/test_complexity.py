@@ -3,8 +3,11 @@
 import time
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from replication.errors import UserError
+from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 
 PARAMETERS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
@@ -43,6 +46,18 @@ def test_parameters_and_multiply_adds_follow_the_closed_forms_at_every_depth(n: 
     assert plain == residual
     assert residual.parameters == parameters(n)
     assert residual.macs == multiply_adds(n, 32)
+
+
+@pytest.mark.parametrize(
+    ("net", "size", "stride"),
+    [("plain-8", 16, "1x1"), ("resnet-20", 32, "1x1"), ("resnet-18-A", 64, "1x1"), ("resnet-18-C", 64, "1x1"),
+     ("resnet-50", 64, "1x1"), ("resnet-50", 64, "3x3"), ("vgg-16", 32, "1x1"), ("googlenet", 64, "1x1")],
+)  # fmt: skip
+def test_multiply_adds_are_those_that_torch_counts_as_the_net_runs(net: str, size: int, stride: str) -> None:
+    module = build(net, 10, bottleneck_stride=stride).eval().to("meta")
+    with FlopCounterMode(display=False) as counter:
+        module(torch.empty(1, 3, size, size, device="meta"))
+    assert counter.get_total_flops() == 2 * complexity(net, size, 10, stride).macs
 
 
 def test_resnet_20_takes_40_551_040_multiply_adds() -> None:

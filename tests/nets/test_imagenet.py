@@ -12,8 +12,7 @@ from replication.errors import UserError
 from replication.nets.blocks import Block, Bottleneck, shortcut
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity, layers
-from replication.nets.imagenet import NETS
-from replication.nets.names import check_net, depth_of
+from replication.nets.names import NETS, check_imagenet, depth_of
 
 STAGES = {row["stage"]: row for row in paper.table(1)}
 PRINTED = {net: STAGES["flops_1e9"][str(depth_of(net))] for net in NETS}  # 1e9
@@ -250,7 +249,7 @@ def test_convolutions_start_with_the_deviation_of_he_for_their_fan(mode: str) ->
 )
 def test_a_name_that_is_no_imagenet_net_is_refused_in_one_sentence(name: str, told: str) -> None:
     with pytest.raises(UserError, match=told) as refusal:
-        check_net(name, "imagenet")
+        check_imagenet(name)
     message = str(refusal.value)
     assert message.startswith(f"{name!r} is not an ImageNet net (Table 1); ")
     assert message.endswith(".")
@@ -269,7 +268,7 @@ def test_a_name_that_is_no_imagenet_net_is_refused_in_one_sentence(name: str, to
     ("net", "depth", "billions"), [("vgg-16", 16, 15.47), ("vgg-19", 19, 19.63), ("googlenet", 22, 1.50)]
 )
 def test_earlier_systems_cost_what_is_known_of_them(net: str, depth: int, billions: float) -> None:
-    check_net(net, "imagenet")
+    check_imagenet(net)
     assert depth_of(net) == depth
     assert round(complexity(net, 224, 1000).macs / 1e9, 2) == billions
     weighted = [layer for layer in layers(net, 224, 1000) if layer.kind != "pool"]

@@ -1,21 +1,26 @@
 """A run folder is whole or not there, and comes back as it was written."""
 
+import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
 
+from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
-from replication.recipe import CifarRecipe
-from replication.training import RunRecord, read_curve, read_run, run_folder, write_run
+from replication.recipe import Data
+from replication.runs.folder import read_curve, read_run, read_weights, write_run
+from replication.runs.record import RunRecord, from_old
 
 Curve = list[dict[str, float | None]]
 Write = Callable[..., RunRecord]
@@ -27,6 +32,8 @@ def row(iteration: int, **values: float) -> dict[str, float | None]:
     return {"iteration": iteration, "learning_rate": 0.1} | errors | values
 
 
+MEAN_IMAGE = torch.arange(192, dtype=torch.float32).reshape(1, 3, 8, 8)
+CLASSES = ["red", "green", "blue", "grey ✓"]
 CURVE: Curve = [row(10), row(20, test_error=37.5), row(30, learning_rate=1e-10, heldout_error=0.0)]
 
 
@@ -37,8 +44,6 @@ def write(make_recipe: Callable[..., CifarRecipe]) -> Write:
         size = complexity("resnet-8", 8, 4)
         values: dict[str, Any] = {
             "recipe": recipe,
-            "recipe_hash": recipe.hash,
-            "profile": "tiny",
             "status": "trained",
             "parameters": size.parameters,
             "macs": size.macs,
@@ -52,7 +57,8 @@ def write(make_recipe: Callable[..., CifarRecipe]) -> Write:
             "provenance": {"machine": {"cpu": "a ✓ processor"}},
         }
         record = RunRecord(**values | changes)
-        write_run(folder, record, curve, build("resnet-8", 4, seed=record.starts))
+        net = build("resnet-8", 4, seed=record.starts)
+        write_run(folder, record, curve, net.state_dict(), MEAN_IMAGE, CLASSES)
         return record
 
     return written
@@ -62,26 +68,45 @@ def test_record_curve_and_weights_come_back_as_written(tmp_path: Path, write: Wr
     folder = tmp_path / "runs/cifar/resnet-8/seed-0"
     record = write(folder)
     assert read_run(folder) == record
-    assert read_run(folder).recipe.hash == record.recipe_hash
+    assert read_run(folder).recipe.hash == record.recipe.hash
     assert read_curve(folder) == CURVE
-    weights = load_file(folder / "net.safetensors")
+    weights = read_weights(folder)
     net = build("resnet-8", 4, seed=2)
     assert weights.keys() == net.state_dict().keys()
     assert all(torch.equal(weights[key], value) for key, value in net.state_dict().items())
     assert [path.name for path in folder.parent.iterdir()] == ["seed-0"]
 
 
-def test_weights_name_their_net_and_recipe(tmp_path: Path, write: Write) -> None:
+def test_the_file_of_weights_is_enough_to_use_the_net(tmp_path: Path, write: Write) -> None:
     record = write(tmp_path / "seed-0")
     with safe_open(tmp_path / "seed-0/net.safetensors", "pt") as file:
-        assert file.metadata() == {"net": "resnet-8", "recipe_hash": record.recipe_hash}
+        about = file.metadata()
+        assert torch.equal(file.get_tensor("mean_image"), MEAN_IMAGE)
+    assert json.loads(about.pop("classes")) == CLASSES
+    assert about == {"net": "resnet-8", "input_size": "8", "recipe": record.recipe.hash}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no tensors"])
+def test_weights_that_cannot_be_read_are_named_with_the_remedy(
+    tmp_path: Path, write: Write, content: bytes | None
+) -> None:
+    write(tmp_path / "seed-0")
+    path = tmp_path / "seed-0/net.safetensors"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"net\.safetensors cannot be read .*delete .*seed-0 and run `dvc repro`"
+    ) as told:
+        read_weights(tmp_path / "seed-0")
+    assert str(path) in str(told.value)
 
 
 def test_weights_in_channels_last_memory_are_kept(tmp_path: Path, write: Write) -> None:
     record = write(tmp_path / "first")
     net = build("resnet-8", 4, seed=9).to(memory_format=torch.channels_last)
-    write_run(tmp_path / "second", record, CURVE, net)
-    weights = load_file(tmp_path / "second/net.safetensors")
+    write_run(tmp_path / "second", record, CURVE, net.state_dict(), MEAN_IMAGE, CLASSES)
+    weights = read_weights(tmp_path / "second")
     assert all(torch.equal(weights[key], value) for key, value in net.state_dict().items())
 
 
@@ -119,7 +144,7 @@ def test_an_interruption_leaves_the_old_run(tmp_path: Path, write: Write, monkey
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_folder, "save_file", interrupted)
+    monkeypatch.setattr(safetensors.torch, "save_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "seed-0", starts=5)
     assert read_run(tmp_path / "seed-0") == old
@@ -133,7 +158,7 @@ def test_a_place_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path, 
 
 
 def test_a_missing_run_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"run\.json is missing; train the net with `dvc repro train`"):
+    with pytest.raises(UserError, match=r"run\.json is missing; train the net with `dvc repro`"):
         read_run(tmp_path / "seed-0")
 
 
@@ -156,4 +181,57 @@ def test_a_record_of_another_form_is_refused_with_its_key(
     path = tmp_path / "seed-0/run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(UserError, match=rf"run\.json: {told}"):
+        read_run(tmp_path / "seed-0")
+
+
+def test_runs_are_read_without_torch() -> None:
+    code = """
+import sys
+import replication.runs.record, replication.runs.folder, replication.runs.provenance, replication.evaluation.scores
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+# --- a run that commit 7b4e991 recorded
+
+
+def old_record(record: RunRecord, **changes: Any) -> dict[str, Any]:
+    """The record as that commit wrote it: all fields, `variant` in its old sense, a hash over all of that."""
+    values = record.model_dump(mode="json")
+    recipe = {key: value for key, value in values["recipe"].items() if key != "variant"}
+    recipe["data"] = {"name": "cifar10", "variant": None, "fingerprint": "29b739c2cbb1" + "0" * 52} | changes
+    text = json.dumps(recipe, sort_keys=True)
+    digits = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return values | {"recipe": recipe, "recipe_hash": digits, "profile": "paper", "status": "diverged"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "pixels"), [(None, "official"), ("re-compressed as JPEG", "re-compressed as JPEG")]
+)
+def test_an_old_record_is_read_as_one_of_today(tmp_path: Path, write: Write, variant: str | None, pixels: str) -> None:
+    record = write(tmp_path / "seed-0")
+    (tmp_path / "seed-0/run.json").write_text(json.dumps(old_record(record, variant=variant)))
+    found = read_run(tmp_path / "seed-0")
+    assert found.recipe.data == Data(name="cifar10", pixels=pixels, fingerprint="29b739c2cbb10000")
+    assert (found.status, found.recipe.variant) == ("chance", "default")
+    assert found.recipe.schedule == record.recipe.schedule
+    assert (found.seconds, found.dropped_at, found.provenance) == (1.5, [32, 48], record.provenance)
+
+
+def test_the_old_hash_is_the_one_that_commit_computed() -> None:
+    """`recipe` and `recipe_hash` of a run.json of that commit, as it stands."""
+    text = (Path(__file__).parent / "run-of-7b4e991.json").read_text()
+    assert from_old(json.loads(text), "run.json")["recipe"]["data"]["pixels"] == "noise"
+    changed = json.loads(text) | {"recipe_hash": "0123456789abcdef"}
+    with pytest.raises(UserError, match=r"^run\.json: recipe_hash is 0123456789abcdef, but the recipe's is "):
+        from_old(changed, "run.json")
+
+
+def test_an_old_record_that_was_changed_by_hand_is_refused(tmp_path: Path, write: Write) -> None:
+    old = old_record(write(tmp_path / "seed-0"))
+    old["recipe"]["seed"] = 4
+    (tmp_path / "seed-0/run.json").write_text(json.dumps(old))
+    with pytest.raises(UserError, match=r"run\.json: recipe_hash is .*changed by hand"):
         read_run(tmp_path / "seed-0")

@@ -1,4 +1,4 @@
-"""Only the archive of CIFAR-10's authors gives official pixels; a failed download leaves nothing behind."""
+"""The archive of CIFAR-10's authors is fetched if its md5 is right; a failed download leaves nothing behind."""
 
 import hashlib
 import io
@@ -13,13 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision
-from replication.data import Split, sources
 
 from replication.errors import UserError
-from replication.sources.sources import cifar10_official
+from replication.images.store import Split
+from replication.sources import CIFAR10, Dataset, Place
+from replication.sources.cifar10 import official
+from replication.sources.decode import Source
 
 MakeSplit = Callable[..., Split]
-OFFICIAL = sources.CIFAR10
+SMALL = replace(CIFAR10, train_images=20, test_images=4, classes=4)
+
+
+def read(root: Path, dataset: Dataset = SMALL, url: str | None = None) -> Source:
+    return official(Place("official", root, url), dataset)
 
 
 class Server(ThreadingHTTPServer):
@@ -86,7 +92,7 @@ def archive(tmp_path: Path, make_split: MakeSplit, monkeypatch: pytest.MonkeyPat
         name: pickle.dumps({"data": part.images.reshape(4, -1), "labels": part.labels.tolist()})
         for name, part in zip(names, parts, strict=True)
     }
-    contents["batches.meta"] = pickle.dumps({"label_names": sources.CIFAR10_CLASSES})
+    contents["batches.meta"] = pickle.dumps({"label_names": list(CIFAR10.class_names)})
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, content in contents.items():
@@ -94,12 +100,11 @@ def archive(tmp_path: Path, make_split: MakeSplit, monkeypatch: pytest.MonkeyPat
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
-    official = torchvision.datasets.CIFAR10
-    monkeypatch.setattr(official, "tgz_md5", hashlib.md5(packed.getvalue()).hexdigest())
-    monkeypatch.setattr(official, "train_list", [[name, md5[name]] for name in names[:5]])
-    monkeypatch.setattr(official, "test_list", [["test_batch", md5["test_batch"]]])
-    monkeypatch.setattr(official, "meta", official.meta | {"md5": md5["batches.meta"]})
-    monkeypatch.setattr(sources, "CIFAR10", replace(sources.CIFAR10, train_images=20, test_images=4, classes=4))
+    known = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(known, "tgz_md5", hashlib.md5(packed.getvalue()).hexdigest())
+    monkeypatch.setattr(known, "train_list", [[name, md5[name]] for name in names[:5]])
+    monkeypatch.setattr(known, "test_list", [["test_batch", md5["test_batch"]]])
+    monkeypatch.setattr(known, "meta", known.meta | {"md5": md5["batches.meta"]})
     return packed.getvalue(), parts
 
 
@@ -107,18 +112,17 @@ def everything_below(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
-def test_only_the_archive_whose_md5_is_right_gives_official_pixels(
+def test_an_archive_whose_md5_is_right_is_fetched_and_read(
     tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
 ) -> None:
     content, parts = archive
     serve(sends(content))
-    found = cifar10_official(tmp_path / "root")
-    assert found.variant is None
+    found = read(tmp_path / "root")
     assert np.array_equal(found.train.images, np.concatenate([part.images for part in parts[:5]]))
     assert found.train.labels.tolist() == [label for part in parts[:5] for label in part.labels]
     assert found.train.labels.dtype == np.int64
     assert np.array_equal(found.test.images, parts[5].images)
-    assert found.classes == sources.CIFAR10_CLASSES
+    assert found.classes == list(CIFAR10.class_names)
 
 
 def test_an_archive_that_is_already_there_needs_no_network(
@@ -126,9 +130,9 @@ def test_an_archive_that_is_already_there_needs_no_network(
 ) -> None:
     server = serve(sends(b"", status=503))
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(archive[0])
-    assert cifar10_official(tmp_path).variant is None
+    assert len(read(tmp_path).train.labels) == 20
     (tmp_path / "cifar-10-python.tar.gz").unlink()
-    assert cifar10_official(tmp_path).variant is None  # from what was unpacked
+    assert len(read(tmp_path).train.labels) == 20  # from what was unpacked
     assert server.requests == 0
 
 
@@ -149,9 +153,9 @@ def test_a_failed_download_leaves_nothing_behind_and_names_the_other_ways(
 ) -> None:
     server = serve(answer)
     with pytest.raises(UserError, match=r"could not be fetched from .* put cifar-10-python\.tar\.gz into") as told:
-        cifar10_official(tmp_path)
+        read(tmp_path)
     assert server.url in str(told.value)
-    assert "parquet or folder" in str(told.value)
+    assert "binary, parquet or folder" in str(told.value)
     assert server.requests > 0
     assert everything_below(tmp_path) == []
 
@@ -161,10 +165,10 @@ def test_a_truncated_archive_leaves_nothing_behind_and_the_next_try_succeeds(
 ) -> None:
     serve(sends(archive[0][:-200]))
     with pytest.raises(UserError, match="could not be fetched"):
-        cifar10_official(tmp_path)
+        read(tmp_path)
     assert everything_below(tmp_path) == []
     serve(sends(archive[0]))
-    assert len(cifar10_official(tmp_path).train.labels) == 20
+    assert len(read(tmp_path).train.labels) == 20
 
 
 def test_a_server_that_is_gone_is_told_in_one_sentence(tmp_path: Path, serve: Callable[..., Server]) -> None:
@@ -172,20 +176,51 @@ def test_a_server_that_is_gone_is_told_in_one_sentence(tmp_path: Path, serve: Ca
     server.shutdown()
     server.server_close()
     with pytest.raises(UserError, match="run again when the network is up"):
-        cifar10_official(tmp_path)
+        read(tmp_path)
     assert everything_below(tmp_path) == []
 
 
 def test_a_root_that_cannot_be_a_folder_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("a file")
     with pytest.raises(UserError, match="could not be fetched"):
-        cifar10_official(tmp_path / "root")
+        read(tmp_path / "root")
 
 
 def test_an_archive_with_another_number_of_images_is_refused(
-    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
 ) -> None:
     serve(sends(archive[0]))
-    monkeypatch.setattr(sources, "CIFAR10", OFFICIAL)
     with pytest.raises(UserError, match="20 train images, expected 50,000"):
-        cifar10_official(tmp_path)
+        read(tmp_path, CIFAR10)
+
+
+def test_the_archive_is_fetched_from_the_address_that_is_given(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    given, usual = serve(sends(archive[0])), serve(sends(b"", status=503))
+    assert len(read(tmp_path, url=given.url).train.labels) == 20
+    assert (given.requests > 0, usual.requests) == (True, 0)
+
+
+def test_another_archive_at_the_given_address_is_refused_by_its_md5(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    server = serve(sends(archive[0] + b"\0"))
+    with pytest.raises(UserError, match=rf"could not be fetched from {server.url} .*data\.cifar10\.url"):
+        read(tmp_path, url=server.url)
+    assert everything_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("url", ["no address", "http://[", "ftp:"])
+def test_an_address_that_is_none_is_named(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UserError, match="could not be fetched from") as told:
+        read(tmp_path, url=url)
+    assert url in str(told.value)
+
+
+def test_a_sound_archive_is_kept_when_it_cannot_be_unpacked(tmp_path: Path, archive: tuple[bytes, list[Split]]) -> None:
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(archive[0])
+    (tmp_path / "cifar-10-batches-py").write_text("a file where the folder should be")
+    with pytest.raises(UserError, match="could not be fetched"):
+        read(tmp_path)
+    assert (tmp_path / "cifar-10-python.tar.gz").read_bytes() == archive[0]

@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from replication.data import sources
 
-from replication.sources.sources import digits
+from replication.sources.decode import Source
+from replication.sources.digits import digits
 
 
 @pytest.fixture(scope="module")
-def ten_digits() -> sources.Source:
+def ten_digits() -> Source:
     return digits(16)
 
 
-def test_the_digits_are_1437_training_and_360_test_images_of_ten_classes(ten_digits: sources.Source) -> None:
+def test_the_digits_are_1437_training_and_360_test_images_of_ten_classes(ten_digits: Source) -> None:
     for split, count in ((ten_digits.train, 1437), (ten_digits.test, 360)):
         assert split.images.shape == (count, 3, 16, 16)
         assert split.images.dtype == np.uint8
@@ -23,7 +23,7 @@ def test_the_digits_are_1437_training_and_360_test_images_of_ten_classes(ten_dig
     assert ten_digits.train.images.min() == 0
 
 
-def test_every_fifth_digit_is_a_test_image_and_no_other(ten_digits: sources.Source) -> None:
+def test_every_fifth_digit_is_a_test_image_and_no_other(ten_digits: Source) -> None:
     from sklearn.datasets import load_digits
 
     target = load_digits().target
@@ -31,7 +31,7 @@ def test_every_fifth_digit_is_a_test_image_and_no_other(ten_digits: sources.Sour
     assert ten_digits.train.labels.tolist() == [t for i, t in enumerate(target) if i % 5]
 
 
-def test_digits_are_grey_and_still_look_like_themselves(ten_digits: sources.Source) -> None:
+def test_digits_are_grey_and_still_look_like_themselves(ten_digits: Source) -> None:
     from sklearn.datasets import load_digits
 
     images = ten_digits.test.images
@@ -42,7 +42,6 @@ def test_digits_are_grey_and_still_look_like_themselves(ten_digits: sources.Sour
     assert np.corrcoef(halved.ravel(), original.ravel())[0, 1] > 0.95
 
 
-def test_digits_are_a_variant_and_come_in_any_size(ten_digits: sources.Source) -> None:
-    assert ten_digits.variant is not None
-    assert "16x16" in ten_digits.variant
+def test_digits_say_what_they_are_and_come_in_any_size(ten_digits: Source) -> None:
+    assert ten_digits.pixels == "8x8 digits of scikit-learn, scaled to 16x16"
     assert digits(32).train.images.shape == (1437, 3, 32, 32)

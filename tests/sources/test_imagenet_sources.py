@@ -5,19 +5,15 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from conftest import Project
 from made_files import SMALL_IMAGENET, WNIDS, Photographs, below, picture, saved, tar, write_parquet
 from PIL import Image
-from replication.data import imagenet_sources, read_images
 from torchvision.datasets import imagenet as official
 
-from pipeline import prepare
-from pipeline.params import read_params, read_profile
 from replication.errors import UserError
 from replication.images.index import Files, load_entry
-from replication.sources.imagenet import IMAGENET, archives, folder, parquet
+from replication.sources import IMAGENET, Place
+from replication.sources.imagenet import archives, folder, parquet
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +55,8 @@ def test_archives_are_official_and_read_in_place(
     tars: Path, made: Photographs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = below(tars)
-    found = archives(tars, SMALL_IMAGENET)
-    assert found.variant is None
+    found = archives(Place("archives", tars), SMALL_IMAGENET)
+    assert found.pixels == "official"
     assert found.classes == WNIDS
     assert labels(found) == ([0, 1, 2] * 4, [0, 1, 2] * 2)
     assert below(tars) == before
@@ -73,7 +69,7 @@ def test_archives_are_official_and_read_in_place(
 
 
 def test_the_fingerprint_covers_the_md5_sums(tars: Path) -> None:
-    found = archives(tars, SMALL_IMAGENET)
+    found = archives(Place("archives", tars), SMALL_IMAGENET)
     assert replace(found, vouchers=["another"]).fingerprint != found.fingerprint
 
 
@@ -84,7 +80,7 @@ def test_a_missing_archive_is_named_before_any_is_read(
     name = official.ARCHIVE_META[part][0]
     (tars / name).unlink()
     with pytest.raises(UserError, match=rf"{tars / name} is missing; fetch it .* data\.imagenet\.root"):
-        archives(tars, SMALL_IMAGENET)
+        archives(Place("archives", tars), SMALL_IMAGENET)
     assert capsys.readouterr().out == ""
 
 
@@ -98,21 +94,21 @@ def test_an_archive_that_is_not_the_official_one_is_named(tars: Path, part: str,
     wrong = {"a flipped bit": flipped, "an end": content[: len(content) // 2], "text": b"<html>log in</html>"}
     file.write_bytes(wrong.get(damage, b""))
     with pytest.raises(UserError, match=rf"{file} is not the official archive .* fetch it again"):
-        archives(tars, SMALL_IMAGENET)
+        archives(Place("archives", tars), SMALL_IMAGENET)
 
 
 def test_a_damaged_tar_inside_the_archive_is_told_in_one_sentence(tars: Path) -> None:
     (tars / "ILSVRC2012_img_train.tar").write_bytes(tar({"n00000001.tar": b"no tar at all" * 100}))
     with pytest.raises(UserError, match=r"ILSVRC2012_img_train\.tar is not the official archive"):
-        archives(tars, SMALL_IMAGENET)
+        archives(Place("archives", tars), SMALL_IMAGENET)
 
 
 # --- the extracted tree
 
 
-def test_a_tree_is_a_variant_and_has_the_order_of_the_archives(tree: Path, tars: Path) -> None:
-    found, packed = folder(tree, SMALL_IMAGENET), archives(tars, SMALL_IMAGENET)
-    assert found.variant == "extracted tree, not verified"
+def test_a_tree_is_not_verified_and_has_the_order_of_the_archives(tree: Path, tars: Path) -> None:
+    found, packed = folder(Place("folder", tree), SMALL_IMAGENET), archives(Place("archives", tars), SMALL_IMAGENET)
+    assert found.pixels == "extracted tree, not verified"
     assert found.classes == packed.classes
     assert labels(found) == labels(packed)
     for split in ("train", "test"):
@@ -125,39 +121,39 @@ def test_files_that_are_no_images_are_passed_over(tree: Path) -> None:
     (tree / "train/n00000001/._n00000001_0.JPEG").write_bytes(b"?")
     (tree / "train/README.txt").write_text("?")
     (tree / "val/.hidden").mkdir()
-    assert folder(tree, SMALL_IMAGENET).train.num_rows == 12
+    assert folder(Place("folder", tree), SMALL_IMAGENET).train.num_rows == 12
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_tree_without_a_split_is_refused(tree: Path, split: str) -> None:
     shutil.rmtree(tree / split)
     with pytest.raises(UserError, match=rf"{tree / split} is missing; set data\.imagenet\.root"):
-        folder(tree, SMALL_IMAGENET)
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 def test_a_class_folder_too_many_is_named(tree: Path) -> None:
     (tree / "train/lost+found").mkdir()
-    with pytest.raises(UserError, match=r"4 class folders in train and 3 in val, expected the same 3 .*lost\+found\."):
-        folder(tree, SMALL_IMAGENET)
+    with pytest.raises(UserError, match=r"4 classes in train and 3 in val, expected the same 3 .*lost\+found\."):
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 def test_a_class_folder_too_few_is_named(tree: Path) -> None:
     shutil.rmtree(tree / "train/n00000002")
-    with pytest.raises(UserError, match=r"2 class folders in train and 3 in val.*add what is missing.*: n00000002\."):
-        folder(tree, SMALL_IMAGENET)
+    with pytest.raises(UserError, match=r"2 classes in train and 3 in val.*add what is missing.*: n00000002\."):
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 def test_validation_images_of_other_classes_are_refused(tree: Path) -> None:
     (tree / "val/n00000003").rename(tree / "val/n00000004")
     with pytest.raises(UserError, match=r"differing: n00000003, n00000004\."):
-        folder(tree, SMALL_IMAGENET)
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 def test_many_differing_folders_are_not_all_listed(tree: Path) -> None:
     for number in range(10, 20):
         (tree / f"train/n000000{number}").mkdir()
     with pytest.raises(UserError, match=r"differing: n00000010, n00000011, n00000012 …\."):
-        folder(tree, SMALL_IMAGENET)
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 def test_a_flat_validation_folder_is_recognised(tree: Path) -> None:
@@ -166,7 +162,7 @@ def test_a_flat_validation_folder_is_recognised(tree: Path) -> None:
     for empty in list((tree / "val").glob("n*")):
         empty.rmdir()
     with pytest.raises(UserError, match=r"val holds images without class folders; sort them into val/<wnid>/"):
-        folder(tree, SMALL_IMAGENET)
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -174,22 +170,22 @@ def test_an_empty_class_folder_is_named(tree: Path, split: str) -> None:
     for file in (tree / split / "n00000002").iterdir():
         file.unlink()
     with pytest.raises(UserError, match=rf"{split}/n00000002 holds no images; extract"):
-        folder(tree, SMALL_IMAGENET)
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 @pytest.mark.parametrize(("split", "wanted"), [("train", "11 train images, expected 12"), ("val", "5 val images")])
 def test_an_image_too_few_is_told(tree: Path, split: str, wanted: str) -> None:
     next((tree / split / "n00000002").iterdir()).unlink()
     with pytest.raises(UserError, match=wanted):
-        folder(tree, SMALL_IMAGENET)
+        folder(Place("folder", tree), SMALL_IMAGENET)
 
 
 # --- parquet
 
 
-def test_parquet_is_a_variant_with_the_pixels_of_its_rows(rows: Path, made: Photographs) -> None:
-    found = parquet(rows, SMALL_IMAGENET)
-    assert found.variant == "parquet copy, not verified"
+def test_parquet_is_not_verified_and_has_the_pixels_of_its_rows(rows: Path, made: Photographs) -> None:
+    found = parquet(Place("parquet", rows), SMALL_IMAGENET)
+    assert found.pixels == "parquet copy, not verified"
     assert labels(found) == ([0, 1, 2] * 4, [0, 1, 2] * 2)
     for number, (_, _, content) in enumerate(made.train):
         with Image.open(io.BytesIO(content)) as image:
@@ -202,14 +198,14 @@ def test_a_folder_without_the_files_of_a_split_is_refused(rows: Path, split: str
     for file in rows.glob(f"{split}*"):
         file.unlink()
     with pytest.raises(UserError, match=rf"{rows} has no {split}\*\.parquet; check data\.imagenet\.root"):
-        parquet(rows, SMALL_IMAGENET)
+        parquet(Place("parquet", rows), SMALL_IMAGENET)
 
 
 def test_a_truncated_parquet_file_is_named(rows: Path) -> None:
     file = rows / "validation-00000-of-00001.parquet"
     file.write_bytes(file.read_bytes()[:-50])
     with pytest.raises(UserError, match=r"validation-00000-of-00001\.parquet cannot be read as parquet"):
-        parquet(rows, SMALL_IMAGENET)
+        parquet(Place("parquet", rows), SMALL_IMAGENET)
 
 
 @pytest.mark.parametrize(
@@ -218,14 +214,14 @@ def test_a_truncated_parquet_file_is_named(rows: Path) -> None:
 def test_other_columns_are_named_with_those_that_are_needed(rows: Path, row: dict) -> None:
     write_parquet(rows / "train-00000-of-00002.parquet", [row])
     with pytest.raises(UserError, match=r"train-00000.*has columns .* it needs image \(\{bytes, path\}\) and label"):
-        parquet(rows, SMALL_IMAGENET)
+        parquet(Place("parquet", rows), SMALL_IMAGENET)
 
 
 @pytest.mark.parametrize("label", [3, -1, None, "cat"])
 def test_a_bad_label_is_named_with_its_row(rows: Path, label: object) -> None:
     write_parquet(rows / "train-00000-of-00002.parquet", [{"image": {"bytes": b""}, "label": label}])
     with pytest.raises(UserError, match=rf"train-00000-of-00002\.parquet, row 0: label {label!r} is not in 0\.\.2"):
-        parquet(rows, SMALL_IMAGENET)
+        parquet(Place("parquet", rows), SMALL_IMAGENET)
 
 
 def test_images_without_a_path_are_known_by_their_row(rows: Path, made: Photographs) -> None:
@@ -233,53 +229,7 @@ def test_images_without_a_path_are_known_by_their_row(rows: Path, made: Photogra
     train[2]["image"]["bytes"] = None
     write_parquet(rows / "train-00000-of-00002.parquet", train)
     (rows / "train-00001-of-00002.parquet").unlink()
-    found = parquet(rows, SMALL_IMAGENET)
+    found = parquet(Place("parquet", rows), SMALL_IMAGENET)
     assert load_entry(rows, found.train, 1).mode == "RGB"
     with pytest.raises(UserError, match=r"train-00000-of-00002\.parquet, row 2: the image cannot be decoded"):
         load_entry(rows, found.train, 2)
-
-
-# --- the stage
-
-
-@pytest.fixture
-def chosen(project: Project, tree: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project whose params name the small tree as ImageNet."""
-    place = {"source": "folder", "root": str(tree)}
-    override = {"dataset": "imagenet", "train_images": 12}
-    project.configure(params={"data": {"imagenet": place}, "imagenet": {"override": override}})
-    monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(imagenet_sources, "folder", lambda root: folder(root, SMALL_IMAGENET))
-    return project
-
-
-def test_prepare_makes_an_index_and_copies_no_image(chosen: Project, tree: Path) -> None:
-    before = below(tree)
-    params = read_params()
-    meta = prepare.make_index(params, "imagenet", read_profile(params, "imagenet"))
-    assert (meta.name, meta.source) == ("imagenet", "ImageNet, folder")
-    index = read_images(Path("data/imagenet"), tree)
-    assert index.meta == meta
-    assert index.mean.shape == (3, 32, 32)
-    assert np.linalg.eigvalsh(index.colour_covariance.numpy())[0] >= 0
-    assert below(tree) == before
-
-
-@pytest.mark.parametrize("bad", ["train/n00000003/n00000003_3.JPEG", "val/n00000002/ILSVRC2012_val_00000003.JPEG"])
-def test_prepare_names_the_bad_image_of_a_small_set_and_keeps_the_old_store(
-    chosen: Project, tree: Path, bad: str
-) -> None:
-    (tree / bad).write_bytes(saved(picture(0))[:-100])
-    params = read_params()
-    before = below(Path("data"))
-    with pytest.raises(UserError, match=f"{bad}: the image cannot be decoded"):
-        prepare.make_index(params, "imagenet", read_profile(params, "imagenet"))
-    assert below(Path("data")) == before
-
-
-def test_prepare_names_the_key_when_the_data_are_missing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.configure()
-    monkeypatch.chdir(project.folder)
-    params = read_params()
-    with pytest.raises(UserError, match=r"ILSVRC2012_img_train\.tar is missing; .* data\.imagenet\.root"):
-        prepare.make_index(params, "imagenet", read_profile(params, "imagenet"))

@@ -1,6 +1,5 @@
 """Parquet gives the pixels as they are, and the file and row of what is wrong are named."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from made_files import PNG, SMALL_CIFAR, encoded, rows_of, same, write_parquet
-from replication.data import Split, sources
 
 from replication.errors import UserError
-from replication.sources.sources import parquet
+from replication.images.store import Split
+from replication.sources import CIFAR10, Dataset, Place
+from replication.sources.decode import Source
+from replication.sources.parquet import parquet
 
 MakeSplit = Callable[..., Split]
-OFFICIAL = sources.CIFAR10
 
 
-pytestmark = pytest.mark.usefixtures("small_cifar10")
+def read(root: Path, dataset: Dataset = SMALL_CIFAR) -> Source:
+    return parquet(Place("parquet", root), dataset)
 
 
 @pytest.fixture
@@ -29,17 +30,17 @@ def root(tmp_path: Path, small: tuple[Split, Split]) -> Path:
     return root
 
 
-def test_png_in_parquet_gives_the_very_pixels_but_never_official_ones(root: Path, small: tuple[Split, Split]) -> None:
-    found = parquet(root, SMALL_CIFAR)
+def test_png_in_parquet_gives_the_very_pixels(root: Path, small: tuple[Split, Split]) -> None:
+    found = read(root)
     assert same(found, small)
     assert found.train.images.dtype == np.uint8
-    assert found.variant == "unverified copy (png)"
+    assert found.pixels == "pixels or labels differ from the official ones (png)"
 
 
 def test_the_image_column_may_be_called_image(root: Path, small: tuple[Split, Split]) -> None:
     rows = [{"image": row["img"], "label": row["label"]} for row in rows_of(small[0])]
     write_parquet(root / "train-00000-of-00001.parquet", rows)
-    assert same(parquet(root, SMALL_CIFAR), small)
+    assert same(read(root), small)
 
 
 def test_the_files_of_a_split_follow_each_other_by_name(root: Path, small: tuple[Split, Split]) -> None:
@@ -47,24 +48,21 @@ def test_the_files_of_a_split_follow_each_other_by_name(root: Path, small: tuple
     rows = rows_of(small[0])
     for number, part in ((2, rows[4:]), (0, rows[:1]), (1, rows[1:4])):
         write_parquet(root / f"train-0000{number}-of-00003.parquet", part)
-    assert same(parquet(root, SMALL_CIFAR), small)
+    assert same(read(root), small)
 
 
-def test_jpeg_in_either_split_makes_the_data_set_a_recompressed_variant(root: Path, small: tuple[Split, Split]) -> None:
+def test_jpeg_in_either_split_makes_the_data_set_a_recompressed_copy(root: Path, small: tuple[Split, Split]) -> None:
     write_parquet(root / "test-00000-of-00001.parquet", rows_of(small[1], "JPEG"))
-    found = parquet(root, SMALL_CIFAR)
-    assert found.variant == "re-compressed as JPEG"
+    found = read(root)
+    assert found.pixels == "re-compressed as JPEG"
     assert not same(found, small)
 
 
-def test_ten_classes_get_the_names_of_cifar10(
-    tmp_path: Path, make_split: MakeSplit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = replace(SMALL_CIFAR, train_images=10, test_images=10, classes=10)
-    monkeypatch.setattr(sources, "CIFAR10", expected)
+def test_ten_classes_get_the_names_of_cifar10(tmp_path: Path, make_split: MakeSplit) -> None:
+    ten = replace(CIFAR10, train_images=10, test_images=10, input_size=8)
     for name in ("train", "test"):
         write_parquet(tmp_path / f"{name}.parquet", rows_of(make_split(10, classes=10)))
-    found = parquet(tmp_path, expected)
+    found = read(tmp_path, ten)
     assert found.classes[:2] == ["airplane", "automobile"]
     assert found.classes[9] == "truck"
 
@@ -72,25 +70,25 @@ def test_ten_classes_get_the_names_of_cifar10(
 def test_another_data_set_has_numbered_classes_and_its_own_name_of_the_test_split(
     root: Path, small: tuple[Split, Split]
 ) -> None:
-    other = replace(SMALL_CIFAR, name="Another", key="data.another", test="valid")
+    other = replace(SMALL_CIFAR, name="Another", key="another", test="valid", digests=None)
     with pytest.raises(UserError, match=r"has no valid\*\.parquet; check data\.another\.root"):
-        parquet(root, other)
+        read(root, other)
     write_parquet(root / "valid.parquet", rows_of(small[1], "JPEG"))
-    found = parquet(root, other)
+    found = read(root, other)
     assert found.classes == ["0", "1"]
-    assert found.variant == "unverified copy (jpeg, png)"
+    assert found.pixels == "unverified copy (jpeg, png)"
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_folder_without_the_files_of_a_split_is_refused(root: Path, split: str) -> None:
     (root / f"{split}-00000-of-00001.parquet").unlink()
     with pytest.raises(UserError, match=rf"{root} has no {split}\*\.parquet; check data.cifar10.root"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no train\*\.parquet"):
-        parquet(tmp_path / "nowhere", SMALL_CIFAR)
+        read(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("keep", [0, 3, 0.5, 0.99])
@@ -99,7 +97,7 @@ def test_a_truncated_parquet_file_is_named(root: Path, keep: float) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
     with pytest.raises(UserError, match=r"test-00000-of-00001\.parquet cannot be read as parquet"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 @pytest.mark.parametrize(("old", "new"), [("img", "picture"), ("label", "coarse_label")])
@@ -109,7 +107,7 @@ def test_other_columns_are_named_with_those_that_are_needed(
     rows = [{new if key == old else key: value for key, value in row.items()} for row in rows_of(small[0])]
     write_parquet(root / "train-00000-of-00001.parquet", rows)
     with pytest.raises(UserError, match=rf"train-.*{new}.*it needs img \(or image\) and label"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
@@ -141,7 +139,7 @@ def test_a_bad_row_is_named_with_its_file(
     rows[row] |= damage
     write_parquet(root / f"{split}-00000-of-00001.parquet", rows)
     with pytest.raises(UserError, match=rf"{split}-00000-of-00001\.parquet, row {row}: .*{told}"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 @pytest.mark.parametrize("image", [PNG, "0.png", 7, {"bytes": "text"}, {"path": "0.png"}], ids=repr)
@@ -150,13 +148,13 @@ def test_images_in_another_form_than_bytes_and_path_are_refused(
 ) -> None:
     write_parquet(root / "train-00000-of-00001.parquet", [row | {"img": image} for row in rows_of(small[0])])
     with pytest.raises(UserError, match=r"train-00000-of-00001\.parquet, row 0: the image cannot be decoded"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 def test_labels_that_are_words_are_refused(root: Path, small: tuple[Split, Split]) -> None:
     write_parquet(root / "train-00000-of-00001.parquet", [row | {"label": "cat"} for row in rows_of(small[0])])
     with pytest.raises(UserError, match=r"row 0: label 'cat' is not in 0\.\.1"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 @pytest.mark.parametrize(("split", "count", "wanted"), [("train", 5, 6), ("test", 3, 4)])
@@ -165,33 +163,17 @@ def test_a_split_with_too_few_images_is_refused(
 ) -> None:
     write_parquet(root / f"{split}-00000-of-00001.parquet", rows_of(small[split == "test"])[:count])
     with pytest.raises(UserError, match=f"{root}: {count} {split} images, expected {wanted}"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 def test_a_split_with_too_many_images_is_refused(root: Path, small: tuple[Split, Split]) -> None:
     write_parquet(root / "train-00001-of-00002.parquet", rows_of(small[0])[:1])
     with pytest.raises(UserError, match="7 train images, expected 6"):
-        parquet(root, SMALL_CIFAR)
+        read(root)
 
 
 def test_a_split_without_one_of_the_classes_is_refused(root: Path, small: tuple[Split, Split]) -> None:
     rows = [row | {"label": 0} for row in rows_of(small[1])]
     write_parquet(root / "test-00000-of-00001.parquet", rows)
     with pytest.raises(UserError, match="the test split has no image of label 1"):
-        parquet(root, SMALL_CIFAR)
-
-
-@pytest.mark.skipif(
-    os.environ.get("REPLICATION_CIFAR10_SOURCE") != "parquet" or not os.environ.get("REPLICATION_CIFAR10_ROOT"),
-    reason="set REPLICATION_CIFAR10_SOURCE=parquet and REPLICATION_CIFAR10_ROOT to read the real files",
-)
-def test_a_real_copy_of_cifar10_is_complete_and_plausible() -> None:
-    found = parquet(Path(os.environ["REPLICATION_CIFAR10_ROOT"]), OFFICIAL)
-    assert found.train.images.shape == (50_000, 3, 32, 32)
-    assert found.test.images.shape == (10_000, 3, 32, 32)
-    assert np.bincount(found.train.labels).tolist() == [5000] * 10
-    assert np.bincount(found.test.labels).tolist() == [1000] * 10
-    # The well-known means of the channels, in 0..1.
-    means = found.train.images.mean((0, 2, 3)) / 255
-    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.002)
-    assert found.variant is not None
+        read(root)

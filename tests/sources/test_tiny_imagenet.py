@@ -1,6 +1,7 @@
 """The folder tree of Tiny ImageNet is read whole, or one sentence says what is wrong with it."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,16 @@ from made_files import below, encoded
 
 from replication.errors import UserError
 from replication.images.store import Split
-from replication.sources.sources import TINY_IMAGENET, Expected
+from replication.sources import TINY_IMAGENET, Place
+from replication.sources.decode import Source
 from replication.sources.tiny_imagenet import folder
 
 WNIDS = ["n00000003", "n00000001", "n00000002"]  # as wnids.txt lists them
-SMALL = Expected("Tiny ImageNet", "data.tiny_imagenet", "valid", 6, 4, classes=3, input_size=8)
+SMALL = replace(TINY_IMAGENET, train_images=6, test_images=4, classes=3, input_size=8)
+
+
+def read(root: Path) -> Source:
+    return folder(Place("folder", root), SMALL)
 
 
 @pytest.fixture
@@ -44,17 +50,17 @@ def tree(tmp_path: Path, small: tuple[Split, Split]) -> Path:
 
 def test_the_tree_gives_the_very_pixels_with_labels_by_sorted_wnid(tree: Path, small: tuple[Split, Split]) -> None:
     before = below(tree)
-    found = folder(tree, SMALL)
+    found = read(tree)
     assert found.classes == sorted(WNIDS)
-    assert found.variant == "unverified copy (png)"
+    assert found.pixels == "unverified copy (png)"
     for left, right in zip((found.train, found.test), small, strict=True):
         assert np.array_equal(left.images, right.images)
         assert np.array_equal(left.labels, right.labels)
     assert below(tree) == before
 
 
-def test_held_out_images_are_of_every_class(tree: Path) -> None:
-    assert folder(tree, SMALL).train.labels.tolist() == [0, 1, 2, 0, 1, 2]
+def test_training_images_come_one_of_each_class_in_turn(tree: Path) -> None:
+    assert read(tree).train.labels.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 def test_the_real_data_set_has_200_classes() -> None:
@@ -65,33 +71,37 @@ def test_the_real_data_set_has_200_classes() -> None:
 def test_a_missing_list_names_the_key(tree: Path, file: str) -> None:
     (tree / file).unlink()
     with pytest.raises(UserError, match=rf"{file} cannot be read .* set data\.tiny_imagenet\.root"):
-        folder(tree, SMALL)
+        read(tree)
 
 
 @pytest.mark.parametrize("part", ["train", "train/n00000002"])
 def test_missing_classes_are_named(tree: Path, part: str) -> None:
     shutil.rmtree(tree / part)
-    with pytest.raises(UserError, match=r"wnids\.txt lists 3 classes and train has [02] class folders.*n00000002"):
-        folder(tree, SMALL)
+    with pytest.raises(
+        UserError, match=r"has 3 classes in wnids\.txt and [02] in train, .* extract the archive again.*n00000002"
+    ):
+        read(tree)
 
 
 def test_a_class_folder_too_many_is_named(tree: Path) -> None:
     (tree / "train/n00000004").mkdir()
-    with pytest.raises(UserError, match=r"train has 4 class folders, expected the same 3 in both.*: n00000004\."):
-        folder(tree, SMALL)
+    with pytest.raises(
+        UserError, match=r"3 classes in wnids\.txt and 4 in train, expected the same 3 in both.*: n00000004\."
+    ):
+        read(tree)
 
 
 def test_a_training_image_too_few_is_told(tree: Path) -> None:
     (tree / "train/n00000001/images/n00000001_0.JPEG").unlink()
     with pytest.raises(UserError, match="5 train images, expected 6"):
-        folder(tree, SMALL)
+        read(tree)
 
 
 def test_an_annotation_too_few_is_told(tree: Path) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text("".join(annotations.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(UserError, match="3 valid images, expected 4"):
-        folder(tree, SMALL)
+        read(tree)
 
 
 @pytest.mark.parametrize("line", ["val_0.JPEG\tn00000009\t0", "val_0.JPEG", ""])
@@ -99,13 +109,13 @@ def test_a_bad_annotation_is_named_with_its_line(tree: Path, line: str) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text(f"val_1.JPEG\tn00000001\n{line}\n")
     with pytest.raises(UserError, match=r"val_annotations\.txt, line 2: '.*' is not in wnids\.txt"):
-        folder(tree, SMALL)
+        read(tree)
 
 
 def test_an_annotated_image_that_is_missing_is_named(tree: Path) -> None:
     (tree / "val/images/val_2.JPEG").unlink()
     with pytest.raises(UserError, match=r"val/images/val_2\.JPEG cannot be read"):
-        folder(tree, SMALL)
+        read(tree)
 
 
 @pytest.mark.parametrize("file", ["train/n00000002/images/n00000002_1.JPEG", "val/images/val_3.JPEG"])
@@ -113,10 +123,10 @@ def test_an_annotated_image_that_is_missing_is_named(tree: Path) -> None:
 def test_an_image_that_cannot_be_decoded_is_named(tree: Path, file: str, content: bytes | None) -> None:
     (tree / file).write_bytes((tree / file).read_bytes()[:-100] if content is None else content)
     with pytest.raises(UserError, match=f"{file}: the image cannot be decoded"):
-        folder(tree, SMALL)
+        read(tree)
 
 
 def test_an_image_of_another_size_is_named(tree: Path) -> None:
     (tree / "val/images/val_3.JPEG").write_bytes(encoded(np.zeros((3, 9, 8), np.uint8)))
     with pytest.raises(UserError, match=r"val_3\.JPEG: the image is 8x9, expected 8x8"):
-        folder(tree, SMALL)
+        read(tree)

@@ -1,4 +1,4 @@
-"""A loss that is not finite stops a training; one that learns nothing is recorded as diverged."""
+"""A loss that is not finite stops a training; a net that learns nothing is recorded as no better than chance."""
 
 import json
 import math
@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.train import no_better_than_chance
+from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
 from replication.feed.batches import Batches
-from replication.recipe import CifarRecipe
+from replication.runs.folder import Row
+from replication.runs.record import status_of
 from replication.training.state import STATE, NonFiniteLoss, State
 
 Recipes = Callable[..., CifarRecipe]
@@ -70,14 +71,13 @@ def test_a_training_saves_its_start_so_that_an_early_explosion_leaves_a_state_to
 # --- no better than chance
 
 
-def finished(errors: list[float]) -> State:
-    """A training of 100 iterations with these errors in its rows."""
-    rows = [{"iteration": (i + 1) * 100 // len(errors), "train_error": error} for i, error in enumerate(errors)]
-    return State(None, None, curve=rows)  # type: ignore[arg-type]
+def curve(errors: list[float]) -> list[Row]:
+    """The curve of a training of 100 iterations with these errors in its rows."""
+    return [{"iteration": (i + 1) * 100 // len(errors), "train_error": error} for i, error in enumerate(errors)]
 
 
 @pytest.mark.parametrize(
-    ("errors", "diverged"),
+    ("errors", "chance"),
     [
         ([75.0] * 20, True),
         ([100.0] * 20, True),
@@ -90,17 +90,17 @@ def finished(errors: list[float]) -> State:
         ([30.0], False),
     ],
 )
-def test_a_run_diverged_if_its_last_tenth_is_no_better_than_chance(
-    make_recipe: Recipes, errors: list[float], diverged: bool
+def test_a_run_ends_at_chance_if_its_last_tenth_is_no_better(
+    make_recipe: Recipes, errors: list[float], chance: bool
 ) -> None:
     recipe = make_recipe(schedule={"iterations": 100})
-    assert no_better_than_chance(finished(errors), recipe, 4) is diverged
+    assert status_of(recipe, curve(errors), 4) == ("chance" if chance else "trained")
 
 
-def test_a_net_that_learns_nothing_is_recorded_as_diverged(project: Any) -> None:
-    project.configure(schedule={"iterations": 40, "drops": [], "learning_rate": 1e-12})
+def test_a_net_that_learns_nothing_is_recorded_as_no_better_than_chance(project: Any) -> None:
+    project.configure({"cifar": {"seeds": [3]}}, schedule={"iterations": 40, "drops": [], "learning_rate": 1e-12})
     done = project.run("train", "cifar", "plain-8", "3")
     assert done.returncode == 0, done.stderr
     record = json.loads((project.folder / "runs/cifar/plain-8/seed-3/run.json").read_text())
-    assert record["status"] == "diverged"
+    assert record["status"] == "chance"
     assert record["recipe"]["seed"] == 3

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from replication.evaluation import top1_error
+from replication.arms.cifar import CifarRecipe
+from replication.evaluation.error import top1_error
 from replication.feed.batches import Batches
-from replication.recipe import CifarRecipe
-from replication.training import warms_up
+from replication.training.loop import iterate
+from replication.training.schedule import warms_up
 from replication.training.state import State
 
 Recipes = Callable[..., CifarRecipe]
@@ -118,6 +119,35 @@ def test_the_seed_decides_the_whole_training(make_recipe: Recipes, fit: Fit, tmp
     assert first.curve == again.curve
     assert all(torch.equal(p, q) for p, q in zip(first.net.parameters(), again.net.parameters(), strict=True))
     assert first.curve != other.curve
+
+
+# --- the loop as a generator
+
+
+def test_each_iteration_is_yielded_with_the_row_that_it_added_to_the_curve(
+    make_recipe: Recipes, make_batches: Maker
+) -> None:
+    recipe = make_recipe(schedule={"iterations": 20, "drops": []})
+    state, seen = State.start(recipe, 4, CPU), []
+    for row in iterate(state, recipe, make_batches(recipe)):
+        seen.append(state.iteration)
+        assert row is (state.curve[-1] if state.iteration in (8, 16, 20) else None)
+    assert seen == list(range(1, 21))
+    assert [row["iteration"] for row in state.curve] == [8, 16, 20]
+
+
+def test_a_loop_that_is_left_between_two_iterations_is_continued_bit_for_bit(
+    make_recipe: Recipes, make_batches: Maker
+) -> None:
+    recipe = make_recipe(schedule={"iterations": 20, "drops": []})
+    whole, parts = State.start(recipe, 4, CPU), State.start(recipe, 4, CPU)
+    for state, stops in ((whole, [20]), (parts, [3, 11, 12, 20])):
+        for stop in stops:
+            for _ in iterate(state, recipe, make_batches(recipe)):
+                if state.iteration == stop:
+                    break
+    assert whole.curve == parts.curve
+    assert all(torch.equal(p, q) for p, q in zip(whole.net.parameters(), parts.net.parameters(), strict=True))
 
 
 # --- the curve

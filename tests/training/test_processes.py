@@ -15,13 +15,13 @@ import pytest
 import torch
 from together import StopsItself, train_with
 
+from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
-from replication.evaluation import top1_error
+from replication.evaluation.error import top1_error
 from replication.feed.batches import Share
 from replication.feed.imagenet import PhotographBatches
-from replication.recipe import ImagenetRecipe
-from replication.training.loop import Stopped
 from replication.training.processes import Processes
+from replication.training.progress import Stopped
 from replication.training.state import State
 
 Recipes = Callable[..., ImagenetRecipe]
@@ -143,7 +143,7 @@ def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 def test_the_train_stage_starts_as_many_processes_as_params_say(project: Any) -> None:
-    project.configure({"processes": 2})
+    project.configure({"processes": 2, "imagenet": {"nets": ["plain-18"]}})
     done = project.run("train", "imagenet", "plain-18", "0")
     assert done.returncode == 0, done.stderr
     record = json.loads((project.folder / "runs/imagenet/plain-18/seed-0/run.json").read_text())
@@ -160,7 +160,7 @@ def test_the_train_stage_starts_as_many_processes_as_params_say(project: Any) ->
 def test_bad_input_is_one_sentence_before_any_process_starts(
     project: Any, processes: int, seed: str, told: str
 ) -> None:
-    project.configure({"processes": processes})
+    project.configure({"processes": processes, "imagenet": {"nets": ["plain-18"]}})
     failed = project.run("train", "imagenet", "plain-18", seed)
     assert failed.returncode == 1
     assert re.search(told, failed.stderr) and "Traceback" not in failed.stderr

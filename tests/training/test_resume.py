@@ -15,11 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
 from replication.feed.batches import Batches
-from replication.recipe import CifarRecipe
-from replication.training.loop import Stopped
-from replication.training.state import STATE, State, write_durably
+from replication.files import write_durably
+from replication.training.progress import Stopped
+from replication.training.state import STATE, State
 
 Recipes = Callable[..., CifarRecipe]
 Fit = Callable[..., State]

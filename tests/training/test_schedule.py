@@ -9,26 +9,23 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 
-from replication.recipe import CifarRecipe, Plateau
-from replication.training import learning_rate, warms_up
-from replication.training.loop import Stopped
-from replication.training.schedule import reached_plateau
+from replication.arms.cifar import CIFAR, CifarRecipe
+from replication.profiles import read_profile
+from replication.recipe import Plateau
+from replication.training.progress import Stopped
+from replication.training.schedule import learning_rate, reached_plateau, warms_up
 from replication.training.state import State
 
 Recipes = Callable[..., CifarRecipe]
 Fit = Callable[..., State]
 
-PAPER = Path(__file__).parents[2] / "pipeline/profiles/paper.yaml"
+PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
 
 
 def paper(net: str) -> CifarRecipe:
     """The recipe of the paper for a net."""
-    values = YAML(typ="safe").load(PAPER.read_text())["cifar"]
-    del values["dataset"]
-    data = {"name": "cifar10", "variant": None, "fingerprint": "0"}
-    return CifarRecipe.model_validate(values | {"arm": "cifar", "net": net, "seed": 0, "data": data})
+    return read_profile(PROFILES, "paper").recipe(CIFAR, net)
 
 
 @pytest.mark.parametrize("net", ["plain-20", "resnet-56"])

@@ -11,10 +11,10 @@ import pytest
 import torch
 from filelock import FileLock
 
+from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
 from replication.feed.batches import Batches
-from replication.recipe import CifarRecipe
-from replication.training.loop import Stopped
+from replication.training.progress import Stopped
 from replication.training.state import STATE, State
 
 Recipes = Callable[..., CifarRecipe]

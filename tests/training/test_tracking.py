@@ -13,9 +13,9 @@ import pytest
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
+from replication.arms.cifar import CifarRecipe
 from replication.feed.batches import Batches
-from replication.recipe import CifarRecipe
-from replication.training.loop import Stopped
+from replication.training.progress import Stopped
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from replication.arms.imagenet import ImagenetRecipe
 from replication.feed.imagenet import PhotographBatches
 from replication.images.store import read_store
-from replication.recipe import ImagenetRecipe
-from replication.training import train
-from replication.training.loop import Stopped
 from replication.training.processes import Processes
+from replication.training.progress import Stopped
+from replication.training.run import train
 from replication.training.state import State
 from replication.training.tracking import Tracker
 

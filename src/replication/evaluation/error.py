@@ -1,4 +1,4 @@
-"""Top-1 error on a single view (section 4.2; Figure 4), and batch-norm statistics for it."""
+"""Top-1 error on a single view (section 4.2; Figure 4), in the precision of the recipe. Training needs this alone."""
 
 import torch
 from torch import Tensor, nn
@@ -29,24 +29,3 @@ def wrong_top1(net: nn.Module, batches: Batches, split: Split) -> Tensor:
 def autocast(batches: Batches) -> torch.autocast:
     """The recipe's arithmetic: bf16 for convolutions and fc with fp32 weights, or fp32 throughout."""
     return torch.autocast(batches.device.type, torch.bfloat16, enabled=batches.recipe.precision == "bf16")
-
-
-@torch.no_grad()
-def recompute_bn_statistics(net: nn.Module, batches: Batches, groups: int = 100) -> None:
-    """Replace the running batch-norm averages by plain averages over `groups` groups of augmented training images.
-
-    The authors' release did so (README of KaimingHe/deep-residual-networks); the paper does not say.
-    """
-    norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
-    momenta = [layer.momentum for layer in norms]
-    for layer in norms:
-        layer.reset_running_stats()
-        layer.momentum = None  # cumulative average
-    net.train()
-    per_batch = batches.recipe.schedule.batch_size // batches.recipe.bn_group
-    for iteration in range(-(-groups // per_batch)):
-        for group in batches.training(iteration)[0].split(batches.recipe.bn_group):
-            with autocast(batches):
-                net(group)
-    for layer, momentum in zip(norms, momenta, strict=True):
-        layer.momentum = momentum

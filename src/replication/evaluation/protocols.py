@@ -1,37 +1,39 @@
-"""The test protocols of section 3.4: centre crop, 10 crops, fully convolutional at several scales; and ensembles.
+"""The test protocols: of section 4.2 the single view; of 3.4 centre crop, 10 crops, and fully convolutional.
 
 Each gives the probability of every class for every test image, so that protocols and nets can be averaged and scored
 alike. "Scores" are averaged after the softmax, as the authors' README says of the 10 crops.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, softmax
 
 from replication.evaluation.error import autocast
+from replication.evaluation.scores import Scores
+from replication.evaluation.views import ten_crop as ten_crop_of
+from replication.evaluation.views import whole
+from replication.feed.batches import Batches
 from replication.feed.imagenet import PhotographBatches
 from replication.images.crops import centre_crop as centre_crop_of
-from replication.images.crops import ten_crop as ten_crop_of
-from replication.images.crops import whole
 from replication.nets.imagenet import ImagenetNet
 
 PIXELS = 100 * 224 * 224  # in one forward pass, so that no scale needs more memory than another
 
 
-@dataclass(frozen=True)
-class Scores:
-    """probabilities [N, classes], labels [N], on the CPU."""
-
-    probabilities: Tensor
-    labels: Tensor
-
-    def error(self, k: int = 1) -> float:
-        """Top-k error: percent of images whose label is not among the k most probable classes."""
-        best = self.probabilities.topk(min(k, self.probabilities.shape[1])).indices
-        return 100 * (1 - (best == self.labels[:, None]).any(1).double().mean().item())
+@torch.inference_mode()
+def single_view(net: nn.Module, batches: Batches) -> Scores:
+    """The single original view (section 4.2); its top-1 error is that of the curve."""
+    was_training = net.training
+    net.eval()
+    parts = []
+    for images, labels in batches.single_view("test"):
+        with autocast(batches):
+            scores = net(images)
+        parts.append((softmax(scores.float(), dim=1).cpu(), labels.cpu()))
+    net.train(was_training)
+    return Scores(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def centre_crop(net: nn.Module, batches: PhotographBatches) -> Scores:
@@ -58,11 +60,6 @@ def fully_convolutional(net: ImagenetNet, batches: PhotographBatches) -> Scores:
     return _score(net, batches, views, forward, test.mirrored)
 
 
-PROTOCOLS: dict[str, Callable[..., Scores]] = {
-    "centre_crop": centre_crop, "ten_crop": ten_crop, "fully_convolutional": fully_convolutional,
-}  # fmt: skip
-
-
 def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
     """Scores of a net in its fully convolutional form, averaged over all places.
 
@@ -79,14 +76,6 @@ def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
     pooled = avg_pool2d(net.maps(images), window, stride=1)
     places = conv2d(pooled, net.fc.weight[:, :, None, None], net.fc.bias)
     return places.mean(dim=(2, 3))
-
-
-def average(members: Sequence[Scores]) -> Scores:
-    """An ensemble: the mean of its members' probabilities."""
-    labels = members[0].labels
-    if any(not torch.equal(labels, member.labels) for member in members):
-        raise ValueError("members of an ensemble must score the same images in the same order")
-    return Scores(torch.stack([member.probabilities for member in members]).mean(0), labels)
 
 
 @torch.inference_mode()

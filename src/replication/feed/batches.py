@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from replication.errors import UserError
+from replication.images.heldout import split_training
 from replication.images.store import Images
 from replication.recipe import Recipe
 
@@ -42,7 +43,7 @@ class Batches(ABC):
     constant factor that the batch norm behind the first layer takes out again; no standard deviation is involved.
     """
 
-    mean: Tensor  # per-pixel mean of the training images, [1, 3, S, S] in 0..255, on the device
+    mean: Tensor  # per-pixel mean of the images trained on, [1, 3, S, S] in 0..255, on the device
 
     def __init__(self, images: Images, recipe: Recipe, device: torch.device, share: Share):
         count = len(images.train_labels)
@@ -53,7 +54,8 @@ class Batches(ABC):
             )
         self.recipe, self.device, self.share = recipe, device, share
         self.classes = len(images.meta.classes)
-        self.test_count, self.heldout_count = len(images.test_labels), count - recipe.train_images
+        self.trained, self.heldout = split_training(images.train_labels, recipe.train_images)  # positions in the store
+        self.test_count, self.heldout_count = len(images.test_labels), len(self.heldout)
 
     @abstractmethod
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
@@ -67,8 +69,8 @@ class Batches(ABC):
         """This process's part of a split, in chunks, one view of each image, not augmented: [n, 3, S, S], labels."""
 
     def indices(self, iteration: int) -> Tensor:
-        """Which training images the batch of an iteration holds, on all processes together, [B]."""
-        return indices(self.recipe, iteration)
+        """Positions of the training images that the batch of an iteration holds, on all processes together, [B]."""
+        return self.trained[drawn(self.recipe, iteration)]
 
     def slots(self) -> slice:
         """The places in the batch that are this process's."""
@@ -83,8 +85,8 @@ class Batches(ABC):
         return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
 
 
-def indices(recipe: Recipe, iteration: int) -> Tensor:
-    """Which training images the batch of an iteration holds, [B]."""
+def drawn(recipe: Recipe, iteration: int) -> Tensor:
+    """Which of the images trained on the batch of an iteration holds, [B], each from 0 up to their number."""
     batch, count = recipe.schedule.batch_size, recipe.train_images
     position = torch.arange(iteration * batch, (iteration + 1) * batch)
     epochs = position // count

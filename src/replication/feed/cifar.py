@@ -20,14 +20,12 @@ class CifarBatches(Batches):
 
     def __init__(self, store: Store, recipe: CifarRecipe, device: torch.device, share: Share = Share()):  # noqa: B008
         super().__init__(store, recipe, device, share)
-        used = recipe.train_images
-        self.images = store.train_images[:used].to(device)
-        self.labels = store.train_labels[:used].to(device)
+        self.images, self.labels = store.train_images.to(device), store.train_labels.to(device)
         # Per-pixel mean of the images that are trained on (section 4.2).
-        self.mean = store.train_images[:used].double().mean(0, keepdim=True).float().to(device)
+        self.mean = store.train_images[self.trained].double().mean(0, keepdim=True).float().to(device)
         self._splits = {
             "test": (store.test_images.to(device), store.test_labels.to(device)),
-            "heldout": (store.train_images[used:].to(device), store.train_labels[used:].to(device)),
+            "heldout": (store.train_images[self.heldout].to(device), store.train_labels[self.heldout].to(device)),
         }
 
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@ decoded first; the colour shift and the mean are batched operations on the devic
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from replication.arms.imagenet import ImagenetRecipe, RescaledCrop
-from replication.feed.batches import AUGMENTATION, Batches, Share, Split, indices
+from replication.feed.batches import AUGMENTATION, Batches, Share, Split, drawn
 from replication.images.crops import Pixels, centre_crop, crop
 from replication.images.store import Images
 
@@ -44,7 +44,8 @@ class PhotographBatches(Batches):
         planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
         if self._training is None or iteration != self._next or iteration >= planned:
             iterations = range(iteration, max(planned, iteration + 1))
-            self._training = iter(self._loader(_TrainingViews(self.images, self.recipe, self.slots()), iterations))
+            views = _TrainingViews(self.images, self.recipe, self.trained, self.slots())
+            self._training = iter(self._loader(views, iterations))
         self._next = iteration + 1
         pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in next(self._training))
         images = self.plain(pixels.permute(0, 3, 1, 2))
@@ -57,15 +58,14 @@ class PhotographBatches(Batches):
 
     def views(self, split: Split, view: View) -> Iterator[tuple[list[Tensor], Tensor]]:
         """A split in parts: for each image what `view` makes of it, uint8 on the device; labels [n]."""
-        first = self.recipe.train_images if split == "heldout" else 0
-        count = self.heldout_count if split == "heldout" else self.test_count
-        chunks = [range(first + i, first + min(i + CHUNK, count)) for i in range(0, count, CHUNK)]
+        positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
+        chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
         for pixels, labels in self._loader(
             _TestViews(self.images, split, view), chunks[self.share.rank :: self.share.ranks]
         ):
             yield [part.to(self.device) for part in pixels], labels.to(self.device)
 
-    def _loader(self, views: Dataset, items: range | list[range]) -> DataLoader:
+    def _loader(self, views: Dataset, items: Sequence[int] | list[Sequence[int]]) -> DataLoader:
         return DataLoader(
             views, batch_size=None, sampler=items, num_workers=self.workers,
             prefetch_factor=4 if self.workers else None, pin_memory=self.device.type == "cuda",
@@ -84,11 +84,11 @@ class _TrainingViews(Dataset):
     It does not hold the batches, which hold its loader: Python takes many seconds to free workers that lie on a cycle.
     """
 
-    def __init__(self, images: Images, recipe: ImagenetRecipe, slots: slice):
-        self.images, self.recipe, self.slots = images, recipe, slots
+    def __init__(self, images: Images, recipe: ImagenetRecipe, trained: Tensor, slots: slice):
+        self.images, self.recipe, self.trained, self.slots = images, recipe, trained, slots
 
     def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-        chosen = indices(self.recipe, iteration)[self.slots]
+        chosen = self.trained[drawn(self.recipe, iteration)[self.slots]]
         seen = [self._view(int(i), iteration, slot) for slot, i in enumerate(chosen, start=self.slots.start)]
         pixels, colours = (np.stack(part) for part in zip(*seen, strict=True))
         return torch.from_numpy(pixels), torch.from_numpy(colours).float(), self.images.train_labels[chosen]
@@ -103,15 +103,15 @@ class _TrainingViews(Dataset):
 
 
 class _TestViews(Dataset):
-    """Item: a range of images, as a list of what `view` makes of each, and labels [n]."""
+    """Item: the positions of some images, as a list of what `view` makes of each, and labels [n]."""
 
     def __init__(self, images: Images, split: Split, view: View):
         self.images, self.split, self.view = images, "test" if split == "test" else "train", view
 
-    def __getitem__(self, chunk: range) -> tuple[list[Tensor], Tensor]:
+    def __getitem__(self, chunk: Sequence[int]) -> tuple[list[Tensor], Tensor]:
         labels = self.images.test_labels if self.split == "test" else self.images.train_labels
         pixels = [torch.from_numpy(self.view(self.images.load(self.split, index))) for index in chunk]
-        return pixels, labels[chunk.start : chunk.stop]
+        return pixels, labels[list(chunk)]
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,12 @@
 
 An image is a file of its own, a range of bytes in an archive, or a row of a parquet file. The index names them relative
 to the user's folder, which is given when the index is opened: another machine may keep the images elsewhere.
-
-Pillow decodes: 480 images/s a core with the random crop, on 64 photographs of 103 kB (`benchmarks/decoding.py`).
-torchvision.io.decode_image gives the same pixels, CMYK, grey and EXIF rotation included, and is 1.3 times as fast; but
-most of that gain is its crop of the tensor, and the views of `views.py` are defined on Pillow's images.
 """
 
 import hashlib
-import io
 import os
-import struct
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -25,12 +17,13 @@ from typing import BinaryIO
 import pyarrow
 import pyarrow.parquet
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
 from replication.files import replacing
+from replication.images.decoding import BadImage, decode, one_line
 from replication.images.store import Images, Meta, Statistics, read_meta, read_store, write_meta
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
@@ -47,18 +40,6 @@ SCHEMA = pyarrow.schema(
     }
 )
 IMAGE_COLUMNS = ("image", "img")
-
-# A few photographs of ImageNet have a damaged EXIF block, which costs none of their pixels.
-warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
-
-
-class BadImage(UserError):
-    """An image that cannot be read or decoded. Its sentence is one line."""
-
-    def __init__(self, sentence: str):
-        # A DataLoader raises the exception of its worker anew, on the worker's traceback, whose last line is
-        # "replication.images.index.BadImage: " and the sentence.
-        super().__init__(sentence.strip().splitlines()[-1].removeprefix(f"{__name__}.{type(self).__name__}: "))
 
 
 @dataclass(frozen=True)
@@ -196,28 +177,10 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int) -> Image.Image:
         else:
             encoded = path.read_bytes()
     except (OSError, pyarrow.ArrowException, IndexError) as error:
-        raise BadImage(f"{where} cannot be read ({_line(error)}); is data.imagenet.root as it was indexed?") from error
+        raise BadImage(
+            f"{where} cannot be read ({one_line(error)}); is data.imagenet.root as it was indexed?"
+        ) from error
     return decode(encoded, where)
-
-
-def decode(encoded: bytes, where: str) -> Image.Image:
-    """An image file's bytes as RGB, turned as its EXIF orientation says; an alpha channel is dropped.
-
-    Raises:
-        BadImage: the bytes are no image, or end too early; names `where`.
-    """
-    try:
-        image = Image.open(io.BytesIO(encoded))
-        image.load()
-        with suppress(Exception):  # whatever a damaged EXIF block makes Pillow raise: the pixels are not concerned
-            image = ImageOps.exif_transpose(image)
-        return image if image.mode == "RGB" else image.convert("RGB")
-    except (OSError, SyntaxError, TypeError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise BadImage(f"{where}: the image cannot be decoded ({_line(error)}); fetch the file again.") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 # The process is part of each key below: a forked worker opens files of its own.

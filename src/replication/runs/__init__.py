@@ -1,0 +1,1 @@
+"""Runs: the record, the folder, where and with what it was made. Readable without torch."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from replication.errors import UserError
 from replication.files import replacing
 from replication.recipe import validate
-from replication.runs.record import RunRecord
+from replication.runs.record import RunRecord, from_old
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,7 @@ def read_run(folder: Path) -> RunRecord:
     """
     path = folder / RECORD
     try:
-        return validate(RunRecord, json.loads(path.read_text()), str(path))
+        return validate(RunRecord, from_old(json.loads(path.read_text()), str(path)), str(path))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; train the net with `dvc repro`.") from error
     except ValueError as error:

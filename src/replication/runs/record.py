@@ -1,10 +1,13 @@
 """What `run.json` holds: enough to trust a number of a run, or to make it again. Needs no torch."""
 
+import hashlib
+import json
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from replication.arms import ARMS
+from replication.errors import UserError
 from replication.recipe import Recipe
 
 AnyRecipe = Annotated[Union[tuple(arm.recipe for arm in ARMS.values())], Field(discriminator="arm")]  # noqa: UP007
@@ -29,6 +32,27 @@ class RunRecord(BaseModel):
     processes: int
     mlflow_run_id: str | None
     provenance: dict[str, Any]
+
+
+# Goes once the runs that were begun at commit 7b4e991 are in.
+def from_old(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """A record as commit 7b4e991 wrote it, in today's form; one of today is returned as it is.
+
+    Raises:
+        UserError: its recipe is not the one that its hash was made of; the message begins with `where`.
+    """
+    if not isinstance(values, dict) or "recipe_hash" not in values:
+        return values
+    old = dict(values)
+    recipe, written = old.get("recipe"), old.pop("recipe_hash")
+    old.pop("profile", None)
+    found = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    if found != written:
+        raise UserError(f"{where}: recipe_hash is {written}, but the recipe's is {found}: it was changed by hand.")
+    data = {key: value for key, value in recipe["data"].items() if key != "variant"}
+    old["recipe"] = recipe | {"data": data | {"pixels": recipe["data"]["variant"] or "official"}}
+    old["status"] = "chance" if old["status"] == "diverged" else old["status"]
+    return old
 
 
 def status_of(recipe: Recipe, curve: list[dict[str, float | None]], classes: int) -> Status:

@@ -1,10 +1,9 @@
 """Where the photographs of ImageNet (ILSVRC2012) come from. They are indexed, never copied, and nothing is written to
 the user's folder.
 
-Only the archives can be checked (md5), so only their pixels are called official; the others are named variants. To
-decode all 1.3 million images would take hours: `prepare` decodes a sample, and training names a bad image when it meets
-it. The images of archives and of a tree are put in the same order, one of each class in turn, so that one seed makes
-the same batches of both, and every class has its part in what `train_images` holds out.
+Only the archives can be checked (md5), so only their pixels are called official. To decode all 1.3 million images would
+take hours: `prepare` decodes a sample, and training names a bad image when it meets it. The images of archives and of a
+tree are put in the same order, one of each class in turn, so that one seed makes the same batches of both.
 """
 
 import hashlib
@@ -23,15 +22,16 @@ from torchvision.datasets import imagenet as official
 
 from replication.errors import UserError
 from replication.images.index import IMAGE_COLUMNS, Entry, Files, table_of
-from replication.sources.sources import Expected, check_counts
-
-IMAGENET = Expected("ImageNet", "data.imagenet", "val", 1_281_167, 50_000, classes=1000, input_size=None)
+from replication.images.store import OFFICIAL
+from replication.sources import Dataset, Place
+from replication.sources.decode import check_counts, check_label
+from replication.sources.folder import class_folders, image_files, same_classes
+from replication.sources.parquet import files_of, unreadable
 
 BLOCK = 2**20  # bytes read at a time
-SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
-def archives(root: Path, expected: Expected = IMAGENET) -> Files:
+def archives(place: Place, dataset: Dataset) -> Files:
     """The three archives that image-net.org distributes, md5 checked, read in place.
 
     The training archive is a tar of 1000 tars, one a class; none is compressed, so that an image is a range of bytes of
@@ -40,16 +40,17 @@ def archives(root: Path, expected: Expected = IMAGENET) -> Files:
     Raises:
         UserError: an archive is missing, or not the official one.
     """
+    root = place.root
     for file, _ in official.ARCHIVE_META.values():
         if not (root / file).is_file():
             raise UserError(
-                f"{root / file} is missing; fetch it from image-net.org, or set {expected.key}.root to the folder that "
-                f"has it, or {expected.key}.source to folder or parquet."
+                f"{root / file} is missing; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
+                f"that has it, or data.{dataset.key}.source to folder or parquet."
             )
     # The small ones first, so that what is wrong with them is said within a minute.
-    truth = _validation_truth(root, expected)
-    val = sorted(_members(root, "val", expected))
-    train = [(m.split(".")[0], m, *place) for m, *place in _members(root, "train", expected)]
+    truth = _validation_truth(root, dataset)
+    val = sorted(_members(root, "val", dataset))
+    train = [(m.split(".")[0], m, *where) for m, *where in _members(root, "train", dataset)]
     if len(truth) != len(val):
         raise UserError(f"{root}: {len(val):,} validation images, but the devkit has {len(truth):,} labels.")
     classes = sorted({wnid for wnid, *_ in train} | set(truth))
@@ -59,103 +60,80 @@ def archives(root: Path, expected: Expected = IMAGENET) -> Files:
         label = {wnid: number for number, wnid in enumerate(classes)}
         return ((label[wnid], name, archive, offset, length) for wnid, name, offset, length in rows)
 
-    return _checked(
-        Files(
-            train=table_of(_in_turn(entries(train, "train"))),
-            test=table_of(_in_turn(entries(((w, *v) for w, v in zip(truth, val, strict=True)), "val"))),
-            classes=classes,
-            variant=None,
-            vouchers=[md5 for _, md5 in official.ARCHIVE_META.values()],
-        ),
-        expected,
-        root,
-    )
+    validation = ((wnid, *image) for wnid, image in zip(truth, val, strict=True))
+    md5 = [md5 for _, md5 in official.ARCHIVE_META.values()]
+    train, test = _in_turn(entries(train, "train")), _in_turn(entries(validation, "val"))
+    return _files(train, test, classes, OFFICIAL, md5, dataset, root)
 
 
-def folder(root: Path, expected: Expected = IMAGENET) -> Files:
+def folder(place: Place, dataset: Dataset) -> Files:
     """The extracted tree `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`; labels follow the sorted names of the class
     folders.
 
     Raises:
         UserError: a folder is missing, empty or no class, or the validation images lie flat.
     """
-    classes, others = (_class_folders(root / split, expected) for split in ("train", "val"))
-    if not others and any(root.glob("val/*.JPEG")):
+    root = place.root
+    for split in ("train", "val"):
+        if not (root / split).is_dir():
+            raise UserError(
+                f"{root / split} is missing; set data.{dataset.key}.root to the folder that holds train/<wnid>/ and "
+                "val/<wnid>/."
+            )
+    found = {split: class_folders(root / split) for split in ("train", "val")}
+    if not found["val"] and any(root.glob("val/*.JPEG")):
         raise UserError(
             f"{root / 'val'} holds images without class folders; sort them into val/<wnid>/ as torchvision does, or "
-            f"set {expected.key}.source to archives."
+            f"set data.{dataset.key}.source to archives."
         )
-    if classes != others or len(classes) != expected.classes:
-        differing = sorted(set(classes) ^ set(others))
-        raise UserError(
-            f"{root} has {len(classes):,} class folders in train and {len(others):,} in val, expected the same "
-            f"{expected.classes:,} in both; add what is missing, move away what is no class; differing: "
-            f"{', '.join(differing[:3]) or 'none'}{' …' if differing[3:] else ''}."
-        )
+    remedy = "add what is missing, move away what is no class"
+    classes = same_classes(found, dataset, f"{root} has", remedy)
 
     def entries(split: str) -> Iterator[Entry]:
         for label, wnid in enumerate(classes):
-            images = [
-                (label, f"{split}/{wnid}/{file.name}", "", 0, file.stat().st_size)
-                for file in os.scandir(root / split / wnid)
-                if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".")
-            ]
+            images = image_files(root / split / wnid)
             if not images:
                 raise UserError(f"{root / split / wnid} holds no images; extract the archive of this class again.")
-            yield from sorted(images)
+            for file in images:
+                yield label, f"{split}/{wnid}/{file.name}", "", 0, file.stat().st_size
 
-    return _checked(
-        Files(
-            train=table_of(_in_turn(entries("train"))),
-            test=table_of(_in_turn(entries("val"))),
-            classes=classes,
-            variant="extracted tree, not verified",
-            vouchers=[],
-        ),
-        expected,
-        root,
-    )
+    train, test = _in_turn(entries("train")), _in_turn(entries("val"))
+    return _files(train, test, classes, "extracted tree, not verified", [], dataset, root)
 
 
-def parquet(root: Path, expected: Expected = IMAGENET) -> Files:
+def parquet(place: Place, dataset: Dataset) -> Files:
     """Hugging Face layout: `train*.parquet` and `val*.parquet` with columns `image` ({bytes, path}) and `label`, in the
     order of their rows. Labels are numbers, so the classes have no other names. Slow in training: see `index.py`.
 
     Raises:
         UserError: a file is missing, truncated, has other columns, or holds a bad label (where is said).
     """
-    found: list[Path] = []
+    files = {split: files_of(place, split, dataset) for split in ("train", "val")}
 
     def entries(split: str) -> Iterator[Entry]:
-        files = sorted(root.glob(f"{split}*.parquet"))
-        if not files:
-            raise UserError(f"{root} has no {split}*.parquet; check {expected.key}.root.")
-        found.extend(files)
-        for file in files:
+        for file in files[split]:
             labels, names = _columns(file)
             for row, (label, name) in enumerate(zip(labels, names, strict=True)):
-                if not isinstance(label, int) or not 0 <= label < expected.classes:
-                    raise UserError(
-                        f"{file}, row {row}: label {label!r} is not in 0..{expected.classes - 1}; is this another "
-                        "data set?"
-                    )
+                check_label(label, dataset, f"{file}, row {row}")
                 yield label, name or "", file.name, row, 0
 
-    return _checked(
-        Files(
-            train=table_of(entries("train")),
-            test=table_of(entries("val")),
-            classes=[str(number) for number in range(expected.classes)],
-            variant="parquet copy, not verified",
-            vouchers=[f"{file.name} {file.stat().st_size}" for file in found],
-        ),
-        expected,
-        root,
-    )
+    classes = [str(number) for number in range(dataset.classes)]
+    sizes = [f"{file.name} {file.stat().st_size}" for file in (*files["train"], *files["val"])]
+    train, test = entries("train"), entries("val")
+    return _files(train, test, classes, "parquet copy, not verified", sizes, dataset, place.root)
 
 
-def _checked(files: Files, expected: Expected, root: Path) -> Files:
-    check_counts(files.train["label"].to_numpy(), files.test["label"].to_numpy(), expected, str(root))
+def _files(
+    train: Iterable[Entry],
+    test: Iterable[Entry],
+    classes: list[str],
+    pixels: str,
+    vouchers: list[str],
+    dataset: Dataset,
+    root: Path,
+) -> Files:
+    files = Files(table_of(train), table_of(test), classes, pixels, vouchers)
+    check_counts(files.train["label"].to_numpy(), files.test["label"].to_numpy(), dataset, str(root))
     return files
 
 
@@ -165,14 +143,6 @@ def _in_turn(entries: Iterable[Entry]) -> list[Entry]:
     for entry in sorted(entries):
         classes[entry[0]].append(entry)
     return [entry for turn in zip_longest(*classes.values()) for entry in turn if entry]
-
-
-def _class_folders(split: Path, expected: Expected) -> list[str]:
-    if not split.is_dir():
-        raise UserError(
-            f"{split} is missing; set {expected.key}.root to the folder that holds train/<wnid>/ and val/<wnid>/."
-        )
-    return sorted(entry.name for entry in os.scandir(split) if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
@@ -189,10 +159,10 @@ def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
             return labels, [None] * len(labels)
         return labels, [image and image["path"] for image in parquet.read([f"{column}.path"])[column].to_pylist()]
     except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{file} cannot be read as parquet ({error}); fetch it again.") from error
+        raise unreadable(file, error) from error
 
 
-def _validation_truth(root: Path, expected: Expected) -> list[str]:
+def _validation_truth(root: Path, dataset: Dataset) -> list[str]:
     """The wnid of each validation image, in the order of their names, from the devkit."""
     devkit = official.ARCHIVE_META["devkit"][0]
     # torchvision writes what it parsed beside the archive: a link gives it a folder of ours.
@@ -202,10 +172,10 @@ def _validation_truth(root: Path, expected: Expected) -> list[str]:
             official.parse_devkit_archive(ours)
             return official.load_meta_file(ours)[1]
         except (RuntimeError, OSError) as error:
-            raise _not_official(root / devkit, expected) from error
+            raise _not_official(root / devkit, dataset) from error
 
 
-def _members(root: Path, part: str, expected: Expected) -> Iterator[tuple[str, int, int]]:
+def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int, int]]:
     """Name, first byte and length of each image in an archive and in the archives inside it.
 
     Raises:
@@ -227,17 +197,17 @@ def _members(root: Path, part: str, expected: Expected) -> Iterator[tuple[str, i
             while seen.read(BLOCK):
                 pass
         except tarfile.TarError as error:
-            raise _not_official(root / name, expected) from error
+            raise _not_official(root / name, dataset) from error
         except OSError as error:
             raise UserError(f"{root / name} cannot be read ({error}); check the drive, and run again.") from error
     if seen.md5.hexdigest() != md5:
-        raise _not_official(root / name, expected)
+        raise _not_official(root / name, dataset)
 
 
-def _not_official(archive: Path, expected: Expected) -> UserError:
+def _not_official(archive: Path, dataset: Dataset) -> UserError:
     return UserError(
         f"{archive} is not the official archive (its md5 differs); fetch it again from image-net.org, or set "
-        f"{expected.key}.source to folder."
+        f"data.{dataset.key}.source to folder."
     )
 
 

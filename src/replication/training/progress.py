@@ -1,18 +1,18 @@
-"""What a training shows and keeps while it runs: the bar, its MLflow run, and its state on disk."""
+"""What stands around a training: its lock, requests to stop, its bar, and how its end is told."""
 
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from replication.errors import UserError
+from replication.profiles import DEFAULT
 from replication.recipe import Recipe
+from replication.runs.folder import Row
 from replication.training.processes import Processes
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
@@ -22,69 +22,43 @@ class Stopped(Exception):
     """Training was asked to stop (Ctrl-C, SIGTERM); its state is saved."""
 
 
-class Progress:
-    """The first process shows and keeps; the others only train."""
+def run_name(recipe: Recipe) -> str:
+    """What a run is called in the bar, in messages and in MLflow: "resnet-110 · no-warmup · seed 0"."""
+    variant = [] if recipe.variant == DEFAULT else [recipe.variant]
+    return " · ".join([recipe.net, *variant, f"seed {recipe.seed}"])
 
-    def __init__(self, state: State, recipe: Recipe, work: Path, tracker: Tracker, processes: Processes):
-        self.state, self.recipe, self.work, self.tracker = state, recipe, work, tracker
-        self.first, self.name = processes.rank == 0, f"{recipe.net} · seed {recipe.seed}"
-        self.tracked = len(state.curve)
-        self.clock = self.saved_at = time.monotonic()
 
-    def __enter__(self) -> "Progress":
-        state = self.state
-        if self.first:
-            state.mlflow_run_id = self.tracker.start(state.mlflow_run_id)
-        self.bar = tqdm(
-            total=self.recipe.schedule.iterations, initial=state.iteration, desc=self.name, unit="it",
-            mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True, disable=not self.first,
-        )  # fmt: skip
-        if state.starts > 1 and self.first:
-            self.bar.write(f"{self.name}: continues from iteration {state.iteration:,}", file=sys.stderr)
-        elif state.starts == 1:
-            self.save()  # so that even a run killed at once continues its own MLflow run
-        return self
+def bar_of(state: State, recipe: Recipe, shown: bool) -> tqdm:
+    """A bar of the iterations, on the standard error."""
+    return tqdm(
+        total=recipe.schedule.iterations, initial=state.iteration, desc=run_name(recipe), unit="it",
+        mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True, disable=not shown,
+    )  # fmt: skip
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.close()
-        if error is None:
-            return
-        if self.first:
-            self.tracker.finish("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
+
+def show(bar: tqdm, row: Row | None, batch_size: int) -> None:
+    """One iteration is done; `row` is its row of the curve, if there is one."""
+    if row:
+        seconds = bar.format_dict["elapsed"]
+        speed = f", {(bar.n - bar.initial) * batch_size / seconds:.0f} images/s" if seconds else ""
+        bar.set_postfix_str(f"error {row['train_error']:.1f} %, rate {row['learning_rate']:g}{speed}", refresh=False)
+    bar.update()
+
+
+@contextmanager
+def told(recipe: Recipe, work: Path, tracker: Tracker, first: bool) -> Iterator[None]:
+    """Tell MLflow of a training that does not reach its end, and the user what to do about a loss that exploded."""
+    try:
+        yield
+    except BaseException as error:
+        if first:
+            tracker.finish("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
         if isinstance(error, NonFiniteLoss):
             raise NonFiniteLoss(
-                f"{self.name}: {error}; the last good state is kept in {self.work}. "
+                f"{run_name(recipe)}: {error}; the last good state is kept in {work}. "
                 "Lower schedule.learning_rate or set precision to fp32."
             ) from error
-
-    def step(self, row: dict[str, float | None] | None) -> None:
-        """One iteration is done; `row` is its row of the curve, if there is one."""
-        if row:
-            seconds, batch = self.bar.format_dict["elapsed"], self.recipe.schedule.batch_size
-            speed = f", {(self.bar.n - self.bar.initial) * batch / seconds:.0f} images/s" if seconds else ""
-            self.bar.set_postfix_str(
-                f"error {row['train_error']:.1f} %, rate {row['learning_rate']:g}{speed}", refresh=False
-            )
-        self.bar.update()
-
-    def seconds_since_save(self) -> float:
-        return time.monotonic() - self.saved_at
-
-    def save(self) -> None:
-        """Send new rows to MLflow and the state to disk."""
-        now = time.monotonic()
-        self.state.seconds, self.clock, self.saved_at = self.state.seconds + now - self.clock, now, now
-        if self.first:
-            self.tracker.log(self.state.curve[self.tracked :])
-            self.tracked = len(self.state.curve)
-            self.state.save(self.work)
-
-    def stopped(self) -> Stopped:
-        return Stopped(
-            f"{self.name} stopped at iteration {self.state.iteration:,}; the same command continues from there."
-        )
+        raise
 
 
 @contextmanager

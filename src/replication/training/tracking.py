@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where runs are tracked; see `Tracker`. `tags` come on top of those that a training sets itself."""
+
+    uri: str | None
+    experiment: str
+    lock: Path
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Tracker:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from PIL import Image
 from torchvision.datasets import imagenet as official
 
 from replication.images.store import Split
-from replication.sources.sources import Expected, Source
+from replication.sources import CIFAR10, IMAGENET
+from replication.sources.decode import Source
 
 WNIDS = ["n00000001", "n00000002", "n00000003"]
-SMALL_CIFAR = Expected("CIFAR-10", "data.cifar10", "test", 6, 4, classes=2, input_size=8)
-SMALL_IMAGENET = Expected("ImageNet", "data.imagenet", "val", 12, 6, classes=3, input_size=None)
+SMALL_CIFAR = replace(CIFAR10, train_images=6, test_images=4, classes=2, input_size=8, class_names=())
+SMALL_IMAGENET = replace(IMAGENET, train_images=12, test_images=6, classes=3)
 
 
 def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:

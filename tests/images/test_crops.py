@@ -1,15 +1,11 @@
-"""Crops of photographs by hand, pixel by pixel, and by their distribution."""
+"""Crops of photographs by hand, pixel by pixel."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from replication.images.crops import Pixels, centre_crop, crop, draw_view, rescaled_size, ten_crop, whole
-from replication.recipe import RescaledCrop
-
-
-def options(shorter_side: tuple[int, int] = (36, 44), mirror: bool = True, colour: float = 0.1) -> RescaledCrop:
-    return RescaledCrop(shorter_side=shorter_side, mirror=mirror, colour=colour)
+from replication.evaluation.views import whole
+from replication.images.crops import Pixels, centre_crop, crop, rescaled_size
 
 
 def coded(width: int, height: int) -> Image.Image:
@@ -103,72 +99,3 @@ def test_a_place_of_0_is_the_first_and_1_the_last(at: float, expected: int) -> N
 def test_the_centre_crop_is_the_middle_of_the_longer_side() -> None:
     assert place(centre_crop(coded(60, 40), 40, 32)) == (4, 14)
     assert place(centre_crop(coded(40, 60), 40, 32)) == (14, 4)
-
-
-def test_the_ten_crops_are_four_corners_the_centre_and_their_mirror_images() -> None:
-    crops = ten_crop(coded(50, 40), 40, 32)
-    assert crops.shape == (10, 32, 32, 3)
-    assert crops.dtype == np.uint8
-    assert [place(pixels) for pixels in crops[:5]] == [(0, 0), (0, 18), (8, 0), (8, 18), (4, 9)]
-    assert np.array_equal(crops[5:], crops[:5, :, ::-1])
-
-
-def test_the_ten_crops_of_an_image_painted_by_hand() -> None:
-    colours = {"nw": (200, 0, 0), "ne": (0, 200, 0), "sw": (0, 0, 200), "se": (200, 200, 0)}
-    painted = np.zeros((4, 4, 3), np.uint8)
-    painted[:2, :2], painted[:2, 2:], painted[2:, :2], painted[2:, 2:] = colours.values()
-    crops = ten_crop(Image.fromarray(painted), 4, 2)
-    for pixels, colour in zip(crops[:4], colours.values(), strict=True):
-        assert (pixels == colour).all()
-    assert [tuple(pixel) for pixel in crops[4].reshape(-1, 3)] == list(colours.values())
-    mirrored = [colours[corner] for corner in ("ne", "nw", "se", "sw")]
-    assert [tuple(pixel) for pixel in crops[9].reshape(-1, 3)] == mirrored
-
-
-# --- draws
-
-
-def draws(count: int, given: RescaledCrop) -> list:
-    random = np.random.default_rng(0)
-    return [draw_view(given, random) for _ in range(count)]
-
-
-def test_every_shorter_side_of_the_range_is_equally_likely() -> None:
-    drawn = [view.shorter_side for view in draws(9 * 1000, options())]
-    counts = np.bincount(drawn)[36:]
-    assert len(counts) == 9  # 36 to 44
-    assert ((counts - 1000) ** 2 / 1000).sum() < 26.1  # 99.9 % of chi-square with 8 degrees of freedom
-
-
-def test_a_range_of_one_is_drawn_always() -> None:
-    assert {view.shorter_side for view in draws(20, options((40, 40)))} == {40}
-
-
-def test_places_are_spread_evenly_and_independently() -> None:
-    views = draws(10_000, options())
-    places = np.array([(view.down, view.across) for view in views])
-    counts, _, _ = np.histogram2d(*places.T, bins=4, range=[(0, 1), (0, 1)])
-    assert counts.sum() == 10_000
-    assert ((counts - 625) ** 2 / 625).sum() < 37.7  # 99.9 % of chi-square with 15 degrees of freedom
-
-
-def test_half_of_the_views_are_mirrored_or_none() -> None:
-    mirrored = sum(view.mirror for view in draws(10_000, options()))
-    assert abs(mirrored - 5000) < 165  # 99.9 %
-    assert not any(view.mirror for view in draws(100, options(mirror=False)))
-
-
-def test_colours_are_normal_and_independent_for_each_component() -> None:
-    weights = np.array([view.colour for view in draws(20_000, options(colour=0.1))])
-    assert weights.shape == (20_000, 3)
-    assert np.abs(weights.mean(0)).max() < 4 * 0.1 / 20_000**0.5
-    assert np.abs(weights.std(0) / 0.1 - 1).max() < 4 / 40_000**0.5
-    assert np.abs(np.corrcoef(weights.T) - np.eye(3)).max() < 4 / 20_000**0.5
-    assert np.abs((np.abs(weights) > 0.196).mean(0) - 0.05).max() < 0.01  # as of a normal variable
-    assert not any(view.colour.any() for view in draws(20, options(colour=0)))
-
-
-def test_a_view_depends_on_its_random_numbers_alone() -> None:
-    first, again, other = (draw_view(options(), np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert (first.down, first.across, list(first.colour)) == (again.down, again.across, list(again.colour))
-    assert first.down != other.down

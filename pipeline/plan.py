@@ -1,0 +1,139 @@
+"""What params.yaml and the profile mean, run by run: what the stage `check` writes, and the others read.
+
+recipes/<arm>/<run>/seed-<n>.json is the recipe of a run but for its data: of all params a run depends on that file alone.
+A run is written "resnet-20", a variant of it "resnet-110/no-warmup", the net that `depth` adds "depth/resnet-110".
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.params import BaseParams, net_of_depth
+from replication.arms import Arm, arm_of
+from replication.errors import UserError
+from replication.profiles import DEFAULT, Profile
+from replication.recipe import Data, Recipe, validate
+from replication.study.labels import label
+
+RECIPES = Path("recipes")
+RUNS = Path("runs")
+OF_DEPTH = "depth/"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the study. `path` names it: its place in recipes/ and runs/, and in the names of its stages."""
+
+    arm: Arm
+    path: str
+    seed: int
+
+    @property
+    def net(self) -> str:
+        return self.path.removeprefix(OF_DEPTH).partition("/")[0]
+
+    @property
+    def variant(self) -> str:
+        return self.path.removeprefix(OF_DEPTH).partition("/")[2] or DEFAULT
+
+    @property
+    def recipe_file(self) -> Path:
+        return RECIPES / self.arm.name / self.path / f"seed-{self.seed}.json"
+
+    @property
+    def folder(self) -> Path:
+        return RUNS / self.arm.name / self.path / f"seed-{self.seed}"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-scores")
+
+
+def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
+    """All runs of an arm: its nets, its variants and the net of `depth`, unless the list has it; each with every seed.
+
+    An arm without nets and variants is not run, whatever `depth` says.
+    """
+    section = params.section(arm)
+    paths = [*section.nets, *section.variants]
+    more = net_of_depth(params, arm)
+    if paths and more and more not in section.nets:
+        paths.append(OF_DEPTH + more)
+    return [Run(arm, path, seed) for path in paths for seed in section.seeds]
+
+
+def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
+    """The files of an arm and their content."""
+    section, runs = params.section(arm), runs_of(params, arm)
+    dataset = profile.dataset(arm)
+    found = {}
+    for run in runs:
+        recipe = profile.recipe(arm, run.net, run.variant, run.seed, override=section.override)
+        found[f"{run.path}/seed-{run.seed}.json"] = recipe.model_dump(mode="json", exclude={"data"})
+    more = net_of_depth(params, arm)
+    if more and Run(arm, OF_DEPTH + more, section.seeds[0]) not in runs:
+        why = "in the list of nets, and trained there" if more in section.nets else "not run, as its arm has no nets"
+        found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
+    study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
+    found["study.json"] = study | {"label": label(section.override)}
+    found["data.json"] = {"dataset": dataset} | (
+        view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
+    )
+    return found
+
+
+def view(params: BaseParams, profile: Profile, arm: Arm, dataset: str, runs: list[Run]) -> dict[str, Any]:
+    """What `prepare` needs to know: where the images lie, and how the nets see them.
+
+    Raises:
+        UserError: the runs do not agree in it.
+    """
+
+    def seen(recipe: Recipe) -> dict[str, Any]:
+        side = recipe.test.shorter_side if arm.photographs else None
+        return {"input_size": recipe.input_size, "shorter_side": side}
+
+    override = params.section(arm).override
+    views = {run.path: seen(profile.recipe(arm, run.net, run.variant, override=override)) for run in runs}
+    first = next(iter(views.values()))
+    for path, other in views.items():
+        if other != first:
+            raise UserError(
+                f"{profile.path}: {arm.name}: {path} has {other}, but the arm's images are prepared for {first}."
+            )
+    of_all = profile.recipe(arm, runs[0].net, override=override)
+    location = getattr(params.data, dataset, None)
+    return first | {"train_images": of_all.train_images} | (location.model_dump() if location else {})
+
+
+def named_run(arm: str, path: str, seed: str) -> Run:
+    """The run that a stage was called for.
+
+    Raises:
+        UserError: there is no such arm, or the seed is no whole number.
+    """
+    if not seed.isdecimal():
+        raise UserError(f"the seed is {seed!r}; it must be a whole number.")
+    return Run(arm_of(arm), path, int(seed))
+
+
+def planned(file: Path) -> dict[str, Any]:
+    """What `check` wrote in `recipes/`.
+
+    Raises:
+        UserError: it wrote no such file, or it is damaged.
+    """
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read; `dvc repro check` makes it, for the runs of params.yaml.") from error
+
+
+def recipe_of(run: Run, plan: dict[str, Any], identity: Data) -> Recipe:
+    """The recipe that `check` planned for a run, on prepared images.
+
+    Raises:
+        UserError: the plan is damaged.
+    """
+    return validate(run.arm.recipe, plan | {"data": identity}, str(run.recipe_file))

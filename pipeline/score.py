@@ -1,0 +1,30 @@
+"""Stage `score`: test one trained net by the protocols of its arm, and write runs/<arm>/<run>/seed-<n>-scores/.
+
+`python -m pipeline.score imagenet resnet-34-A 0`, after `train`: centre crop, 10 crops, and fully convolutional at five
+scales (3.4), top-1 and top-5; of the arm `cifar`, the single original view (4.2). Probabilities are kept for ensembles.
+On 2 cores a second for a net of the quick study, 5 to 15 for CIFAR-10, 3 (18 layers) to 5 minutes (34) for Tiny
+ImageNet.
+"""
+
+from pipeline import stage
+from pipeline.params import images_of, read_params
+from pipeline.plan import named_run, planned
+from replication.evaluation.score import score_run
+from replication.evaluation.scores import write_scores
+
+
+def main() -> None:
+    options = stage.arguments(
+        __doc__, arm="cifar or imagenet", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
+    )
+    run, params = named_run(options.arm, options.run, options.seed), read_params()
+    if stage.skipped(run.scores, planned(run.recipe_file)):
+        return
+    scores = score_run(run.folder, images_of(params, run.arm), stage.choose_device(params.device))
+    write_scores(run.scores, scores, run.arm)
+    text = ", ".join(f"{protocol} {found.error():.2f} %" for protocol, found in scores.items())
+    print(f"{run.path} · seed {run.seed}: top-1 error {text}")
+
+
+if __name__ == "__main__":
+    stage.run(main)

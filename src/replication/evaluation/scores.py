@@ -1,0 +1,136 @@
+"""What tests of a net gave, and the folder that keeps it: `scores.csv` and `probabilities.safetensors`.
+
+`scores.csv` is long, a row a number, and read without torch. The probabilities are kept so that nets can be averaged
+later; in half precision, as those of ImageNet's validation images would take 200 MB a protocol else.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replication.arms import Arm
+from replication.errors import UserError
+from replication.files import replacing
+from replication.profiles import DEFAULT
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCORES, PROBABILITIES = "scores.csv", "probabilities.safetensors"
+COLUMNS = ["protocol", "metric", "value", "images"]
+TOP = {"top1_error": 1, "top5_error": 5}  # k of a metric
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one protocol gave for the test images: probabilities [N, classes], labels [N], on the CPU."""
+
+    probabilities: "Tensor"
+    labels: "Tensor"
+
+    def error(self, k: int = 1) -> float:
+        """Top-k error: percent of images whose label is not among the k most probable classes."""
+        if k == 1:
+            right = self.probabilities.argmax(1) == self.labels
+        else:
+            best = self.probabilities.topk(min(k, self.probabilities.shape[1])).indices
+            right = (best == self.labels[:, None]).any(1)
+        return 100 * (len(right) - int(right.sum())) / len(right)
+
+
+def average(members: Sequence[Scores]) -> Scores:
+    """An ensemble: the mean of its members' probabilities.
+
+    Raises:
+        ValueError: the members scored different images.
+    """
+    import torch
+
+    labels = members[0].labels
+    if any(not torch.equal(labels, member.labels) for member in members):
+        raise ValueError("members of an ensemble must score the same images in the same order")
+    return Scores(torch.stack([member.probabilities for member in members]).mean(0), labels)
+
+
+def rows_of(scores: Mapping[str, Scores], arm: Arm) -> list[dict[str, Any]]:
+    """A row for each protocol and metric of the arm: protocol, metric, value in percent, images."""
+    return [
+        {
+            "protocol": protocol.name,
+            "metric": metric.name,
+            "value": round(scores[protocol.name].error(TOP[metric.name]), 4),
+            "images": len(scores[protocol.name].labels),
+        }
+        for protocol in arm.protocols
+        if protocol.name in scores
+        for metric in protocol.metrics
+    ]
+
+
+def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm) -> None:
+    """Write a folder of scores by protocol, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for protocol, found in scores.items():
+        tensors |= {f"{protocol}.probabilities": found.probabilities.half(), f"{protocol}.labels": found.labels}
+    with replacing(folder, "free some disk space and run again") as unfinished:
+        with (unfinished / SCORES).open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows_of(scores, arm))
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished / PROBABILITIES)
+
+
+def read_scores(folder: Path) -> list[dict[str, Any]]:
+    """The rows of `scores.csv`, as `rows_of` made them.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / SCORES
+    try:
+        with path.open(newline="") as file:
+            return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; score the net with `dvc repro`.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete {folder} and run `dvc repro`.") from error
+
+
+def read_probabilities(folder: Path, protocol: str) -> Scores | None:
+    """What a protocol gave, to half precision; None if the net was not tested by it.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / PROBABILITIES
+    try:
+        with safe_open(path, "pt") as file:
+            if f"{protocol}.labels" not in set(file.keys()):
+                return None
+            probabilities = file.get_tensor(f"{protocol}.probabilities").float()
+            return Scores(probabilities, file.get_tensor(f"{protocol}.labels"))
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete {folder} and run `dvc repro`.") from error
+
+
+def ensemble(folders: Sequence[Path], protocol: str) -> Scores | None:
+    """The average of the probabilities in several folders; None if a member was not tested by the protocol."""
+    members = [read_probabilities(folder, protocol) for folder in folders]
+    return None if None in members else average(members)
+
+
+def ensemble_rows(nets: Sequence[str], seed: int, folders: Sequence[Path], arm: Arm) -> list[dict[str, Any]]:
+    """Rows of an ensemble by the protocols that all its members were tested by; its net is called "a + b"."""
+    scores = {protocol.name: ensemble(folders, protocol.name) for protocol in arm.protocols}
+    name = {"net": " + ".join(nets), "variant": DEFAULT, "seed": seed}
+    return [name | row for row in rows_of({key: found for key, found in scores.items() if found}, arm)]

@@ -1,0 +1,102 @@
+"""Encoded images and their labels become a split; a bad one, and a split that is not whole, are told in a sentence."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.errors import UserError
+from replication.images.decoding import decode_with_format
+from replication.images.store import Split
+from replication.sources import Dataset
+
+# Where it stands, in words for the user; an image file's bytes; label.
+Row = tuple[str, bytes | None, int]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was found. `pixels` says what is known of them before their digest is looked at."""
+
+    train: Split
+    test: Split
+    classes: list[str]
+    pixels: str
+
+
+def decoded(train: Iterable[Row], test: Iterable[Row], classes: list[str], dataset: Dataset, where: str) -> Source:
+    """Decode both splits to arrays.
+
+    Raises:
+        UserError: an image or label is bad (its place is named), or a split is not whole.
+    """
+    formats: set[str] = set()
+    splits = [_split(rows, dataset, formats) for rows in (train, test)]
+    return complete(*splits, classes, described(formats, dataset), dataset, where)
+
+
+def complete(train: Split, test: Split, classes: list[str], pixels: str, dataset: Dataset, where: str) -> Source:
+    """The source of these splits.
+
+    Raises:
+        UserError: images or a class are missing, or too many.
+    """
+    check_counts(train.labels, test.labels, dataset, where)
+    return Source(train, test, classes, pixels)
+
+
+def described(formats: set[str], dataset: Dataset) -> str:
+    """What pixels of these file formats are, unless their digest is the official one."""
+    names = ", ".join(sorted(formats)).lower()
+    if dataset.digests is None:
+        return f"unverified copy ({names})"
+    if formats & {"JPEG", "MPO"}:
+        return "re-compressed as JPEG"
+    return f"pixels or labels differ from the official ones ({names})"
+
+
+def check_label(label: object, dataset: Dataset, where: str) -> None:
+    """Refuse what is no label.
+
+    Raises:
+        UserError: `label` is no whole number from 0 up to the number of classes; names `where`.
+    """
+    if not isinstance(label, int) or not 0 <= label < dataset.classes:
+        raise UserError(f"{where}: label {label!r} is not in 0..{dataset.classes - 1}; is this another data set?")
+
+
+def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dataset, where: str) -> None:
+    """Counts of images and classes by the labels of both splits; a split that lacks some is not the data set.
+
+    Raises:
+        UserError: a count is another, or a class has no image.
+    """
+    for name, labels, count in (("train", train, dataset.train_images), (dataset.test, test, dataset.test_images)):
+        if len(labels) != count:
+            raise UserError(
+                f"{where}: {len(labels):,} {name} images, expected {count:,}; "
+                "the copy is incomplete or not this data set."
+            )
+        missing = set(range(dataset.classes)) - set(labels.tolist())
+        if missing:
+            raise UserError(f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete.")
+
+
+def _split(rows: Iterable[Row], dataset: Dataset, formats: set[str]) -> Split:
+    """Decode rows to arrays; notes the image formats met in `formats`."""
+    size = dataset.input_size
+    images, labels = [], []
+    for where, encoded, label in rows:
+        image, kind = decode_with_format(encoded, where)
+        if image.size != (size, size):
+            raise UserError(
+                f"{where}: the image is {image.width}x{image.height}, expected {size}x{size}; is this another data set?"
+            )
+        check_label(label, dataset, where)
+        formats.add(kind)
+        images.append(np.asarray(image))
+        labels.append(label)
+    if not images:
+        return Split(np.empty((0, 3, size, size), np.uint8), np.empty(0, np.int64))
+    return Split(np.stack(images).transpose(0, 3, 1, 2).copy(), np.asarray(labels, np.int64))

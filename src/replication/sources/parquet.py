@@ -1,0 +1,58 @@
+"""Parquet in the Hugging Face layout: `train*.parquet` and `test*.parquet`, or as the test split is called."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+from replication.errors import UserError
+from replication.images.index import IMAGE_COLUMNS
+from replication.sources import Dataset, Place
+from replication.sources.decode import Row, Source, decoded
+
+
+def parquet(place: Place, dataset: Dataset) -> Source:
+    """Columns `img` or `image` ({bytes, path}) and `label`, in the order of the rows.
+
+    Raises:
+        UserError: a file is missing, truncated, has other columns, or holds a bad image or label (where is said).
+    """
+    return decoded(
+        _rows(place, "train", dataset),
+        _rows(place, dataset.test, dataset),
+        list(dataset.class_names) or [str(number) for number in range(dataset.classes)],
+        dataset,
+        str(place.root),
+    )
+
+
+def files_of(place: Place, split: str, dataset: Dataset) -> list[Path]:
+    """The files of a split, in the order of their names.
+
+    Raises:
+        UserError: there is none.
+    """
+    files = sorted(place.root.glob(f"{split}*.parquet"))
+    if not files:
+        raise UserError(f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root.")
+    return files
+
+
+def unreadable(file: Path, error: Exception) -> UserError:
+    """What to say of a file that pyarrow cannot read."""
+    return UserError(f"{file} cannot be read as parquet ({error}); fetch it again.")
+
+
+def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:
+    for file in files_of(place, split, dataset):
+        try:
+            table = pyarrow.parquet.read_table(file)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise unreadable(file, error) from error
+        column = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
+        if column is None or "label" not in table.column_names:
+            raise UserError(f"{file} has columns {table.column_names}; it needs img (or image) and label.")
+        pairs = zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True)
+        for row, (image, label) in enumerate(pairs):
+            yield f"{file}, row {row}", image.get("bytes") if isinstance(image, dict) else None, label

@@ -1,0 +1,91 @@
+"""From a source to a store, or to an index of images that stay where they are."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from replication.arms import Arm, found
+from replication.errors import UserError
+from replication.images.heldout import split_training
+from replication.images.index import load_entry, write_index
+from replication.images.store import OFFICIAL, Meta, Statistics, image_of, write_store
+from replication.sources import DATASETS, Dataset, Place
+from replication.sources.digits import digits
+from replication.sources.official import is_official
+from replication.sources.statistics import SAMPLE, image_statistics
+
+
+def prepare(folder: Path, arm: Arm, dataset_name: str, place: Place | None, view: dict[str, Any]) -> Meta:
+    """Make the store or index of a data set for an arm, whole or not at all; an old one stays until it is made.
+
+    Args:
+        folder: what is made.
+        dataset_name: one of `DATASETS`.
+        place: where the data set lies; None for one that is embedded.
+        view: how the nets see it: `input_size`; `shorter_side` of the test, for an arm of photographs; `train_images`.
+
+    Raises:
+        UserError: the data set is missing, not whole or damaged, or not of the size that the nets see.
+    """
+    dataset = DATASETS[dataset_name]
+    if dataset.input_size and not arm.photographs and view["input_size"] != dataset.input_size:
+        raise UserError(
+            f"the profile's {arm.name}.input_size is {view['input_size']}, but {dataset.name} has "
+            f"{dataset.input_size}x{dataset.input_size} images; set it to {dataset.input_size}."
+        )
+    if dataset.indexed:
+        return _make_index(folder, dataset, place, view)
+    return _make_store(folder, arm, dataset, place, view)
+
+
+def describe(meta: Meta) -> str:
+    """What was prepared, in a sentence: counts, what the pixels are, and their fingerprint."""
+    size = f" of {meta.input_size}x{meta.input_size}" if meta.input_size else ""
+    pixels = "official pixels" if meta.official else f"not official: {meta.pixels}; runs on them are proxies"
+    return (
+        f"{meta.train_images:,} training and {meta.test_images:,} test images{size}, {pixels}, "
+        f"sha256 {meta.fingerprint[:12]}…"
+    )
+
+
+def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, view: dict[str, Any]) -> Meta:
+    if place:
+        source, origin = found(dataset.readers[place.source])(place, dataset), f"{dataset.name}, {place.source}"
+    else:
+        size = view["shorter_side"] if arm.photographs else view["input_size"]
+        source, origin = digits(size), "scikit-learn's load_digits"
+
+    def load(index: int) -> Image.Image:
+        return image_of(source.train.images[index])
+
+    return write_store(
+        folder, source.train, source.test,
+        name=dataset.key,
+        source=origin,
+        pixels=OFFICIAL if is_official(source, dataset) else source.pixels,
+        classes=source.classes,
+        statistics=_statistics(load, source.train.labels, view) if arm.photographs else None,
+    )  # fmt: skip
+
+
+def _make_index(folder: Path, dataset: Dataset, place: Place, view: dict[str, Any]) -> Meta:
+    """Index images where they lie, after decoding a sample of both splits (all, if it is small)."""
+    files = found(dataset.readers[place.source])(place, dataset)
+    print(f"decoding a sample of {files.train.num_rows + files.test.num_rows:,} images", flush=True)
+    count = files.test.num_rows
+    for number in range(0, count, max(1, count // SAMPLE)):
+        load_entry(place.root, files.test, number)
+    made = _statistics(lambda index: load_entry(place.root, files.train, index), files.train["label"].to_numpy(), view)
+    return write_index(folder, files, made, name=dataset.key, source=f"{dataset.name}, {place.source}")
+
+
+def _statistics(load: Callable[[int], Image.Image], labels: NDArray[np.int64], view: dict[str, Any]) -> Statistics:
+    """Mean image and colours of the training images that are trained on."""
+    trained, _ = split_training(labels, min(len(labels), view["train_images"]))
+    return image_statistics(
+        lambda number: load(int(trained[number])), len(trained), view["shorter_side"], view["input_size"]
+    )

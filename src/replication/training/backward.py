@@ -1,0 +1,50 @@
+"""The gradient of one iteration."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from replication.evaluation.error import autocast
+from replication.feed.batches import Batches
+from replication.training.processes import Processes, RunningAverages
+
+Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def backward(
+    net: nn.Module,
+    batches: Batches,
+    iteration: int,
+    objective: Objective,
+    averages: RunningAverages,
+    processes: Processes,
+) -> tuple[Tensor, Tensor]:
+    """Add the gradient of an iteration's mean loss to the weights of `net`.
+
+    The batch passes in batch-norm groups, the GPUs of the paper, one after the other; gradients add up over groups and
+    processes.
+
+    Args:
+        net: as `processes.wrap` gave it, with zero gradients.
+        averages: the running batch-norm averages of that net.
+
+    Returns:
+        Mean loss, and the number of wrong answers, over the whole batch; scalars on the device, not waited for.
+    """
+    schedule, size = batches.recipe.schedule, batches.recipe.bn_group
+    images, labels = batches.training(iteration)
+    groups = list(zip(images.split(size), labels.split(size), strict=True))
+    loss = wrong = torch.zeros((), device=batches.device)
+    averages.start()
+    for number, (group, truth) in enumerate(groups, start=1):
+        with processes.group(net, last=number == len(groups)):
+            with autocast(batches):
+                scores = net(group)
+            group_loss, group_wrong = objective(scores, truth)
+            group_loss = group_loss / schedule.batch_size
+            (group_loss * processes.count).backward()  # as the processes' gradients are averaged
+        loss, wrong = loss + group_loss.detach(), wrong + group_wrong
+    averages.join(len(groups))
+    loss, wrong = processes.total(torch.stack([loss, wrong]))
+    return loss, wrong

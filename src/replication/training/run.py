@@ -1,0 +1,163 @@
+"""A supervised training: locked, resumable, shown, tracked; and the run that comes of it."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from replication.arms import arm_of, found
+from replication.feed.batches import Batches
+from replication.images.store import OFFICIAL, Images
+from replication.nets.complexity import complexity
+from replication.recipe import Recipe
+from replication.runs.folder import write_run
+from replication.runs.provenance import provenance
+from replication.runs.record import RunRecord, status_of
+from replication.training.loop import iterate
+from replication.training.processes import Processes
+from replication.training.progress import Stopped, bar_of, only_process, run_name, show, stop_requests, told
+from replication.training.state import State
+from replication.training.tracking import Tracker, Tracking
+
+__all__ = ["Stopped", "Tracking", "train", "train_run"]
+
+
+def train(
+    recipe: Recipe,
+    batches: Batches,
+    work: Path,
+    tracker: Tracker,
+    save_seconds: float = 60,
+    processes: Processes = Processes(),  # noqa: B008
+) -> State:
+    """Train a net to the end of its schedule, from the state in `work` if there is one.
+
+    Args:
+        work: folder of the resume state, to be named by the recipe's hash; the caller deletes it once the run is safe.
+        save_seconds: how much work a kill -9 may cost.
+        processes: this process among all that train this net; `batches` must be its share of them. The first of them
+            shows, tracks and saves; the others only train.
+
+    Raises:
+        Stopped: asked to stop; the state is saved.
+        NonFiniteLoss: the loss is not finite; the last good state is kept.
+        UserError: another process trains this run, or the state cannot be read.
+    """
+    processes.check(recipe)
+    first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
+    with only_process(work, processes), stop_requests() as stop, told(recipe, work, tracker, first):
+        state = State.start(recipe, batches.classes, batches.device)
+        resumed = state.load(work, batches.device)
+        processes.wait()
+        saved_at, rows = time.monotonic(), []
+        if first:
+            state.mlflow_run_id = tracker.start(state.mlflow_run_id)
+        if first and not resumed:
+            state.save(work)  # so that even a run killed at once continues its own MLflow run
+        with bar_of(state, recipe, shown=first) as bar:
+            if first and resumed:
+                bar.write(f"{name}: continues from iteration {state.iteration:,}", file=sys.stderr)
+            for row in iterate(state, recipe, batches, processes):
+                show(bar, row, schedule.batch_size)
+                rows += [row] if row else []
+
+                # Save, so that nothing that may come costs more than a minute.
+                last, now = state.iteration == schedule.iterations, time.monotonic()
+                stopping = processes.any(bool(stop))
+                if stopping or last or now - saved_at > save_seconds:
+                    state.seconds, saved_at = state.seconds + now - saved_at, now
+                    if first:
+                        tracker.log(rows)
+                        state.save(work)
+                    rows = []
+                if stopping and not last:
+                    processes.wait()  # torchrun ends all once one has left, and the first may still be saving
+                    raise Stopped(
+                        f"{name} stopped at iteration {state.iteration:,}; the same command continues from there."
+                    )
+    return state
+
+
+def train_run(
+    folder: Path,
+    recipe: Recipe,
+    images: Images,
+    device: torch.device,
+    work: Path,
+    tracking: Tracking | None = None,
+    save_seconds: float = 60,
+) -> RunRecord | None:
+    """Train one run and write its folder; under torchrun, with all its processes.
+
+    Args:
+        work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
+        tracking: where MLflow keeps the run; None: nowhere.
+
+    Returns:
+        The record that was written; None in all processes but the first.
+
+    Raises:
+        Stopped: asked to stop; the state is saved.
+        UserError: as `train` and `write_run` say.
+    """
+    processes, arm = Processes.under_torchrun(device), arm_of(recipe.arm)
+    batches = found(arm.feed)(images, recipe, device, processes.share)
+    state_folder, origin = work / recipe.hash, provenance(device)
+    tracker = _tracker(recipe, origin, tracking, work)
+    state = train(recipe, batches, state_folder, tracker, save_seconds, processes)
+    if processes.rank > 0:
+        return None
+    record = _record(recipe, state, batches.classes, processes, tracker, origin)
+    write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
+    last = state.curve[-1]
+    errors = {key: last[key] for key in ("train_error", "test_error", "heldout_error") if last[key] is not None}
+    final = {f"final_{key}": error for key, error in errors.items()}
+    final |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
+    tracker.finish("FINISHED", final, {"status": record.status})
+    shutil.rmtree(state_folder)  # the run is whole: nothing is left to resume
+    print(f"{run_name(recipe)}: training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %")
+    return record
+
+
+def _record(
+    recipe: Recipe, state: State, classes: int, processes: Processes, tracker: Tracker, origin: dict[str, Any]
+) -> RunRecord:
+    schedule, stride = recipe.schedule, recipe.net_options.get("bottleneck_stride", "1x1")
+    size = complexity(recipe.net, recipe.input_size, classes, stride)
+    return RunRecord(
+        recipe=recipe,
+        status=status_of(recipe, state.curve, classes),
+        parameters=size.parameters,
+        macs=size.macs,
+        warmup_ended_at=state.warmup_ended_at,
+        dropped_at=state.dropped_at if schedule.plateau else list(schedule.drops),
+        seconds=round(state.seconds, 1),
+        images_per_second=round(schedule.iterations * schedule.batch_size / state.seconds, 1),
+        starts=state.starts,
+        processes=processes.count,
+        mlflow_run_id=tracker.run_id,
+        provenance=origin,
+    )
+
+
+def _tracker(recipe: Recipe, origin: dict[str, Any], tracking: Tracking | None, work: Path) -> Tracker:
+    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by."""
+    flat: dict[str, Any] = {}
+    for key, value in recipe.model_dump().items():
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    data = recipe.data
+    tags = {
+        "arm": recipe.arm,
+        "variant": recipe.variant,
+        "dataset": data.name if data.pixels == OFFICIAL else f"{data.name} ({data.pixels})",
+        "recipe_hash": recipe.hash,
+        "commit": origin["commit"],
+        "dirty": str(origin["dirty"]).lower(),
+        "dvc_experiment": origin["dvc_experiment"],
+        "machine": origin["machine"]["cpu"],
+    }
+    tracking = tracking or Tracking(None, "", work / "mlflow.lock")
+    return Tracker(tracking.uri, tracking.experiment, run_name(recipe), flat, tracking.tags | tags, tracking.lock)

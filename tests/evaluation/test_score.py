@@ -1,0 +1,120 @@
+"""A run is scored by the protocols of its arm, on the images that it was trained for and no others."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from replication.arms.cifar import CifarRecipe
+from replication.arms.imagenet import ImagenetRecipe
+from replication.errors import UserError
+from replication.evaluation.batch_norm import recompute_bn_statistics
+from replication.evaluation.error import top1_error
+from replication.evaluation.protocols import single_view
+from replication.evaluation.score import score_run, trained_net
+from replication.feed.batches import Batches
+from replication.images.store import Images, Store
+from replication.recipe import Recipe
+from replication.runs.folder import NET, read_curve
+from replication.training.run import train_run
+from replication.training.state import State
+
+Recipes = Callable[..., CifarRecipe]
+ImagenetRecipes = Callable[..., ImagenetRecipe]
+Trained = Callable[[Recipe, Images], Path]
+CPU = torch.device("cpu")
+SHORT = {"schedule": {"iterations": 4, "drops": []}, "logging": {"log_every": 4, "evaluate_every": 4}}
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Trained:
+    """`trained(recipe, images)`: the folder of a run."""
+
+    def made(recipe: Recipe, images: Images) -> Path:
+        train_run(tmp_path / "seed-0", recipe, images, CPU, tmp_path / "work")
+        return tmp_path / "seed-0"
+
+    return made
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_single_view_errs_as_the_last_row_of_the_curve(
+    store: Store, make_recipe: Recipes, trained: Trained, precision: str
+) -> None:
+    folder = trained(make_recipe(precision=precision, **SHORT), store)
+    scores = score_run(folder, store, CPU)
+    assert list(scores) == ["single_view"]
+    assert scores["single_view"].error() == read_curve(folder)[-1]["test_error"] > 0
+    assert torch.equal(scores["single_view"].labels, store.test_labels)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("net", ["plain-8", "resnet-14"])
+def test_the_single_view_errs_as_top1_error_does_and_leaves_the_net_alone(
+    make_recipe: Recipes, make_batches: Callable[..., Batches], net: str, precision: str
+) -> None:
+    recipe = make_recipe(net=net, precision=precision)
+    module, batches = State.start(recipe, 4, CPU).net.train(), make_batches(recipe)
+    found = single_view(module, batches)
+    assert module.training
+    assert found.error() == top1_error(module, batches)
+    torch.testing.assert_close(found.probabilities.sum(1), torch.ones(batches.test_count))
+
+
+@pytest.mark.parametrize(
+    ("net", "protocols"),
+    [("resnet-18-B", ["centre_crop", "ten_crop", "fully_convolutional"]), ("googlenet", ["centre_crop", "ten_crop"])],
+)
+def test_a_net_is_tested_by_the_protocols_that_can_test_it(
+    photographs: Store, make_imagenet_recipe: ImagenetRecipes, trained: Trained, net: str, protocols: list[str]
+) -> None:
+    recipe = make_imagenet_recipe(net=net, schedule={"iterations": 1, "drops": []})
+    scores = score_run(trained(recipe, photographs), photographs, CPU)
+    assert list(scores) == protocols
+    assert {len(found.labels) for found in scores.values()} == {20}
+
+
+def test_batch_norm_statistics_are_recomputed_if_the_recipe_says_so(
+    store: Store, make_recipe: Recipes, make_batches: Callable[..., Batches], trained: Trained
+) -> None:
+    recipe = make_recipe(bn_statistics="recomputed", **SHORT)
+    folder = trained(recipe, store)
+    net = trained_net(folder, recipe, 4)
+    running = single_view(net, make_batches(recipe))
+    recompute_bn_statistics(net, make_batches(recipe))
+    found = score_run(folder, store, CPU)["single_view"].probabilities
+    torch.testing.assert_close(found, single_view(net, make_batches(recipe)).probabilities)
+    assert not torch.allclose(found, running.probabilities)
+
+
+def test_a_run_on_other_images_is_refused(store: Store, make_recipe: Recipes, trained: Trained) -> None:
+    folder = trained(make_recipe(**SHORT), store)
+    others = replace(store, meta=replace(store.meta, fingerprint="f" * 64))
+    with pytest.raises(UserError, match="was trained on other images .*run `dvc repro` to train it again") as told:
+        score_run(folder, others, CPU)
+    assert str(folder) in str(told.value) and "f" * 16 in str(told.value)
+
+
+def test_weights_of_another_net_are_refused_by_the_name_of_their_file(
+    store: Store, make_recipe: Recipes, trained: Trained
+) -> None:
+    folder = trained(make_recipe(**SHORT), store)
+    weights = load_file(folder / NET)
+    weights.pop("fc.weight")
+    save_file(weights, folder / NET)
+    with pytest.raises(UserError, match="does not hold the weights of resnet-8 with 4 classes") as told:
+        score_run(folder, store, CPU)
+    assert str(folder / NET) in str(told.value) and "\n" not in str(told.value)
+
+
+def test_a_run_of_before_is_scored(store: Store, make_recipe: Recipes, trained: Trained) -> None:
+    """Its weights stand without a mean image, and its metadata names other keys."""
+    folder = trained(make_recipe(**SHORT), store)
+    before = score_run(folder, store, CPU)["single_view"].probabilities
+    weights = load_file(folder / NET)
+    del weights["mean_image"]
+    save_file(weights, folder / NET, metadata={"net": "resnet-8", "recipe_hash": "0"})
+    assert torch.equal(score_run(folder, store, CPU)["single_view"].probabilities, before)

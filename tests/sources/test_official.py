@@ -1,0 +1,250 @@
+"""Official is what has the known pixels and labels, whatever file format they come in; nothing else is."""
+
+import hashlib
+import io
+import os
+import pickle
+import shutil
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from made_files import SMALL_CIFAR, encoded, rows_of, write_parquet
+
+from replication.arms import ARMS
+from replication.arms.cifar import CifarRecipe
+from replication.feed.cifar import CifarBatches
+from replication.images.store import Meta, Split, read_store
+from replication.recipe import merged
+from replication.sources import CIFAR10, DATASETS, Dataset, Place
+from replication.sources.official import digest_of
+from replication.sources.parquet import parquet
+from replication.sources.prepare import describe, prepare
+
+Splits = tuple[Split, Split]
+CONTAINERS = ["archive", "batches", "binary", "parquet", "tree"]
+
+
+@pytest.fixture
+def official(make_split: Callable[..., Split]) -> Splits:
+    """A small CIFAR-10 of 32x32 images in no order of the classes: 20 training and 4 test images."""
+    train, test = make_split(20, size=32, classes=3, seed=1), make_split(4, size=32, classes=3, seed=2)
+    mixed = np.random.default_rng(0).permutation(20)
+    return Split(train.images[mixed], train.labels[mixed]), test
+
+
+@pytest.fixture
+def dataset(official: Splits) -> Dataset:
+    digests = digest_of(official[0]), digest_of(official[1])
+    return replace(SMALL_CIFAR, train_images=20, test_images=4, classes=3, input_size=32, digests=digests)
+
+
+def as_archive(splits: Splits, root: Path, classes: list[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The python version, whose md5 sums then are the right ones."""
+    train, test = splits
+    names, fifth = [f"data_batch_{number}" for number in range(1, 6)], len(train.labels) // 5
+    parts = {name: slice(fifth * number, fifth * (number + 1)) for number, name in enumerate(names)}
+    contents = {name: batch(train.images[part], train.labels[part]) for name, part in parts.items()}
+    contents["test_batch"] = batch(test.images, test.labels)
+    contents["batches.meta"] = pickle.dumps({"label_names": classes})
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    root.mkdir()
+    (root / "cifar-10-python.tar.gz").write_bytes(packed.getvalue())
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
+    known = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(known, "tgz_md5", hashlib.md5(packed.getvalue()).hexdigest())
+    monkeypatch.setattr(known, "train_list", [[name, md5[name]] for name in names])
+    monkeypatch.setattr(known, "test_list", [["test_batch", md5["test_batch"]]])
+    monkeypatch.setattr(known, "meta", known.meta | {"md5": md5["batches.meta"]})
+    return root
+
+
+def batch(images: np.ndarray, labels: np.ndarray) -> bytes:
+    return pickle.dumps({"data": images.reshape(len(labels), -1), "labels": labels.tolist()})
+
+
+def as_binary(splits: Splits, root: Path, classes: list[str]) -> Path:
+    train, test = splits
+    folder = root / "cifar-10-batches-bin"
+    folder.mkdir(parents=True)
+    fifth = len(train.labels) // 5
+    for number in range(5):
+        part = slice(fifth * number, fifth * (number + 1))
+        (folder / f"data_batch_{number + 1}.bin").write_bytes(records(train.images[part], train.labels[part]))
+    (folder / "test_batch.bin").write_bytes(records(test.images, test.labels))
+    (folder / "batches.meta.txt").write_text("".join(f"{name}\n" for name in classes) + "\n")
+    return root
+
+
+def records(images: np.ndarray, labels: np.ndarray) -> bytes:
+    flat = images.reshape(len(labels), -1)
+    return np.concatenate([labels[:, None].astype(np.uint8), flat], axis=1).tobytes()
+
+
+def as_parquet(splits: Splits, root: Path, kind: str = "PNG") -> Path:
+    for name, split in zip(("train", "test"), splits, strict=True):
+        write_parquet(root / f"{name}-00000-of-00001.parquet", rows_of(split, kind))
+    return root
+
+
+def as_tree(splits: Splits, root: Path) -> Path:
+    for name, split in zip(("train", "test"), splits, strict=True):
+        for label in set(split.labels.tolist()):
+            (root / name / f"class {label}").mkdir(parents=True)
+        for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            (root / name / f"class {label}" / f"{number:05}.png").write_bytes(encoded(image))
+    return root
+
+
+def all_containers(splits: Splits, folder: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> dict[str, Place]:
+    classes = list(CIFAR10.class_names[: dataset.classes])
+    archive = as_archive(splits, folder / "archive", classes, monkeypatch)
+    batches = folder / "batches"
+    batches.mkdir()
+    with tarfile.open(archive / "cifar-10-python.tar.gz") as packed:
+        packed.extractall(batches, filter="data")
+    return {
+        "archive": Place("official", archive, "http://127.0.0.1:9/no-server"),
+        "batches": Place("official", batches, "http://127.0.0.1:9/no-server"),
+        "binary": Place("binary", as_binary(splits, folder / "binary", classes)),
+        "parquet": Place("parquet", as_parquet(splits, folder / "parquet")),
+        "tree": Place("folder", as_tree(splits, folder / "tree")),
+    }
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meta]:
+    """`prepared(place)`: the store of the small data set from a place, in `tmp_path / "store"`."""
+    monkeypatch.setitem(DATASETS, "cifar10", dataset)
+    view = {"input_size": 32, "shorter_side": None, "train_images": 20}
+    return lambda place, folder="store": prepare(tmp_path / folder, ARMS["cifar"], "cifar10", place, view)
+
+
+def test_the_digest_is_of_pixels_then_labels_as_published(official: Splits) -> None:
+    split = official[0]
+    assert split.images.dtype == np.uint8
+    content = split.images.tobytes() + b"".join(int(label).to_bytes(8, "little") for label in split.labels)
+    assert digest_of(split).ordered == hashlib.sha256(content).hexdigest()
+    turned = np.ascontiguousarray(split.images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    assert digest_of(Split(turned, split.labels)) == digest_of(split)
+
+
+def test_another_order_changes_one_digest_and_not_the_other(official: Splits) -> None:
+    split = official[0]
+    turned = digest_of(Split(split.images[::-1], split.labels[::-1]))
+    assert turned.ordered != digest_of(split).ordered
+    assert turned.unordered == digest_of(split).unordered
+
+
+def test_every_lossless_container_is_official_and_those_in_order_are_one_data_set(
+    official: Splits, dataset: Dataset, prepared: Callable[..., Meta], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = all_containers(official, tmp_path, dataset, monkeypatch)
+    found = {name: prepared(place) for name, place in places.items()}
+    assert list(found) == CONTAINERS
+    assert {meta.pixels for meta in found.values()} == {"official"}
+    assert len({meta.identity.model_dump_json() for name, meta in found.items() if name != "tree"}) == 1
+    assert found["tree"].fingerprint != found["parquet"].fingerprint
+    assert "4 test images of 32x32, official pixels, sha256" in describe(found["tree"])
+
+
+def test_runs_on_the_containers_in_order_have_one_hash_and_the_same_batches(
+    official: Splits, dataset: Dataset, prepared: Callable[..., Meta], make_recipe: Callable[..., CifarRecipe],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    hashes, pixels = set(), []
+    for name, place in all_containers(official, tmp_path, dataset, monkeypatch).items():
+        if name == "tree":
+            continue
+        data = prepared(place, name).identity.model_dump()
+        recipe = make_recipe(data=data, input_size=32, train_images=15, bn_group=16)
+        batches = CifarBatches(read_store(tmp_path / name), recipe, torch.device("cpu"))
+        hashes.add(recipe.hash)
+        pixels.append(torch.cat([batches.training(iteration)[0] for iteration in range(3)]))
+    assert len(hashes) == 1
+    assert all(torch.equal(part, pixels[0]) for part in pixels)
+
+
+CHANGES = {
+    "a pixel of the training images": ("images", 0),
+    "a pixel of the test images": ("images", 1),
+    "a label of the training images": ("labels", 0),
+    "a label of the test images": ("labels", 1),
+}
+
+
+@pytest.mark.parametrize(("what", "split"), CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("container", ["binary", "parquet", "tree"])
+def test_one_flipped_pixel_or_changed_label_is_not_official_and_said(
+    official: Splits, prepared: Callable[..., Meta], tmp_path: Path, container: str, what: str, split: int
+) -> None:
+    if what == "images":
+        official[split].images[3, 1, 7, 5] ^= 1
+    else:
+        official[split].labels[3] = (official[split].labels[3] + 1) % 3
+    place = {
+        "binary": lambda: Place("binary", as_binary(official, tmp_path / "binary", ["a", "b", "c"])),
+        "parquet": lambda: Place("parquet", as_parquet(official, tmp_path / "parquet")),
+        "tree": lambda: Place("folder", as_tree(official, tmp_path / "tree")),
+    }[container]()
+    meta = prepared(place)
+    kind = {"binary": "binary version"}.get(container, "png")
+    assert meta.pixels == f"pixels or labels differ from the official ones ({kind})"
+    assert "not official: pixels or labels differ from the official ones" in describe(meta)
+    assert "runs on them are proxies" in describe(meta)
+
+
+def test_pixels_with_the_labels_of_others_are_not_official(official: Splits, dataset: Dataset) -> None:
+    images, labels = official[0].images.copy(), official[0].labels
+    first, other = 0, int(np.flatnonzero(labels != labels[0])[0])
+    images[[first, other]] = images[[other, first]]
+    assert digest_of(Split(images, labels)).unordered != dataset.digests[0].unordered
+
+
+def test_jpeg_is_recompressed(official: Splits, prepared: Callable[..., Meta], tmp_path: Path) -> None:
+    meta = prepared(Place("parquet", as_parquet(official, tmp_path / "parquet", "JPEG")))
+    assert meta.pixels == "re-compressed as JPEG"
+    assert not meta.official
+
+
+@pytest.mark.skipif(
+    not os.environ.get("REPLICATION_TEST_CIFAR10"),
+    reason="set REPLICATION_TEST_CIFAR10 to a folder with the real CIFAR-10 in lossless parquet",
+)
+def test_the_real_images_are_official_in_every_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_recipe: Callable[..., Any]
+) -> None:
+    """Writes 700 MB and takes two minutes."""
+    given = Place("parquet", Path(os.environ["REPLICATION_TEST_CIFAR10"]))
+    source = parquet(given, CIFAR10)
+    assert np.bincount(source.train.labels).tolist() == [5000] * 10
+    assert source.train.images.mean((0, 2, 3)) / 255 == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.002)
+    splits = source.train, source.test
+    assert (digest_of(source.train), digest_of(source.test)) == CIFAR10.digests
+    view = {"input_size": 32, "shorter_side": None, "train_images": 45_000}
+    heldout = {}
+    for name, place in ({"given": given} | all_containers(splits, tmp_path, CIFAR10, monkeypatch)).items():
+        meta = prepare(tmp_path / "store", ARMS["cifar"], "cifar10", place, view)
+        assert meta.official, name
+        assert meta.fingerprint.startswith("29b739c2cbb1") == (name != "tree"), name
+        values = merged(make_recipe().model_dump(), {"input_size": 32, "train_images": 45_000})
+        recipe = CifarRecipe.model_validate(values | {"data": meta.identity.model_dump()})
+        store = read_store(tmp_path / "store")
+        heldout[name] = store.train_labels[CifarBatches(store, recipe, torch.device("cpu")).heldout]
+        shutil.rmtree(tmp_path / "store")
+    for name, labels in heldout.items():
+        assert torch.bincount(labels).tolist() == [500] * 10, name
+    split = Split(source.train.images.copy(), source.train.labels)
+    split.images[12_345, 2, 31, 31] ^= 1
+    assert digest_of(split).unordered != CIFAR10.digests[0].unordered

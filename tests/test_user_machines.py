@@ -1,0 +1,88 @@
+"""A researcher with several GPUs and machines: the README's commands for them, on digits and with CPU processes."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import Checkout, make_checkout
+from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PROCESSES, TORCHRUN
+
+pytestmark = pytest.mark.timeout(600)
+
+GROUPS = 8  # of a batch; as many processes share it
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Without the committed results, whose recipes are of another size."""
+    made = make_checkout(tmp_path_factory.mktemp("machines") / "replication", "small_paper.yaml")
+    shutil.rmtree(made.folder / "results")
+    return made
+
+
+def scores(checkout: Checkout, profile: str, arm: str) -> pd.DataFrame:
+    return pd.read_csv(checkout.folder / f"results/{profile}/{arm}/scores.csv")
+
+
+def test_one_training_of_a_list_by_itself_and_its_run_joined_elsewhere(checkout: Checkout) -> None:
+    checkout.run("git show HEAD:params.yaml > params.yaml && dvc repro check prepare@cifar")
+    printed = checkout.run(LOCKED)
+    assert printed.count("Running stage") == 1
+    shutil.copytree(checkout.folder / "runs", checkout.folder / "elsewhere/runs")
+    shutil.rmtree(checkout.folder / "runs/cifar/resnet-56")
+    assert "resnet-56 · seed 0" in checkout.run(JOIN)
+    joined = scores(checkout, "quick", "cifar")
+    assert set(joined["net"]) == {"resnet-56"}
+    record = checkout.folder / "elsewhere/runs/cifar/resnet-56/seed-0/run.json"
+    record.write_text(record.read_text().replace('"weight_decay":0.0001', '"weight_decay":0.001')
+                      .replace('"weight_decay": 0.0001', '"weight_decay": 0.001'))
+    stranger = checkout.attempt(JOIN)
+    assert stranger.returncode == 1 and "quick has another optimiser.weight_decay" in stranger.stdout
+    assert scores(checkout, "quick", "cifar").equals(joined), "nothing of a stranger is added"
+
+
+def test_section_4_1_by_itself(checkout: Checkout) -> None:
+    checkout.run("git show HEAD:params.yaml > params.yaml")
+    printed = checkout.run(CPU_IMAGENET)
+    assert "train-cifar" not in printed and "train-depth" not in printed, "and no data of section 4.2"
+    assert "fully_convolutional" in set(scores(checkout, "cpu", "imagenet")["protocol"])
+
+
+def test_one_net_on_eight_processes(checkout: Checkout) -> None:
+    checkout.run("git show HEAD:params.yaml > params.yaml")
+    checkout.run(PROCESSES, OMP_NUM_THREADS="1")
+    runs = pd.read_csv(checkout.folder / "results/paper/imagenet/runs.csv")
+    assert list(runs["net"]) == ["resnet-50"] and list(runs["processes"]) == [GROUPS]
+
+
+def test_one_net_on_two_nodes(checkout: Checkout) -> None:
+    checkout.run("git show HEAD:params.yaml > params.yaml && rm -rf runs/imagenet/resnet-34-A")
+    preparation = "dvc repro check prepare@imagenet"
+    assert preparation in (Path(__file__).parents[1] / "README.md").read_text()
+    checkout.run(preparation)
+    command = TORCHRUN.replace("HOST", "127.0.0.1")
+    environment = checkout.environment | {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    nodes = [
+        subprocess.Popen(
+            ["bash", "-c", command], cwd=checkout.folder, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for node in nodes:
+        said, _ = node.communicate(timeout=300)
+        assert node.returncode == 0, said
+    checkout.run(COMMIT)
+    assert "train-imagenet@resnet-34-A-0" not in checkout.run("dvc status")
+
+
+def test_every_command_of_the_readme_is_run_by_a_test() -> None:
+    elsewhere = {"make test": "this very run", "make ui": "test_the_mlflow_ui_shows_every_run"}
+    text = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py"))
+    from evening import AGAIN, FIRST
+
+    ours = {CPU_IMAGENET, LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN}
+    assert set(COMMANDS) == set(elsewhere) | FIRST | AGAIN | ours
+    assert all(name in text for name in elsewhere.values() if name.startswith("test_"))

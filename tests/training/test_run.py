@@ -1,0 +1,130 @@
+"""A run as a whole: trained, recorded, tracked, written, and nothing left over."""
+
+import math
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+from safetensors import safe_open
+
+from replication.arms.cifar import CifarRecipe
+from replication.arms.imagenet import ImagenetRecipe
+from replication.errors import UserError
+from replication.feed.cifar import CifarBatches
+from replication.images.store import Store
+from replication.nets.complexity import complexity
+from replication.runs.folder import NET, read_curve, read_run, read_weights
+from replication.training.run import Stopped, Tracking, train_run
+from replication.training.state import State
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
+
+Recipes = Callable[..., CifarRecipe]
+Fit = Callable[..., State]
+CPU = torch.device("cpu")
+SHORT = {"schedule": {"iterations": 12, "drops": [6]}, "logging": {"log_every": 4, "evaluate_every": 4}}
+
+
+def test_a_run_leaves_its_folder_and_nothing_else(
+    store: Store, make_recipe: Recipes, fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = make_recipe(train_images=90, **SHORT)
+    record = train_run(tmp_path / "runs/seed-0", recipe, store, CPU, tmp_path / "work")
+    assert record == read_run(tmp_path / "runs/seed-0")
+    assert (record.recipe, record.starts, record.processes, record.mlflow_run_id) == (recipe, 1, 1, None)
+    size = complexity("resnet-8", 8, 4)
+    assert (record.parameters, record.macs) == (size.parameters, size.macs)
+    assert (record.warmup_ended_at, record.dropped_at) == (None, [6])
+    assert record.images_per_second == pytest.approx(12 * 16 / record.seconds, rel=0.5)  # seconds are rounded
+    assert {"date", "commit", "dirty", "machine", "versions"} <= record.provenance.keys()
+    assert not list((tmp_path / "work").iterdir()), "nothing is left to resume"
+
+    same = fit(recipe)
+    assert read_curve(tmp_path / "runs/seed-0") == same.curve
+    weights = read_weights(tmp_path / "runs/seed-0")
+    assert all(torch.equal(weights[key], value) for key, value in same.net.state_dict().items())
+    last = same.curve[-1]
+    told = f"training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %"
+    assert f"resnet-8 · seed 0: {told}" in capsys.readouterr().out
+
+
+def test_the_mean_image_is_kept_with_the_weights(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
+    recipe = make_recipe(train_images=90, **SHORT)
+    train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
+    with safe_open(tmp_path / "seed-0" / NET, "pt") as file:
+        assert torch.equal(file.get_tensor("mean_image"), CifarBatches(store, recipe, CPU).mean)
+        assert file.metadata()["classes"] == '["red", "green", "blue", "grey"]'
+
+
+def test_each_arm_is_trained_by_its_own_feed(
+    photographs: Store, make_imagenet_recipe: Callable[..., ImagenetRecipe], tmp_path: Path
+) -> None:
+    recipe = make_imagenet_recipe(schedule={"iterations": 1, "drops": []})
+    record = train_run(tmp_path / "seed-0", recipe, photographs, CPU, tmp_path / "work")
+    assert record.recipe == recipe
+    assert read_curve(tmp_path / "seed-0")[-1]["test_error"] is not None
+
+
+def test_a_run_that_drops_on_plateaus_records_where_it_did(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
+    plateau = {"window": 4, "points": 100, "most": 2}  # always a plateau
+    recipe = make_recipe(schedule={"iterations": 20, "drops": [], "plateau": plateau})
+    assert train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work").dropped_at == [8, 16]
+
+
+def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
+    store: Store, make_recipe: Recipes, tmp_path: Path
+) -> None:
+    uri, recipe = f"sqlite:///{tmp_path / 'mlflow.db'}", make_recipe(variant="no-warmup", seed=3, **SHORT)
+    tracking = Tracking(uri, "the study", tmp_path / "mlflow.lock", {"profile": "tiny", "fidelity": "proxy"})
+    record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", tracking)
+    client = MlflowClient(uri)
+    run = client.get_run(record.mlflow_run_id)
+    assert client.get_experiment(run.info.experiment_id).name == "the study"
+    assert (run.info.run_name, run.info.status) == ("resnet-8 · no-warmup · seed 3", "FINISHED")
+    expected = {
+        "profile": "tiny", "fidelity": "proxy", "arm": "cifar", "variant": "no-warmup", "dataset": "tiny (noise)",
+        "recipe_hash": recipe.hash, "commit": record.provenance["commit"], "status": record.status,
+    }  # fmt: skip
+    assert {key: run.data.tags[key] for key in expected} == expected
+    assert run.data.params["schedule.iterations"] == "12"
+    assert run.data.params["data.pixels"] == "noise"
+    last = read_curve(tmp_path / "seed-3")[-1]
+    assert run.data.metrics["final_test_error"] == last["test_error"]
+    assert run.data.metrics["final_train_error"] == last["train_error"]
+    assert math.isclose(run.data.metrics["seconds"], record.seconds)
+
+
+class StopsItself(CifarBatches):
+    """Asks its own process to stop, just before the batch of iteration 5 is taken."""
+
+    def training(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if iteration == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().training(iteration)
+
+
+def test_a_run_that_is_stopped_writes_no_folder_and_is_continued(
+    store: Store, make_recipe: Recipes, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(**SHORT)
+    with monkeypatch.context() as patched:
+        patched.setattr("replication.feed.cifar.CifarBatches", StopsItself)
+        with pytest.raises(Stopped, match="resnet-8 · seed 0 stopped at iteration 6; the same command continues"):
+            train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
+    assert not (tmp_path / "seed-0").exists()
+    assert (tmp_path / "work" / recipe.hash / "state.pt").exists()
+    record = train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
+    assert record.starts == 2
+    assert read_curve(tmp_path / "seed-0") == fit(recipe).curve
+
+
+def test_a_run_that_cannot_be_written_keeps_its_training(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
+    recipe = make_recipe(**SHORT)
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    with pytest.raises(UserError, match="the training is kept"):
+        train_run(tmp_path / "runs/seed-0", recipe, store, CPU, tmp_path / "work")
+    assert torch.load(tmp_path / "work" / recipe.hash / "state.pt", weights_only=True)["iteration"] == 12
