@@ -13,10 +13,9 @@ from pathlib import Path
 import torch
 
 from pipeline import stage
-from pipeline.params import images_of, profile_of, read_params
+from pipeline.params import profile_of, read_params
 from replication.arms import arm_of, found
 from replication.errors import UserError
-from replication.feed.batches import Share
 from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_torchvision
 
@@ -28,7 +27,7 @@ def main() -> None:
     options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict of torchvision, .pth")
     params, arm = read_params(), arm_of("imagenet")
     device = stage.choose_device(params.device)
-    images = images_of(params, arm)
+    images = stage.images_of(params, arm)
     recipe = profile_of(params).recipe(arm, options.net, data=images.meta.identity)
     classes = len(images.meta.classes)
     net = build(options.net, classes, bottleneck_stride="3x3")
@@ -40,7 +39,7 @@ def main() -> None:
         )
     net.load_state_dict(state)
     net.to(device, memory_format=torch.channels_last)
-    batches = found(arm.feed)(images, recipe, device, Share())
+    batches = found(arm.feed)(images, recipe, device)
     batches.mean = 255 * torch.tensor(MEAN, device=device)[None, :, None, None].expand_as(batches.mean).contiguous()
     for protocol in arm.protocols:
         scores = found(protocol.score)(net, batches)

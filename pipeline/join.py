@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline import stage
-from pipeline.params import PROFILES, RESULTS, images_of, read_params
+from pipeline.params import PROFILES, RESULTS, read_params
 from replication.arms import arm_of
 from replication.errors import UserError
 from replication.evaluation.score import score_run
@@ -32,7 +32,7 @@ def main() -> None:
     for folder in parser.parse_args().folders:
         recipe = read_run(folder).recipe
         arm, profile = arm_of(recipe.arm), profile_of(folder)
-        scores = score_run(folder, images_of(params, arm), device)
+        scores = score_run(folder, stage.images_of(params, arm), device)
         with tempfile.TemporaryDirectory() as scored:
             write_scores(Path(scored) / "scores", scores, arm)
             rows = read_scores(Path(scored) / "scores")

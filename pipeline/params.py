@@ -3,7 +3,7 @@
 import os
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model, model_validator
 
@@ -13,9 +13,6 @@ from replication.profiles import Profile, read_profile, read_yaml
 from replication.recipe import validate
 from replication.sources import DATASETS, Place
 
-if TYPE_CHECKING:
-    from replication.images.store import Images
-
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
 # Resume state, tracking and the user's data belong there.
 ROOT = Path(os.environ.get("DVC_ROOT") or Path(__file__).parents[1]).resolve()
@@ -24,7 +21,6 @@ TRACKING_URI = f"sqlite:///{ROOT / 'mlflow.db'}"
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("pipeline/profiles")
-STORE = Path("data")
 RESULTS = Path("results")
 
 
@@ -142,13 +138,3 @@ def profile_of(params: BaseParams) -> Profile:
 def net_of_depth(params: BaseParams, arm: Arm) -> str | None:
     """The net that `depth` names, for an arm that has one."""
     return arm.of_depth and arm.of_depth.format(depth=params.depth)
-
-
-def images_of(params: BaseParams, arm: Arm) -> "Images":
-    """The prepared images of an arm; an index finds its photographs where params.yaml says."""
-    from replication.images.index import read_images
-    from replication.images.store import read_meta
-
-    folder = STORE / arm.name
-    place = params.place(read_meta(folder).name)
-    return read_images(folder, place.root if place else ROOT)

@@ -1,7 +1,8 @@
 """What params.yaml and the profile mean, run by run: what the stage `check` writes, and the others read.
 
-recipes/<arm>/<run>/seed-<n>.json is the recipe of a run but for its data: of all params a run depends on that file alone.
-A run is written "resnet-20", a variant of it "resnet-110/no-warmup", the net that `depth` adds "depth/resnet-110".
+recipes/<arm>/<run>/seed-<n>.json is the recipe of a run but for its data, fields at their default left out: of all
+params a run depends on that file alone. A run is written "resnet-20", a variant of it "resnet-110/no-warmup", and the
+net that `depth` adds "depth/resnet-110".
 """
 
 import json
@@ -70,7 +71,7 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
     found = {}
     for run in runs:
         recipe = profile.recipe(arm, run.net, run.variant, run.seed, override=section.override)
-        found[f"{run.path}/seed-{run.seed}.json"] = recipe.model_dump(mode="json", exclude={"data"})
+        found[f"{run.path}/seed-{run.seed}.json"] = {key: of for key, of in recipe.values.items() if key != "data"}
     more = net_of_depth(params, arm)
     if more and Run(arm, OF_DEPTH + more, section.seeds[0]) not in runs:
         why = "in the list of nets, and trained there" if more in section.nets else "not run, as its arm has no nets"

@@ -9,7 +9,7 @@ pixels are, and their fingerprint. An arm without nets needs no data.
 from pathlib import Path
 
 from pipeline import stage
-from pipeline.params import ROOT, STORE
+from pipeline.params import ROOT
 from pipeline.plan import RECIPES, planned
 from replication.arms import arm_of
 from replication.sources import Place
@@ -18,7 +18,7 @@ from replication.sources.prepare import describe, prepare
 
 def main() -> None:
     arm = arm_of(stage.arguments(__doc__, arm="cifar or imagenet").arm)
-    folder, plan = STORE / arm.name, planned(RECIPES / arm.name / "data.json")
+    folder, plan = stage.STORE / arm.name, planned(RECIPES / arm.name / "data.json")
     if stage.skipped(folder, plan):
         return
     place = None

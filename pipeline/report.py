@@ -6,7 +6,6 @@ reports/replication.svg, the picture of the README.
 
 import logging
 import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 import jupytext
@@ -16,32 +15,32 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from pipeline import stage
-from pipeline.params import RESULTS, read_params
+from pipeline.params import PROFILES, RESULTS, read_params
+from replication.arms import ARMS
+from replication.files import write_durably
+from replication.profiles import read_profile
 from replication.report import depth_figure
-from replication.report.html import render
-from replication.study.results import read_studies
-from replication.training.state import write_durably
+from replication.report.page import page
+from replication.study.studies import read_studies
 
-NOTEBOOKS = ("answer", "imagenet", "cifar", "record")  # in the order of the page
+NOTEBOOKS = ("answer", "imagenet", "cifar", "record")  # in the order of the page; the first has the parameters
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")
 
 
 def main() -> None:
     body = run(join([jupytext.read(Path("reports") / f"{name}.py") for name in NOTEBOOKS]), read_params().profile)
-    css = files("replication.report").joinpath("templates/page.css").read_text()
-    write_durably(PAGE, render("page.html", css=css, body=body).encode())
-    picture = depth_figure(read_studies(RESULTS, "cifar")[0])
-    picture = picture.replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark
+    write_durably(PAGE, page(body).encode())
+    nearest = read_studies(RESULTS, ARMS["cifar"], read_profile(PROFILES, "paper"))[0]
+    picture = depth_figure(nearest).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark
     write_durably(PICTURE, picture.encode())
     print(f"report: {PAGE}, {PAGE.stat().st_size / 1024:.0f} KiB")
 
 
 def join(notebooks: list[NotebookNode]) -> NotebookNode:
-    """One notebook of the cells of several, with the parameters of the first: one kernel is started, not four."""
+    """One notebook of the cells of several, so that one kernel is started and studies are read once."""
     first, *others = notebooks
-    for notebook in others:
-        first.cells += [cell for cell in notebook.cells if "parameters" not in cell.metadata.get("tags", [])]
+    first.cells += [cell for notebook in others for cell in notebook.cells]
     for number, cell in enumerate(first.cells):
         cell.id = f"cell-{number}"
     return first
@@ -54,7 +53,8 @@ def run(notebook: NotebookNode, profile: str) -> str:
         clean, executed = Path(folder) / "clean.ipynb", Path(folder) / "executed.ipynb"
         nbformat.write(notebook, clean)
         papermill.execute_notebook(
-            clean, executed, {"results": str(RESULTS.resolve()), "profile": profile},
+            clean, executed,
+            {"results": str(RESULTS.resolve()), "profile": profile, "profiles": str(PROFILES.resolve())},
             kernel_name="python3", progress_bar=False,
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )  # fmt: skip

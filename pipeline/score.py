@@ -7,8 +7,8 @@ ImageNet.
 """
 
 from pipeline import stage
-from pipeline.params import images_of, read_params
-from pipeline.plan import named_run, planned
+from pipeline.params import read_params
+from pipeline.plan import OF_DEPTH, named_run, planned
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import write_scores
 
@@ -20,10 +20,10 @@ def main() -> None:
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.scores, planned(run.recipe_file)):
         return
-    scores = score_run(run.folder, images_of(params, run.arm), stage.choose_device(params.device))
+    scores = score_run(run.folder, stage.images_of(params, run.arm), stage.choose_device(params.device))
     write_scores(run.scores, scores, run.arm)
     text = ", ".join(f"{protocol} {found.error():.2f} %" for protocol, found in scores.items())
-    print(f"{run.path} · seed {run.seed}: top-1 error {text}")
+    print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: top-1 error {text}")
 
 
 if __name__ == "__main__":

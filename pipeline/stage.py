@@ -18,6 +18,12 @@ from replication.files import replacing  # noqa: E402
 if TYPE_CHECKING:
     import torch
 
+    from pipeline.params import BaseParams
+    from replication.arms import Arm
+    from replication.images.store import Images
+
+STORE = Path("data")
+
 
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a stage and exit: 0, or 1 with one sentence for a UserError."""
@@ -45,6 +51,19 @@ def skipped(folder: Path, plan: Mapping[str, Any]) -> bool:
         (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n")
     print(f"{folder}: nothing to do: {plan['skip']}")
     return True
+
+
+def images_of(params: "BaseParams", arm: "Arm") -> "Images":
+    """The prepared images of an arm; an index finds its photographs where params.yaml says.
+
+    Raises:
+        UserError: they are missing or damaged.
+    """
+    from pipeline.plan import RECIPES, planned
+    from replication.images.index import read_images
+
+    place = params.place(planned(RECIPES / arm.name / "data.json")["dataset"])
+    return read_images(STORE / arm.name, place.root if place else STORE)
 
 
 def choose_device(name: str) -> "torch.device":

@@ -10,7 +10,7 @@ import sys
 
 from pipeline import stage
 from pipeline.launch import torchrun
-from pipeline.params import TRACKING_URI, WORK, images_of, read_params
+from pipeline.params import TRACKING_URI, WORK, read_params
 from pipeline.plan import named_run, planned, recipe_of
 from replication.training.run import Stopped, Tracking, train_run
 
@@ -23,7 +23,7 @@ def main() -> None:
     plan = planned(run.recipe_file)
     if stage.skipped(run.folder, plan):
         return
-    images = images_of(params, run.arm)
+    images = stage.images_of(params, run.arm)
     recipe = recipe_of(run, plan, images.meta.identity)
     device = stage.choose_device(params.device)
     if params.processes > 1 and "RANK" not in os.environ:

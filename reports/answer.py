@@ -5,9 +5,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
+# The page is one notebook: this file first, then imagenet.py, cifar.py and record.py, which hold cells alone.
+
 # %% tags=["parameters"]
 results = "results"  # folder of the studies
 profile = "quick"  # the study that was run last
+profiles = "pipeline/profiles"  # the paper's is what studies are compared with
 
 # %%
 from pathlib import Path
@@ -15,27 +18,31 @@ from pathlib import Path
 from IPython.display import HTML
 
 from replication import report
-from replication.study.results import read_studies
+from replication.arms import ARMS
+from replication.profiles import read_profile
+from replication.study.studies import read_studies
 
-cifar, imagenet = (read_studies(Path(results), arm) for arm in ("cifar", "imagenet"))
+paper = read_profile(Path(profiles), "paper")
+studies = {name: read_studies(Path(results), arm, paper) for name, arm in ARMS.items()}
+cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
 
 # %%
-HTML(report.provenance_strip([imagenet, cifar], profile))
+HTML(report.provenance_strip([imagenet, cifar]))
 
 # %% [markdown]
-# <h2 id="answer">In short</h2>
+# <h2 id="answer" data-part="Answer">In short</h2>
 
 # %%
 HTML(f'<figure class="wide">{report.depth_figure(cifar[0])}</figure>')
 
 # %%
-HTML("".join(report.headline(study) for study in report.shown(cifar, profile)))
+HTML("".join(report.headline(study) for study in cifar))
 
 # %%
 HTML(f'<figure class="wide">{report.depth_figure(imagenet[0])}</figure>')
 
 # %%
-HTML("".join(report.headline(study) for study in report.shown(imagenet, profile)))
+HTML("".join(report.headline(study) for study in imagenet))
 
 # %% [markdown]
 # <h2 id="claims-imagenet">Claims of section 4.1</h2>
@@ -43,10 +50,13 @@ HTML("".join(report.headline(study) for study in report.shown(imagenet, profile)
 # Each is tested on the study that is nearest to the paper, and on the last one that was run here.
 
 # %%
-HTML(report.claim_cards(imagenet, profile))
+HTML(report.claim_cards(imagenet))
 
 # %% [markdown]
 # <h2 id="claims">Claims of section 4.2</h2>
 
 # %%
-HTML(report.claim_cards(cifar, profile))
+HTML(report.claim_cards(cifar))
+
+# %%
+HTML(report.verdict_rule())

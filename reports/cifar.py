@@ -1,29 +1,8 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation: {extension: .py, format_name: percent}
-#   kernelspec: {display_name: Python 3, language: python, name: python3}
-# ---
-
-# %% tags=["parameters"]
-results = "results"  # folder of the studies
-profile = "quick"  # the study that was run last
-
-# %%
-from pathlib import Path
-
-from IPython.display import HTML
-
-from replication import report
-from replication.study.results import read_studies
-
-studies = read_studies(Path(results), "cifar")
-
 # %% [markdown]
-# <h2 id="table-6">Table 6 · Test error on CIFAR-10</h2>
+# <h2 id="table-6" data-part="CIFAR-10">Table 6 · Test error on CIFAR-10</h2>
 
 # %%
-HTML(report.table_6(studies, profile))
+HTML(report.table_6(cifar))
 
 # %% [markdown]
 # <h2 id="figure-1">Figure 1 · Degradation of plain nets</h2>
@@ -32,7 +11,7 @@ HTML(report.table_6(studies, profile))
 # error. Dotted lines mark the drops of the learning rate.
 
 # %%
-HTML(report.figure_1(studies, profile))
+HTML(report.figure_1(cifar))
 
 # %% [markdown]
 # <h2 id="figure-6">Figure 6 · Plain and residual nets</h2>
@@ -40,4 +19,4 @@ HTML(report.figure_1(studies, profile))
 # One colour a depth, the same in every figure.
 
 # %%
-HTML(report.figure_6(studies, profile))
+HTML(report.figure_6(cifar))

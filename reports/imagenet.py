@@ -1,26 +1,5 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation: {extension: .py, format_name: percent}
-#   kernelspec: {display_name: Python 3, language: python, name: python3}
-# ---
-
-# %% tags=["parameters"]
-results = "results"  # folder of the studies
-profile = "quick"  # the study that was run last
-
-# %%
-from pathlib import Path
-
-from IPython.display import HTML
-
-from replication import report
-from replication.study.results import read_studies
-
-studies = read_studies(Path(results), "imagenet")
-
 # %% [markdown]
-# <h2 id="table-1">Table 1 · The ImageNet nets</h2>
+# <h2 id="table-1" data-part="ImageNet">Table 1 · The ImageNet nets</h2>
 
 # %%
 HTML(report.table_1())
@@ -40,7 +19,7 @@ HTML(f'<figure class="wide tall">{report.figure_3()}</figure>')
 # Top-1 error by the 10-crop test. The residual nets have shortcut option A: the same parameters as the plain ones.
 
 # %%
-HTML(report.table_2(studies, profile))
+HTML(report.table_2(imagenet))
 
 # %% [markdown]
 # <h2 id="figure-4">Figure 4 · Training of 18 and 34 layers</h2>
@@ -49,7 +28,7 @@ HTML(report.table_2(studies, profile))
 # centre crops. Dotted lines mark the drops of the learning rate.
 
 # %%
-HTML(report.figure_4(studies, profile))
+HTML(report.figure_4(imagenet))
 
 # %% [markdown]
 # <h2 id="table-3">Table 3 · Shortcut options and deeper nets</h2>
@@ -57,7 +36,7 @@ HTML(report.figure_4(studies, profile))
 # By the 10-crop test.
 
 # %%
-HTML(report.table_3(studies, profile))
+HTML(report.table_3(imagenet))
 
 # %% [markdown]
 # <h2 id="table-4">Table 4 · Single models, multi-scale</h2>
@@ -65,7 +44,7 @@ HTML(report.table_3(studies, profile))
 # Fully convolutional, scores averaged over five scales.
 
 # %%
-HTML(report.table_4(studies, profile))
+HTML(report.table_4(imagenet))
 
 # %% [markdown]
 # <h2 id="table-5">Table 5 · Ensembles</h2>
@@ -74,4 +53,4 @@ HTML(report.table_4(studies, profile))
 # of them of 152 layers; it does not name the others, so no command can fill that row.
 
 # %%
-HTML(report.table_5(studies, profile))
+HTML(report.table_5(imagenet))

@@ -87,18 +87,8 @@ def random_split(count: int, size: int = 8, classes: int = 4, seed: int = 0) -> 
 
 
 @pytest.fixture
-def small_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A complete copy of CIFAR-10 has 6 and 4 images of 2 classes."""
-    from made_files import SMALL_CIFAR  # beside the tests of sources, which alone ask for it
-
-    from replication.sources import sources
-
-    monkeypatch.setattr(sources, "CIFAR10", SMALL_CIFAR)
-
-
-@pytest.fixture
 def small() -> tuple[Split, Split]:
-    """Such a copy: training and test images."""
+    """Training and test images of a small CIFAR-10."""
     return random_split(6, classes=2, seed=1), random_split(4, classes=2, seed=2)
 
 

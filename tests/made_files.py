@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 import tarfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import scipy.io
+import torchvision
 from PIL import Image
 from torchvision.datasets import imagenet as official
 
@@ -162,3 +164,68 @@ def below(root: Path) -> list[tuple[str, int, int]]:
     """Everything below a folder: name, size, time of the last change."""
     found = [(path, path.stat()) for path in sorted(root.rglob("*"))]
     return [(str(path.relative_to(root)), stat.st_size, stat.st_mtime_ns) for path, stat in found]
+
+
+# --- CIFAR-10 in the containers that keep its pixels
+
+
+def as_archive(splits: tuple[Split, Split], root: Path, classes: list[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The python version, whose md5 sums then are the right ones."""
+    train, test = splits
+    names, fifth = [f"data_batch_{number}" for number in range(1, 6)], len(train.labels) // 5
+    parts = {name: slice(fifth * number, fifth * (number + 1)) for number, name in enumerate(names)}
+    contents = {name: batch(train.images[part], train.labels[part]) for name, part in parts.items()}
+    contents["test_batch"] = batch(test.images, test.labels)
+    contents["batches.meta"] = pickle.dumps({"label_names": classes})
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    root.mkdir()
+    (root / "cifar-10-python.tar.gz").write_bytes(packed.getvalue())
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
+    known = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(known, "tgz_md5", hashlib.md5(packed.getvalue()).hexdigest())
+    monkeypatch.setattr(known, "train_list", [[name, md5[name]] for name in names])
+    monkeypatch.setattr(known, "test_list", [["test_batch", md5["test_batch"]]])
+    monkeypatch.setattr(known, "meta", known.meta | {"md5": md5["batches.meta"]})
+    return root
+
+
+def batch(images: np.ndarray, labels: np.ndarray) -> bytes:
+    return pickle.dumps({"data": images.reshape(len(labels), -1), "labels": labels.tolist()})
+
+
+def as_binary(splits: tuple[Split, Split], root: Path, classes: list[str]) -> Path:
+    train, test = splits
+    folder = root / "cifar-10-batches-bin"
+    folder.mkdir(parents=True)
+    fifth = len(train.labels) // 5
+    for number in range(5):
+        part = slice(fifth * number, fifth * (number + 1))
+        (folder / f"data_batch_{number + 1}.bin").write_bytes(records(train.images[part], train.labels[part]))
+    (folder / "test_batch.bin").write_bytes(records(test.images, test.labels))
+    (folder / "batches.meta.txt").write_text("".join(f"{name}\n" for name in classes) + "\n")
+    return root
+
+
+def records(images: np.ndarray, labels: np.ndarray) -> bytes:
+    flat = images.reshape(len(labels), -1)
+    return np.concatenate([labels[:, None].astype(np.uint8), flat], axis=1).tobytes()
+
+
+def as_parquet(splits: tuple[Split, Split], root: Path, kind: str = "PNG") -> Path:
+    for name, split in zip(("train", "test"), splits, strict=True):
+        write_parquet(root / f"{name}-00000-of-00001.parquet", rows_of(split, kind))
+    return root
+
+
+def as_tree(splits: tuple[Split, Split], root: Path) -> Path:
+    for name, split in zip(("train", "test"), splits, strict=True):
+        for label in set(split.labels.tolist()):
+            (root / name / f"class {label}").mkdir(parents=True)
+        for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            (root / name / f"class {label}" / f"{number:05}.png").write_bytes(encoded(image))
+    return root

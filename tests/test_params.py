@@ -136,7 +136,9 @@ def test_a_variant_is_the_profiles_recipe_with_what_it_names_changed(configure: 
     assert without.warmup.from_depth > 1202 and usual.warmup.from_depth == 110
     assert usual.values | {"variant": "no-warmup", "warmup": without.values["warmup"]} == without.values
     assert usual.hash != without.hash
-    with pytest.raises(UserError, match=r"paper\.yaml, cifar: there is no variant 'warmer'; those that there are: no-war"):
+    with pytest.raises(
+        UserError, match=r"paper\.yaml, cifar: there is no variant 'warmer'; those that there are: no-war"
+    ):
         paper.recipe(CIFAR, "resnet-110", "warmer")
 
 
@@ -220,7 +222,10 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"cifar": {"nets": "plain-8"}}, "params.yaml: cifar.nets: "),
         ({"cifar": {"variants": ["resnet-8"]}}, "params.yaml: cifar.variants: 'resnet-8' is not <net>/<variant>"),
         ({"cifar": {"variants": ["resnet-9/no-warmup"]}}, "params.yaml: cifar.variants: .*nearest depths are 8 and 14"),
-        ({"data": {"cifar10": {"source": "kaggle"}}}, "params.yaml: data.cifar10.source: 'kaggle' is not official, binary"),
+        (
+            {"data": {"cifar10": {"source": "kaggle"}}},
+            "params.yaml: data.cifar10.source: 'kaggle' is not official, binary",
+        ),
         ({"device": "gpu"}, "params.yaml: device: .*found: 'gpu'"),
         ({"processes": 0}, "params.yaml: processes: .*found: 0"),
         ({"imagenet": {"nets": ["resnet-34"]}}, "imagenet.nets: .*write resnet-34-A, resnet-34-B or resnet-34-C"),
@@ -323,7 +328,7 @@ def test_the_plan_of_a_run_changes_with_its_recipe_and_with_nothing_else(configu
     longer = plan(cifar={"override": {"schedule": {"iterations": 99}}}, **one)
     assert longer["imagenet"] == before["imagenet"]
     changed = {file for file, content in before["cifar"].items() if longer["cifar"][file] != content}
-    assert changed == {"plain-8/seed-0.json", "study.json"}
+    assert changed == {"plain-8/seed-0.json", "depth/resnet-8/seed-0.json", "study.json"}
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,11 @@ def test_one_training_of_a_list_by_itself_and_its_run_joined_elsewhere(checkout:
     joined = scores(checkout, "quick", "cifar")
     assert set(joined["net"]) == {"resnet-56"}
     record = checkout.folder / "elsewhere/runs/cifar/resnet-56/seed-0/run.json"
-    record.write_text(record.read_text().replace('"weight_decay":0.0001', '"weight_decay":0.001')
-                      .replace('"weight_decay": 0.0001', '"weight_decay": 0.001'))
+    record.write_text(
+        record.read_text()
+        .replace('"weight_decay":0.0001', '"weight_decay":0.001')
+        .replace('"weight_decay": 0.0001', '"weight_decay": 0.001')
+    )
     stranger = checkout.attempt(JOIN)
     assert stranger.returncode == 1 and "quick has another optimiser.weight_decay" in stranger.stdout
     assert scores(checkout, "quick", "cifar").equals(joined), "nothing of a stranger is added"

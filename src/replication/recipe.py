@@ -22,7 +22,7 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which images a run saw; `pixels` is "official" where their digest is the known one, else what is known of them."""
+    """Which images a run saw; `pixels` is "official" where their digest is the known one, else what they are."""
 
     name: str = Field(description="data set · 4")
     pixels: str = Field(description="pixels · 4")

@@ -93,7 +93,7 @@ def test_batch_norm_statistics_are_recomputed_if_the_recipe_says_so(
 def test_a_run_on_other_images_is_refused(store: Store, make_recipe: Recipes, trained: Trained) -> None:
     folder = trained(make_recipe(**SHORT), store)
     others = replace(store, meta=replace(store.meta, fingerprint="f" * 64))
-    with pytest.raises(UserError, match="was trained on other images .*run `dvc repro` to train it again") as told:
+    with pytest.raises(UserError, match=r"was trained on other images .*run `dvc repro` to train it again") as told:
         score_run(folder, others, CPU)
     assert str(folder) in str(told.value) and "f" * 16 in str(told.value)
 

@@ -7,7 +7,7 @@ import torch
 
 from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
-from replication.feed.batches import Share, derived_seed
+from replication.feed.batches import derived_seed
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
 
@@ -157,7 +157,7 @@ def test_the_shares_of_several_processes_are_the_batch_of_one(
 ) -> None:
     recipe = make_recipe(bn_group=4, augmentation={"zero": zero})
     images, labels = make_batches(recipe).training(5)
-    parts = [make_batches(recipe, Share(rank, ranks)).training(5) for rank in range(ranks)]
+    parts = [make_batches(recipe, rank, ranks).training(5) for rank in range(ranks)]
     assert [len(part) for _, part in parts] == [16 // ranks] * ranks
     assert torch.equal(torch.cat([part for part, _ in parts]), images)
     assert torch.equal(torch.cat([part for _, part in parts]), labels)

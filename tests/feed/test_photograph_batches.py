@@ -12,7 +12,6 @@ from torch import Tensor
 
 from replication.arms.imagenet import ImagenetRecipe
 from replication.evaluation.views import ten_crop, whole
-from replication.feed.batches import Share
 from replication.feed.imagenet import PhotographBatches
 from replication.images.crops import centre_crop
 from replication.images.store import Store
@@ -72,7 +71,7 @@ def test_the_shares_of_several_processes_are_the_batch_of_one(
 ) -> None:
     recipe = make_imagenet_recipe()
     whole_batch = make_photograph_batches(recipe).training(3)
-    parts = [make_photograph_batches(recipe, Share(rank, ranks)).training(3) for rank in range(ranks)]
+    parts = [make_photograph_batches(recipe, rank, ranks).training(3) for rank in range(ranks)]
     assert [len(labels) for _, labels in parts] == [16 // ranks] * ranks
     assert_equal(tuple(torch.cat(part) for part in zip(*parts, strict=True)), whole_batch)
 
@@ -221,7 +220,7 @@ def test_processes_share_a_split_without_gap_or_overlap(
     recipe = make_imagenet_recipe(train_images=20)
     seen = []
     for rank in range(ranks):
-        batches = PhotographBatches(many, recipe, CPU, Share(rank, ranks))
+        batches = PhotographBatches(many, recipe, CPU, rank, ranks)
         for pixels, truth in batches.views(split, lambda image: centre_crop(image, 36, 32)):
             greys = [int(view[0, 0, 0]) for view in pixels]
             assert [grey % 4 for grey in greys] == truth.tolist()

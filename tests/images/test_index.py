@@ -17,7 +17,14 @@ from replication.errors import UserError
 from replication.feed.imagenet import PhotographBatches
 from replication.images.decoding import BadImage, decode
 from replication.images.index import (
-    ENTRIES, STATISTICS, Files, Index, load_entry, read_images, read_index, write_index,
+    ENTRIES,
+    STATISTICS,
+    Files,
+    Index,
+    load_entry,
+    read_images,
+    read_index,
+    write_index,
 )  # fmt: skip
 from replication.images.store import META, Meta
 from replication.sources import Place, imagenet

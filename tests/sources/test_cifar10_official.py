@@ -1,9 +1,5 @@
 """The archive of CIFAR-10's authors is fetched if its md5 is right; a failed download leaves nothing behind."""
 
-import hashlib
-import io
-import pickle
-import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision
+from made_files import as_archive
 
 from replication.errors import UserError
 from replication.images.store import Split
@@ -82,30 +79,17 @@ def no_http(request: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, make_split: MakeSplit, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, list[Split]]:
+def archive(
+    tmp_path_factory: pytest.TempPathFactory, make_split: MakeSplit, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bytes, list[Split]]:
     """An archive in the form of the official one with 4 images a file, for which the md5 sums are set."""
     parts = [make_split(4, size=32, classes=10, seed=seed) for seed in range(6)]
     for number, part in enumerate(parts):
         part.labels[:] = (part.labels + 4 * number) % 10
-    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
-    contents = {
-        name: pickle.dumps({"data": part.images.reshape(4, -1), "labels": part.labels.tolist()})
-        for name, part in zip(names, parts, strict=True)
-    }
-    contents["batches.meta"] = pickle.dumps({"label_names": list(CIFAR10.class_names)})
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in contents.items():
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
-    known = torchvision.datasets.CIFAR10
-    monkeypatch.setattr(known, "tgz_md5", hashlib.md5(packed.getvalue()).hexdigest())
-    monkeypatch.setattr(known, "train_list", [[name, md5[name]] for name in names[:5]])
-    monkeypatch.setattr(known, "test_list", [["test_batch", md5["test_batch"]]])
-    monkeypatch.setattr(known, "meta", known.meta | {"md5": md5["batches.meta"]})
-    return packed.getvalue(), parts
+    images, labels = (np.concatenate([getattr(part, key) for part in parts[:5]]) for key in ("images", "labels"))
+    root = tmp_path_factory.mktemp("authors") / "root"
+    as_archive((Split(images, labels), parts[5]), root, list(CIFAR10.class_names), monkeypatch)
+    return (root / "cifar-10-python.tar.gz").read_bytes(), parts
 
 
 def everything_below(root: Path) -> list[str]:

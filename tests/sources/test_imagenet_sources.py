@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_files import SMALL_IMAGENET, WNIDS, Photographs, below, picture, saved, tar, write_parquet
+from made_files import SMALL_IMAGENET, WNIDS, Photographs, below, tar, write_parquet
 from PIL import Image
 from torchvision.datasets import imagenet as official
 

@@ -18,7 +18,6 @@ from together import StopsItself, train_with
 from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
 from replication.evaluation.error import top1_error
-from replication.feed.batches import Share
 from replication.feed.imagenet import PhotographBatches
 from replication.training.processes import Processes
 from replication.training.progress import Stopped
@@ -138,7 +137,7 @@ def test_groups_that_cannot_be_dealt_out_evenly_are_told_in_one_sentence(
 def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     alone = Processes.under_torchrun(torch.device("cpu"))
-    assert (alone.rank, alone.count, alone.share) == (0, 1, Share(0, 1))
+    assert (alone.rank, alone.count) == (0, 1)
 
 
 @pytest.mark.slow

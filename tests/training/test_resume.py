@@ -158,10 +158,9 @@ def test_the_time_of_all_starts_is_added_up(
 def test_a_stage_killed_at_random_moments_writes_the_run_of_one_that_never_stopped(
     project: Any, net: str, changes: dict[str, Any], targets: list[int]
 ) -> None:
-    """kill -9 of `python pipeline/train.py` at moments that nobody chose, mid-save ones among them."""
-    project.configure(
-        schedule={"iterations": 120, "drops": [40, 90]}, logging={"log_every": 7, "evaluate_every": 14}, **changes
-    )
+    """kill -9 of `python -m pipeline.train` at moments that nobody chose, mid-save ones among them."""
+    schedule, logging = {"iterations": 120, "drops": [40, 90]}, {"log_every": 7, "evaluate_every": 14}
+    project.configure({"cifar": {"nets": [net]}}, schedule=schedule, logging=logging, **changes)
     command, run = ("train", "cifar", net, "0"), project.folder / f"runs/cifar/{net}/seed-0"
     whole = project.run(*command)
     assert whole.returncode == 0, whole.stderr
@@ -187,7 +186,7 @@ def test_a_stage_killed_at_random_moments_writes_the_run_of_one_that_never_stopp
     assert all(torch.equal(found[key], wanted[key]) for key in wanted)
     records = [json.loads((folder / "run.json").read_text()) for folder in (run, expected)]
     assert [record["starts"] for record in records] == [len(targets) + 1, 1]
-    assert records[0]["recipe_hash"] == records[1]["recipe_hash"]
+    assert records[0]["recipe"] == records[1]["recipe"]
     assert records[0]["warmup_ended_at"] == records[1]["warmup_ended_at"]
     if "warmup" in changes:
         assert 10 <= records[0]["warmup_ended_at"] < 120

@@ -72,7 +72,8 @@ def run_record(project: Any, net: str, seed: int) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project: Any) -> None:
-    project.configure(schedule={"iterations": 400, "drops": []})
+    nets = {"cifar": {"nets": ["resnet-8"]}}
+    project.configure(nets, schedule={"iterations": 400, "drops": []})
     command = ("train", "cifar", "resnet-8", "0")
     first = project.start(*command, REPLICATION_SAVE_SECONDS="0")
     state = project.wait_for_iteration(first, 10)
@@ -90,14 +91,14 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
     reached = torch.load(state, weights_only=True)["iteration"]
     assert 10 <= reached < 400
 
-    project.configure(schedule={"iterations": 8, "drops": []})
+    project.configure(nets, schedule={"iterations": 8, "drops": []})
     other = project.run(*command)
     assert other.returncode == 0, other.stderr
     assert "continues" not in other.stderr
     assert run_record(project, "resnet-8", 0)["starts"] == 1
     assert state.exists(), "another recipe must neither use nor delete this state"
 
-    project.configure(schedule={"iterations": 400, "drops": []})
+    project.configure(nets, schedule={"iterations": 400, "drops": []})
     third = project.run(*command)
     assert third.returncode == 0, third.stderr
     assert f"continues from iteration {reached}" in third.stderr

@@ -36,7 +36,7 @@ def train_with(
 ) -> State:
     """One training of the recipe in the folder, or the rest of it."""
     recipe = ImagenetRecipe.model_validate_json((folder / "recipe.json").read_text())
-    batches = kind(read_store(folder / "imagenet"), recipe, CPU, processes.share)
+    batches = kind(read_store(folder / "imagenet"), recipe, CPU, processes.rank, processes.count)
     tracker = Tracker(None, "tests", name, {}, {}, folder / "mlflow.lock")
     state = train(recipe, batches, folder / name, tracker, 1e9, processes)
     kept = {"net": state.net.state_dict(), "curve": state.curve, "starts": state.starts}

@@ -49,7 +49,7 @@ class Arm:
     datasets: tuple[str, ...]  # that a profile may name; the last is the paper's own
     recipe: type[Recipe]
     check_net: Callable[[str], object]  # raises UserError, with the nearest names, for a net that is not of this arm
-    feed: str  # (images, recipe, device, share) → Batches
+    feed: str  # (images, recipe, device, rank, ranks) → Batches
     objective: str  # (scores, truth) → sum of losses, number of wrong answers
     protocols: tuple[Protocol, ...]
     headline: str  # the protocol of the arm's comparisons and main tables; its first metric is the arm's error

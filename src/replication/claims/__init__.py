@@ -1,0 +1,20 @@
+"""Claims of the paper, tested on a study. A verdict follows from comparisons, and shows each of them.
+
+A claim is a function in the file of its section, decorated with `claim`: it takes a study and returns comparisons.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from replication.claims.claim import Tested, Verdict, judge, tests_of, verdict
+from replication.study.studies import Study
+
+__all__ = ["Tested", "Verdict", "judge_claims", "verdict"]
+
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")
+
+
+def judge_claims(study: Study) -> list[Tested]:
+    """The claims of the study's arm, in the order of their file."""
+    return [judge(test, study) for test in tests_of(study.arm)]

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -22,14 +21,6 @@ ORDER, AUGMENTATION, WEIGHTS = range(3)
 Split = Literal["test", "heldout"]
 
 
-@dataclass(frozen=True)
-class Share:
-    """Which part of every batch this process trains on: part `rank` of `ranks` equal ones."""
-
-    rank: int = 0
-    ranks: int = 1
-
-
 def derived_seed(seed: int, stream: int, index: int = 0) -> int:
     """An independent 64-bit seed for each stream and index of a run."""
     return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0])
@@ -45,14 +36,15 @@ class Batches(ABC):
 
     mean: Tensor  # per-pixel mean of the images trained on, [1, 3, S, S] in 0..255, on the device
 
-    def __init__(self, images: Images, recipe: Recipe, device: torch.device, share: Share):
+    def __init__(self, images: Images, recipe: Recipe, device: torch.device, rank: int, ranks: int):
+        """Part `rank` of `ranks` equal parts of every batch is this process's."""
         count = len(images.train_labels)
         if recipe.train_images > count:
             raise UserError(
                 f"train_images is {recipe.train_images:,}, but {images.meta.name} has only "
                 f"{count:,} training images; lower it in the profile."
             )
-        self.recipe, self.device, self.share = recipe, device, share
+        self.recipe, self.device, self.rank, self.ranks = recipe, device, rank, ranks
         self.classes = len(images.meta.classes)
         self.trained, self.heldout = split_training(images.train_labels, recipe.train_images)  # positions in the store
         self.test_count, self.heldout_count = len(images.test_labels), len(self.heldout)
@@ -74,8 +66,8 @@ class Batches(ABC):
 
     def slots(self) -> slice:
         """The places in the batch that are this process's."""
-        part = self.recipe.schedule.batch_size // self.share.ranks
-        return slice(self.share.rank * part, (self.share.rank + 1) * part)
+        part = self.recipe.schedule.batch_size // self.ranks
+        return slice(self.rank * part, (self.rank + 1) * part)
 
     def plain(self, images: Tensor) -> Tensor:
         """uint8 images [n, 3, H, W] as a net sees them. For another size than S the mean image is rescaled to it."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad as zero_pad
 
 from replication.arms.cifar import CifarRecipe
-from replication.feed.batches import AUGMENTATION, Batches, Share, Split, derived_seed
+from replication.feed.batches import AUGMENTATION, Batches, Split, derived_seed
 from replication.images.store import Store
 
 CHUNK = 500  # test images at a time; the last bits of a bf16 score may depend on it
@@ -18,8 +18,8 @@ class CifarBatches(Batches):
 
     recipe: CifarRecipe
 
-    def __init__(self, store: Store, recipe: CifarRecipe, device: torch.device, share: Share = Share()):  # noqa: B008
-        super().__init__(store, recipe, device, share)
+    def __init__(self, store: Store, recipe: CifarRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
+        super().__init__(store, recipe, device, rank, ranks)
         self.images, self.labels = store.train_images.to(device), store.train_labels.to(device)
         # Per-pixel mean of the images that are trained on (section 4.2).
         self.mean = store.train_images[self.trained].double().mean(0, keepdim=True).float().to(device)
@@ -41,9 +41,7 @@ class CifarBatches(Batches):
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self._splits[split]
-        for part, truth in list(zip(images.split(CHUNK), labels.split(CHUNK), strict=True))[
-            self.share.rank :: self.share.ranks
-        ]:
+        for part, truth in list(zip(images.split(CHUNK), labels.split(CHUNK), strict=True))[self.rank :: self.ranks]:
             yield self.plain(part), truth
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from replication.arms.imagenet import ImagenetRecipe, RescaledCrop
-from replication.feed.batches import AUGMENTATION, Batches, Share, Split, drawn
+from replication.feed.batches import AUGMENTATION, Batches, Split, drawn
 from replication.images.crops import Pixels, centre_crop, crop
 from replication.images.store import Images
 
@@ -28,11 +28,11 @@ class PhotographBatches(Batches):
 
     recipe: ImagenetRecipe
 
-    def __init__(self, images: Images, recipe: ImagenetRecipe, device: torch.device, share: Share = Share()):  # noqa: B008
-        super().__init__(images, recipe, device, share)
+    def __init__(self, images: Images, recipe: ImagenetRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
+        super().__init__(images, recipe, device, rank, ranks)
         self.images = images
         # Decoding keeps a GPU busy only with every core at it; images in memory need no worker.
-        self.workers = 0 if images.in_memory else max(1, _cores() // share.ranks)
+        self.workers = 0 if images.in_memory else max(1, _cores() // ranks)
         self.mean = images.mean[None].to(device)
         variances, components = torch.linalg.eigh(images.colour_covariance.double())
         # Rows: a unit of each principal component, times its eigenvalue, of colours in 0..1 (AlexNet, section 4.1).
@@ -60,9 +60,7 @@ class PhotographBatches(Batches):
         """A split in parts: for each image what `view` makes of it, uint8 on the device; labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-        for pixels, labels in self._loader(
-            _TestViews(self.images, split, view), chunks[self.share.rank :: self.share.ranks]
-        ):
+        for pixels, labels in self._loader(_TestViews(self.images, split, view), chunks[self.rank :: self.ranks]):
             yield [part.to(self.device) for part in pixels], labels.to(self.device)
 
     def _loader(self, views: Dataset, items: Sequence[int] | list[Sequence[int]]) -> DataLoader:

@@ -2,7 +2,7 @@
 
 `paper.yaml` holds every number of arXiv:1512.03385v1 with its sources and a confidence; `curves.json` the points of
 figures 1, 4, 6 and 7, digitised from the vector graphics of the PDF. Nothing is typed twice: tests and the page read
-the values from here.
+the values from here. Nets go by our names, "resnet-34-B" for its "ResNet-34 B": `names` translates, once.
 """
 
 import json
@@ -13,7 +13,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-__all__ = ["Claim", "claim", "curve", "figure", "number", "protocol", "table"]
+from replication.paper.names import by_our_names, rows_with_nets
+
+__all__ = ["Claim", "claim", "curve", "end_errors", "figure", "number", "protocol", "table"]
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,27 @@ class Claim:
 
 
 def table(number: int) -> list[dict[str, Any]]:
-    """Rows of a table of the paper, e.g. `table(6)`; `kind` tells the authors' own rows from comparators."""
+    """Rows of a table of the paper, e.g. `table(6)`; `kind` tells the authors' own rows from comparators.
+
+    `net` is the row's net by our name, None for one that cannot be built here; Table 2 has a row a net.
+    """
     return next(t["rows"] for t in _paper()["tables"] if t["id"] == number)
 
 
 def claim(claim_id: str) -> Claim:
-    """A claim by its id, K01 to K32."""
-    found = next(c for c in _paper()["claims"] if c["id"] == claim_id)
+    """A claim by its id, K01 to K32.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found = next((c for c in _paper()["claims"] if c["id"] == claim_id), None)
+    if found is None:
+        raise KeyError(f"paper.yaml has no claim {claim_id}")
     return Claim(found["id"], found["statement"], tuple(found["support"]), found.get("caveat"))
 
 
 def figure(number: int) -> dict[str, Any]:
-    """What `paper.yaml` says of a figure: axes, and values read off the digitised curves."""
+    """What `paper.yaml` says of a figure: axes, and values read off the digitised curves, by our names of the nets."""
     return next(f for f in _paper()["figures"] if f["id"] == number)
 
 
@@ -56,19 +67,43 @@ def curve(figure_id: str, split: str, net: str) -> list[tuple[float, float]]:
     """A digitised curve as (iteration, error in %) points, e.g. `curve("fig6", "train", "plain-56")`; [] if not drawn.
 
     The panels are cut at 20 % error (63 % in Figure 4), so a curve starts where it falls below. `split` is "train" or
-    "test"; in Figure 4 the latter is the validation error of centre crops, and the residual nets are `resnet-18-A` and
-    `resnet-34-A`.
+    "test"; in Figure 4 the latter is the validation error of centre crops.
     """
-    name = net.replace("resnet", "ResNet").removesuffix("-A")
-    split = "val" if figure_id == "fig4" and split == "test" else split
-    return [(x * 10_000, y) for x, y in _curves().get(f"{figure_id}.{split}.{name}", [])]
+    return [(x * 10_000, y) for x, y in _curves().get((figure_id, split, net), [])]
+
+
+def end_errors(section: str) -> dict[str, dict[str, float]]:
+    """Errors in percent at the end of training, "train" and "test", by split and net: of section "4.1" or "4.2".
+
+    Test errors are those of Table 2 (10 crops) and the last points of Figure 6; training errors are means over the last
+    points of figures 4 and 6.
+    """
+    drawn = figure(6)["digitised"]
+    depths = (20, 32, 44, 56)
+    small = [f"{kind}-{depth}" for kind in ("plain", "resnet") for depth in depths]
+    return {
+        "4.1": {
+            "train": figure(4)["digitised"]["train_mean_50_55e4"],
+            "test": {row["net"]: row["top1"] for row in table(2)},
+        },
+        "4.2": {
+            "train": {net: drawn["train_mean_59_64k"][net] for net in small},
+            "test": {net: drawn["test_final"][net] for net in small},
+        },
+    }[section]
 
 
 @cache
 def _paper() -> dict[str, Any]:
-    return YAML(typ="safe").load(files(__package__).joinpath("paper.yaml").read_text(encoding="utf-8"))
+    found = YAML(typ="safe").load(files(__package__).joinpath("paper.yaml").read_text(encoding="utf-8"))
+    tables = [t | {"rows": rows_with_nets(t["id"], t["rows"])} for t in found["tables"]]
+    return found | {"tables": tables, "figures": by_our_names(found["figures"])}
 
 
 @cache
-def _curves() -> dict[str, list[list[float]]]:
-    return json.loads(files(__package__).joinpath("curves.json").read_text(encoding="utf-8"))["curves"]
+def _curves() -> dict[tuple[str, ...], list[list[float]]]:
+    found = json.loads(files(__package__).joinpath("curves.json").read_text(encoding="utf-8"))["curves"]
+    return {
+        (figure_id, "test" if split == "val" else split, by_our_names(net)): points
+        for (figure_id, split, net), points in ((key.split("."), points) for key, points in found.items())
+    }

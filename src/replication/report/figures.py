@@ -15,10 +15,12 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from replication import paper
-from replication.report.html import PAPER, data_name, render, schedule_share, shown
-from replication.study.results import Study
+from replication.nets.names import depth_of
+from replication.report.html import render, study_header
+from replication.study.comparisons import TRAIN
+from replication.study.studies import Study
 
-ARM_NAMES = {"cifar": "section 4.2", "imagenet": "section 4.1"}
+FAMILIES = {"plain": "plain", "resnet": "residual"}
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 # A colour for each depth, and shades of their own for the options B and C.
 COLOURS = {
@@ -59,28 +61,28 @@ class Line:
     band: Sequence[tuple[float, float, float]] = ()
 
 
-def figure_1(studies: list[Study], profile: str) -> str:
+def figure_1(studies: Sequence[Study]) -> str:
     """Figure 1: plain nets of 20 and 56 layers, training error left, test error right."""
     nets = ["plain-20", "plain-56"]
     panels = [("training error", "fig1", nets, ["train"]), ("test error", "fig1", nets, ["test"])]
-    return _figure("Figure 1", studies, profile, panels)
+    return _figure("Figure 1", studies, panels)
 
 
-def figure_4(studies: list[Study], profile: str) -> str:
+def figure_4(studies: Sequence[Study]) -> str:
     """Figure 4: plain nets left, residual nets right; dashed: training error, solid: validation error."""
-    own = {net for study in shown(studies, profile) for net in study.runs["net"]}
+    own = {net for study in studies for net in study.nets}
     plain, residual = ["plain-18", "plain-34"], ["resnet-18-A", "resnet-34-A"]
     residual += sorted(net for net in own if net.startswith("resnet-") and net not in residual)
     both = ["train", "test"]
     panels = [("plain nets", "fig4", plain, both), ("residual nets", "fig4", residual, both)]
-    return _figure("Figure 4", studies, profile, panels)
+    return _figure("Figure 4", studies, panels)
 
 
-def figure_6(studies: list[Study], profile: str) -> str:
+def figure_6(studies: Sequence[Study]) -> str:
     """Figure 6: plain nets, residual nets, then the two deepest; dashed training error, solid test error."""
     plain = [f"plain-{d}" for d in (20, 32, 44, 56)]
     residual = [f"resnet-{d}" for d in (20, 32, 44, 56, 110)]
-    own = {net for study in shown(studies, profile) for net in study.runs["net"]}
+    own = {net for study in studies for net in study.nets}
     residual += sorted(net for net in own if net.startswith("resnet-") and net not in residual)
     plain += sorted(net for net in own if net.startswith("plain-") and net not in plain)
     both = ["train", "test"]
@@ -89,51 +91,49 @@ def figure_6(studies: list[Study], profile: str) -> str:
         ("residual nets", "fig6", residual, both),
         ("110 and 1202 layers", "fig6r", ["resnet-110", "resnet-1202"], both),
     ]
-    return _figure("Figure 6", studies, profile, panels)
+    return _figure("Figure 6", studies, panels)
 
 
 def depth_figure(study: Study) -> str:
     """Error at the end against depth, the paper left and a study right: degradation and its cure in one look."""
-    runs = study.runs.groupby(["net", "layers"])[["train_error", "test_error"]].mean().reset_index()
-    families = {"plain": "plain-", "resnet": "resnet-"}
-    if study.arm == "imagenet":  # one line a family: option A, as in Table 2
-        runs = runs[runs["net"].isin(["plain-18", "plain-34", "resnet-18-A", "resnet-34-A"])]
-    ours = {
-        (kind, split): sorted(
-            (int(row["layers"]), row[f"{split}_error"]) for _, row in runs.iterrows() if row["net"].startswith(prefix)
-        )
-        for kind, prefix in families.items()
-        for split in ("train", "test")
+    printed = paper.end_errors(study.arm.section)
+    theirs = {
+        (family, split): sorted((depth_of(net), e) for net, e in errors.items() if _family(net) == family)
+        for family in FAMILIES
+        for split, errors in printed.items()
     }
-    paper_iterations, iterations = PAPER[study.arm].iterations, int(study.runs["iterations"].max())
+    measures = {"train": (TRAIN.protocol, TRAIN.metric), "test": (study.arm.headline, study.arm.metric.name)}
+    nets = _a_net_a_depth(study, list(printed["test"]))
+    ours = {
+        (family, split): sorted(
+            (depth_of(net), study.errors(net, *measure).mean()) for net in nets if _family(net) == family
+        )
+        for family in FAMILIES
+        for split, measure in measures.items()
+    }
+    paper_iterations = study.paper_recipe.schedule.iterations
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
         for axes, title, errors in (
-            (panels[0], f"{ARM_NAMES[study.arm]}, the paper, {paper_iterations:,} iterations", _paper_ends(study.arm)),
-            (panels[1], f"here: {study.profile}, {iterations:,} iterations", ours),
+            (panels[0], f"section {study.arm.section}, the paper, {paper_iterations:,} iterations", theirs),
+            (panels[1], f"here: {study.profile}, {study.iterations:,} iterations", ours),
         ):
             _depth_panel(axes, title, errors)
         panels[0].set_ylabel("error at the end (%)")
         return svg(figure, "Error at the end of training against depth, plain and residual nets, the paper and here")
 
 
-def _paper_ends(arm: str) -> dict[tuple[str, str], list[tuple[int, float]]]:
-    """The paper's errors at the end by (family, split), as (layers, error in %): tables 2 and 6, figures 4 and 6."""
-    kinds = (("plain", "plain"), ("resnet", "ResNet"))
-    if arm == "imagenet":
-        trained = paper.figure(4)["digitised"]["train_mean_50_55e4"]
-        ends = {(kind, "train"): [(d, trained[f"{name}-{d}"]) for d in (18, 34)] for kind, name in kinds}
-        return ends | {(kind, "test"): [(row["layers"], row[kind]) for row in paper.table(2)] for kind, _ in kinds}
-    drawn = paper.figure(6)["digitised"]
-    return {
-        (kind, split): [(d, drawn[key][f"{name}-{d}"]) for d in (20, 32, 44, 56)]
-        for kind, name in kinds
-        for split, key in (("train", "train_mean_59_64k"), ("test", "test_final"))
-    }
+def _family(net: str) -> str:
+    return net.partition("-")[0]
+
+
+def _a_net_a_depth(study: Study, printed: list[str]) -> list[str]:
+    """The study's nets of each family; of several of one depth (options A, B, C) the one that the paper has there."""
+    there = {(_family(net), depth_of(net)) for net in printed}
+    return [net for net in study.nets if net in printed or (_family(net), depth_of(net)) not in there]
 
 
 def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
-    names = {"plain": "plain", "resnet": "residual"}
     colours = {"plain": "#c5407c", "resnet": "#2f7fc1"}
     labels = []
     for (kind, split), points in errors.items():
@@ -142,7 +142,7 @@ def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tupl
         x, y = zip(*points, strict=True)
         style = {"lw": 1.2, "ls": (0, (4, 2)), "ms": 3} if split == "train" else {"lw": 2.2, "ms": 4.5}
         axes.plot(x, y, color=colours[kind], marker="o", **style)
-        labels.append((y[-1], f"{names[kind]}, {'training' if split == 'train' else 'test'}", colours[kind]))
+        labels.append((y[-1], f"{FAMILIES[kind]}, {'training' if split == 'train' else 'test'}", colours[kind]))
     top = max((y for points in errors.values() for _, y in points), default=1) * 1.12
     depths = sorted({x for points in errors.values() for x, _ in points})
     axes.set(ylim=(0, top), xticks=depths, xlabel="layers")
@@ -150,11 +150,12 @@ def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tupl
     _end_labels(axes, labels, depths[-1] if depths else 0, top, gap=0.07)
 
 
-def _figure(name: str, studies: list[Study], profile: str, panels: list[tuple[str, str, list[str], list[str]]]) -> str:
+def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, list[str], list[str]]]) -> str:
     """Pairs of panels, the paper's curves and a study's on the same axes."""
     groups = []
-    for study in shown(studies, profile):
-        pairs, schedule = [], PAPER[study.arm]
+    for study in studies:
+        pairs, schedule, cut = [], study.paper_recipe.schedule, study.arm.cut
+        drops = [drop / schedule.iterations for drop in schedule.drops]
         for title, figure_id, nets, splits in panels:
             theirs = [
                 Line(net, split, [(x / schedule.iterations, y) for x, y in points])
@@ -163,26 +164,23 @@ def _figure(name: str, studies: list[Study], profile: str, panels: list[tuple[st
                 if (points := paper.curve(figure_id, split, net))
             ]
             ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
-            top = _top(ours, schedule.cut)
-            iterations = int(study.runs["iterations"].max())
-            here = f"{title}, here: {study.profile}"
+            top = _top(ours, cut)
             pair = [
-                _panel(f"{title}, the paper", theirs, top, schedule.iterations, schedule.drops, schedule.cut),
-                _panel(here, ours, top, iterations, study.drops),
+                _panel(f"{title}, the paper", theirs, top, schedule.iterations, drops, cut),
+                _panel(f"{title}, here: {study.profile}", ours, top, study.iterations, study.drops),
             ]
-            absent = [net for net in nets if net not in set(study.runs["net"])]
+            absent = [net for net in nets if net not in study.nets]
             pairs.append({"panels": pair, "absent": [net for net in absent if paper.curve(figure_id, splits[0], net)]})
-        header = {"profile": study.profile, "data": data_name(study), "schedule": schedule_share(study)}
-        groups.append({**header, "fidelity": study.fidelity, "pairs": pairs})
+        groups.append(study_header(study) | {"pairs": pairs})
     return render("figure.html", name=name, groups=groups)
 
 
 def _line(study: Study, net: str, split: str) -> Line | None:
     """The mean curve of a net's seeds over the share of the schedule, with ± one standard deviation."""
-    rows = study.curves[(study.curves["net"] == net) & (study.curves["split"] == split)]
+    rows = study.curve(net, split)
     if rows.empty:
         return None
-    length = study.runs.loc[study.runs["net"] == net, "iterations"].max()
+    length = study.runs_of(net)["iterations"].max()
     stats = rows.groupby("iteration")["error"].agg(["mean", "std", "count"])
     points = [(i / length, row["mean"]) for i, row in stats.iterrows()]
     band = [(i / length, r["mean"] - r["std"], r["mean"] + r["std"]) for i, r in stats.iterrows() if r["count"] > 1]

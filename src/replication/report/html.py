@@ -1,12 +1,18 @@
 """Templates, and the few words that all parts of the page share."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from replication.paper import protocol
-from replication.study.results import Study
+from replication.arms import Arm
+from replication.profiles import DEFAULT
+from replication.study.studies import Study
+
+SHIPPED = "quick"  # the profile of params.yaml as it comes
+DATA_NAMES = {
+    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
+}  # fmt: skip
 
 _templates = Environment(
     loader=PackageLoader("replication.report"),
@@ -22,60 +28,64 @@ def render(template: str, **values: object) -> str:
     return _templates.get_template(template).render(**values)
 
 
-def shown(studies: list[Study], profile: str) -> list[Study]:
-    """The studies that the page shows: the one nearest to the paper, then the reader's own if it is another."""
-    own = [study for study in studies[1:] if study.profile == profile]
-    return [studies[0], *own]
-
-
-DATA_NAMES = {
-    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
-}  # fmt: skip
+def shown(studies: Sequence[Study], profile: str) -> list[Study]:
+    """The studies that the page shows: the one nearest to the paper, then the reader's own, those under `profile`."""
+    return [studies[0], *(study for study in studies[1:] if study.profile == profile)]
 
 
 def data_name(study: Study) -> str:
     """The study's data set in words, e.g. "CIFAR-10, re-compressed as JPEG"."""
-    row = study.runs.iloc[0]
-    name = DATA_NAMES.get(row["dataset"], row["dataset"])
-    if row["dataset"] in ("digits", "tiny_imagenet"):
+    name = DATA_NAMES.get(study.dataset, study.dataset)
+    if study.dataset != study.arm.datasets[-1]:  # a stand-in: there are no other pixels of it to be told from
         return name
-    return f"{name}, official pixels" if row["variant"] != row["variant"] else f"{name}, {row['variant']}"
+    return f"{name}, {pixels_name(study.pixels)}"
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """The paper's schedule: iterations, drops of the rate as shares of them, and the error at which figures end."""
-
-    iterations: int
-    drops: tuple[float, ...]
-    cut: float
-
-
-def _schedule(iterations: int, drops: list[int], cut: float) -> Schedule:
-    return Schedule(iterations, tuple(drop / iterations for drop in drops), cut)
-
-
-PAPER = {
-    "cifar": _schedule(protocol("cifar10", "C3")["stop_iter"], protocol("cifar10", "C3")["lr_drops_iter"], 20),
-    "imagenet": _schedule(
-        protocol("imagenet_training", "I5")["max_iterations"], protocol("imagenet_training", "I6")["drops"], 63
-    ),
-}
+def pixels_name(pixels: str) -> str:
+    return "official pixels" if pixels == "official" else pixels
 
 
 def schedule_share(study: Study) -> str:
     """Length of the study's schedule in words, e.g. "4,000 iterations, 1/16 of the paper's"."""
-    iterations, paper = int(study.runs["iterations"].max()), PAPER[study.arm].iterations
+    iterations, paper = study.iterations, study.paper_recipe.schedule.iterations
     if iterations == paper:
         return f"{iterations:,} iterations, as in the paper"
     share = paper / iterations
     return f"{iterations:,} iterations, 1/{f'{share:,.0f}' if share > 100 else f'{share:.3g}'} of the paper's"
 
 
-def command(study: Study, more: Sequence[str] = ()) -> str:
-    """The command that makes a study again, or adds nets to it: its tables hold what the list names, so all are."""
-    profile = "" if study.profile == "quick" else f" -S profile={study.profile}"
-    nets = ",".join(dict.fromkeys([*study.runs["net"], *more]))
-    seeds = ",".join(str(seed) for seed in sorted(study.runs["seed"].unique()))
-    several = "" if seeds == "0" else f" -S '{study.arm}.seeds=[{seeds}]'"
-    return f"dvc exp run{profile} -S '{study.arm}.nets=[{nets}]'{several} tabulate@{study.arm}"
+def command(study: Study, nets: Sequence[str] = ()) -> str:
+    """The command that adds nets to a study, with its seeds; without `nets` the one that makes all of it again."""
+    variants = study.runs[study.runs["variant"] != DEFAULT]
+    lists = {
+        "nets": list(nets) or study.nets,
+        "variants": [] if nets else list(dict.fromkeys(variants["net"] + "/" + variants["variant"])),
+        "seeds": [str(seed) for seed in sorted(study.runs["seed"].unique())],
+    }
+    profile = "" if study.profile == SHIPPED else f" -S profile={study.profile}"
+    set_lists = "".join(
+        f" -S '{study.arm.name}.{key}=[{','.join(items)}]'"
+        for key, items in lists.items()
+        if key == "nets" or items not in ([], ["0"])
+    )
+    override = "".join(
+        f" -S '++{study.arm.name}.override.{key}={json.dumps(value)}'" for key, value in study.override.items()
+    )
+    return f"dvc exp run{profile}{set_lists}{override} tabulate@{study.arm.name}"
+
+
+def paper_command(arm: Arm, nets: Sequence[str]) -> str:
+    """The command that runs nets by the paper's own protocol."""
+    return f"dvc exp run -S profile=paper -S '{arm.name}.nets=[{','.join(nets)}]' tabulate@{arm.name}"
+
+
+def study_header(study: Study) -> dict[str, object]:
+    """What every part of the page says of a study."""
+    return {
+        "name": study.name,
+        "section": study.arm.section,
+        "data": data_name(study),
+        "schedule": schedule_share(study),
+        "fidelity": study.fidelity,
+        "command": command(study),
+    }

@@ -1,16 +1,16 @@
 """Tables 1 to 5 of section 4.1 beside ours."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from replication.nets.complexity import complexity, layers
-from replication.nets.imagenet import NETS
-from replication.nets.names import depth_of
+from replication.nets.names import NETS, depth_of
 from replication.paper import table
-from replication.report.html import data_name, render, schedule_share, shown
+from replication.report.html import paper_command, render, study_header
 from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.study.fidelity import RANK
-from replication.study.imagenet_claims import our_name
-from replication.study.results import Study
+from replication.study.results import JOINED
+from replication.study.studies import Study
 
 BUILT = {18: "resnet-18-A", 34: "resnet-34-A", 50: "resnet-50", 101: "resnet-101", 152: "resnet-152"}
 
@@ -63,69 +63,50 @@ def _words(blocks: list[list[tuple[int, int]]]) -> dict[str, object]:
     return {"layers": layers_of_block, "repeat": len(blocks) if alike else "blocks that differ"}
 
 
-def table_2(studies: list[Study], profile: str) -> str:
+def table_2(studies: Sequence[Study]) -> str:
     """Table 2: plain against residual nets of 18 and 34 layers, 10-crop top-1 error."""
     rows = []
     for row in table(2):
-        rows.append(Row(f"plain, {row['layers']} layers", "own", f"plain-{row['layers']}", (row["plain"],)))
-        rows.append(Row(f"ResNet, {row['layers']} layers", "own", f"resnet-{row['layers']}-A", (row["resnet"],)))
-    return _errors(rows, studies, profile, "ten_crop", ("top1_error",))
+        kind = "plain" if row["net"].startswith("plain") else "ResNet"
+        rows.append(Row(f"{kind}, {row['layers']} layers", "own", row["net"], (row["top1"],)))
+    return _errors(rows, studies, "ten_crop", ("top1_error",))
 
 
-def table_3(studies: list[Study], profile: str) -> str:
+def table_3(studies: Sequence[Study]) -> str:
     """Table 3: shortcut options and deeper nets, 10-crop errors, with comparators; then nets that the paper lacks."""
-    rows = [
-        Row(row["model"], row["kind"], _net(row["model"], row["kind"]), (row["top1"], row["top5"])) for row in table(3)
-    ]
-    return _errors(rows, studies, profile, "ten_crop", ("top1_error", "top5_error"), extra=True)
+    rows = [Row(row["model"], row["kind"], row["net"], (row["top1"], row["top5"])) for row in table(3)]
+    listed = {row.net for row in rows} | {row["net"] for row in table(2)}
+    own = {net for study in studies for net in study.nets} - listed
+    rows += [Row(net, "extra", net, (None, None)) for net in sorted(own, key=lambda net: (depth_of(net), net))]
+    return _errors(rows, studies, "ten_crop", ("top1_error", "top5_error"))
 
 
-def table_4(studies: list[Study], profile: str) -> str:
+def table_4(studies: Sequence[Study]) -> str:
     """Table 4: single models, fully convolutional at five scales."""
-    rows = [
-        Row(row["method"], row["kind"], _net(row["method"], row["kind"]), (row["top1"], row["top5"]))
-        for row in table(4)
-    ]
-    return _errors(rows, studies, profile, "fully_convolutional", ("top1_error", "top5_error"))
+    rows = [Row(row["method"], row["kind"], row["net"], (row["top1"], row["top5"])) for row in table(4)]
+    return _errors(rows, studies, "fully_convolutional", ("top1_error", "top5_error"))
 
 
-def table_5(studies: list[Study], profile: str) -> str:
+def table_5(studies: Sequence[Study]) -> str:
     """Table 5: ensembles. The paper's are scored on the closed test server, ours on the validation images."""
     rows = [Row(row["method"], row["kind"], None, (row["top5_test"],)) for row in table(5)]
-    joined = {net for study in shown(studies, profile) for net in study.evaluations["net"] if " + " in net}
+    joined = {net for study in studies for net in study.scores["net"] if JOINED in net}
     rows += [Row(net, "extra", net, (None,)) for net in sorted(joined)]
-    return _errors(rows, studies, profile, "fully_convolutional", ("top5_error",))
+    return _errors(rows, studies, "fully_convolutional", ("top5_error",))
 
 
-def _net(name: str, kind: str) -> str | None:
-    """What a row is called here; the paper's comparators count only where the same net can be built."""
-    net = our_name(name)
-    return net if kind == "own" or net in ("vgg-16", "googlenet") else None
-
-
-def _errors(
-    rows: list[Row], studies: list[Study], profile: str, protocol: str, metrics: tuple[str, ...], extra: bool = False
-) -> str:
-    seen = shown(studies, profile)
-    if extra:  # what was run here and is not in the paper's table
-        listed = {row.net for row in rows}
-        own = {net for study in seen for net in study.runs["net"]} - listed - {"plain-18", "resnet-18-A"}
-        rows = rows + [Row(net, "extra", net, (None,) * len(metrics)) for net in sorted(own, key=depth_of)]
+def _errors(rows: list[Row], studies: Sequence[Study], protocol: str, metrics: tuple[str, ...]) -> str:
     lines, absent = [], {}
     for row in rows:
-        cells = [_cell(study, row.net, protocol, metrics) for study in seen]
+        cells = [_cell(study, row.net, protocol, metrics) for study in studies]
         paper = ["–" if error is None else f"{error:.2f}" for error in row.paper]
         lines.append({"label": row.label, "kind": row.kind, "paper": paper, "cells": cells})
         if any(cell and cell["errors"] is None for cell in cells):
-            absent[row.net] = {"hours": _hours(row.net), "command": paper_command(row.net)}
+            members = row.net.split(JOINED)
+            absent[row.net] = {"hours": _hours(row.net), "command": paper_command(studies[0].arm, members)}
     heads = [
-        {
-            "profile": study.profile,
-            "data": data_name(study),
-            "schedule": schedule_share(study),
-            "images": int(study.runs["test_images"].max()),
-        }
-        for study in seen
+        study_header(study) | {"images": max(study.images(net, study.arm.headline) for net in study.nets)}
+        for study in studies
     ]
     names = {"top1_error": "top-1", "top5_error": "top-5"}
     return render(
@@ -138,31 +119,17 @@ def _cell(study: Study, net: str | None, protocol: str, metrics: tuple[str, ...]
     """Mean ± std over seeds for each metric; `errors` is None if the net was not run, the cell None if it cannot be."""
     if net is None:
         return None
-    rows = study.evaluations[(study.evaluations["net"] == net) & (study.evaluations["protocol"] == protocol)]
-    if rows.empty:
-        return {"errors": None, "hours": _hours(net)} if set(_members(net)) <= set(NETS) else None
-    texts = []
-    for metric in metrics:
-        spread = f" ± {rows[metric].std():.2f}" if len(rows) > 1 else ""
-        texts.append(f"{rows[metric].mean():.2f}{spread}")
-    members = study.runs[study.runs["net"].isin(_members(net))]
+    found = [study.errors(net, protocol, metric) for metric in metrics]
+    if found[0].empty:
+        return {"errors": None, "hours": _hours(net)} if set(net.split(JOINED)) <= set(NETS) else None
+    members = study.runs_of(net)
     return {
-        "errors": texts,
-        "n": len(rows),
+        "errors": [f"{e.mean():.2f}" + (f" ± {e.std():.2f}" if len(e) > 1 else "") for e in found],
+        "n": len(found[0]),
         "fidelity": max(members["fidelity"], key=RANK.__getitem__),
-        "diverged": bool((members["status"] == "diverged").any()),
+        "chance": bool((members["status"] == "chance").any()),
     }
 
 
-def _members(net: str) -> list[str]:
-    """The nets of an ensemble, or the one net."""
-    return net.split(" + ")
-
-
 def _hours(net: str) -> str:
-    return f"{sum(gpu_hours(member) for member in _members(net)):,.0f}"
-
-
-def paper_command(net: str) -> str:
-    """The command that runs a net, or all of an ensemble, by the paper's own protocol."""
-    return f"dvc exp run -S profile=paper -S 'imagenet.nets=[{','.join(_members(net))}]' tabulate@imagenet"
+    return f"{sum(gpu_hours(member) for member in net.split(JOINED)):,.0f}"

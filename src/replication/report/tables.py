@@ -1,86 +1,90 @@
 """The tables of the page: Table 6 beside ours, the differences from the paper, and the runs."""
 
-import json
-
-import pandas as pd
+from collections.abc import Sequence
 
 from replication.nets.complexity import complexity
+from replication.nets.names import depth_of
 from replication.paper import table
-from replication.report.html import DATA_NAMES, command, data_name, render, schedule_share, shown
+from replication.profiles import DEFAULT
+from replication.report.html import DATA_NAMES, command, pixels_name, render, study_header
+from replication.study.comparisons import TRAIN
 from replication.study.fidelity import RANK
-from replication.study.results import Study
-
-SECTIONS = {"cifar": "4.2", "imagenet": "4.1"}  # of the paper
+from replication.study.studies import Study
 
 
-def table_6(studies: list[Study], profile: str) -> str:
+def table_6(studies: Sequence[Study]) -> str:
     """Table 6: the paper's rows with its own statistic, ours beside them with n, mean ± std and fidelity.
 
     Residual nets that were run here and are not in the paper follow as rows of their own.
     """
-    seen = shown(studies, profile)
     printed = table(6)
-    known = {row["layers"] for row in printed if row["kind"] == "own"}
-    rows = [_paper_row(row, seen) for row in printed]
-    nets = pd.concat([study.runs for study in seen])
-    others = nets[nets["net"].str.startswith("resnet-") & ~nets["layers"].isin(known)]
-    for layers in sorted(others["layers"].unique()):
-        rows.append(_paper_row({"method": "ResNet", "kind": "extra", "layers": int(layers), "params_m": None}, seen))
-    return render("table6.html", rows=rows, studies=[_study_header(study) for study in seen], records=_records(seen))
+    known = {row["net"] for row in printed}
+    rows = [_paper_row(row, studies) for row in printed]
+    others = {net for study in studies for net in study.nets if net.startswith("resnet-")} - known
+    for net in sorted(others, key=depth_of):
+        rows.append(_paper_row({"method": "ResNet", "kind": "extra", "layers": depth_of(net), "net": net}, studies))
+    records = [_record(study, study.runs["net"].str.startswith("resnet-")) for study in studies]
+    return render("table6.html", rows=rows, studies=[study_header(study) for study in studies], records=records)
 
 
-def differences_table(studies: list[Study], profile: str) -> str:
+def differences_table(studies: Sequence[Study]) -> str:
     """In what the recipes of the studies differ from the paper's: generated from recipes, never remembered."""
     tables = []
-    for study in shown(studies, profile):
-        rows: dict[str, dict] = {}
-        for _, run in study.runs.iterrows():
-            for found in json.loads(run["differences"]):
-                row = rows.setdefault(found["key"], {**found, "nets": []})
-                row["nets"].append(run["net"])
-        nets = len(set(study.runs["net"]))
+    for study in studies:
+        rows: dict[tuple[str, str], dict] = {}
+        runs = set()
+        for run in study.runs.to_dict("records"):
+            name = run["net"] if run["variant"] == DEFAULT else f"{run['net']}/{run['variant']}"
+            runs.add(name)
+            for found in study.differences(run["recipe"]):
+                paper, here = _value(found.key, found.paper), _value(found.key, found.here)
+                row = {"what": found.what, "section": found.section, "paper": paper, "here": here, "nets": set()}
+                rows.setdefault((found.key, here), row)["nets"].add(name)
         for row in rows.values():
-            row["all"] = len(set(row["nets"])) == nets
-            row["nets"] = sorted(set(row["nets"]))
-            row["paper"], row["here"] = _value(row["key"], row["paper"]), _value(row["key"], row["here"])
-        tables.append({**_study_header(study), "rows": list(rows.values())})
+            row["all"] = row["nets"] == runs
+            row["nets"] = sorted(row["nets"])
+        tables.append({**study_header(study), "rows": list(rows.values())})
     return render("differences.html", tables=tables)
 
 
-def runs_table(studies: list[Study], profile: str) -> str:
-    """Every run of the studies shown: errors, cost, and what it was made with."""
-    return render("runs.html", records=_records(shown(studies, profile), plain=True))
+def runs_table(studies: Sequence[Study]) -> str:
+    """Every run of the studies: errors, cost, and what it was made with."""
+    return render("runs.html", records=[_record(study) for study in studies])
 
 
-def provenance_strip(arms: list[list[Study]], profile: str) -> str:
+def other_studies(studies: Sequence[Study], shown: Sequence[Study]) -> str:
+    """The studies that the page does not show, by name."""
+    others = [study_header(study) | {"folder": study.folder} for study in studies if study not in shown]
+    return render("others.html", studies=others)
+
+
+def provenance_strip(arms: Sequence[Sequence[Study]]) -> str:
     """A line an arm on what the page was made from."""
     lines = []
     for studies in arms:
-        seen = shown(studies, profile)
+        nearest = studies[0]
         lines.append(
-            _study_header(seen[0])
+            study_header(nearest)
             | {
-                "runs": sum(len(study.runs) for study in seen),
-                "machine": " · ".join(sorted(set(seen[0].runs["machine"]))),
-                "commit": ", ".join(sorted(set(seen[0].runs["commit"].astype(str)))),
-                "folders": [f"results/{study.profile}/{study.arm}" for study in seen],
+                "runs": sum(len(study.runs) for study in studies),
+                "machine": " · ".join(sorted(set(nearest.runs["machine"]))),
+                "commit": ", ".join(sorted(set(nearest.runs["commit"].astype(str)))),
+                "folders": [f"results/{study.folder}" for study in studies],
             }
         )
     return render("provenance.html", lines=lines)
 
 
-def _paper_row(row: dict, studies: list[Study]) -> dict:
-    layers = row["layers"]
-    ours = row["kind"] != "comparator"
-    net = f"resnet-{layers}"
+def _paper_row(row: dict, studies: Sequence[Study]) -> dict:
+    net = row["net"]
     return {
         "method": row["method"],
         "kind": row["kind"],
-        "layers": layers or "",
+        "layers": row["layers"] or "",
         "paper_params": f"{row['params_m']:g} M" if row.get("params_m") else "",
         "paper_error": _paper_error(row),
-        "parameters": f"{complexity(net, 32).parameters:,}" if ours else "",
-        "cells": [_cell(study, net) if ours else None for study in studies],
+        "parameters": f"{complexity(net, 32).parameters:,}" if net else "",
+        "cells": [_cell(study, net) if net else None for study in studies],
     }
 
 
@@ -93,10 +97,9 @@ def _paper_error(row: dict) -> str:
 
 
 def _cell(study: Study, net: str) -> dict:
-    runs = study.runs[study.runs["net"] == net]
-    if runs.empty:
+    errors, runs = study.errors(net, study.arm.headline, study.arm.metric.name), study.runs_of(net)
+    if errors.empty:
         return {"error": None, "command": command(study, [net])}
-    errors = runs["test_error"]
     text = f"{errors.mean():.2f}"
     if len(errors) > 1:
         text += f" ± {errors.std():.2f}"
@@ -105,51 +108,44 @@ def _cell(study: Study, net: str) -> dict:
         "best": f"best {errors.min():.2f}" if len(errors) > 1 else "",
         "n": len(errors),
         "fidelity": max(runs["fidelity"], key=RANK.__getitem__),
-        "diverged": bool((runs["status"] == "diverged").any()),
+        "chance": bool((runs["status"] == "chance").any()),
     }
 
 
-def _study_header(study: Study) -> dict:
-    return {
-        "profile": study.profile,
-        "section": SECTIONS[study.arm],
-        "data": data_name(study),
-        "schedule": schedule_share(study),
-        "fidelity": study.fidelity,
-        "command": command(study),
-    }
-
-
-def _records(studies: list[Study], plain: bool = False) -> list[dict]:
-    """Runs in words, a list a study."""
-    records = []
-    for study in studies:
-        runs = study.runs if plain else study.runs[study.runs["net"].str.startswith("resnet-")]
-        rows = [
-            {
-                **run,
-                "minutes": f"{run['seconds'] / 60:.1f}",
-                "starts": int(run["starts"]),
-                "parameters": f"{run['parameters']:,}",
-                "macs": f"{run['macs'] / 1e6:.1f} M",
-            }
-            for run in runs.sort_values(["layers", "net", "seed"]).to_dict("records")
-        ]
-        records.append({**_study_header(study), "rows": rows})
-    return records
+def _record(study: Study, which: object = slice(None)) -> dict:
+    """A study's runs in words."""
+    rows = []
+    for run in study.runs[which].sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
+        net, variant, seed = run["net"], run["variant"], run["seed"]
+        training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
+        tested = study.errors(net, study.arm.headline, study.arm.metric.name, variant)
+        words = {
+            "training": f"{training[seed]:.2f}" if seed in training else "",
+            "tested": f"{tested[seed]:.2f}" if seed in tested else "",
+            "images": study.images(net, study.arm.headline, variant),
+            "minutes": f"{run['seconds'] / 60:.1f}",
+            "parameters": f"{run['parameters']:,}",
+            "macs": f"{run['macs'] / 1e6:.1f} M",
+            "data_sha256": study.recipes[run["recipe"]].data.fingerprint,
+        }
+        rows.append(run | words)
+    protocol = study.arm.protocol(study.arm.headline)
+    variants = bool((study.runs["variant"] != DEFAULT).any())
+    error = f"{protocol.words}, {study.arm.metric.words}"
+    return {**study_header(study), "rows": rows, "error": error, "variants": variants}
 
 
 def _value(key: str, value: object) -> str:
     if key == "data.name":
         return DATA_NAMES.get(str(value), str(value))
-    if key == "data.variant":
-        return "official pixels" if value is None else str(value)
+    if key == "data.pixels":
+        return pixels_name(str(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{name} {item}" for name, item in value.items())
     if value is None:
         return "none"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(_value(key, item) for item in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

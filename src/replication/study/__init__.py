@@ -1,1 +1,1 @@
-"""Many runs together: fidelity to the paper, results tables, statistics and claims."""
+"""Many runs together: results that accumulate, fidelity to the paper, statistics and comparisons."""

@@ -6,10 +6,32 @@ from typing import Literal
 import pandas as pd
 
 from replication.nets.complexity import complexity
-from replication.study.results import END_OF_TRAINING, Study
+from replication.study.results import TRAINING, TRAINING_ERROR
 from replication.study.statistics import Interval, Sample, combination, sample
+from replication.study.studies import Study
 
 Outcome = Literal["holds", "fails", "open", "missing"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """An error of a net: a protocol of scores.csv and one of its metrics, with their words."""
+
+    words: str
+    protocol: str
+    metric: str = "top1_error"
+
+    def values(self, study: Study, net: str) -> pd.Series:
+        """One value a seed, in percent; empty if the net was not run."""
+        return study.errors(net, self.protocol, self.metric)
+
+    def sample(self, study: Study, net: str) -> Sample | None:
+        """The errors of a net's seeds, None if it was not run."""
+        values = self.values(study, net)
+        return None if values.empty else sample(values, study.images(net, self.protocol), study.dataset)
+
+
+TRAIN = Measure("training error", TRAINING, TRAINING_ERROR)  # of the end of the schedule
 
 
 @dataclass(frozen=True)
@@ -20,57 +42,22 @@ class Comparison:
     outcome: Outcome
     paper: str
     here: str
+    interval: str = ""  # of 95 %, about what `here` says; empty if it is counted or missing
     n: int | None = None  # the smaller number of seeds
     deciding: bool = True  # False: shown, but the verdict does not rest on it
     worse: str = ""  # the two nets compared, the one with the larger error in the paper first
     better: str = ""
-    kind: str = ""  # of the `Measure` compared
+    measure: Measure | None = None
     points: float | None = None  # error of `worse` minus that of `better`, as measured here
-
-
-@dataclass(frozen=True)
-class Measure:
-    """An error of a net: "test" and "train" as in runs.csv, or a protocol of evaluations.csv with its metric."""
-
-    name: str
-    kind: str
-    metric: str = "top1_error"
-
-    def values(self, study: Study, net: str) -> pd.Series:
-        """One value a seed, in percent; empty if the net was not run."""
-        if self.kind in ("test", "train"):
-            return errors_of(study, net, self.kind)
-        rows = study.evaluations
-        return rows.loc[(rows["net"] == net) & (rows["protocol"] == self.kind), self.metric]
-
-    def images(self, study: Study, net: str) -> int:
-        """Images behind one value: the test set, or the training images of the end of the schedule."""
-        row = study.runs[study.runs["net"] == net].iloc[0]
-        if self.kind == "train":
-            return int(row["iterations"] * row["batch_size"] * END_OF_TRAINING)
-        return int(row["test_images"])
-
-    def sample(self, study: Study, net: str) -> Sample | None:
-        """The errors of a net's seeds, None if it was not run."""
-        values = self.values(study, net)
-        return None if values.empty else sample(values, self.images(study, net), study.dataset)
-
-
-TEST, TRAIN = Measure("test error", "test"), Measure("training error", "train")
-
-
-def errors_of(study: Study, net: str, split: str) -> pd.Series:
-    """Errors of a net's seeds in percent: `split` is "test" (last iteration) or "train" (end of the schedule)."""
-    return study.runs.loc[study.runs["net"] == net, f"{split}_error"]
 
 
 def compare(study: Study, measure: Measure, worse: str, better: str, paper: float, deciding: bool = True) -> Comparison:
     """Whether `worse` has the larger error, as the claim says."""
     samples = {net: measure.sample(study, net) for net in (worse, better)}
     found = compare_samples(
-        study, f"{worse} − {better}, {measure.name}", {worse: 1, better: -1}, samples, paper, deciding
+        study, f"{worse} − {better}, {measure.words}", {worse: 1, better: -1}, samples, paper, deciding
     )
-    return replace(found, worse=worse, better=better, kind=measure.kind)
+    return replace(found, worse=worse, better=better, measure=measure)
 
 
 def compare_gaps(
@@ -80,7 +67,7 @@ def compare_gaps(
     weights: dict[str, int] = {}  # a net may stand in both gaps
     for net, weight in [(larger[0], 1), (larger[1], -1), (smaller[0], -1), (smaller[1], 1)]:
         weights[net] = weights.get(net, 0) + weight
-    what = f"({larger[0]} − {larger[1]}) − ({smaller[0]} − {smaller[1]}), {measure.name}"
+    what = f"({larger[0]} − {larger[1]}) − ({smaller[0]} − {smaller[1]}), {measure.words}"
     return compare_samples(study, what, weights, {net: measure.sample(study, net) for net in weights}, paper)
 
 
@@ -93,12 +80,13 @@ def compare_samples(
     if absent:
         return Comparison(what, "missing", f"{paper:+.2f}", f"{' and '.join(absent)} not run", deciding=deciding)
     interval = combination([(weight, samples[net]) for net, weight in weights.items()])
-    here = f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
-    diverged = [net for net in weights if (study.runs.loc[study.runs["net"] == net, "status"] == "diverged").any()]
-    if diverged:
-        here += f"; {' and '.join(diverged)} no better than chance"
+    here = f"{interval.value:+.2f}"
+    chance = [net for net in weights if (study.runs_of(net)["status"] == "chance").any()]
+    if chance:
+        here += f"; {' and '.join(chance)} no better than chance"
     n = min(found.n for found in samples.values())
-    return Comparison(what, outcome(interval), f"{paper:+.2f}", here, n, deciding, points=round(interval.value, 2))
+    points = round(interval.value, 2)
+    return Comparison(what, outcome(interval), f"{paper:+.2f}", here, in_words(interval), n, deciding, points=points)
 
 
 def equal_cost(plain: str, residual: str, input_size: int, classes: int, paper: str) -> Comparison:
@@ -115,3 +103,8 @@ def outcome(interval: Interval) -> Outcome:
     if interval.low > 0:
         return "holds"
     return "fails" if interval.high < 0 else "open"
+
+
+def in_words(interval: Interval) -> str:
+    """The bounds of a difference, points of error."""
+    return f"[{interval.low:+.2f}, {interval.high:+.2f}]"

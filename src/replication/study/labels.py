@@ -13,7 +13,7 @@ LONGEST = 80  # characters of a folder's name
 
 def label(override: Mapping[str, Any]) -> str:
     """An override as the name of a folder, "train_images=1400,schedule.iterations=300"; empty for none."""
-    name = re.sub(r"[^\w=.,+-]+", "-", ",".join(f"{key}={value}" for key, value in _flat(override, "")))
+    name = ",".join(f"{_word(key)}={_word(value)}" for key, value in _flat(override, ""))
     if len(name) > LONGEST:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
         name = f"{name[: LONGEST - 9]}-{digest}"
@@ -24,7 +24,7 @@ def pixels_label(arm: Arm, data: Data) -> str:
     """The part of a study's name that says that these are not the official pixels of the arm's own data set."""
     if data.name != arm.datasets[-1] or data.pixels == "official":
         return ""
-    return label({"pixels": data.pixels.replace(" ", "-")})
+    return label({"pixels": data.pixels})
 
 
 def study_folder(*labels: str) -> str:
@@ -38,3 +38,9 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
+
+
+def _word(value: Any) -> str:
+    """A value as a part of a folder's name: [12, 18] is "12+18"."""
+    text = "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return re.sub(r"[^\w.+-]+", "-", text).strip("-")

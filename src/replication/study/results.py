@@ -1,100 +1,140 @@
-"""results/<profile>/<arm>/{runs,curves,evaluations}.csv: the record of a study, and the only input of the page."""
+"""results/<profile>/<arm>/: the committed record of a study, to which runs are added. Needs no torch.
 
+`recipes.json` has what the runs' recipes share, and by its hash what is each one's own; `runs.csv` a row a run;
+`scores.csv` a row a number; `curves.csv` a row a point; `summary.json` the metrics of `dvc metrics`. Equal runs give
+equal bytes, in whatever order they come.
+"""
+
+import csv
+import io
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from replication.arms import Arm, arm_of
 from replication.errors import UserError
+from replication.files import write_durably
 from replication.nets.names import depth_of
-from replication.recipe import Recipe
-from replication.study.fidelity import RANK, differences, fidelity
-from replication.training import RunRecord
+from replication.profiles import DEFAULT
+from replication.recipe import Recipe, merged, validate
+from replication.runs.record import RunRecord
+from replication.study.fidelity import differences
 
-RUNS, CURVES, EVALUATIONS, SUMMARY = "runs.csv", "curves.csv", "evaluations.csv", "summary.json"
-# The protocol of an arm's comparisons (sections 4.2 and 3.4): its error is the `test_error` of runs.csv.
-HEADLINE = {"cifar": "single_view", "imagenet": "ten_crop"}
+RECIPES, RUNS, SCORES, CURVES, SUMMARY = "recipes.json", "runs.csv", "scores.csv", "curves.csv", "summary.json"
+RUN = ("net", "variant", "seed")
+COLUMNS = {
+    RUNS: (
+        *RUN, "recipe", "status", "parameters", "macs", "warmup_ended_at", "dropped_at", "seconds", "images_per_second",
+        "processes", "starts", "threads", "machine", "torch", "commit", "date", "mlflow_run_id",
+    ),
+    SCORES: (*RUN, "protocol", "metric", "value", "images"),
+    CURVES: (*RUN, "split", "iteration", "error"),
+}  # fmt: skip
+TRAINING = "training"  # protocol of the training error at the end
+TRAINING_ERROR = "top1_error"  # its metric
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
+JOINED = " + "  # between the nets of an ensemble
+
+Row = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Study:
-    """The results of one arm under one profile.
+class Result:
+    """A run to be added: its record, the rows of its curve, and its scores (protocol, metric, value, images)."""
 
-    `runs` has a row a run, `curves` a row a point, `evaluations` a row for each net (or ensemble), seed and protocol.
-    """
-
-    arm: str
-    profile: str
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    evaluations: pd.DataFrame
-
-    @property
-    def fidelity(self) -> str:
-        """That of its best run."""
-        return min(self.runs["fidelity"], key=RANK.__getitem__)
-
-    @property
-    def dataset(self) -> str:
-        return str(self.runs["dataset"].iloc[0])
-
-    @property
-    def drops(self) -> tuple[float, ...]:
-        """Where the learning rate drops, as shares of the schedule."""
-        first = self.runs.iloc[0]
-        return tuple(int(drop) / first["iterations"] for drop in str(first["drops"]).split())
+    record: RunRecord
+    curve: Sequence[Mapping[str, float | None]]
+    scores: Sequence[Mapping[str, Any]]
 
 
-def run_row(
-    record: RunRecord, curve: list[dict[str, Any]], test_error: float, test_images: int, paper: Recipe
-) -> dict[str, Any]:
-    """A row of runs.csv.
+def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Add runs to a study. A run that is there already is replaced; all others stay.
 
     Args:
-        curve: rows of the run's curve.csv.
-        test_error: top-1 error of the last iteration over `test_images` images by the arm's `HEADLINE` protocol.
-        paper: the recipe of the same net under profile `paper`.
+        ensembles: rows of scores of nets that are named "a + b".
+
+    Raises:
+        UserError: a run is there under another recipe, or the tables there are damaged.
     """
-    recipe, origin = record.recipe, record.provenance
-    machine = origin["machine"]
-    return {
-        "arm": recipe.arm,
-        "net": recipe.net,
-        "layers": depth_of(recipe.net),
-        "seed": recipe.seed,
-        "fidelity": fidelity(recipe, paper),
-        "status": record.status,
-        "dataset": recipe.data.name,
-        "variant": recipe.data.variant,
-        "test_error": round(test_error, 4),
-        "test_images": test_images,
-        "train_error": round(train_error_at_end(curve, recipe.schedule.iterations), 4),
-        "test_error_at_best_heldout_error": test_error_at_best_heldout_error(curve),
-        "parameters": record.parameters,
-        "macs": record.macs,
-        "iterations": recipe.schedule.iterations,
-        "drops": " ".join(map(str, record.dropped_at)),
-        "batch_size": recipe.schedule.batch_size,
-        "warmup_ended_at": record.warmup_ended_at,
-        "seconds": record.seconds,
-        "images_per_second": record.images_per_second,
-        "processes": record.processes,
-        "starts": record.starts,
-        "recipe_hash": record.recipe_hash,
-        "data_sha256": recipe.data.fingerprint[:16],
-        "commit": origin["commit"][:12] + ("+" if origin["dirty"] else ""),
-        "date": origin["date"],
-        "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}",
-        "torch": origin["versions"]["torch"],
-        "differences": json.dumps([asdict(d) for d in differences(recipe, paper)], ensure_ascii=False),
+    arm = arm_of(results[0].record.recipe.arm)
+    recipes, tables = read_tables(folder, arm) if (folder / RUNS).exists() else ({}, {name: [] for name in COLUMNS})
+    there = {_run(row): recipes[row["recipe"]] for row in tables[RUNS]}
+    for recipe in (result.record.recipe for result in results):
+        _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, str(recipe.seed)), recipe))
+    added = {
+        RUNS: [_run_row(result.record) for result in results],
+        SCORES: [row for result in results for row in _score_rows(result)],
+        CURVES: [row for result in results for row in _curve_rows(result)],
     }
+    runs = {_run(_texts(row)) for row in added[RUNS]}
+    ensembles = list(ensembles)
+    joined = {_run(_texts(row)) for row in ensembles}
+    added[SCORES] += ensembles
+    recipes |= {result.record.recipe.hash: result.record.recipe for result in results}
+    for name, rows in tables.items():
+        kept = [row for row in rows if _run(row) not in runs | joined]
+        tables[name] = sorted([*kept, *map(_texts, added[name])], key=lambda row: _place(row, arm))
+    folder.mkdir(parents=True, exist_ok=True)
+    used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
+    write_durably(folder / RECIPES, (json.dumps(_factored(used), indent=2) + "\n").encode())
+    for name, rows in tables.items():
+        write_durably(folder / name, _csv(COLUMNS[name], rows))
 
 
-def train_error_at_end(curve: list[dict[str, Any]], iterations: int) -> float:
+def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
+    """summary.json: the arm's metric by its headline protocol, a mean over the seeds of the runs just tabulated.
+
+    A column a net, or net/variant, of `dvc exp show`.
+    """
+    found: dict[str, list[float]] = {}
+    for result in sorted(results, key=lambda result: _place(_texts(_run_row(result.record)), arm)):
+        recipe = result.record.recipe
+        name = recipe.net if recipe.variant == DEFAULT else f"{recipe.net}/{recipe.variant}"
+        for row in result.scores:
+            if (row["protocol"], row["metric"]) == (arm.headline, arm.metric.name):
+                found.setdefault(name, []).append(row["value"])
+    means = {name: round(sum(values) / len(values), 2) for name, values in found.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_durably(folder / SUMMARY, (json.dumps({arm.metric.name: means}, indent=2) + "\n").encode())
+
+
+def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
+    """The recipes of a study by their hash, and the rows of its tables as texts, by file name.
+
+    Raises:
+        UserError: a file is missing or lacks a column, or a recipe is not the one that its hash was made of.
+    """
+    restore = f"restore it with `git checkout {folder}`"
+    try:
+        stored = json.loads((folder / RECIPES).read_text())
+        tables = {}
+        for name, columns in COLUMNS.items():
+            with (folder / name).open(newline="") as file:
+                reader = csv.DictReader(file)
+                missing = set(columns) - set(reader.fieldnames or ())
+                if missing:
+                    raise UserError(f"{folder / name} lacks the column {min(missing)}; {restore}.")
+                tables[name] = list(reader)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"{folder} is incomplete ({error}); {restore}.") from error
+    recipes = {}
+    for key, own in stored["runs"].items():
+        recipe = validate(arm.recipe, merged(stored["base"], own), f"{folder / RECIPES}, {key}")
+        if recipe.hash != key:
+            raise UserError(
+                f"{folder / RECIPES}: the recipe of {key} was changed, its hash is {recipe.hash}; {restore}."
+            )
+        recipes[key] = recipe
+    unknown = {row["recipe"] for row in tables[RUNS]} - set(recipes)
+    if unknown:
+        raise UserError(f"{folder / RECIPES} lacks the recipe {min(unknown)}, which {RUNS} names; {restore}.")
+    return recipes, tables
+
+
+def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:
     """Training error in percent over the last sixteenth of the schedule, as seen while training (augmented batches).
 
     The paper does not say how its training error is measured; its curves look like running batches too.
@@ -108,15 +148,61 @@ def train_error_at_end(curve: list[dict[str, Any]], iterations: int) -> float:
     return wrong / covered
 
 
-def test_error_at_best_heldout_error(curve: list[dict[str, Any]]) -> float | None:
-    """Test error where the held-out error was least, under a name that says so; None if nothing was held out."""
-    measured = [row for row in curve if row["heldout_error"] is not None]
-    return min(measured, key=lambda row: row["heldout_error"])["test_error"] if measured else None
+def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
+    found = differences(recipe, there, ignored=())
+    if found:
+        first = found[0]
+        variant = "" if recipe.variant == DEFAULT else f" · {recipe.variant}"
+        raise UserError(
+            f"{folder} has {recipe.net}{variant} · seed {recipe.seed} under another recipe: {first.key} is "
+            f"{first.paper!r} there and {first.here!r} here; give the change a name, an override or a variant."
+        )
 
 
-def curve_rows(record: RunRecord, curve: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of curves.csv: the training error averaged to about 64 points, and every test error."""
-    name = {"arm": record.recipe.arm, "net": record.recipe.net, "seed": record.recipe.seed}
+def _run_row(record: RunRecord) -> dict[str, Any]:
+    recipe, origin = record.recipe, record.provenance
+    machine = origin["machine"]
+    return {
+        "net": recipe.net,
+        "variant": recipe.variant,
+        "seed": recipe.seed,
+        "recipe": recipe.hash,
+        "status": record.status,
+        "parameters": record.parameters,
+        "macs": record.macs,
+        "warmup_ended_at": record.warmup_ended_at,
+        "dropped_at": json.dumps(record.dropped_at),
+        "seconds": record.seconds,
+        "images_per_second": record.images_per_second,
+        "processes": record.processes,
+        "starts": record.starts,
+        "threads": machine.get("threads"),
+        "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}",
+        "torch": origin["versions"]["torch"],
+        "commit": origin["commit"][:12] + ("+" if origin["dirty"] else ""),
+        "date": origin["date"],
+        "mlflow_run_id": record.mlflow_run_id,
+    }
+
+
+def _score_rows(result: Result) -> list[dict[str, Any]]:
+    """The scores, and the training error at the end of the schedule."""
+    recipe = result.record.recipe
+    name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
+    schedule = recipe.schedule
+    training = {
+        "protocol": TRAINING,
+        "metric": TRAINING_ERROR,
+        "value": round(train_error_at_end(result.curve, schedule.iterations), 4),
+        "images": int(schedule.iterations * schedule.batch_size * END_OF_TRAINING),
+    }
+    return [name | dict(row) for row in (*result.scores, training)]
+
+
+def _curve_rows(result: Result) -> list[dict[str, Any]]:
+    """The training error averaged to about 64 points, and every test error."""
+    recipe, curve = result.record.recipe, result.curve
+    name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
     step = -(-len(curve) // CURVE_POINTS)
     rows = []
     for first in range(0, len(curve), step):
@@ -129,44 +215,58 @@ def curve_rows(record: RunRecord, curve: list[dict[str, Any]]) -> list[dict[str,
     return rows
 
 
-def write_study(
-    folder: Path, runs: list[dict[str, Any]], curves: list[dict[str, Any]], evaluations: list[dict[str, Any]]
-) -> None:
-    """Write the three tables, and summary.json: mean errors a net, the columns of `dvc exp show`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    means = pd.DataFrame(runs).groupby("net", sort=False)["test_error"].mean().round(2)
-    (folder / SUMMARY).write_text(json.dumps({"test_error": means.to_dict()}, indent=2) + "\n")
-    for name, rows in ((RUNS, runs), (CURVES, curves), (EVALUATIONS, evaluations)):
-        pd.DataFrame(rows).to_csv(folder / name, index=False, lineterminator="\n")
+def _run(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row[key] for key in RUN)
 
 
-def read_studies(results: Path, arm: str) -> list[Study]:
-    """All committed studies of an arm, the one nearest to the paper first: by fidelity, then photographs before
-    digits, then length.
-
-    Raises:
-        UserError: there is none, or a table lacks a column.
-    """
-    studies = []
-    for folder in sorted(path.parent for path in results.glob(f"*/{arm}/{RUNS}")):
-        try:
-            runs, curves, evaluations = (pd.read_csv(folder / name) for name in (RUNS, CURVES, EVALUATIONS))
-        except (FileNotFoundError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise UserError(f"{folder} is incomplete ({error}); make it with `dvc repro tabulate`.") from error
-        missing = {"net", "seed", "fidelity", "test_error", "train_error", "differences"} - set(runs.columns)
-        if missing:
-            raise UserError(
-                f"{folder / RUNS} lacks the column {min(missing)}; make it again with `dvc repro tabulate`."
-            )
-        studies.append(Study(arm, folder.parent.name, runs, curves, evaluations))
-    if not studies:
-        raise UserError(f"{results} has no study of the arm {arm}; make one with `dvc repro tabulate@{arm}`.")
-    return sorted(studies, key=_nearness)
+def _texts(row: Mapping[str, Any]) -> Row:
+    return {key: "" if value is None else str(value) for key, value in row.items()}
 
 
-def _nearness(study: Study) -> tuple[int, bool, int]:
-    return (
-        RANK[study.fidelity],
-        "digits" in set(study.runs["dataset"]),
-        -int(study.runs["iterations"].max()),
-    )
+def _place(row: Row, arm: Arm) -> tuple[Any, ...]:
+    """Where a row stands: by depth, net, variant and seed, ensembles last; then protocols and metrics as in the arm."""
+    members = row["net"].split(JOINED)
+    run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
+    scored = [(protocol.name, metric.name) for protocol in arm.protocols for metric in protocol.metrics]
+    score = (row.get("protocol"), row.get("metric"))
+    point = (row.get("split", "") == "test", int(row.get("iteration", 0)))
+    return (*run, int(row["seed"]), scored.index(score) if score in scored else len(scored), *point)
+
+
+def _factored(recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What all recipes share, section by section, and what is each one's own."""
+    first, *others = ({key: value for key, value in recipe.items() if key not in RUN} for recipe in recipes.values())
+    base = first
+    for other in others:
+        base = _shared(base, other)
+    return {"base": base, "runs": {key: _without(recipe, base) for key, recipe in recipes.items()}}
+
+
+def _shared(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in a.items():
+        if isinstance(value, Mapping) and isinstance(b.get(key), Mapping):
+            if part := _shared(value, b[key]):
+                found[key] = part
+        elif key in b and value == b[key]:
+            found[key] = value
+    return found
+
+
+def _without(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            if part := _without(value, base[key]):
+                found[key] = part
+        elif key not in base:
+            found[key] = value
+    return found
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

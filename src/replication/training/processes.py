@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from replication.errors import UserError
-from replication.feed.batches import Share
 from replication.recipe import Recipe
 
 
@@ -33,10 +32,6 @@ class Processes:
             return cls()
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
-
-    @property
-    def share(self) -> Share:
-        return Share(self.rank, self.count)
 
     def check(self, recipe: Recipe) -> None:
         """Refuse a recipe whose batch-norm groups cannot be dealt out evenly.

@@ -104,7 +104,7 @@ def train_run(
         UserError: as `train` and `write_run` say.
     """
     processes, arm = Processes.under_torchrun(device), arm_of(recipe.arm)
-    batches = found(arm.feed)(images, recipe, device, processes.share)
+    batches = found(arm.feed)(images, recipe, device, processes.rank, processes.count)
     state_folder, origin = work / recipe.hash, provenance(device)
     tracker = _tracker(recipe, origin, tracking, work)
     state = train(recipe, batches, state_folder, tracker, save_seconds, processes)

@@ -1,0 +1,39 @@
+"""The page around what the notebooks give: its style, and its contents from their headings."""
+
+from html.parser import HTMLParser
+from importlib.resources import files
+
+from replication.report.html import render
+
+
+def page(body: str) -> str:
+    """One self-contained page. `body` has the headings; one that opens a part of the page says so in `data-part`."""
+    css = files("replication.report").joinpath("templates/page.css").read_text()
+    return render("page.html", css=css, body=body, contents=contents(body))
+
+
+def contents(body: str) -> list[dict[str, str]]:
+    """The headings h2 and h3 that have an id, in their order: id, words before a "·", and the part that it opens."""
+    parser = _Headings()
+    parser.feed(body)
+    return [found | {"words": found["words"].partition("·")[0].strip()} for found in parser.found]
+
+
+class _Headings(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[dict[str, str]] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag in ("h2", "h3") and values.get("id"):
+            self.found.append({"id": values["id"] or "", "part": values.get("data-part") or "", "words": ""})
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("h2", "h3")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.found[-1]["words"] += data

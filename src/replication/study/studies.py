@@ -1,0 +1,193 @@
+"""Studies as the page and the claims see them: a folder of results with what follows from it computed on reading."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from replication.arms import Arm
+from replication.errors import UserError
+from replication.nets.names import depth_of
+from replication.profiles import DEFAULT, Profile, read_profile
+from replication.recipe import Data, Recipe
+from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity
+from replication.study.results import CURVES, JOINED, RUNS, SCORES, read_tables
+
+NUMBERS = {"seed", "parameters", "macs", "seconds", "images_per_second", "processes", "starts", "threads"}
+NUMBERS |= {"value", "images", "iteration", "error", "warmup_ended_at"}
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The results of one arm under one profile; `label` names the override or the pixels, if they are not its own.
+
+    `runs` has a row a run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
+    iterations, batch_size); `scores` a row a number; `curves` a row a point. `profile` is that of the paper.
+    """
+
+    arm: Arm
+    profile: str
+    label: str
+    paper: Profile
+    recipes: dict[str, Recipe]
+    runs: pd.DataFrame
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """As on the page: the profile, with the label where there is one."""
+        return f"{self.profile}, {self.label}" if self.label else self.profile
+
+    @property
+    def folder(self) -> str:
+        """Below results/."""
+        return "/".join(filter(None, (self.profile, self.arm.name, self.label)))
+
+    @cached_property
+    def default(self) -> pd.DataFrame:
+        """Runs of the default variant, which tables and claims rest on; those of variants where there are no others."""
+        own = self.runs[self.runs["variant"] == DEFAULT]
+        return self.runs if own.empty else own
+
+    @property
+    def nets(self) -> list[str]:
+        """Nets that were run, each once, in the order of the tables."""
+        return list(dict.fromkeys(self.runs.loc[self.runs["variant"] == DEFAULT, "net"]))
+
+    @property
+    def fidelity(self) -> str:
+        """That of its best run."""
+        return min(self.default["fidelity"], key=RANK.__getitem__)
+
+    @property
+    def dataset(self) -> str:
+        return str(self.default["dataset"].iloc[0])
+
+    @property
+    def pixels(self) -> str:
+        return str(self.default["pixels"].iloc[0])
+
+    @property
+    def iterations(self) -> int:
+        return int(self.default["iterations"].max())
+
+    @property
+    def drops(self) -> tuple[float, ...]:
+        """Where the learning rate drops, as shares of the schedule."""
+        first = self.default.iloc[0]
+        return tuple(drop / first["iterations"] for drop in first["dropped_at"])
+
+    @property
+    def paper_recipe(self) -> Recipe:
+        """The paper's recipe of the first run's net."""
+        return of_paper(self.recipes[self.default["recipe"].iloc[0]], self.arm, self.paper)
+
+    def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
+        """Runs of a net, or of all nets of an ensemble "a + b"."""
+        return self.runs[self.runs["net"].isin(net.split(JOINED)) & (self.runs["variant"] == variant)]
+
+    def errors(self, net: str, protocol: str, metric: str, variant: str = DEFAULT) -> pd.Series:
+        """A net's scores by a protocol, in percent, one value a seed; empty if there are none."""
+        rows = self._scores(net, protocol, variant)
+        return rows.loc[rows["metric"] == metric].set_index("seed")["value"]
+
+    def curve(self, net: str, split: str, variant: str = DEFAULT) -> pd.DataFrame:
+        """Points of a net's curves, "train" or "test": seed, iteration, error in percent."""
+        rows = self.curves
+        return rows[(rows["net"] == net) & (rows["split"] == split) & (rows["variant"] == variant)]
+
+    def images(self, net: str, protocol: str, variant: str = DEFAULT) -> int:
+        """Images behind one value of a protocol; 0 if there is none."""
+        rows = self._scores(net, protocol, variant)
+        return 0 if rows.empty else int(rows["images"].iloc[0])
+
+    def differences(self, recipe: str) -> list[Difference]:
+        """In what a recipe of the study, by its hash, differs from the paper's."""
+        return differences(self.recipes[recipe], of_paper(self.recipes[recipe], self.arm, self.paper))
+
+    @cached_property
+    def override(self) -> dict[str, Any]:
+        """The fields, "schedule.iterations" say, in which it differs from its own profile; {} if that is not known."""
+        recipe = self.recipes[self.default["recipe"].iloc[0]]
+        try:
+            profile = read_profile(self.paper.path.parent, self.profile)
+            own = profile.recipe(self.arm, recipe.net, recipe.variant, recipe.seed, recipe.data)
+        except UserError:  # the profile has changed since, or is gone
+            return {}
+        return {found.key: found.here for found in differences(recipe, own, ignored=NOT_COMPARED - {"logging"})}
+
+    def _scores(self, net: str, protocol: str, variant: str) -> pd.DataFrame:
+        rows = self.scores
+        return rows[(rows["net"] == net) & (rows["protocol"] == protocol) & (rows["variant"] == variant)]
+
+
+def of_paper(recipe: Recipe, arm: Arm, paper: Profile) -> Recipe:
+    """The paper's recipe of the same run, on the official pixels; of its default variant where it lacks the run's."""
+    variant = recipe.variant if recipe.variant in paper.variants(arm) else DEFAULT
+    data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
+    return paper.recipe(arm, recipe.net, variant, recipe.seed, data)
+
+
+def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
+    """All committed studies of an arm, the one nearest to the paper first.
+
+    By fidelity, then data set, then length; of equals, a profile's own before those with a label.
+
+    Args:
+        results: folder with <profile>/<arm>/, and <profile>/<arm>/<label>/, of each study.
+
+    Raises:
+        UserError: there is none, or a table is damaged.
+    """
+    folders = sorted(
+        path.parent for path in (*results.glob(f"*/{arm.name}/{RUNS}"), *results.glob(f"*/{arm.name}/*/{RUNS}"))
+    )
+    if not folders:
+        raise UserError(f"{results} has no study of the arm {arm.name}; make one with `dvc repro tabulate@{arm.name}`.")
+    studies = [read_study(folder, results, arm, paper) for folder in folders]
+    return sorted(studies, key=_nearness)
+
+
+def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
+    """The study in `results`/<profile>/<arm>/ or a folder in it.
+
+    Raises:
+        UserError: a table is missing or damaged.
+    """
+    profile, _, *label = folder.relative_to(results).parts
+    recipes, tables = read_tables(folder, arm)
+    runs, scores, curves = (_frame(tables[name]) for name in (RUNS, SCORES, CURVES))
+    runs["dropped_at"] = [json_list(text) for text in runs["dropped_at"]]
+    return Study(arm, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, arm, paper), scores, curves)
+
+
+def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper: Profile) -> pd.DataFrame:
+    """Rows of runs.csv with what follows from their recipes."""
+    of_run = [recipes[key] for key in runs["recipe"]]
+    return runs.assign(
+        layers=[depth_of(recipe.net) for recipe in of_run],
+        fidelity=[fidelity(recipe, of_paper(recipe, arm, paper)) for recipe in of_run],
+        dataset=[recipe.data.name for recipe in of_run],
+        pixels=[recipe.data.pixels for recipe in of_run],
+        iterations=[recipe.schedule.iterations for recipe in of_run],
+        batch_size=[recipe.schedule.batch_size for recipe in of_run],
+    )
+
+
+def json_list(text: str) -> list[int]:
+    """The iterations in a cell "[200, 300]"."""
+    return [int(number) for number in text.strip("[]").split(",") if number.strip()]
+
+
+def _frame(rows: list[dict[str, str]]) -> pd.DataFrame:
+    """Texts as a table whose columns of numbers are numbers; an empty cell is NaN."""
+    frame = pd.DataFrame(rows)
+    return frame.assign(**{key: pd.to_numeric(frame[key]) for key in frame.columns if key in NUMBERS})
+
+
+def _nearness(study: Study) -> tuple[Any, ...]:
+    nearest = max(study.arm.datasets.index(name) for name in set(study.runs["dataset"]))
+    return (RANK[study.fidelity], -nearest, bool(study.label), -study.iterations, study.name)

@@ -1,0 +1,73 @@
+"""The binary version gives the very pixels, and what is wrong with it is named."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_files import SMALL_CIFAR, as_binary, same
+
+from replication.errors import UserError
+from replication.images.store import Split
+from replication.sources import Place
+from replication.sources.cifar10 import binary
+from replication.sources.decode import Source
+
+LENGTH = 1 + 3 * 8 * 8
+
+
+@pytest.fixture
+def splits(make_split: Callable[..., Split]) -> tuple[Split, Split]:
+    return make_split(10, classes=2, seed=1), make_split(4, classes=2, seed=2)
+
+
+@pytest.fixture
+def root(tmp_path: Path, splits: tuple[Split, Split]) -> Path:
+    return as_binary(splits, tmp_path / "root", ["cat", "dog"])
+
+
+def read(root: Path) -> Source:
+    return binary(Place("binary", root), replace(SMALL_CIFAR, train_images=10))
+
+
+@pytest.mark.parametrize("inside", ["", "cifar-10-batches-bin"])
+def test_the_root_is_the_folder_or_what_holds_it(root: Path, splits: tuple[Split, Split], inside: str) -> None:
+    found = read(root / inside)
+    assert same(found, splits)
+    assert found.classes == ["cat", "dog"]
+    assert found.train.labels.dtype == splits[0].labels.dtype
+
+
+@pytest.mark.parametrize("name", ["data_batch_3.bin", "test_batch.bin", "batches.meta.txt"])
+def test_a_missing_file_is_named_with_the_key(root: Path, name: str) -> None:
+    (root / "cifar-10-batches-bin" / name).unlink()
+    with pytest.raises(UserError, match=rf"{name} cannot be read .*set data\.cifar10\.root"):
+        read(root)
+
+
+def test_a_file_that_ends_within_a_record_is_named(root: Path) -> None:
+    file = root / "cifar-10-batches-bin/data_batch_2.bin"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(UserError, match=rf"data_batch_2\.bin has 385 bytes, no multiple of {LENGTH}"):
+        read(root)
+
+
+def test_a_bad_label_is_named_with_its_record(root: Path) -> None:
+    file = root / "cifar-10-batches-bin/test_batch.bin"
+    content = bytearray(file.read_bytes())
+    content[3 * LENGTH] = 7
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"test_batch\.bin, record 3: label 7 is not in 0\.\.1"):
+        read(root)
+
+
+def test_a_file_with_whole_records_missing_is_refused(root: Path) -> None:
+    (root / "cifar-10-batches-bin/data_batch_5.bin").write_bytes(b"")
+    with pytest.raises(UserError, match="8 train images, expected 10"):
+        read(root)
+
+
+def test_another_number_of_classes_is_told(root: Path) -> None:
+    (root / "cifar-10-batches-bin/batches.meta.txt").write_text("cat\n")
+    with pytest.raises(UserError, match=r"batches\.meta\.txt names 1 classes, expected 2"):
+        read(root)
