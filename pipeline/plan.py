@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.params import BaseParams, net_of_depth
+from pipeline.params import RESULTS, BaseParams, net_of_depth
 from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.profiles import DEFAULT, Profile
 from replication.recipe import Data, Recipe, validate
 from replication.study.labels import label
+from replication.study.results import refuse_others
 
 RECIPES = Path("recipes")
 RUNS = Path("runs")
@@ -67,17 +68,18 @@ def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
 def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
     """The files of an arm and their content."""
     section, runs = params.section(arm), runs_of(params, arm)
-    dataset = profile.dataset(arm)
+    dataset, of_study = profile.dataset(arm), label(section.override)
+    recipes = [profile.recipe(arm, run.net, run.variant, run.seed, override=section.override) for run in runs]
+    refuse_others(RESULTS / profile.name / arm.name / of_study, recipes)
     found = {}
-    for run in runs:
-        recipe = profile.recipe(arm, run.net, run.variant, run.seed, override=section.override)
+    for run, recipe in zip(runs, recipes, strict=True):
         found[f"{run.path}/seed-{run.seed}.json"] = {key: of for key, of in recipe.values.items() if key != "data"}
     more = net_of_depth(params, arm)
     if more and Run(arm, OF_DEPTH + more, section.seeds[0]) not in runs:
         why = "in the list of nets, and trained there" if more in section.nets else "not run, as its arm has no nets"
         found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
-    found["study.json"] = study | {"label": label(section.override)}
+    found["study.json"] = study | {"label": of_study}
     found["data.json"] = {"dataset": dataset} | (
         view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
     )

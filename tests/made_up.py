@@ -1,11 +1,30 @@
 """Studies whose numbers are made up, for tests of statistics, claims and the page."""
 
-import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from replication.nets.names import depth_of
-from replication.study.results import HEADLINE, Study
+from replication.arms import ARMS
+from replication.profiles import Profile, read_profile
+from replication.recipe import Data, Recipe
+from replication.runs.record import RunRecord
+from replication.study.results import TRAINING, Result
+from replication.study.studies import Study, with_recipes
+
+PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
+
+
+@cache
+def profile_of(name: str) -> Profile:
+    """A profile of this project, read once."""
+    return read_profile(PROFILES, name)
+
+
+PAPER_PROFILE = profile_of("paper")
+JPEG = "re-compressed as JPEG"
 
 PAPER = {
     "plain-20": (1.38, 9.69), "plain-32": (1.38, 10.08), "plain-44": (2.67, 11.42), "plain-56": (5.63, 13.23),
@@ -18,10 +37,24 @@ PAPER_IMAGENET = {
     "resnet-34-A": (24.97, 25.03), "resnet-34-B": (24.5, 24.52), "resnet-34-C": (24.2, 24.19),
     "resnet-50": (22.0, 22.85), "resnet-101": (20.0, 21.75), "resnet-152": (19.0, 21.43),
 }  # fmt: skip
-OF_ARM = {
-    "cifar": {"dataset": "cifar10", "iterations": 64_000, "batch_size": 128, "test_images": 10_000},
-    "imagenet": {"dataset": "imagenet", "iterations": 600_000, "batch_size": 256, "test_images": 50_000},
-}
+IMAGES = {"cifar": 10_000, "imagenet": 50_000}  # of the paper's test sets
+
+
+def recipe_of(
+    profile: str = "paper",
+    arm: str = "cifar",
+    net: str = "resnet-20",
+    *,
+    seed: int = 0,
+    variant: str = "default",
+    dataset: str | None = None,
+    pixels: str = "official",
+    fingerprint: str = "fedcba9876543210",
+    **override: Any,
+) -> Recipe:
+    """A recipe of a profile here, of official pixels of the paper's data set unless said otherwise."""
+    data = Data(name=dataset or ARMS[arm].datasets[-1], pixels=pixels, fingerprint=fingerprint)
+    return profile_of(profile).recipe(ARMS[arm], net, variant, seed, data, override)
 
 
 def study(
@@ -30,37 +63,90 @@ def study(
     spread: float = 0.0,
     arm: str = "cifar",
     top5: float = 0.25,
-    **columns: object,
+    status: str = "trained",
+    profile: str = "made-up",
+    variant: str = "default",
+    **recipe: Any,
 ) -> Study:
-    """A study with these (training, test) errors; seeds differ by `spread`, top-5 is `top5` times the top-1 error."""
-    rows = [
-        {
-            "arm": arm, "net": net, "seed": seed, "layers": depth_of(net), "fidelity": "proxy", "status": "trained",
-            "train_error": train, "test_error": test + spread * (seed - (seeds - 1) / 2),
-            "differences": json.dumps([]),
-        } | OF_ARM[arm] | columns
-        for net, (train, test) in errors.items() for seed in range(seeds)
-    ]  # fmt: skip
-    protocols = [HEADLINE[arm], *(["fully_convolutional"] if arm == "imagenet" else [])]
-    evaluations = [
-        {
-            "net": row["net"], "seed": row["seed"], "protocol": protocol, "images": row["test_images"],
-            "top1_error": row["test_error"] - (3 if protocol == "fully_convolutional" else 0),
-            "top5_error": top5 * row["test_error"],
-        }
-        for row in rows for protocol in protocols
-    ]  # fmt: skip
-    curves = pd.DataFrame(columns=["net", "seed", "split", "iteration", "error"])
-    return Study(arm, "made-up", pd.DataFrame(rows), curves, pd.DataFrame(evaluations))
+    """A study with these (training, test) errors; seeds differ by `spread`, top-5 is `top5` times the top-1 error.
+
+    Its recipe is the paper's, of pixels re-compressed as JPEG unless `recipe` says otherwise.
+    """
+    of = ARMS[arm]
+    recipes, runs, scores = {}, [], []
+    for net, (train, test) in errors.items():
+        for seed in range(seeds):
+            made = recipe_of("paper", arm, net, seed=seed, variant=variant, **{"pixels": JPEG} | recipe)
+            recipes[made.hash] = made
+            name = {"net": net, "variant": variant, "seed": seed}
+            runs.append(name | RUN | {"recipe": made.hash, "status": status, "dropped_at": list(made.schedule.drops)})
+            error = test + spread * (seed - (seeds - 1) / 2)
+            images = {"images": IMAGES[arm]}
+            for protocol in of.protocols:
+                shift = 3 if protocol.name == "fully_convolutional" else 0
+                values = {"top1_error": error - shift, "top5_error": top5 * error}
+                scores += [
+                    name | images | {"protocol": protocol.name, "metric": metric.name, "value": values[metric.name]}
+                    for metric in protocol.metrics
+                ]
+            seen = made.schedule.iterations * made.schedule.batch_size // 16
+            scores.append(name | {"protocol": TRAINING, "metric": "top1_error", "value": train, "images": seen})
+    curves = pd.DataFrame(columns=["net", "variant", "seed", "split", "iteration", "error"])
+    table = with_recipes(pd.DataFrame(runs), recipes, of, PAPER_PROFILE)
+    return Study(of, profile, "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
+
+
+RUN = {
+    "parameters": 269_722, "macs": 40_551_040, "seconds": 600.0, "starts": 1, "processes": 1, "threads": 1,
+    "images_per_second": 850.0, "commit": "abcdef012345", "date": "2026-01-02", "machine": "a CPU, 2 cores, cpu",
+    "torch": "2.14.1", "mlflow_run_id": "", "warmup_ended_at": None,
+}  # fmt: skip
 
 
 def with_curves(found: Study, points: list[tuple[float, float]]) -> Study:
     """The study with a curve for each run and split: (share of the schedule, points above the final error)."""
+    ends = {
+        "train": (TRAINING, "top1_error"),
+        "test": (found.arm.headline, found.arm.metric.name),
+    }
     rows = [
         {
-            "net": run["net"], "seed": run["seed"], "split": split,
-            "iteration": round(share * run["iterations"]), "error": run[f"{split}_error"] + above,
+            "net": run["net"], "variant": run["variant"], "seed": run["seed"], "split": split,
+            "iteration": round(share * run["iterations"]),
+            "error": found.errors(run["net"], *end, run["variant"])[run["seed"]] + above,
         }
-        for run in found.runs.to_dict("records") for split in ("train", "test") for share, above in points
+        for run in found.runs.to_dict("records") for split, end in ends.items() for share, above in points
     ]  # fmt: skip
-    return Study(found.arm, found.profile, found.runs, pd.DataFrame(rows), found.evaluations)
+    return replace(found, curves=pd.DataFrame(rows))
+
+
+def joined(*studies: Study) -> Study:
+    """The runs of several studies as one."""
+    first = studies[0]
+    recipes = {key: recipe for study in studies for key, recipe in study.recipes.items()}
+    tables = {key: pd.concat([getattr(s, key) for s in studies]) for key in ("runs", "scores", "curves")}
+    return replace(first, recipes=recipes, **tables)
+
+
+def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **record: Any) -> Result:
+    """A finished run with a curve of 128 points, and one score: `error` by the arm's headline protocol."""
+    iterations = recipe.schedule.iterations
+    curve = [
+        {
+            "iteration": iterations * point / 128, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
+            "test_error": error if point % 32 == 0 else None, "heldout_error": None,
+        }
+        for point in range(1, 129)
+    ]  # fmt: skip
+    made = RunRecord(
+        recipe=recipe, status="trained", parameters=1, macs=2, warmup_ended_at=None,
+        dropped_at=list(recipe.schedule.drops), seconds=3.0, images_per_second=4.0, starts=1, processes=1,
+        mlflow_run_id="0123abcd",
+        provenance={
+            "date": "2026-01-02", "commit": "0123456789abcdef", "dirty": False, "versions": {"torch": "2.14.1"},
+            "machine": {"cpu": "a CPU", "cores": 2, "device": "cpu", "threads": 1},
+        },
+    ).model_copy(update=record)  # fmt: skip
+    arm = ARMS[recipe.arm]
+    score = {"protocol": arm.headline, "metric": arm.metric.name, "value": error, "images": IMAGES[recipe.arm]}
+    return Result(made, curve, [score])

@@ -1,4 +1,4 @@
-"""Merge a YAML file on a checkout's params.yaml and profiles: `python tests/small_study.py <checkout> tests/small.yaml`."""
+"""Merge a YAML file on a checkout: `python tests/small_study.py <checkout> tests/small.yaml`."""
 
 import sys
 from pathlib import Path

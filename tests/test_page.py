@@ -139,8 +139,11 @@ def test_differences_from_the_paper_are_listed(page: Page) -> None:
 
 
 def test_the_contents_lead_somewhere(page: Page) -> None:
-    for link in page.locator("nav a").all():
+    links = page.locator("nav a").all()
+    for link in links:
         assert page.locator(link.get_attribute("href")).count() == 1
+    assert len(links) == page.locator("main h2").count(), "each heading is in the contents"
+    assert page.locator("nav b").all_text_contents() == ["Answer", "ImageNet", "CIFAR-10", "Record"]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark"), (1600, "light")])

@@ -14,6 +14,8 @@ from replication.arms.imagenet import IMAGENET
 from replication.errors import UserError
 from replication.profiles import read_profile
 from replication.recipe import Data, Recipe
+from replication.runs.record import RunRecord
+from replication.study.results import Result, add_results
 
 PROFILES = sorted((Path(__file__).parents[1] / "pipeline/profiles").glob("*.yaml"))
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
@@ -346,6 +348,28 @@ def test_what_a_later_stage_could_not_use_is_refused_at_once(
     with pytest.raises(UserError, match=told):
         for arm in ARMS.values():
             plans(params, profile_of(params), arm)
+
+
+def test_a_run_that_the_results_have_under_another_recipe_is_refused_before_it_is_trained(configure: Configure) -> None:
+    params = configure()
+    recipe = profile_of(params).recipe(CIFAR, "plain-8", data=DATA)
+    record = RunRecord(
+        recipe=recipe, status="trained", parameters=1, macs=1, warmup_ended_at=None, dropped_at=[], seconds=1,
+        images_per_second=1, starts=1, processes=1, mlflow_run_id=None,
+        provenance={
+            "machine": {"cpu": "a", "cores": 2, "device": "cpu", "threads": 1}, "versions": {"torch": "2"},
+            "commit": "0" * 40, "dirty": False, "date": "2026-01-01",
+        },
+    )  # fmt: skip
+    row = {"iteration": 64, "train_error": 5.0, "test_error": 7.0}
+    add_results(Path("results/tiny/cifar"), [Result(record, [row], [])])
+    assert plans(params, profile_of(params), CIFAR), "the same recipe, on data that are not prepared yet"
+    params = configure(schedule={"iterations": 99})
+    told = r"results/tiny/cifar has plain-8 · seed 0 under another recipe: schedule.iterations is 64 there and 99 here"
+    with pytest.raises(UserError, match=told):
+        plans(params, profile_of(params), CIFAR)
+    params = configure({"cifar": {"override": {"schedule": {"iterations": 99}}}})
+    assert plans(params, profile_of(params), CIFAR), "under an override it is a study of its own"
 
 
 def test_a_stage_called_by_hand_is_told_what_is_wrong(project: Any) -> None:

@@ -15,9 +15,24 @@ from ruamel.yaml import YAML
 from replication.arms import ARMS, found
 
 SRC = PROJECT / "src"
-ORDER = (
-    "report claims study paper training evaluation feed sources images runs profiles arms nets recipe files errors"
-).split()
+ORDER = [
+    "report",
+    "claims",
+    "study",
+    "paper",
+    "training",
+    "evaluation",
+    "feed",
+    "sources",
+    "images",
+    "runs",
+    "profiles",
+    "arms",
+    "nets",
+    "recipe",
+    "files",
+    "errors",
+]
 
 # What no number of a run depends on: sentences, writing, tracking, the record, and what the recipe file of a run says.
 SAID_BY_THE_RECIPE = {"arms", "nets/names.py", "profiles.py", "recipe.py"}

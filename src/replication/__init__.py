@@ -1,13 +1,18 @@
 """A replication of He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (arXiv:1512.03385v1).
 
-    nets        the architectures, in the paper's nouns
-    data        data sets, their sources and fingerprints, augmentation
-    evaluation  the error of a net
-    training    the loop, the learning rate, checkpoints, tracking
-    paper       the paper's own numbers, curves and claims, as data
-    study       fidelity, statistics, tables and claims over many runs
     report      figures, tables and the page as functions of results
+    claims      the paper's claims, one function each
+    study       results tables, fidelity, statistics, comparisons, cost
+    paper       the paper's own numbers, curves and claims, as data, under our names
+    training    the loop, the learning rate, resumable state, the supervised run, tracking
+    evaluation  the error of a net, by the protocols of the paper; ensembles
+    feed        what a net sees: batches, augmentation
+    sources     where pixels come from, and what is official
+    images      prepared images on disk: the store, the index, crops
+    runs        the record of a run and its folder; without torch
+    profiles    profiles and variants, and the recipes that they make
+    arms        one value an arm: data sets, recipe, feed, objective, protocols
+    nets        the architectures, in the paper's nouns
 
-Imports go downward only: report, study, training, evaluation, then data and nets.
-`recipe` and `errors` stand beneath them all.
+Imports go downward only, in this order; `recipe`, `files` and `errors` stand beneath them all.
 """

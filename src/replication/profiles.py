@@ -7,6 +7,7 @@
         no-warmup: {why: "does ResNet-110 need its warm-up?", warmup: {from_depth: 1000000}}
 
 A variant is a named override of the recipe, with a sentence that says what it is for; null takes one of the base away.
+One that is an experiment of the paper names its `section` there.
 """
 
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Profile:
         return dataset
 
     def variants(self, arm: Arm) -> dict[str, dict[str, Any]]:
-        """The variants of an arm by name: `why`, and the fields that differ."""
+        """The variants of an arm by name: `why`, the `section` of an experiment of the paper, and what differs."""
         return {name: changes for name, changes in self.arms[arm.name].get("variants", {}).items() if changes}
 
     def recipe(
@@ -68,7 +69,9 @@ class Profile:
             if variant not in self.variants(arm):
                 known = ", ".join(self.variants(arm)) or "none"
                 raise UserError(f"{where}: there is no variant {variant!r}; those that there are: {known}.")
-            fields = merged(fields, {k: v for k, v in self.variants(arm)[variant].items() if k != "why"})
+            fields = merged(
+                fields, {k: v for k, v in self.variants(arm)[variant].items() if k not in ("why", "section")}
+            )
             where += f".variants.{variant}"
         if override:
             fields = merged(fields, override)

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
+from replication.arms import ARMS
 from replication.nets.complexity import complexity
-from replication.paper import claim, curve, figure, protocol, table
+from replication.nets.names import EARLIER, NETS
+from replication.paper import claim, curve, end_errors, figure, protocol, table
+from replication.profiles import read_profile
 
 PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
 DEPTHS = (20, 32, 44, 56)
@@ -37,11 +39,60 @@ def test_printed_sizes_are_those_of_our_nets() -> None:
             assert parameters == pytest.approx(row["params_m"], abs=0.05 if row["params_m"] > 1 else 0.006)
 
 
-def test_the_profile_paper_has_the_protocols_schedule() -> None:
-    schedule = YAML(typ="safe").load((PROFILES / "paper.yaml").read_text())["cifar"]["schedule"]
-    facts = protocol("cifar10", "C3")
-    assert schedule["iterations"] == facts["stop_iter"] and schedule["drops"] == facts["lr_drops_iter"]
-    assert (schedule["batch_size"], schedule["learning_rate"]) == (facts["batch"], facts["lr_start"])
+@pytest.mark.parametrize(
+    ("arm", "net", "iterations", "drops"),
+    [
+        ("cifar", "resnet-20", protocol("cifar10", "C3")["stop_iter"], protocol("cifar10", "C3")["lr_drops_iter"]),
+        (
+            "imagenet",
+            "resnet-50",
+            protocol("imagenet_training", "I5")["max_iterations"],
+            protocol("imagenet_training", "I6")["drops"],
+        ),
+    ],
+)
+def test_the_profile_paper_has_the_protocols_schedule(arm: str, net: str, iterations: int, drops: list[int]) -> None:
+    schedule = read_profile(PROFILES, "paper").recipe(ARMS[arm], net).schedule
+    assert (schedule.iterations, list(schedule.drops)) == (iterations, drops)
+
+
+def test_the_profile_paper_has_the_optimiser_of_section_4_2() -> None:
+    schedule, facts = (
+        read_profile(PROFILES, "paper").recipe(ARMS["cifar"], "resnet-20").schedule,
+        protocol("cifar10", "C3"),
+    )
+    assert (schedule.batch_size, schedule.learning_rate) == (facts["batch"], facts["lr_start"])
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_each_row_of_section_4_1_names_a_net_that_can_be_built_or_none(number: int) -> None:
+    rows = table(number)
+    assert all(row["net"] is None or row["net"] in NETS or row["net"] in EARLIER for row in rows)
+    if number < 5:
+        assert all(row["net"] for row in rows if row["kind"] == "own")
+
+
+def test_nets_of_the_paper_go_by_our_names() -> None:
+    assert {row["net"]: row["top1"] for row in table(2)} == {
+        "plain-18": 27.94, "resnet-18-A": 27.88, "plain-34": 28.54, "resnet-34-A": 25.03,
+    }  # fmt: skip
+    assert [row["net"] for row in table(3)] == [
+        "vgg-16", "googlenet", None, "plain-34", "resnet-34-A", "resnet-34-B", "resnet-34-C", "resnet-50", "resnet-101",
+        "resnet-152",
+    ]  # fmt: skip
+    assert [row["net"] for row in table(4) if row["kind"] == "comparator"] == [None] * 5, "ILSVRC entries, not nets"
+    assert [row["net"] for row in table(6) if row["net"]] == [f"resnet-{d}" for d in (20, 32, 44, 56, 110, 1202)]
+    assert figure(4)["digitised"]["val_at_5e4"]["resnet-18-A"] == 49.7, "Figure 4 has the nets of Table 2"
+    assert figure(6)["digitised"]["test_final"]["resnet-20"] == 8.78
+    assert curve("fig4", "test", "resnet-34-A") and curve("fig6r", "train", "resnet-1202")
+
+
+@pytest.mark.parametrize("arm", ARMS.values(), ids=list(ARMS))
+def test_each_arm_has_the_papers_errors_at_the_end(arm: object) -> None:
+    ends = end_errors(arm.section)
+    assert set(ends["train"]) == set(ends["test"])
+    for net in ends["test"]:
+        arm.check_net(net)
 
 
 def test_claims_come_with_what_supports_them() -> None:

@@ -6,31 +6,21 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from made_up import PAPER, PAPER_IMAGENET, study, with_curves
+from made_up import PAPER, PAPER_IMAGENET, joined, study, with_curves
 
 from replication import report
 from replication.report.figures import INK
+from replication.report.page import contents, page
 from replication.study.cost import gpu_hours
-from replication.study.results import Study
-
-COLUMNS = {
-    "variant": "re-compressed as JPEG", "parameters": 269_722, "macs": 40_551_040, "seconds": 600.0, "starts": 1,
-    "images_per_second": 850.0, "recipe_hash": "0123456789abcdef", "data_sha256": "fedcba9876543210",
-    "commit": "abcdef012345", "date": "2026-01-02", "machine": "a CPU, 2 cores, cpu", "drops": "32000 48000",
-}  # fmt: skip
-DIFFERENCES = (
-    '[{"key": "schedule.iterations", "what": "iterations", "section": "4.2", "paper": 64000, "here": 4000},'
-    ' {"key": "data.variant", "what": "variant of the pixels", "section": "4.2", "paper": null, "here": "<b>JPEG</b>"}]'
-)
+from replication.study.studies import Study
 
 
 def made_up(errors: dict[str, tuple[float, float]], **options: object) -> Study:
-    found = study(errors, **COLUMNS | {"differences": DIFFERENCES} | options)
-    return with_curves(found, [(1 / 64, 80.0), (0.5, 5.0), (1.0, 0.0)])
+    return with_curves(study(errors, **options), [(1 / 64, 80.0), (0.5, 5.0), (1.0, 0.0)])
 
 
 def test_table_6_sets_mean_std_and_n_beside_the_papers_statistic() -> None:
-    table = report.table_6([made_up({"resnet-20": (1.0, 8.9)}, seeds=3, spread=0.1)], "made-up")
+    table = report.table_6([made_up({"resnet-20": (1.0, 8.9)}, seeds=3, spread=0.1)])
     row = re.search(r"<tr[^>]*><td>ResNet</td><td>20</td>.*?</tr>", table, flags=re.DOTALL)[0]
     assert "8.75" in row and "269,722" in row
     assert re.search(r"8\.90 ± 0\.10 <small>best 8\.80</small></td><td>3</td>", row)
@@ -38,33 +28,78 @@ def test_table_6_sets_mean_std_and_n_beside_the_papers_statistic() -> None:
 
 
 def test_a_net_that_was_not_run_says_so_with_the_command_that_runs_it() -> None:
-    table = report.table_6([made_up({"resnet-20": (1.0, 8.9)})], "made-up")
-    assert "dvc exp run -S profile=made-up -S &#39;cifar.nets=[resnet-20,resnet-32]&#39; tabulate@cifar" in table
+    table = report.table_6([made_up({"resnet-20": (1.0, 8.9)})])
+    assert "dvc exp run -S profile=made-up -S &#39;cifar.nets=[resnet-32]&#39; tabulate@cifar" in table
     assert table.count("not run") >= 5
 
 
 def test_each_study_has_the_command_that_made_it() -> None:
-    table = report.runs_table([made_up({"plain-20": (1.0, 9.5), "resnet-20": (1.0, 8.9)}, seeds=3)], "made-up")
+    table = report.runs_table([made_up({"plain-20": (1.0, 9.5), "resnet-20": (1.0, 8.9)}, seeds=3)])
     made = "dvc exp run -S profile=made-up -S 'cifar.nets=[plain-20,resnet-20]' -S 'cifar.seeds=[0,1,2]' tabulate@cifar"
     assert f"Made by <code>{made}</code>" in html.unescape(table)
 
 
 def test_a_net_of_the_reader_gets_a_row_of_its_own() -> None:
-    table = report.table_6([made_up({"resnet-26": (1.0, 8.0)})], "made-up")
+    table = report.table_6([made_up({"resnet-26": (1.0, 8.0)})])
     assert re.search(r"<td>26</td><td></td><td>not in the paper</td><td>366,938</td>", table)
 
 
-def test_a_diverged_run_stays_in_the_table() -> None:
+def test_a_run_no_better_than_chance_stays_in_the_table() -> None:
     assert "<small>no better than chance</small>" in report.table_6(
-        [made_up({"resnet-110": (90, 90)}, status="diverged")], "made-up"
+        [made_up({"resnet-110": (90, 90)}, status="chance")]
     )
 
 
 def test_differences_are_generated_and_escaped() -> None:
-    table = report.differences_table([made_up({"resnet-20": (1, 9)})], "made-up")
-    assert "<td>64,000</td>" in table and ">4,000</td>" in table
+    found = made_up({"resnet-20": (1, 9)}, pixels="<b>JPEG</b>", schedule={"iterations": 4000, "drops": [2000, 3000]})
+    table = report.differences_table([found])
+    assert "<td>64,000</td>" in table and ">4,000</td>" in table and ">2,000, 3,000</td>" in table
     assert "<td>official pixels</td>" in table
     assert "&lt;b&gt;JPEG&lt;/b&gt;" in table and "<b>JPEG</b>" not in table
+
+
+def test_a_difference_of_one_variant_is_said_of_that_variant_alone() -> None:
+    changed = made_up({"resnet-56": (1, 7)}, variant="bn-group-128", train_images=45_000)
+    lines = rows(report.differences_table([joined(made_up({"resnet-56": (1, 7)}), changed)]))
+    assert lines["pixels"].endswith("4 all")
+    (line,) = [line for what, line in lines.items() if what.startswith("training images")]
+    assert line.startswith("50,000 45,000") and line.endswith("resnet-56/bn-group-128")
+    assert not any("batch-norm" in what for what in lines), "the paper's profile has this variant too"
+
+
+def test_runs_of_variants_stand_in_the_record_with_their_name_and_not_in_the_table() -> None:
+    found = joined(made_up({"resnet-110": (1, 6.5)}), made_up({"resnet-110": (1, 12.0)}, variant="no-warmup"))
+    record = report.runs_table([found])
+    assert re.search(
+        r"<td>resnet-110</td><td>no-warmup</td><td>0</td><td>1.00</td><td class=\"here\">12.00</td>", record
+    )
+    assert "-S 'cifar.variants=[resnet-110/no-warmup]'" in html.unescape(record)
+    assert rows(report.runs_table([made_up({"resnet-110": (1, 6.5)})]))["resnet-110"].startswith("0 1.00 6.50")
+    (row,) = [row for row in report.table_6([found]).splitlines() if "<td>ResNet</td><td>110</td>" in row]
+    assert "12.00" not in row and "6.50" in report.table_6([found])
+
+
+def test_errors_are_named_by_their_protocol() -> None:
+    assert "<th>10 crops, top-1 error (%)</th>" in report.runs_table([imagenet()])
+    assert "<th>single view, top-1 error (%)</th>" in report.runs_table([made_up(PAPER)])
+
+
+def test_columns_of_a_claim_have_headings_that_fit_their_cells() -> None:
+    cards = report.claim_cards([made_up({"plain-110": (70.0, 71.0), "plain-20": (1, 9), "plain-56": (5, 13)})])
+    for card in cards.split("<li id=")[1:]:
+        for table in re.findall(r"<table.*?</table>", card, flags=re.DOTALL):
+            heads = re.findall(r"<th>(.*?)</th>", table)
+            lines = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in re.findall(r"<tr class.*?</tr>", table)]
+            assert all(len(line) == len(heads) for line in lines)
+            for column, head in enumerate(heads):
+                cells = [line[column] for line in lines]
+                assert any(cells), f"{head} is empty"
+                if head == "95 % interval":
+                    assert all(re.fullmatch(r"\[[-+\d.]+, [-+\d.]+\]|", cell) for cell in cells)
+                elif head == "here":
+                    assert not any("[" in cell for cell in cells)
+    k03 = rows(cards.split('<li id="K03-cifar">')[1].split("</li>")[0])
+    assert re.fullmatch(r"&gt; 60 % 70.0 % \[\d+\.\d, \d+\.\d\] 1 ✓", k03["plain-110 above 60 %, training error"])
 
 
 def test_the_headline_of_a_short_schedule_tells_the_cure_from_the_gain() -> None:
@@ -77,7 +112,7 @@ def test_the_headline_of_a_short_schedule_tells_the_cure_from_the_gain() -> None
 
 def test_figures_have_the_paper_and_ours_on_the_same_axes() -> None:
     found = [made_up({"plain-20": (1.4, 9.7), "plain-56": (5.6, 50.0)})]
-    figure = report.figure_1(found, "made-up")
+    figure = report.figure_1(found)
     labels = re.findall(r'aria-label="([^"]+)"', figure)
     assert labels == [
         "training error, the paper", "training error, here: made-up",
@@ -92,7 +127,7 @@ def test_figures_have_the_paper_and_ours_on_the_same_axes() -> None:
 
 
 def test_figure_6_has_the_papers_three_panels_and_the_third_says_what_was_not_run() -> None:
-    figure = report.figure_6([made_up({"resnet-20": (1, 9)})], "made-up")
+    figure = report.figure_6([made_up({"resnet-20": (1, 9)})])
     assert [label for label in re.findall(r'aria-label="([^"]+)"', figure) if label.endswith("the paper")] == [
         "plain nets, the paper", "residual nets, the paper", "110 and 1202 layers, the paper",
     ]  # fmt: skip
@@ -101,8 +136,8 @@ def test_figure_6_has_the_papers_three_panels_and_the_third_says_what_was_not_ru
 
 
 def test_seeds_are_drawn_as_a_band() -> None:
-    one = report.figure_6([made_up({"resnet-20": (1, 9)})], "made-up")
-    three = report.figure_6([made_up({"resnet-20": (1, 9)}, seeds=3, spread=0.5)], "made-up")
+    one = report.figure_6([made_up({"resnet-20": (1, 9)})])
+    three = report.figure_6([made_up({"resnet-20": (1, 9)}, seeds=3, spread=0.5)])
     assert one.count("FillBetweenPolyCollection") == 0
     assert three.count("FillBetweenPolyCollection") >= 1
 
@@ -110,16 +145,42 @@ def test_seeds_are_drawn_as_a_band() -> None:
 @pytest.mark.parametrize("draw", [report.figure_1, report.figure_6])
 def test_equal_results_draw_equal_bytes_in_the_colour_of_the_page(draw: object) -> None:
     found = [made_up(PAPER)]
-    assert draw(found, "made-up") == draw(found, "made-up")
-    assert INK not in draw(found, "made-up") and "currentColor" in draw(found, "made-up")
+    assert draw(found) == draw(found)
+    assert INK not in draw(found) and "currentColor" in draw(found)
 
 
-def test_the_readers_own_study_stands_beside_the_nearest() -> None:
-    exact = made_up({"resnet-20": (0.7, 8.8)}, fidelity="exact")
-    mine = replace(made_up({"resnet-20": (3.0, 12.0)}), profile="mine")
-    table = report.table_6([exact, mine], "mine")
-    assert "8.80" in table and "12.00" in table
-    assert "12.00" not in report.table_6([exact, mine], "made-up")
+def test_the_readers_own_study_stands_beside_the_nearest_and_others_are_named() -> None:
+    exact = made_up({"resnet-20": (0.7, 8.8)}, profile="paper", pixels="official")
+    mine = made_up({"resnet-20": (3.0, 12.0)}, profile="mine")
+    override = replace(mine, label="train_images=45000")
+    studies = [exact, mine, override]
+    assert report.shown(studies, "mine") == studies
+    assert report.shown(studies, "paper") == [exact]
+    table = report.table_6(report.shown(studies, "mine"))
+    assert "8.80" in table and "12.00" in table and "here: mine, train_images=45000" in table
+    others = report.other_studies(studies, [exact])
+    assert "<code>results/mine/cifar</code>" in others and "<b>mine, train_images=45000</b>" in others
+    assert report.other_studies(studies, studies).strip() == ""
+
+
+def test_a_study_under_an_override_has_the_command_that_makes_it() -> None:
+    changed = {"train_images": 45_000, "schedule": {"drops": [1000, 2000]}}
+    found = replace(made_up({"resnet-20": (3.0, 12.0)}, profile="paper", **changed), label="changed")
+    made = html.unescape(report.runs_table([found]))
+    assert "-S '++cifar.override.train_images=45000'" in made
+    assert "-S '++cifar.override.schedule.drops=[1000, 2000]'" in made
+
+
+def test_the_contents_are_the_headings_of_the_page() -> None:
+    body = '<h2 id="one" data-part="First">Table 1 · The <i>nets</i></h2><h3>no id</h3><h3 id="two">A &amp; B</h3>'
+    assert contents(body) == [
+        {"id": "one", "part": "First", "words": "Table 1"}, {"id": "two", "part": "", "words": "A & B"},
+    ]  # fmt: skip
+    whole = page(body)
+    assert (
+        '<nav aria-label="Contents"><b>First</b><a href="#one">Table 1</a><a href="#two">A &amp; B</a></nav>' in whole
+    )
+    assert body in whole
 
 
 def imagenet(errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, **options: object) -> Study:
@@ -145,13 +206,13 @@ def test_table_1_is_read_from_the_built_nets_and_agrees_with_the_printed_one() -
 
 
 def test_table_2_sets_plain_against_residual_by_the_10_crop_test() -> None:
-    found = rows(report.table_2([imagenet(seeds=3, spread=0.1)], "made-up"))
+    found = rows(report.table_2([imagenet(seeds=3, spread=0.1)]))
     assert found["plain, 34 layers"] == "28.54 28.54 ± 0.10 3 proxy"
     assert found["ResNet, 34 layers"] == "25.03 25.03 ± 0.10 3 proxy"
 
 
 def test_table_3_has_its_comparators_and_says_what_a_missing_net_would_cost() -> None:
-    table = report.table_3([imagenet({"resnet-34-B": (24.5, 24.6)})], "made-up")
+    table = report.table_3([imagenet({"resnet-34-B": (24.5, 24.6)})])
     found = rows(table)
     assert found["PReLU-net"] == "24.27 7.38" and found["GoogLeNet"] == "– 9.15"
     assert found["ResNet-34 B"] == "24.52 7.46 24.60 6.15 1 proxy"
@@ -162,28 +223,29 @@ def test_table_3_has_its_comparators_and_says_what_a_missing_net_would_cost() ->
 
 
 def test_a_comparator_that_was_run_here_gets_its_numbers_and_other_nets_a_row_of_their_own() -> None:
-    found = rows(report.table_3([imagenet({"vgg-16": (30.0, 28.5), "resnet-18-B": (29.0, 27.0)})], "made-up"))
+    found = rows(report.table_3([imagenet({"vgg-16": (30.0, 28.5), "resnet-18-B": (29.0, 27.0)})]))
     assert found["VGG-16"] == "28.07 9.33 28.50 7.12 1 proxy"
     assert found["resnet-18-B"] == "– – 27.00 6.75 1 proxy"
 
 
 def with_ensemble(found: Study) -> Study:
-    row = {"net": "resnet-34-A + resnet-34-B", "seed": 0, "protocol": "fully_convolutional", "images": 50_000}
-    scored = pd.DataFrame([row | {"top1_error": 20.0, "top5_error": 5.5}])
-    return replace(found, evaluations=pd.concat([found.evaluations, scored]))
+    name = {"net": "resnet-34-A + resnet-34-B", "variant": "default", "seed": 0, "images": 50_000}
+    of = {"top1_error": 20.0, "top5_error": 5.5}
+    scored = [name | {"protocol": "fully_convolutional", "metric": metric, "value": v} for metric, v in of.items()]
+    return replace(found, scores=pd.concat([found.scores, pd.DataFrame(scored)]))
 
 
 def test_table_4_is_multi_scale_and_table_5_has_our_ensembles() -> None:
     found = imagenet()
-    assert rows(report.table_4([found], "made-up"))["ResNet-152"] == "19.38 4.49 18.43 5.36 1 proxy"
-    table = rows(report.table_5([with_ensemble(found)], "made-up"))
+    assert rows(report.table_4([found]))["ResNet-152"] == "19.38 4.49 18.43 5.36 1 proxy"
+    table = rows(report.table_5([with_ensemble(found)]))
     assert table["ResNet (ILSVRC&#39;15)"] == "3.57"
     assert table["resnet-34-A + resnet-34-B"] == "– 5.50 1 proxy"
 
 
 def test_an_ensemble_of_one_study_is_not_run_in_the_other() -> None:
     found = imagenet()
-    table = report.table_5([found, replace(with_ensemble(found), profile="last")], "last")
+    table = report.table_5([found, replace(with_ensemble(found), profile="last")])
     hours = round(gpu_hours("resnet-34-A") + gpu_hours("resnet-34-B"))
     assert rows(table)["resnet-34-A + resnet-34-B"] == f"– not run ≈ {hours} GPU h 5.50 1 proxy"
     assert "imagenet.nets=[resnet-34-A,resnet-34-B]" in html.unescape(table)
@@ -202,7 +264,7 @@ def test_figure_3_draws_every_layer_of_the_three_nets() -> None:
 
 
 def test_figure_4_has_the_papers_curves_beside_ours() -> None:
-    figure = report.figure_4([imagenet({"plain-18": (31.5, 28), "plain-34": (32.6, 29)})], "made-up")
+    figure = report.figure_4([imagenet({"plain-18": (31.5, 28), "plain-34": (32.6, 29)})])
     assert [label for label in re.findall(r'aria-label="([^"]+)"', figure) if label.endswith("the paper")] == [
         "plain nets, the paper", "residual nets, the paper",
     ]  # fmt: skip
@@ -211,8 +273,8 @@ def test_figure_4_has_the_papers_curves_beside_ours() -> None:
 
 def test_the_imagenet_headline_speaks_of_34_layers() -> None:
     text = report.headline(imagenet(dataset="tiny_imagenet"))
-    assert "the cure shows: resnet-34-A has 3.51 points less test error than plain-34" in text
-    assert "the gain from depth shows: resnet-34-A has 2.85 points less test error than resnet-18-A" in text
+    assert "the cure shows: resnet-34-A has 3.51 points less 10-crop top-1 error than plain-34" in text
+    assert "the gain from depth shows: resnet-34-A has 2.85 points less 10-crop top-1 error than resnet-18-A" in text
 
 
 def test_the_cure_is_told_of_test_errors_and_not_of_training_errors() -> None:

@@ -1,46 +1,39 @@
 """Fidelity follows from the recipe, never from what somebody typed."""
 
-from pathlib import Path
-
 import pytest
-from ruamel.yaml import YAML
+from made_up import JPEG, recipe_of
 
-from replication.recipe import RECIPES, Data, Recipe
-from replication.study.fidelity import differences, fidelity
-
-PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
-OFFICIAL = Data(name="cifar10", variant=None, fingerprint="one archive")
-JPEG = Data(name="cifar10", variant="re-compressed as JPEG", fingerprint="another")
-
-
-def recipe(
-    profile: str, data: Data = OFFICIAL, arm: str = "cifar", net: str = "resnet-20", **changes: object
-) -> Recipe:
-    values = YAML(typ="safe").load((PROFILES / f"{profile}.yaml").read_text())[arm]
-    values.pop("dataset")
-    return RECIPES[arm].model_validate(values | {"arm": arm, "net": net, "seed": 0, "data": data} | changes)
+from replication.recipe import Recipe
+from replication.study.fidelity import differences, fidelity, first_difference
 
 
 def test_the_papers_recipe_on_official_pixels_is_exact() -> None:
-    other_seed = recipe("paper", data=OFFICIAL.model_copy(update={"fingerprint": "the same archive"}), seed=3)
-    assert differences(other_seed, recipe("paper")) == []
-    assert fidelity(other_seed, recipe("paper")) == "exact"
+    other_seed = recipe_of("paper", fingerprint="the same images", seed=3)
+    assert differences(other_seed, recipe_of("paper")) == []
+    assert fidelity(other_seed, recipe_of("paper")) == "exact"
+    assert first_difference(other_seed, recipe_of("paper")) == "seed", "though it is another run"
 
 
 def test_a_shorter_schedule_on_official_pixels_is_reduced_and_each_difference_is_listed() -> None:
-    found = {d.key: (d.paper, d.here, d.section) for d in differences(recipe("cpu"), recipe("paper"))}
+    found = {d.key: (d.paper, d.here, d.section) for d in differences(recipe_of("cpu"), recipe_of("paper"))}
     assert found == {
         "schedule.iterations": (64_000, 4_000, "3.4, 4.2"),
         "schedule.drops": ((32_000, 48_000), (2_000, 3_000), "Figure 4, 4.2"),
         "precision": ("fp32", "bf16", "2015's only choice was fp32"),
     }
-    assert fidelity(recipe("cpu"), recipe("paper")) == "reduced"
+    assert fidelity(recipe_of("cpu"), recipe_of("paper")) == "reduced"
 
 
-def test_a_variant_of_the_pixels_is_a_proxy_even_under_the_papers_recipe() -> None:
-    assert fidelity(recipe("paper", data=JPEG), recipe("paper")) == "proxy"
-    digits = Data(name="digits", variant="digits", fingerprint="d")
-    assert fidelity(recipe("quick", data=digits), recipe("paper")) == "proxy"
+def test_other_pixels_are_a_proxy_even_under_the_papers_recipe() -> None:
+    assert fidelity(recipe_of("paper", pixels=JPEG), recipe_of("paper")) == "proxy"
+    assert fidelity(recipe_of("quick", dataset="digits", pixels="8x8"), recipe_of("paper")) == "proxy"
+    assert fidelity(recipe_of("paper", dataset="digits"), recipe_of("paper")) == "proxy", "official, but of another set"
+
+
+def test_a_variant_is_judged_by_what_it_changes_not_by_its_name() -> None:
+    changed = recipe_of("paper", variant="bn-group-128")
+    assert [d.key for d in differences(changed, recipe_of("paper"))] == ["bn_group"]
+    assert differences(changed.model_copy(update={"bn_group": 64}), recipe_of("paper")) == []
 
 
 @pytest.mark.parametrize(
@@ -56,30 +49,27 @@ def test_a_variant_of_the_pixels_is_a_proxy_even_under_the_papers_recipe() -> No
     ],
 )
 def test_each_open_question_of_the_paper_shows_as_a_difference(section: str | None, key: str, value: object) -> None:
-    paper = recipe("paper")
-    change = {key: value} if section is None else {section: getattr(paper, section).model_copy(update={key: value})}
-    assert [d.key for d in differences(recipe("paper", **change), paper)] == [f"{section}.{key}" if section else key]
+    change = {key: value} if section is None else {section: {key: value}}
+    found = differences(recipe_of("paper", **change), recipe_of("paper"))
+    assert [d.key for d in found] == [f"{section}.{key}" if section else key]
 
 
 def test_how_finely_a_curve_is_logged_is_no_difference() -> None:
-    paper = recipe("paper")
-    finer = recipe("paper", logging=paper.logging.model_copy(update={"log_every": 50}))
+    paper = recipe_of("paper")
+    finer = recipe_of("paper", logging={"log_every": 50})
     assert fidelity(finer, paper) == "exact"
     assert finer.hash != paper.hash, "but it is another run: its curve has other rows"
 
 
-IMAGENET = Data(name="imagenet", variant=None, fingerprint="the archives")
-
-
-def imagenet(profile: str, data: Data = IMAGENET, **changes: object) -> Recipe:
-    return recipe(profile, data, "imagenet", "resnet-34-B", **changes)
+def imagenet(profile: str, **changes: object) -> Recipe:
+    return recipe_of(profile, "imagenet", "resnet-34-B", **changes)
 
 
 def test_scaled_photographs_are_a_proxy_whose_ratio_shows() -> None:
-    tiny = Data(name="tiny_imagenet", variant="unverified copy (jpeg)", fingerprint="t")
+    tiny = imagenet("cpu", dataset="tiny_imagenet", pixels="unverified copy (jpeg)")
     paper = imagenet("paper")
-    found = {d.key: (d.paper, d.here) for d in differences(imagenet("cpu", tiny), paper)}
-    assert fidelity(imagenet("cpu", tiny), paper) == "proxy"
+    found = {d.key: (d.paper, d.here) for d in differences(tiny, paper)}
+    assert fidelity(tiny, paper) == "proxy"
     assert found["input_size"] == (224, 56)
     assert found["augmentation.shorter_side"] == ((256, 480), (64, 120)), "a quarter, as the input"
     assert found["test.scales"] == ((224, 256, 384, 480, 640), (56, 64, 96, 120, 160))
@@ -89,7 +79,7 @@ def test_scaled_photographs_are_a_proxy_whose_ratio_shows() -> None:
 def test_the_words_of_section_3_4_instead_of_its_figure_are_a_difference() -> None:
     paper = imagenet("paper")
     plateau = {"window": 5000, "points": 0.1, "most": 3}
-    words = paper.schedule.model_dump() | {"drops": [], "plateau": plateau}
+    words = {"drops": [], "plateau": plateau}
     found = {d.key: (d.paper, d.here) for d in differences(imagenet("paper", schedule=words), paper)}
     assert found == {"schedule.drops": ((150_000, 300_000), ()), "schedule.plateau": (None, plateau)}
 

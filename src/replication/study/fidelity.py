@@ -1,11 +1,14 @@
 """How near a run is to the paper: its recipe compared with the `paper` profile, never typed by hand."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from replication.arms import arm_of
+from replication.errors import UserError
+from replication.profiles import DEFAULT, Profile
 from replication.recipe import Recipe
 
 Fidelity = Literal["exact", "reduced", "proxy"]
@@ -34,6 +37,25 @@ def differences(recipe: Recipe, paper: Recipe, ignored: Collection[str] = NOT_CO
 def first_difference(recipe: Recipe, other: Recipe) -> str:
     """The first field of all in which two recipes differ, "schedule.iterations"; empty if they are equal."""
     return next((difference.key for difference in differences(recipe, other, ignored=())), "")
+
+
+def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profile:
+    """The profile under which a run was made.
+
+    Raises:
+        UserError: none of them makes this recipe; the first field in which each differs is named, and `where`.
+    """
+    arm, told = arm_of(recipe.arm), []
+    for profile in profiles:
+        if recipe.variant != DEFAULT and recipe.variant not in profile.variants(arm):
+            continue
+        ours = profile.recipe(arm, recipe.net, recipe.variant, recipe.seed, recipe.data)
+        if ours == recipe:
+            return profile
+        told.append(f"{profile.name} has another {first_difference(recipe, ours)}")
+    raise UserError(
+        f"{where}: its recipe is that of no profile here ({'; '.join(told)}); add its profile, and run again."
+    )
 
 
 def fidelity(recipe: Recipe, paper: Recipe) -> Fidelity:

@@ -148,6 +148,21 @@ def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: 
     return wrong / covered
 
 
+def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
+    """Refuse, before anything is trained, runs that a study has under another recipe; data may not be prepared yet.
+
+    Raises:
+        UserError: as `add_results` would raise it.
+    """
+    if not recipes or not (folder / RUNS).exists():
+        return
+    there, tables = read_tables(folder, arm_of(recipes[0].arm))
+    by_run = {_run(row): there[row["recipe"]] for row in tables[RUNS]}
+    for recipe in recipes:
+        if old := by_run.get((recipe.net, recipe.variant, str(recipe.seed))):
+            _refuse_another(folder, recipe.model_copy(update={"data": old.data}), old)
+
+
 def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
     found = differences(recipe, there, ignored=())
     if found:
@@ -155,7 +170,8 @@ def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
         variant = "" if recipe.variant == DEFAULT else f" · {recipe.variant}"
         raise UserError(
             f"{folder} has {recipe.net}{variant} · seed {recipe.seed} under another recipe: {first.key} is "
-            f"{first.paper!r} there and {first.here!r} here; give the change a name, an override or a variant."
+            f"{first.paper!r} there and {first.here!r} here; give the change a name, "
+            f"an override or a variant, or delete {folder} if its runs are yours."
         )
 
 

@@ -125,8 +125,11 @@ class Study:
 
 
 def of_paper(recipe: Recipe, arm: Arm, paper: Profile) -> Recipe:
-    """The paper's recipe of the same run, on the official pixels; of its default variant where it lacks the run's."""
-    variant = recipe.variant if recipe.variant in paper.variants(arm) else DEFAULT
+    """The paper's recipe of the same run, on the official pixels.
+
+    A variant that is an experiment of the paper is compared with that one, any other with the default.
+    """
+    variant = recipe.variant if "section" in paper.variants(arm).get(recipe.variant, {}) else DEFAULT
     data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
     return paper.recipe(arm, recipe.net, variant, recipe.seed, data)
 

@@ -1,25 +1,28 @@
 """Verdicts on made-up studies whose outcome is known."""
 
-from pathlib import Path
-
 import pytest
-from made_up import PAPER, PAPER_IMAGENET, study, with_curves
+from made_up import PAPER, PAPER_IMAGENET, joined, study, with_curves
 
-from replication.errors import UserError
-from replication.study import claims
-from replication.study.claims import judge_claims
-from replication.study.results import Study, read_studies
+from replication import claims
+from replication.arms import ARMS
+from replication.claims import judge_claims
+from replication.claims.claim import claim
+from replication.study.studies import Study
 
 
-def verdict(found: Study, claim: str) -> str:
-    return next(t.verdict for t in judge_claims(found) if t.claim.id == claim)
+def judged(found: Study, claim_id: str) -> claims.Tested:
+    return next(t for t in judge_claims(found) if t.test.claim.id == claim_id)
+
+
+def verdict(found: Study, claim_id: str) -> str:
+    return judged(found, claim_id).verdict
 
 
 def test_the_papers_own_numbers_support_degradation_and_its_cure_at_56_layers() -> None:
     paper = study(PAPER)
     assert verdict(paper, "K02") == "supported"
     assert verdict(paper, "K03") == "supported"
-    outcomes = {c.what: c.outcome for t in judge_claims(paper) if t.claim.id == "K15" for c in t.comparisons}
+    outcomes = {c.what: c.outcome for c in judged(paper, "K15").comparisons}
     assert outcomes["plain-56 − resnet-56, test error"] == "holds"
 
 
@@ -29,13 +32,13 @@ def test_one_seed_cannot_order_44_and_56_layers_but_many_can() -> None:
 
 
 def test_shortcuts_are_free_by_counting_not_by_training() -> None:
-    found = next(t for t in judge_claims(study({"plain-20": (1, 9)})) if t.claim.id == "K08")
+    found = judged(study({"plain-20": (1, 9)}), "K08")
     assert (found.verdict, found.fidelity) == ("supported", "exact")
     assert any("1,727,962 parameters" in c.here for c in found.comparisons)
 
 
 def test_a_net_that_was_not_run_is_named_and_leaves_the_claim_open() -> None:
-    found = next(t for t in judge_claims(study({"plain-20": (1, 9)})) if t.claim.id == "K02")
+    found = judged(study({"plain-20": (1, 9)}), "K02")
     assert found.verdict == "cannot tell yet"
     assert found.missing == ("plain-56",)
 
@@ -44,7 +47,7 @@ def test_a_short_schedule_shows_the_cure_without_the_gain_from_depth() -> None:
     short = study({"plain-20": (22, 23), "plain-56": (62, 62), "resnet-20": (20, 21), "resnet-56": (28, 29)})
     assert verdict(short, "K02") == "supported"
     assert verdict(short, "K14") == "not supported"
-    cure = {c.what: c.outcome for t in judge_claims(short) if t.claim.id == "K15" for c in t.comparisons}
+    cure = {c.what: c.outcome for c in judged(short, "K15").comparisons}
     assert cure["plain-56 − resnet-56, test error"] == "holds"
     assert cure["plain-32 − resnet-32, test error"] == "missing"
 
@@ -53,9 +56,9 @@ def test_no_degradation_is_a_negative_result_and_stays() -> None:
     assert verdict(study(PAPER | {"plain-56": (0.5, 7.0)}), "K02") == "not supported"
 
 
-def test_a_diverged_net_is_counted_and_said() -> None:
-    found = study({"plain-20": (1, 9), "plain-56": (90, 90)}, status="diverged")
-    k02 = next(t for t in judge_claims(found) if t.claim.id == "K02")
+def test_a_net_no_better_than_chance_is_counted_and_said() -> None:
+    found = study({"plain-20": (1, 9), "plain-56": (90, 90)}, status="chance")
+    k02 = judged(found, "K02")
     assert k02.verdict == "supported"
     assert "plain-56 and plain-20 no better than chance" in k02.comparisons[0].here
 
@@ -65,10 +68,12 @@ def test_the_order_of_depths_in_between_is_shown_but_decides_nothing() -> None:
     assert verdict(tie, "K02") == "supported"
 
 
-def imagenet(claim: str, errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, **columns: object) -> claims.Tested:
+def imagenet(
+    claim_id: str, errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, **columns: object
+) -> claims.Tested:
     curves = [(1 / 12, 20.0), (1.0, 0.0)]
     found = with_curves(study(errors, arm="imagenet", **columns), curves)
-    return next(t for t in judge_claims(found) if t.claim.id == claim)
+    return judged(found, claim_id)
 
 
 @pytest.mark.parametrize("claim", ["K01", "K04", "K05", "K07", "K08", "K09", "K10"])
@@ -90,7 +95,7 @@ def test_at_18_layers_both_end_alike_only_if_the_whole_interval_is_small_and_the
         found = with_curves(study(errors, seeds=seeds, spread=0.02, arm="imagenet"), [(1 / 12, 20.0), (1.0, 0.0)])
         plain = found.curves["net"].eq("plain-18") & found.curves["iteration"].eq(50_000)
         found.curves.loc[plain, "error"] += later
-        return next(t for t in judge_claims(found) if t.claim.id == "K06")
+        return judged(found, "K06")
 
     assert k06(PAPER_IMAGENET).verdict == "supported"
     assert "(iteration 50,000)" in k06(PAPER_IMAGENET).comparisons[1].what
@@ -120,27 +125,41 @@ def test_cost_is_counted_not_trained() -> None:
     assert found.comparisons[0].here == "+4.19 (15.47 − 11.28)"
 
 
-def write(folder: Path, found: Study) -> None:
-    folder.mkdir(parents=True)
-    found.runs.to_csv(folder / "runs.csv", index=False)
-    found.curves.to_csv(folder / "curves.csv", index=False)
-    found.evaluations.to_csv(folder / "evaluations.csv", index=False)
+def test_a_net_that_does_not_train_is_above_60_percent_by_its_whole_interval() -> None:
+    (train, test) = judged(study({"plain-110": (75.0, 62.0)}), "K03").comparisons
+    assert (train.here, train.outcome) == ("75.0 %", "holds")
+    assert (test.here, test.outcome) == ("62.0 %", "open")
+    low, high = (float(bound) for bound in test.interval.strip("[]").split(","))
+    assert low < 60 < 62 < high and low + high == pytest.approx(124, abs=0.1), "about what the cell says"
 
 
-def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
-    write(tmp_path / "quick/cifar", study(PAPER, dataset="digits"))
-    write(tmp_path / "cpu/cifar", study(PAPER, iterations=4_000))
-    write(tmp_path / "cpu-long/cifar", study(PAPER, iterations=16_000))
-    write(tmp_path / "paper/cifar", study({"plain-20": (1, 9)}, fidelity="exact"))
-    write(tmp_path / "quick/imagenet", study(PAPER_IMAGENET, arm="imagenet", dataset="digits"))
-    assert [s.profile for s in read_studies(tmp_path, "cifar")] == ["paper", "cpu-long", "cpu", "quick"]
-    assert [s.profile for s in read_studies(tmp_path, "imagenet")] == ["quick"]
+def test_claims_rest_on_the_default_variant_alone() -> None:
+    default = study(PAPER | {"plain-56": (0.5, 7.0)})
+    variant = study({"plain-56": (5.63, 60.0)}, variant="three-times-longer")
+    assert verdict(default, "K02") == "not supported"
+    assert verdict(joined(default, variant), "K02") == "not supported"
+    assert "plain-56" in judged(joined(study({"plain-20": (1, 9)}), variant), "K02").missing
 
 
-def test_no_results_or_broken_ones_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no study of the arm cifar; make one with `dvc repro tabulate@cifar`"):
-        read_studies(tmp_path, "cifar")
-    write(tmp_path / "quick/cifar", study(PAPER))
-    (tmp_path / "quick/cifar/curves.csv").unlink()
-    with pytest.raises(UserError, match="is incomplete"):
-        read_studies(tmp_path, "cifar")
+def test_the_fidelity_of_a_verdict_is_the_worst_of_the_runs_that_it_needs() -> None:
+    exact = study({"plain-20": (1, 9), "resnet-20": (1, 9)}, pixels="official")
+    jpeg = study({"plain-56": (5, 13)})
+    assert judged(joined(exact, jpeg), "K02").fidelity == "proxy"
+    assert judged(study({"plain-20": (1, 9), "plain-56": (5, 13)}, pixels="official"), "K02").fidelity == "exact"
+
+
+@pytest.mark.parametrize("title", ["", "  "])
+def test_a_claim_without_a_title_fails_where_it_is_written(title: str) -> None:
+    with pytest.raises(ValueError, match="claim K16 needs a title"):
+        claim("K16", title, arm=ARMS["cifar"])
+    with pytest.raises(TypeError):
+        claim("K16", arm=ARMS["cifar"])
+
+
+def test_a_claim_is_one_of_the_papers_and_is_tested_once_an_arm() -> None:
+    with pytest.raises(KeyError, match="no claim K99"):
+        claim("K99", "A claim of nobody.", arm=ARMS["cifar"])
+    with pytest.raises(ValueError, match="K02 has a test of the arm cifar already"):
+        claim("K02", "Twice.", arm=ARMS["cifar"])
+    ids = [t.test.claim.id for t in judge_claims(study({"plain-20": (1, 9)}))]
+    assert ids == ["K02", "K03", "K08", "K14", "K15"], "in the order of their file, each of this arm"

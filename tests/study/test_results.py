@@ -1,0 +1,199 @@
+"""Results accumulate: a run adds its rows, and takes away none of another's."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_up import JPEG, PAPER_PROFILE, recipe_of, result
+
+from replication.arms import ARMS
+from replication.errors import UserError
+from replication.study.results import CURVES, RECIPES, RUNS, SCORES, add_results, read_tables, write_summary
+from replication.study.studies import Study, read_studies, read_study
+
+CIFAR = ARMS["cifar"]
+FILES = (RECIPES, RUNS, SCORES, CURVES)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def study_of(folder: Path) -> Study:
+    return read_study(folder, folder.parents[1], CIFAR, PAPER_PROFILE)
+
+
+def test_a_run_comes_back_as_it_was_added(tmp_path: Path) -> None:
+    recipe = recipe_of("cpu", net="resnet-56", seed=3)
+    add_results(tmp_path / "cpu/cifar", [result(recipe, error=23.5, train_error=21.0, warmup_ended_at=40)])
+    found = study_of(tmp_path / "cpu/cifar")
+    (run,) = found.runs.to_dict("records")
+    assert found.recipes == {recipe.hash: recipe}
+    assert (run["net"], run["variant"], run["seed"], run["recipe"]) == ("resnet-56", "default", 3, recipe.hash)
+    assert (run["layers"], run["fidelity"], run["iterations"], run["pixels"]) == (56, "reduced", 4000, "official")
+    assert (run["threads"], run["commit"], run["mlflow_run_id"]) == (1, "0123456789ab", "0123abcd")
+    assert (run["warmup_ended_at"], run["dropped_at"]) == (40, [2000, 3000])
+    assert found.errors("resnet-56", "single_view", "top1_error").to_dict() == {3: 23.5}
+    assert found.errors("resnet-56", "training", "top1_error").to_dict() == {3: 21.0}
+    assert found.images("resnet-56", "training") == 4000 * 128 // 16, "the last sixteenth of the schedule"
+    assert len(found.curve("resnet-56", "train")) == 64 and len(found.curve("resnet-56", "test")) == 4
+
+
+def test_other_runs_stay_to_the_byte(tmp_path: Path) -> None:
+    add_results(tmp_path, [result(recipe_of(net="plain-20")), result(recipe_of(net="resnet-20"))])
+    before = {name: (tmp_path / name).read_text().splitlines() for name in (RUNS, SCORES, CURVES)}
+    add_results(tmp_path, [result(recipe_of(net="resnet-110", variant="no-warmup"), error=6.6)])
+    for name, lines in before.items():
+        after = (tmp_path / name).read_text().splitlines()
+        assert [line for line in after if line in lines] == lines
+        assert len(after) > len(lines)
+    found = read_tables(tmp_path, CIFAR)[1]
+    assert [(row["net"], row["variant"]) for row in found[RUNS]] == [
+        ("plain-20", "default"), ("resnet-20", "default"), ("resnet-110", "no-warmup"),
+    ]  # fmt: skip
+
+
+def test_equal_runs_give_equal_bytes_in_whatever_order_they_come(tmp_path: Path) -> None:
+    made = [
+        result(recipe_of(net=net, seed=seed, variant=variant))
+        for net in ("plain-20", "resnet-20", "resnet-110")
+        for seed in (0, 1, 10)
+        for variant in ("default", "bn-group-128")
+    ]
+    add_results(tmp_path / "at once", made)
+    random.Random(0).shuffle(made)
+    for one in made:
+        add_results(tmp_path / "one by one", [one])
+    add_results(tmp_path / "one by one", made[:5])
+    assert contents(tmp_path / "at once") == contents(tmp_path / "one by one")
+    seeds = pd.read_csv(tmp_path / "at once" / RUNS)["seed"].head(3).tolist()
+    assert seeds == [0, 1, 10], "numbers, not texts"
+
+
+def test_the_same_run_again_takes_the_place_of_its_rows(tmp_path: Path) -> None:
+    add_results(tmp_path, [result(recipe_of(), error=9.0), result(recipe_of(net="plain-20"))])
+    add_results(tmp_path, [result(recipe_of(), error=8.0, starts=2)])
+    tables = read_tables(tmp_path, CIFAR)[1]
+    assert [row["starts"] for row in tables[RUNS]] == ["1", "2"]
+    tested = [row for row in tables[SCORES] if row["net"] == "resnet-20" and row["protocol"] == "single_view"]
+    assert [row["value"] for row in tested] == ["8.0"]
+
+
+def test_a_run_under_another_recipe_is_refused_by_name_and_nothing_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "results/quick/cifar"
+    add_results(folder, [result(recipe_of("quick", dataset="digits"))])
+    before = contents(folder)
+    shorter = recipe_of("quick", dataset="digits", schedule={"iterations": 300, "drops": [200]})
+    with pytest.raises(UserError, match=r"quick/cifar has resnet-20 · seed 0 under another recipe") as refused:
+        add_results(folder, [result(recipe_of("quick", net="plain-20", dataset="digits")), result(shorter)])
+    assert "schedule.iterations is 400 there and 300 here" in str(refused.value)
+    assert "an override or a variant" in str(refused.value)
+    with pytest.raises(UserError, match=r"data.fingerprint is '\w+' there"):
+        add_results(folder, [result(recipe_of("quick", dataset="digits", fingerprint="0" * 16))])
+    assert contents(folder) == before
+
+
+def test_what_recipes_share_is_stored_once(tmp_path: Path) -> None:
+    one, other = recipe_of(net="resnet-20"), recipe_of(net="resnet-56", variant="bn-group-128", seed=4)
+    add_results(tmp_path, [result(one), result(other)])
+    stored = json.loads((tmp_path / RECIPES).read_text())
+    assert stored["runs"][one.hash] == {"net": "resnet-20", "seed": 0, "bn_group": 64}
+    assert stored["runs"][other.hash] == {"net": "resnet-56", "variant": "bn-group-128", "seed": 4, "bn_group": 128}
+    assert stored["base"]["schedule"]["iterations"] == 64_000
+    assert read_tables(tmp_path, CIFAR)[0] == {one.hash: one, other.hash: other}
+
+
+def test_a_section_that_only_one_recipe_has_is_its_own(tmp_path: Path) -> None:
+    plateau = {"window": 5000, "points": 0.1, "most": 3}
+    made = [
+        recipe_of(arm="imagenet", net="plain-18"),
+        recipe_of(arm="imagenet", net="plain-34", schedule={"drops": [], "plateau": plateau}),
+    ]
+    add_results(tmp_path, [result(recipe) for recipe in made])
+    assert read_tables(tmp_path, ARMS["imagenet"])[0] == {recipe.hash: recipe for recipe in made}
+
+
+def test_a_recipe_changed_by_hand_is_found_out(tmp_path: Path) -> None:
+    add_results(tmp_path, [result(recipe_of())])
+    path = tmp_path / RECIPES
+    path.write_text(path.read_text().replace("64000", "63000"))
+    with pytest.raises(UserError, match=r"recipes.json: the recipe of \w+ was changed"):
+        read_tables(tmp_path, CIFAR)
+
+
+def test_protocols_stand_in_the_order_of_the_arm_and_ensembles_last(tmp_path: Path) -> None:
+    made = result(recipe_of(arm="imagenet", net="resnet-34-A"))
+    protocols = ("fully_convolutional", "centre_crop", "ten_crop")
+    rows = [
+        {"protocol": p, "metric": m, "value": 1.0, "images": 5} for p in protocols for m in ("top5_error", "top1_error")
+    ]
+    ensemble = {"net": "plain-18 + plain-34", "variant": "default", "seed": 0} | rows[0]
+    add_results(tmp_path, [type(made)(made.record, made.curve, rows)], [ensemble])
+    scores = read_tables(tmp_path, ARMS["imagenet"])[1][SCORES]
+    assert [(row["protocol"], row["metric"]) for row in scores[:4]] == [
+        ("centre_crop", "top1_error"), ("centre_crop", "top5_error"),
+        ("ten_crop", "top1_error"), ("ten_crop", "top5_error"),
+    ]  # fmt: skip
+    assert [row["protocol"] for row in scores[6:]] == ["training", "fully_convolutional"]
+    assert scores[-1]["net"] == "plain-18 + plain-34"
+
+
+def test_the_summary_has_a_column_a_net_with_the_mean_over_seeds(tmp_path: Path) -> None:
+    made = [result(recipe_of(net="resnet-56", seed=seed), error=7.0 + seed) for seed in (0, 1)]
+    made += [result(recipe_of(net="plain-20", variant="bn-group-128"), error=9.125)]
+    write_summary(tmp_path, CIFAR, made)
+    assert json.loads((tmp_path / "summary.json").read_text()) == {
+        "top1_error": {"plain-20/bn-group-128": 9.12, "resnet-56": 7.5}
+    }
+
+
+def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
+    def make(folder: str, *made: object, **recipe: object) -> None:
+        add_results(tmp_path / folder, [result(recipe_of(*made, **recipe))])
+
+    make("quick/cifar", "quick", dataset="digits", pixels="8x8")
+    make("cpu/cifar/pixels=jpeg", "cpu", pixels=JPEG)
+    make("cpu/cifar", "cpu")
+    make("cpu/cifar/train_images=45000", "cpu", train_images=45_000)
+    make("cpu-long/cifar", "cpu-long")
+    make("paper/cifar", "paper")
+    make("quick/imagenet", "quick", "imagenet", "plain-18", dataset="digits")
+    found = read_studies(tmp_path, CIFAR, PAPER_PROFILE)
+    assert [(study.name, study.fidelity) for study in found] == [
+        ("paper", "exact"), ("cpu-long", "reduced"), ("cpu", "reduced"), ("cpu, train_images=45000", "reduced"),
+        ("cpu, pixels=jpeg", "proxy"), ("quick", "proxy"),
+    ]  # fmt: skip
+    assert [study.folder for study in read_studies(tmp_path, ARMS["imagenet"], PAPER_PROFILE)] == ["quick/imagenet"]
+
+
+def test_a_study_knows_what_it_overrides(tmp_path: Path) -> None:
+    changed = recipe_of("cpu", train_images=45_000, schedule={"drops": [1000, 2000]})
+    add_results(tmp_path / "cpu/cifar/changed", [result(changed)])
+    add_results(tmp_path / "cpu/cifar", [result(recipe_of("cpu", pixels=JPEG))])
+    plain, labelled = sorted(read_studies(tmp_path, CIFAR, PAPER_PROFILE), key=lambda study: study.label)
+    assert plain.override == {}
+    assert labelled.override == {"train_images": 45_000, "schedule.drops": (1000, 2000)}
+
+
+def test_no_results_or_broken_ones_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no study of the arm cifar; make one with `dvc repro tabulate@cifar`"):
+        read_studies(tmp_path, CIFAR, PAPER_PROFILE)
+    folder = tmp_path / "quick/cifar"
+    add_results(folder, [result(recipe_of())])
+    good = (folder / SCORES).read_text()
+    (folder / SCORES).write_text(good.replace("value", "worth", 1))
+    with pytest.raises(UserError, match=r"scores.csv lacks the column value"):
+        read_studies(tmp_path, CIFAR, PAPER_PROFILE)
+    (folder / SCORES).write_text(good)
+    (folder / CURVES).unlink()
+    with pytest.raises(UserError, match="is incomplete"):
+        read_studies(tmp_path, CIFAR, PAPER_PROFILE)
+
+
+def test_results_are_written_without_torch_and_without_pandas() -> None:
+    code = "import replication.study.results, sys; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

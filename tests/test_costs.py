@@ -1,0 +1,46 @@
+"""What things cost is said once, in the README, and it is what the committed runs took and the built nets count."""
+
+import re
+
+import pandas as pd
+import pytest
+from checkout import PROJECT
+
+from replication.study.cost import gpu_hours
+
+README = (PROJECT / "README.md").read_text()
+
+
+def committed(pattern: str) -> pd.DataFrame:
+    return pd.concat([pd.read_csv(file) for file in sorted((PROJECT / "results").glob(f"{pattern}/runs.csv"))])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "row"),
+    [
+        ("quick/*", r"`quick` \| both"),
+        ("cpu/cifar/pixels=*", r"`cpu` \| `cifar`"),
+        ("cpu/imagenet", r"\| \| `imagenet` \| section 4\.1 at a quarter"),
+    ],
+)
+def test_the_readme_has_the_training_time_of_the_committed_runs(pattern: str, row: str) -> None:
+    runs = committed(pattern)
+    said = re.search(rf"{row}.*\| (\d+) minutes, (\d+) nets", README)
+    assert (int(said[1]), int(said[2])) == (round(runs["seconds"].sum() / 60), len(runs))
+
+
+def test_a_profile_that_has_no_results_says_so() -> None:
+    for name, said in (("cpu-long", r"`cpu-long`.*none yet"), ("paper", r"`paper` \| `cifar`.*none yet")):
+        assert (PROJECT / "results" / name).exists() != bool(re.search(said, README)), name
+
+
+def test_the_readme_has_the_gpu_hours_of_the_built_nets() -> None:
+    nets = ("resnet-18-A", "resnet-34-A", "resnet-50", "resnet-101", "resnet-152")
+    hours = [f"{gpu_hours(net):.0f}" for net in nets]
+    assert "about {} GPU hours for 18 layers, {} for 34, {}, {} and {} for 50, 101 and 152.".format(*hours) in README
+
+
+def test_no_other_file_has_a_cost_of_its_own() -> None:
+    """A time of training in a second place would be another number before long."""
+    for file in [*(PROJECT / "pipeline/profiles").glob("*.yaml"), PROJECT / "params.yaml"]:
+        assert not re.search(r"\d+ (GPU )?(hours|minutes|seconds)", file.read_text()), file
