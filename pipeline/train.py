@@ -10,8 +10,10 @@ import sys
 
 from pipeline import stage
 from pipeline.launch import torchrun
-from pipeline.params import TRACKING_URI, WORK, read_params
+from pipeline.params import PROFILES, TRACKING_URI, WORK, read_params
 from pipeline.plan import named_run, planned, recipe_of
+from replication.profiles import read_profile
+from replication.study.fidelity import fidelity, of_paper
 from replication.training.run import Stopped, Tracking, train_run
 
 
@@ -28,10 +30,12 @@ def main() -> None:
     device = stage.choose_device(params.device)
     if params.processes > 1 and "RANK" not in os.environ:
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
+    paper = of_paper(recipe, run.arm, read_profile(PROFILES, "paper"))
     uri = os.environ.get("REPLICATION_TRACKING", TRACKING_URI)  # another store's address, or off
     tracking = Tracking(
         None if uri == "off" else uri, f"Deep residual learning · {params.profile}", WORK / "mlflow.lock",
-        {"profile": params.profile},
+        # Tags decide nothing, so neither the paper's profile nor its comparison is a dependency of the stage.
+        {"profile": params.profile, "fidelity": fidelity(recipe, paper)},
     )  # fmt: skip
     try:
         train_run(

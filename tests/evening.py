@@ -65,7 +65,7 @@ class Evening:
 
     def tables(self, profile: str = "quick", arm: str = "cifar") -> Path:
         """The folder of the tables that the reader's runs went to: by the override, if there is one."""
-        (folder,) = (self.checkout.folder / f"results/{profile}/{arm}").glob("*=*/runs.csv")
+        (folder,) = (self.checkout.folder / f"results/{profile}/{arm}").glob("logging.*=*/runs.csv")
         return folder.parent
 
     def results(self, profile: str = "quick", arm: str = "cifar", table: str = "runs") -> pd.DataFrame:

@@ -40,6 +40,7 @@ CHANGES_NO_NUMBER = {
     "errors.py",
     "files.py",
     "runs",
+    "study/fidelity.py",
     "training/tracking.py",
     "training/progress.py",
     *SAID_BY_THE_RECIPE,

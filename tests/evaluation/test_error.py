@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from replication.arms.cifar import CifarRecipe
 from replication.evaluation.batch_norm import recompute_bn_statistics
 from replication.evaluation.error import top1_error, wrong_top1
-from replication.feed.batches import Batches, Share
+from replication.feed.batches import Batches
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
 from replication.nets.by_name import build
@@ -87,7 +87,7 @@ def test_processes_share_a_split_and_count_each_image_once(
     recipe, cpu = make_recipe(train_images=1680), torch.device("cpu")  # 1,200 images to test on, 1,200 held out
     alone, together = Brightest(), Brightest()
     whole = wrong_top1(alone, CifarBatches(many, recipe, cpu), split)
-    parts = [wrong_top1(together, CifarBatches(many, recipe, cpu, Share(rank, ranks)), split) for rank in range(ranks)]
+    parts = [wrong_top1(together, CifarBatches(many, recipe, cpu, rank, ranks), split) for rank in range(ranks)]
     assert sum(parts) == whole > 0
     assert all(part > 0 for part in parts)
     assert sum(len(images) for images in together.seen) == 1200

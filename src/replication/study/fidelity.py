@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from replication.arms import arm_of
+from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.profiles import DEFAULT, Profile
-from replication.recipe import Recipe
+from replication.recipe import Data, Recipe
 
 Fidelity = Literal["exact", "reduced", "proxy"]
 RANK: dict[str, int] = {"exact": 0, "reduced": 1, "proxy": 2}
@@ -37,6 +37,16 @@ def differences(recipe: Recipe, paper: Recipe, ignored: Collection[str] = NOT_CO
 def first_difference(recipe: Recipe, other: Recipe) -> str:
     """The first field of all in which two recipes differ, "schedule.iterations"; empty if they are equal."""
     return next((difference.key for difference in differences(recipe, other, ignored=())), "")
+
+
+def of_paper(recipe: Recipe, arm: Arm, paper: Profile) -> Recipe:
+    """The paper's recipe of the same run, on the official pixels.
+
+    A variant that is an experiment of the paper is compared with that one, any other with the default.
+    """
+    variant = recipe.variant if "section" in paper.variants(arm).get(recipe.variant, {}) else DEFAULT
+    data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
+    return paper.recipe(arm, recipe.net, variant, recipe.seed, data)
 
 
 def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profile:

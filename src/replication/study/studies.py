@@ -11,8 +11,8 @@ from replication.arms import Arm
 from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.profiles import DEFAULT, Profile, read_profile
-from replication.recipe import Data, Recipe
-from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity
+from replication.recipe import Recipe
+from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
 from replication.study.results import CURVES, JOINED, RUNS, SCORES, read_tables
 
 NUMBERS = {"seed", "parameters", "macs", "seconds", "images_per_second", "processes", "starts", "threads"}
@@ -122,16 +122,6 @@ class Study:
     def _scores(self, net: str, protocol: str, variant: str) -> pd.DataFrame:
         rows = self.scores
         return rows[(rows["net"] == net) & (rows["protocol"] == protocol) & (rows["variant"] == variant)]
-
-
-def of_paper(recipe: Recipe, arm: Arm, paper: Profile) -> Recipe:
-    """The paper's recipe of the same run, on the official pixels.
-
-    A variant that is an experiment of the paper is compared with that one, any other with the default.
-    """
-    variant = recipe.variant if "section" in paper.variants(arm).get(recipe.variant, {}) else DEFAULT
-    data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
-    return paper.recipe(arm, recipe.net, variant, recipe.seed, data)
 
 
 def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
