@@ -35,7 +35,7 @@ def test_make_repro_ends_by_saying_where_the_page_is(evening: Evening) -> None:
     last = evening.after("make repro").splitlines()[-3:]
     assert "reports/replication.html" in last[0] and "make ui" in last[1]
     assert (evening.checkout.folder / "reports/replication.html").exists()
-    assert sorted(evening.results()["net"]) == ["plain-8", "resnet-20", "resnet-20"]
+    assert sorted(evening.results()["net"]) == ["plain-8", "resnet-20"]
     assert sorted(evening.results(arm="imagenet")["net"]) == ["plain-18", "resnet-18-A"]
     assert not list((evening.checkout.folder / ".work").glob("*/state.pt")), "resume states are deleted on success"
 

@@ -68,7 +68,7 @@ def test_another_profile_makes_a_study_beside_the_first(evening: Evening) -> Non
     runs, scores = evening.results("cpu"), evening.results("cpu", table="scores")
     recipes = json.loads((evening.tables("cpu") / "recipes.json").read_text())
     assert recipes["base"]["data"]["name"] == "cifar10"
-    assert recipes["base"]["data"]["pixels"] == "unverified copy (png)", "other pixels are never called official"
+    assert recipes["base"]["data"]["pixels"] == "pixels or labels differ from the official ones (png)"
     assert len(evening.results("quick")) > 0, "the quick study stays"
     assert not re.search("Running stage '(train-imagenet|score-imagenet)", evening.printed[CPU])
     assert not (evening.checkout.folder / "data/imagenet/meta.json").exists(), "an arm without nets needs no data"
