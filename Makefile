@@ -19,7 +19,7 @@ repro: $(INSTALLED)
 	@echo "One more net:   . $(VENV)/bin/activate && dvc exp run -S depth=110"
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	ruff check .
