@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from checkout import PROJECT
 
+from replication.paper import table
 from replication.study.cost import gpu_hours
 
 README = (PROJECT / "README.md").read_text()
@@ -38,6 +39,16 @@ def test_the_readme_has_the_gpu_hours_of_the_built_nets() -> None:
     nets = ("resnet-18-A", "resnet-34-A", "resnet-50", "resnet-101", "resnet-152")
     hours = [f"{gpu_hours(net):.0f}" for net in nets]
     assert "about {} GPU hours for 18 layers, {} for 34, {}, {} and {} for 50, 101 and 152.".format(*hours) in README
+
+
+def test_the_errors_that_the_papers_profile_tells_to_expect_are_the_papers() -> None:
+    head = (PROJECT / "pipeline/profiles/paper.yaml").read_text().partition("\n\n")[0]
+    table_6 = {row["net"]: row["error"] for row in table(6) if row["net"]}
+    table_2 = {row["net"]: row["top1"] for row in table(2)}
+    expected = [[table_6[f"resnet-{depth}"] for depth in (20, 32, 44, 56)]]
+    expected += [[table_2[net] for net in nets] for nets in (("plain-18", "plain-34"), ("resnet-18-A", "resnet-34-A"))]
+    for errors in expected:
+        assert " / ".join(f"{error:.2f}" for error in errors) + " %" in " ".join(head.replace("#", "").split())
 
 
 def test_no_other_file_has_a_cost_of_its_own() -> None:
