@@ -290,6 +290,22 @@ def project(tmp_path: Path, store_folder: Path, photographs_folder: Path) -> Pro
     return made
 
 
+@pytest.fixture
+def configure(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """`configure({"depth": 14})`: params.yaml with some keys changed, read by the stages' own reader."""
+    from pipeline.params import read_params
+
+    monkeypatch.chdir(project.folder)
+    for key in ("SOURCE", "ROOT"):
+        monkeypatch.delenv(f"REPLICATION_CIFAR10_{key}", raising=False)
+
+    def configured(changes: dict[str, Any] | None = None, **profile: Any) -> Any:
+        project.configure(changes, check=False, **profile)
+        return read_params()
+
+    return configured
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--page", type=Path, default=PROJECT / "reports/replication.html", help="the page to look at")
 

@@ -7,33 +7,16 @@ from typing import Any
 import pytest
 
 from pipeline.params import BaseParams, profile_of, read_params
-from pipeline.plan import named_run, plans, runs_of
+from pipeline.plan import plans
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
-from replication.arms.imagenet import IMAGENET
 from replication.errors import UserError
 from replication.profiles import read_profile
 from replication.recipe import Data, Recipe
-from replication.runs.record import RunRecord
-from replication.study.results import Result, add_results
 
 PROFILES = sorted((Path(__file__).parents[1] / "pipeline/profiles").glob("*.yaml"))
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
 Configure = Callable[..., BaseParams]
-
-
-@pytest.fixture
-def configure(project: Any, monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """`configure({"depth": 14})`: params.yaml with some keys changed, read by the stages' own reader."""
-    monkeypatch.chdir(project.folder)
-    for key in ("SOURCE", "ROOT"):
-        monkeypatch.delenv(f"REPLICATION_CIFAR10_{key}", raising=False)
-
-    def configured(changes: dict[str, Any] | None = None, **profile: Any) -> BaseParams:
-        project.configure(changes, check=False, **profile)
-        return read_params()
-
-    return configured
 
 
 def recipe_of(params: BaseParams, arm: str, net: str, seed: int, data: Data) -> Recipe:
@@ -279,118 +262,3 @@ def test_the_place_of_the_data_is_no_part_of_a_recipe(configure: Configure) -> N
         for root in ("here", "there")
     ]
     assert recipes[0].hash == recipes[1].hash
-
-
-def test_the_runs_are_the_nets_the_variants_and_the_depth_with_each_seed(configure: Configure) -> None:
-    cifar = {"nets": ["plain-8", "resnet-14"], "variants": ["resnet-8/no-warmup"], "seeds": [0, 7]}
-    params = configure({"depth": 20, "cifar": cifar})
-    assert [(run.net, run.variant, run.seed, run.folder.as_posix()) for run in runs_of(params, CIFAR)] == [
-        ("plain-8", "default", 0, "runs/cifar/plain-8/seed-0"),
-        ("plain-8", "default", 7, "runs/cifar/plain-8/seed-7"),
-        ("resnet-14", "default", 0, "runs/cifar/resnet-14/seed-0"),
-        ("resnet-14", "default", 7, "runs/cifar/resnet-14/seed-7"),
-        ("resnet-8", "no-warmup", 0, "runs/cifar/resnet-8/no-warmup/seed-0"),
-        ("resnet-8", "no-warmup", 7, "runs/cifar/resnet-8/no-warmup/seed-7"),
-        ("resnet-20", "default", 0, "runs/cifar/depth/resnet-20/seed-0"),
-        ("resnet-20", "default", 7, "runs/cifar/depth/resnet-20/seed-7"),
-    ]
-
-
-def test_a_depth_that_the_list_has_is_not_trained_twice(configure: Configure) -> None:
-    params = configure({"depth": 14, "cifar": {"nets": ["plain-8", "resnet-14"]}})
-    assert [run.net for run in runs_of(params, CIFAR)] == ["plain-8", "resnet-14"]
-    plan = plans(params, profile_of(params), CIFAR)
-    assert "in the list of nets" in plan["depth/resnet-14/seed-0.json"]["skip"]
-
-
-def test_a_plain_net_of_that_depth_does_not_stand_for_the_residual_one(configure: Configure) -> None:
-    params = configure({"depth": 14, "cifar": {"nets": ["plain-14"]}})
-    assert [run.net for run in runs_of(params, CIFAR)] == ["plain-14", "resnet-14"]
-
-
-def test_an_arm_without_nets_is_not_run_and_needs_no_data(configure: Configure) -> None:
-    params = configure({"depth": 14, "cifar": {"nets": []}, "imagenet": {"nets": []}})
-    for arm in ARMS.values():
-        plan = plans(params, profile_of(params), arm)
-        assert plan["study.json"]["runs"] == [] and plan["data.json"]["skip"] == "no nets"
-        assert all("skip" in content for file, content in plan.items() if file.endswith("seed-0.json"))
-
-
-def test_the_plan_of_a_run_changes_with_its_recipe_and_with_nothing_else(configure: Configure) -> None:
-    def plan(**changes: Any) -> dict[str, Any]:
-        params = configure(changes)
-        return {a.name: plans(params, profile_of(params), a) for a in ARMS.values()}
-
-    one = {"imagenet": {"nets": ["plain-18"]}}
-    before, deeper = plan(**one), plan(depth=26, **one)
-    assert before["imagenet"] == deeper["imagenet"], "`depth` does not touch the other arm"
-    assert before["cifar"]["plain-8/seed-0.json"] == deeper["cifar"]["plain-8/seed-0.json"]
-    moved = plan(data={"tiny_imagenet": {"root": "elsewhere"}}, **one)
-    assert moved["cifar"] == before["cifar"], "where another data set lies does not matter"
-    longer = plan(cifar={"override": {"schedule": {"iterations": 99}}}, **one)
-    assert longer["imagenet"] == before["imagenet"]
-    changed = {file for file, content in before["cifar"].items() if longer["cifar"][file] != content}
-    assert changed == {"plain-8/seed-0.json", "depth/resnet-8/seed-0.json", "study.json"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"imagenet": {"nets": ["plain-18"], "override": {"train_images": "1e3 images"}}}, "imagenet.*train_images"),
-        ({"cifar": {"override": {"variants": {}}}}, "variants: no such key"),
-        ({"cifar": {"variants": ["plain-8/wider"]}}, "there is no variant 'wider'"),
-    ],
-)
-def test_what_a_later_stage_could_not_use_is_refused_at_once(
-    configure: Configure, changes: dict[str, Any], told: str
-) -> None:
-    params = configure(changes)
-    with pytest.raises(UserError, match=told):
-        for arm in ARMS.values():
-            plans(params, profile_of(params), arm)
-
-
-def test_a_run_that_the_results_have_under_another_recipe_is_refused_before_it_is_trained(configure: Configure) -> None:
-    params = configure()
-    recipe = profile_of(params).recipe(CIFAR, "plain-8", data=DATA)
-    record = RunRecord(
-        recipe=recipe, status="trained", parameters=1, macs=1, warmup_ended_at=None, dropped_at=[], seconds=1,
-        images_per_second=1, starts=1, processes=1, mlflow_run_id=None,
-        provenance={
-            "machine": {"cpu": "a", "cores": 2, "device": "cpu", "threads": 1}, "versions": {"torch": "2"},
-            "commit": "0" * 40, "dirty": False, "date": "2026-01-01",
-        },
-    )  # fmt: skip
-    row = {"iteration": 64, "train_error": 5.0, "test_error": 7.0}
-    add_results(Path("results/tiny/cifar"), [Result(record, [row], [])])
-    assert plans(params, profile_of(params), CIFAR), "the same recipe, on data that are not prepared yet"
-    params = configure(schedule={"iterations": 99})
-    told = r"results/tiny/cifar has plain-8 · seed 0 under another recipe: schedule.iterations is 64 there and 99 here"
-    with pytest.raises(UserError, match=told):
-        plans(params, profile_of(params), CIFAR)
-    params = configure({"cifar": {"override": {"schedule": {"iterations": 99}}}})
-    assert plans(params, profile_of(params), CIFAR), "under an override it is a study of its own"
-
-
-def test_a_stage_called_by_hand_is_told_what_is_wrong(project: Any) -> None:
-    for arguments, told in [
-        (("cifar", "plain-8", "x"), "the seed is 'x'"),
-        (("speech", "plain-8", "0"), "there is no arm 'speech'; the arms are cifar, imagenet."),
-        (("cifar", "plain-14", "0"), "recipes/cifar/plain-14/seed-0.json cannot be read; `dvc repro check` makes it"),
-    ]:
-        failed = project.run("train", *arguments)
-        assert failed.returncode == 1 and told in failed.stderr and "Traceback" not in failed.stderr, failed.stderr
-    assert named_run("imagenet", "resnet-50/no-warmup", "3").arm == IMAGENET
-
-
-def test_the_check_stage_passes_good_params_and_refuses_bad_ones(project: Any) -> None:
-    good = project.run("check")
-    assert (good.returncode, good.stderr) == (0, "")
-    before = {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")}
-    assert project.folder / "recipes/cifar/plain-8/seed-0.json" in before
-    project.configure({"cifar": {"override": {"bn_group": 5}}}, check=False)
-    bad = project.run("check")
-    assert bad.returncode == 1
-    assert "bn_group (5) must divide schedule.batch_size (16)" in bad.stderr
-    assert "Traceback" not in bad.stderr
-    assert {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")} == before
