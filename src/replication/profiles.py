@@ -25,6 +25,11 @@ DEFAULT = "default"  # the variant that is the profile's own recipe
 NOT_PREPARED = Data(name="not prepared yet", pixels="", fingerprint="")
 
 
+def named(net: str, variant: str) -> str:
+    """How a net under a variant is written, in params.yaml and in tables: "resnet-110/no-warmup"."""
+    return net if variant == DEFAULT else f"{net}/{variant}"
+
+
 @dataclass(frozen=True)
 class Profile:
     """A profile with its bases merged in: by arm, the fields that all its nets share."""

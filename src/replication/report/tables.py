@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.paper import table
-from replication.profiles import DEFAULT
+from replication.profiles import DEFAULT, named
 from replication.report.html import DATA_NAMES, command, pixels_name, render, study_header
 from replication.study.comparisons import TRAIN
 from replication.study.fidelity import RANK
@@ -34,7 +34,7 @@ def differences_table(studies: Sequence[Study]) -> str:
         rows: dict[tuple[str, str], dict] = {}
         runs = set()
         for run in study.runs.to_dict("records"):
-            name = run["net"] if run["variant"] == DEFAULT else f"{run['net']}/{run['variant']}"
+            name = named(run["net"], run["variant"])
             runs.add(name)
             for found in study.differences(run["recipe"]):
                 paper, here = _value(found.key, found.paper), _value(found.key, found.here)

@@ -17,7 +17,7 @@ from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.files import write_durably
 from replication.nets.names import depth_of
-from replication.profiles import DEFAULT
+from replication.profiles import DEFAULT, named
 from replication.recipe import Recipe, merged, validate
 from replication.runs.record import RunRecord
 from replication.study.fidelity import differences
@@ -91,8 +91,7 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
     """
     found: dict[str, list[float]] = {}
     for result in sorted(results, key=lambda result: _place(_texts(_run_row(result.record)), arm)):
-        recipe = result.record.recipe
-        name = recipe.net if recipe.variant == DEFAULT else f"{recipe.net}/{recipe.variant}"
+        name = named(result.record.recipe.net, result.record.recipe.variant)
         for row in result.scores:
             if (row["protocol"], row["metric"]) == (arm.headline, arm.metric.name):
                 found.setdefault(name, []).append(row["value"])
@@ -167,9 +166,8 @@ def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
     found = differences(recipe, there, ignored=())
     if found:
         first = found[0]
-        variant = "" if recipe.variant == DEFAULT else f" · {recipe.variant}"
         raise UserError(
-            f"{folder} has {recipe.net}{variant} · seed {recipe.seed} under another recipe: {first.key} is "
+            f"{folder} has {named(recipe.net, recipe.variant)} · seed {recipe.seed} under another recipe: {first.key} is "
             f"{first.paper!r} there and {first.here!r} here; give the change a name, "
             f"an override or a variant, or delete {folder} if its runs are yours."
         )
