@@ -167,8 +167,8 @@ def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
     if found:
         first = found[0]
         raise UserError(
-            f"{folder} has {named(recipe.net, recipe.variant)} · seed {recipe.seed} under another recipe: {first.key} is "
-            f"{first.paper!r} there and {first.here!r} here; give the change a name, "
+            f"{folder} has {named(recipe.net, recipe.variant)} · seed {recipe.seed} under another recipe: "
+            f"{first.key} is {first.paper!r} there and {first.here!r} here; give the change a name, "
             f"an override or a variant, or delete {folder} if its runs are yours."
         )
 
