@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from replication.arms import ARMS
+from replication.arms import ARMS, arm_of
 from replication.profiles import Profile, read_profile
 from replication.recipe import Data, Recipe
 from replication.runs.record import RunRecord
@@ -91,7 +91,7 @@ def study(
                 ]
             seen = made.schedule.iterations * made.schedule.batch_size // 16
             scores.append(name | {"protocol": TRAINING, "metric": "top1_error", "value": train, "images": seen})
-    curves = pd.DataFrame(columns=["net", "variant", "seed", "split", "iteration", "error"])
+    curves = pd.DataFrame(columns=["net", "variant", "seed", "protocol", "iteration", "error"])
     table = with_recipes(pd.DataFrame(runs), recipes, of, PAPER_PROFILE)
     return Study(of, profile, "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
 
@@ -104,18 +104,18 @@ RUN = {
 
 
 def with_curves(found: Study, points: list[tuple[float, float]]) -> Study:
-    """The study with a curve for each run and split: (share of the schedule, points above the final error)."""
+    """The study with two curves a run, its training and its test error: (share of schedule, points above the final)."""
     ends = {
-        "train": (TRAINING, "top1_error"),
-        "test": (found.arm.headline, found.arm.metric.name),
+        TRAINING: (TRAINING, "top1_error"),
+        found.arm.protocols[0].name: (found.arm.headline, found.arm.metric.name),
     }
     rows = [
         {
-            "net": run["net"], "variant": run["variant"], "seed": run["seed"], "split": split,
+            "net": run["net"], "variant": run["variant"], "seed": run["seed"], "protocol": protocol,
             "iteration": round(share * run["iterations"]),
             "error": found.errors(run["net"], *end, run["variant"])[run["seed"]] + above,
         }
-        for run in found.runs.to_dict("records") for split, end in ends.items() for share, above in points
+        for run in found.runs.to_dict("records") for protocol, end in ends.items() for share, above in points
     ]  # fmt: skip
     return replace(found, curves=pd.DataFrame(rows))
 
@@ -134,7 +134,7 @@ def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **recor
     curve = [
         {
             "iteration": iterations * point / 128, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
-            "test_error": error if point % 32 == 0 else None, "heldout_error": None,
+            arm_of(recipe.arm).watched: error if point % 32 == 0 else None, "heldout_error": None,
         }
         for point in range(1, 129)
     ]  # fmt: skip

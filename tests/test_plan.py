@@ -100,7 +100,7 @@ def test_a_run_that_the_results_have_under_another_recipe_is_refused_before_it_i
             "commit": "0" * 40, "dirty": False, "date": "2026-01-01",
         },
     )  # fmt: skip
-    row = {"iteration": 64, "train_error": 5.0, "test_error": 7.0}
+    row = {"iteration": 64, "train_error": 5.0, "single_view_error": 7.0}
     add_results(Path("results/tiny/cifar"), [Result(record, [row], [])])
     assert plans(params, profile_of(params), CIFAR), "the same recipe, on data that are not prepared yet"
     params = configure(schedule={"iterations": 99})

@@ -55,7 +55,7 @@ def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
     evening.after("make repro")
     curves, scores = evening.results(table="curves"), evening.results(table="scores")
     for net in ("plain-8", "resnet-20"):
-        curve = curves[(curves["net"] == net) & (curves["split"] == "test")]
+        curve = curves[(curves["net"] == net) & (curves["protocol"] != "training")]
         assert curve["iteration"].max() == 24
         scored = scores[(scores["net"] == net) & (scores["protocol"] == "single_view")]["value"].item()
         assert scored == pytest.approx(curve.loc[curve["iteration"].idxmax(), "error"], abs=1e-3)
@@ -72,7 +72,7 @@ def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(even
     assert (table["top5_error"] <= table["top1_error"]).all() and (scored["images"] == 360).all()
     curves = evening.results(arm="imagenet", table="curves")
     for net in nets[:2]:
-        last = curves[(curves["net"] == net) & (curves["split"] == "test")].iloc[-1]
+        last = curves[(curves["net"] == net) & (curves["protocol"] != "training")].iloc[-1]
         assert last["iteration"] == 4
         assert last["error"] == pytest.approx(table.loc[(net, "centre_crop"), "top1_error"], abs=1e-3)
 

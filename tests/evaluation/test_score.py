@@ -47,7 +47,7 @@ def test_the_single_view_errs_as_the_last_row_of_the_curve(
     folder = trained(make_recipe(precision=precision, **SHORT), store)
     scores = score_run(folder, store, CPU)
     assert list(scores) == ["single_view"]
-    assert scores["single_view"].error() == read_curve(folder)[-1]["test_error"] > 0
+    assert scores["single_view"].error() == read_curve(folder)[-1]["single_view_error"] > 0
     assert torch.equal(scores["single_view"].labels, store.test_labels)
 
 

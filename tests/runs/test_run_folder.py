@@ -28,13 +28,13 @@ Limit = Callable[[int], AbstractContextManager[None]]
 
 
 def row(iteration: int, **values: float) -> dict[str, float | None]:
-    errors = {"train_loss": 1.234567, "train_error": 61.2054, "test_error": None, "heldout_error": None}
+    errors = {"train_loss": 1.234567, "train_error": 61.2054, "single_view_error": None, "heldout_error": None}
     return {"iteration": iteration, "learning_rate": 0.1} | errors | values
 
 
 MEAN_IMAGE = torch.arange(192, dtype=torch.float32).reshape(1, 3, 8, 8)
 CLASSES = ["red", "green", "blue", "grey ✓"]
-CURVE: Curve = [row(10), row(20, test_error=37.5), row(30, learning_rate=1e-10, heldout_error=0.0)]
+CURVE: Curve = [row(10), row(20, single_view_error=37.5), row(30, learning_rate=1e-10, heldout_error=0.0)]
 
 
 @pytest.fixture
@@ -113,9 +113,16 @@ def test_weights_in_channels_last_memory_are_kept(tmp_path: Path, write: Write) 
 def test_the_curve_is_a_csv_with_these_columns(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "seed-0")
     lines = (tmp_path / "seed-0/curve.csv").read_text().splitlines()
-    assert lines[0] == "iteration,learning_rate,train_loss,train_error,test_error,heldout_error"
+    assert lines[0] == "iteration,learning_rate,train_loss,train_error,single_view_error,heldout_error"
     assert lines[1] == "10,0.1,1.234567,61.2054,,"
     assert len(lines) == 4
+
+
+def test_the_curve_of_an_older_run_is_read_by_todays_names(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "seed-0")
+    path = tmp_path / "seed-0/curve.csv"
+    path.write_text(path.read_text().replace("single_view_error", "test_error"))
+    assert read_curve(tmp_path / "seed-0") == CURVE
 
 
 def test_a_run_replaces_an_older_one(tmp_path: Path, write: Write) -> None:

@@ -115,7 +115,7 @@ def test_the_errors_of_a_row_are_those_of_the_net(
     net.load_state_dict(together.of("whole")["net"])
     batches = make_photograph_batches(make_imagenet_recipe())
     row = together.of("whole")["curve"][-1]
-    assert row["test_error"] == top1_error(net, batches, "test")
+    assert row["centre_crop_error"] == top1_error(net, batches, "test")
     assert row["heldout_error"] == top1_error(net, batches, "heldout")
 
 

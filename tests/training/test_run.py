@@ -48,7 +48,7 @@ def test_a_run_leaves_its_folder_and_nothing_else(
     weights = read_weights(tmp_path / "runs/seed-0")
     assert all(torch.equal(weights[key], value) for key, value in same.net.state_dict().items())
     last = same.curve[-1]
-    told = f"training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %"
+    told = f"training error {last['train_error']:.2f} %, test error {last['single_view_error']:.2f} % (single view)"
     assert f"resnet-8 · seed 0: {told}" in capsys.readouterr().out
 
 
@@ -66,7 +66,7 @@ def test_each_arm_is_trained_by_its_own_feed(
     recipe = make_imagenet_recipe(schedule={"iterations": 1, "drops": []})
     record = train_run(tmp_path / "seed-0", recipe, photographs, CPU, tmp_path / "work")
     assert record.recipe == recipe
-    assert read_curve(tmp_path / "seed-0")[-1]["test_error"] is not None
+    assert read_curve(tmp_path / "seed-0")[-1]["centre_crop_error"] is not None
 
 
 def test_a_run_that_drops_on_plateaus_records_where_it_did(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
     last = read_curve(tmp_path / "seed-3")[-1]
-    assert run.data.metrics["final_test_error"] == last["test_error"]
+    assert run.data.metrics["final_single_view_error"] == last["single_view_error"]
     assert run.data.metrics["final_train_error"] == last["train_error"]
     assert math.isclose(run.data.metrics["seconds"], record.seconds)
 

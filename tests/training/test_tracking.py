@@ -85,21 +85,21 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
 ) -> None:
     recipe = make_recipe(train_images=90, schedule=SHORT["schedule"], logging={"log_every": 4, "evaluate_every": 8})
     state = fit(recipe, tracker=tracking.tracker(), save_seconds=0)
-    for key in ("learning_rate", "train_loss", "train_error", "test_error", "heldout_error"):
+    for key in ("learning_rate", "train_loss", "train_error", "single_view_error", "heldout_error"):
         logged = [(row["iteration"], row[key]) for row in state.curve if row[key] is not None]
         assert tracking.history(key) == logged
     assert len(tracking.history("train_loss")) == 3
-    assert len(tracking.history("test_error")) == 2
+    assert len(tracking.history("single_view_error")) == 2
     assert "iteration" not in tracking.runs()[0].data.metrics
 
 
 def test_a_finished_run_has_its_final_figures_and_status(tracking: Tracking) -> None:
     tracker = tracking.tracker()
     tracker.start(None)
-    tracker.finish("FINISHED", {"final_test_error": 12.5, "seconds": 3.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"final_single_view_error": 12.5, "seconds": 3.0}, {"status": "trained"})
     (run,) = tracking.runs()
     assert run.info.status == "FINISHED"
-    assert run.data.metrics == {"final_test_error": 12.5, "seconds": 3.0}
+    assert run.data.metrics == {"final_single_view_error": 12.5, "seconds": 3.0}
     assert run.data.tags["status"] == "trained"
 
 
@@ -151,7 +151,7 @@ def test_a_run_that_was_deleted_meanwhile_is_begun_anew(tracking: Tracking) -> N
     gone = "0123456789abcdef0123456789abcdef"
     tracker = tracking.tracker()
     assert tracker.start(gone) not in (None, gone)
-    tracker.log([{"iteration": 4, "train_loss": 1.5, "test_error": None}])
+    tracker.log([{"iteration": 4, "train_loss": 1.5, "single_view_error": None}])
     assert tracking.history("train_loss") == [(4, 1.5)]
 
 

@@ -51,7 +51,7 @@ class Arm:
     check_net: Callable[[str], object]  # raises UserError, with the nearest names, for a net that is not of this arm
     feed: str  # (images, recipe, device, rank, ranks) → Batches
     objective: str  # (scores, truth) → sum of losses, number of wrong answers
-    protocols: tuple[Protocol, ...]
+    protocols: tuple[Protocol, ...]  # the first, a single view, is that of the curves
     headline: str  # the protocol of the arm's comparisons and main tables; its first metric is the arm's error
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"
@@ -60,6 +60,11 @@ class Arm:
     def protocol(self, name: str) -> Protocol:
         """The protocol of that name."""
         return next(protocol for protocol in self.protocols if protocol.name == name)
+
+    @property
+    def watched(self) -> str:
+        """The column of a curve with the test error, "single_view_error": it is of the first protocol."""
+        return f"{self.protocols[0].name}_error"
 
     @property
     def metric(self) -> Metric:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replication.arms import arm_of
 from replication.errors import UserError
 from replication.files import replacing
 from replication.recipe import validate
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 RECORD, CURVE, NET = "run.json", "curve.csv", "net.safetensors"
-COLUMNS = ["iteration", "learning_rate", "train_loss", "train_error", "test_error", "heldout_error"]
 MEAN = "mean_image"  # among the tensors of NET: what is subtracted from an image, [1, 3, S, S] in 0..255
 
-Row = dict[str, float | None]  # of a curve, by COLUMNS; what was not measured is None
+Row = dict[str, float | None]  # of a curve; what was not measured is None
 
 
 def write_run(
@@ -45,7 +45,7 @@ def write_run(
     with replacing(folder, "the training is kept, free some space and run again") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
         with (unfinished / CURVE).open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(curve)
         save_file(tensors, unfinished / NET, metadata=about | {"recipe": recipe.hash})
@@ -69,7 +69,11 @@ def read_run(folder: Path) -> RunRecord:
 def read_curve(folder: Path) -> list[Row]:
     """Rows of `curve.csv`; a value that was not measured is None."""
     with (folder / CURVE).open(newline="") as file:
-        return [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
+    if rows and "test_error" in rows[0]:  # goes with `from_old`
+        watched = arm_of(read_run(folder).recipe.arm).watched
+        rows = [{watched if key == "test_error" else key: value for key, value in row.items()} for row in rows]
+    return rows
 
 
 def read_weights(folder: Path) -> dict[str, "Tensor"]:

@@ -30,10 +30,10 @@ COLUMNS = {
         "processes", "starts", "threads", "machine", "torch", "commit", "date", "mlflow_run_id",
     ),
     SCORES: (*RUN, "protocol", "metric", "value", "images"),
-    CURVES: (*RUN, "split", "iteration", "error"),
+    CURVES: (*RUN, "protocol", "iteration", "error"),
 }  # fmt: skip
-TRAINING = "training"  # protocol of the training error at the end
-TRAINING_ERROR = "top1_error"  # its metric
+TRAINING = "training"  # protocol of the training error, seen while training (augmented)
+TRAINING_ERROR = "top1_error"  # the metric of that at the end
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
 JOINED = " + "  # between the nets of an ensemble
@@ -216,16 +216,18 @@ def _score_rows(result: Result) -> list[dict[str, Any]]:
 def _curve_rows(result: Result) -> list[dict[str, Any]]:
     """The training error averaged to about 64 points, and every test error."""
     recipe, curve = result.record.recipe, result.curve
+    arm = arm_of(recipe.arm)
     name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
     step = -(-len(curve) // CURVE_POINTS)
     rows = []
     for first in range(0, len(curve), step):
         part = curve[first : first + step]
         error = sum(row["train_error"] for row in part) / len(part)
-        rows.append(name | {"split": "train", "iteration": int(part[-1]["iteration"]), "error": round(error, 4)})
+        rows.append(name | {"protocol": TRAINING, "iteration": int(part[-1]["iteration"]), "error": round(error, 4)})
     for row in curve:
-        if row["test_error"] is not None:
-            rows.append(name | {"split": "test", "iteration": int(row["iteration"]), "error": row["test_error"]})
+        if row[arm.watched] is not None:
+            seen = {"protocol": arm.protocols[0].name, "iteration": int(row["iteration"]), "error": row[arm.watched]}
+            rows.append(name | seen)
     return rows
 
 
@@ -243,7 +245,7 @@ def _place(row: Row, arm: Arm) -> tuple[Any, ...]:
     run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
     scored = [(protocol.name, metric.name) for protocol in arm.protocols for metric in protocol.metrics]
     score = (row.get("protocol"), row.get("metric"))
-    point = (row.get("split", "") == "test", int(row.get("iteration", 0)))
+    point = (row.get("protocol", "") != TRAINING, int(row.get("iteration", 0)))
     return (*run, int(row["seed"]), scored.index(score) if score in scored else len(scored), *point)
 
 

@@ -13,7 +13,7 @@ from replication.nets.names import depth_of
 from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
-from replication.study.results import CURVES, JOINED, RUNS, SCORES, read_tables
+from replication.study.results import CURVES, JOINED, RUNS, SCORES, TRAINING, read_tables
 
 NUMBERS = {"seed", "parameters", "macs", "seconds", "images_per_second", "processes", "starts", "threads"}
 NUMBERS |= {"value", "images", "iteration", "error", "warmup_ended_at"}
@@ -96,8 +96,8 @@ class Study:
 
     def curve(self, net: str, split: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Points of a net's curves, "train" or "test": seed, iteration, error in percent."""
-        rows = self.curves
-        return rows[(rows["net"] == net) & (rows["split"] == split) & (rows["variant"] == variant)]
+        rows, protocol = self.curves, TRAINING if split == "train" else self.arm.protocols[0].name
+        return rows[(rows["net"] == net) & (rows["protocol"] == protocol) & (rows["variant"] == variant)]
 
     def images(self, net: str, protocol: str, variant: str = DEFAULT) -> int:
         """Images behind one value of a protocol; 0 if there is none."""

@@ -6,7 +6,7 @@ import torch
 
 from replication.arms import arm_of, found
 from replication.evaluation.error import wrong_top1
-from replication.feed.batches import Batches
+from replication.feed.batches import Batches, Split
 from replication.recipe import Recipe
 from replication.runs.folder import Row
 from replication.training.backward import backward
@@ -35,7 +35,8 @@ def iterate(
         NonFiniteLoss: a loss since the last row is not finite.
     """
     schedule, logging = recipe.schedule, recipe.logging
-    objective = found(arm_of(recipe.arm).objective)
+    arm = arm_of(recipe.arm)
+    objective = found(arm.objective)
     net, averages = processes.wrap(state.net).train(), RunningAverages(state.net, processes)
     while state.iteration < schedule.iterations:
         # Set the rate of this iteration.
@@ -56,9 +57,9 @@ def iterate(
         last, row = state.iteration == schedule.iterations, None
         if last or state.iteration % logging.log_every == 0:
             state.check_finite()
-            row = _row(state, rate, schedule.batch_size)
+            row = _row(state, rate, schedule.batch_size) | {arm.watched: None, "heldout_error": None}
             if last or state.iteration % logging.evaluate_every == 0:
-                row |= _test_errors(state, batches, processes)
+                row |= _measured(state, batches, processes, {"test": arm.watched, "heldout": "heldout_error"})
             state.curve.append(row)
         yield row
 
@@ -90,18 +91,16 @@ def _row(state: State, rate: float, batch_size: int) -> Row:
         "learning_rate": round(rate, 10),
         "train_loss": round(losses.double().mean().item(), 6),
         "train_error": round(100 * wrong.sum().item() / (len(wrong) * batch_size), 4),
-        "test_error": None,
-        "heldout_error": None,
     }
     state.losses, state.wrong = [], []
     return row
 
 
-def _test_errors(state: State, batches: Batches, processes: Processes) -> Row:
+def _measured(state: State, batches: Batches, processes: Processes, columns: dict[Split, str]) -> Row:
     """Test error, for the curve only: it selects nothing. Held-out error, if images are held out."""
     errors = {}
-    for split, count in (("test", batches.test_count), ("heldout", batches.heldout_count)):
-        if count:
+    for split, column in columns.items():
+        if count := batches.test_count if split == "test" else batches.heldout_count:
             wrong = processes.total(wrong_top1(state.net, batches, split))
-            errors[f"{split}_error"] = round(100 * wrong.item() / count, 4)
+            errors[column] = round(100 * wrong.item() / count, 4)
     return errors

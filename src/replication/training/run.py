@@ -113,12 +113,13 @@ def train_run(
     record = _record(recipe, state, batches.classes, processes, tracker, origin)
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
     last = state.curve[-1]
-    errors = {key: last[key] for key in ("train_error", "test_error", "heldout_error") if last[key] is not None}
+    errors = {key: last[key] for key in ("train_error", arm.watched, "heldout_error") if last[key] is not None}
     final = {f"final_{key}": error for key, error in errors.items()}
     final |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
     tracker.finish("FINISHED", final, {"status": record.status})
     shutil.rmtree(state_folder)  # the run is whole: nothing is left to resume
-    print(f"{run_name(recipe)}: training error {last['train_error']:.2f} %, test error {last['test_error']:.2f} %")
+    told = f"training error {last['train_error']:.2f} %, test error {last[arm.watched]:.2f} %"
+    print(f"{run_name(recipe)}: {told} ({arm.protocols[0].words})")
     return record
 
 
