@@ -15,6 +15,8 @@ from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.profiles import DEFAULT, Profile
 from replication.recipe import Data, Recipe, validate
+from replication.runs.folder import read_run
+from replication.runs.record import RunRecord
 from replication.study.labels import label
 from replication.study.results import refuse_others
 
@@ -140,3 +142,18 @@ def recipe_of(run: Run, plan: dict[str, Any], identity: Data) -> Recipe:
         UserError: the plan is damaged.
     """
     return validate(run.arm.recipe, plan | {"data": identity}, str(run.recipe_file))
+
+
+def finished(run: Run) -> RunRecord:
+    """The record of a run that was trained as planned.
+
+    Raises:
+        UserError: its folder is missing or damaged, or holds another run.
+    """
+    record, plan = read_run(run.folder), planned(run.recipe_file)
+    if record.recipe != recipe_of(run, plan, record.recipe.data):
+        of = f"{record.recipe.net}, {record.recipe.variant}, seed {record.recipe.seed}, recipe {record.recipe.hash}"
+        raise UserError(
+            f"{run.folder} holds another run ({of}) than {run.recipe_file} plans; delete it and run `dvc repro`."
+        )
+    return record

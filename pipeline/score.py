@@ -7,7 +7,7 @@ On 2 cores seconds for CIFAR-10, minutes for Tiny ImageNet, whose images are see
 
 from pipeline import stage
 from pipeline.params import read_params
-from pipeline.plan import OF_DEPTH, named_run, planned
+from pipeline.plan import OF_DEPTH, finished, named_run, planned
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import write_scores
 
@@ -19,6 +19,7 @@ def main() -> None:
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.scores, planned(run.recipe_file)):
         return
+    finished(run)
     scores = score_run(run.folder, stage.images_of(params, run.arm), stage.choose_device(params.device))
     write_scores(run.scores, scores, run.arm)
     text = ", ".join(f"{protocol} {found.error():.2f} %" for protocol, found in scores.items())

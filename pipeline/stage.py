@@ -1,6 +1,7 @@
 """What the stage scripts share: arguments, the device, and errors that end in one sentence, not in a traceback."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -41,6 +42,22 @@ def arguments(description: str | None, **positional: str) -> argparse.Namespace:
     for name, text in positional.items():
         parser.add_argument(name, help=text)
     return parser.parse_args()
+
+
+def seconds(variable: str, default: float) -> float:
+    """A number of seconds from the environment.
+
+    Raises:
+        UserError: it is none.
+    """
+    text = os.environ.get(variable, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UserError(f"the environment variable {variable} is {text!r}; it must be a number of seconds, 60 say.")
+    return value
 
 
 def skipped(folder: Path, plan: Mapping[str, Any]) -> bool:

@@ -7,10 +7,10 @@ official ones of the paper's data set, go to a folder of their own in it, named 
 
 from pipeline import stage
 from pipeline.params import RESULTS, read_params
-from pipeline.plan import RECIPES, Run, planned
+from pipeline.plan import RECIPES, Run, finished, planned
 from replication.arms import arm_of
 from replication.evaluation.scores import ensemble_rows, read_scores
-from replication.runs.folder import read_curve, read_run
+from replication.runs.folder import read_curve
 from replication.study.labels import pixels_label, study_folder
 from replication.study.results import Result, add_results, write_summary
 
@@ -19,7 +19,7 @@ def main() -> None:
     arm, params = arm_of(stage.arguments(__doc__, arm="cifar or imagenet").arm), read_params()
     plan, of_arm = planned(RECIPES / arm.name / "study.json"), RESULTS / params.profile / arm.name
     runs = [Run(arm, path, seed) for path, seed in plan["runs"]]
-    results = [Result(read_run(run.folder), read_curve(run.folder), read_scores(run.scores)) for run in runs]
+    results = [Result(finished(run), read_curve(run.folder), read_scores(run.scores)) for run in runs]
     if not results:
         print(f"tabulate {arm.name}: no nets, so nothing to add")
         of_arm.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from pipeline.params import PROFILES, TRACKING_URI, WORK, read_params
 from pipeline.plan import named_run, planned, recipe_of
 from replication.profiles import read_profile
 from replication.study.fidelity import fidelity, of_paper
+from replication.training.processes import launched
 from replication.training.run import Stopped, Tracking, train_run
 
 
@@ -22,13 +23,13 @@ def main() -> None:
         __doc__, arm="cifar or imagenet", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
     )
     run, params = named_run(options.arm, options.run, options.seed), read_params()
-    plan = planned(run.recipe_file)
+    plan, save_seconds = planned(run.recipe_file), stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     if stage.skipped(run.folder, plan):
         return
     images = stage.images_of(params, run.arm)
     recipe = recipe_of(run, plan, images.meta.identity)
     device = stage.choose_device(params.device)
-    if params.processes > 1 and "RANK" not in os.environ:
+    if params.processes > 1 and not launched():
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
     paper = of_paper(recipe, run.arm, read_profile(PROFILES, "paper"))
     uri = os.environ.get("REPLICATION_TRACKING", TRACKING_URI)  # another store's address, or off
@@ -38,9 +39,7 @@ def main() -> None:
         {"profile": params.profile, "fidelity": fidelity(recipe, paper)},
     )  # fmt: skip
     try:
-        train_run(
-            run.folder, recipe, images, device, WORK, tracking, float(os.environ.get("REPLICATION_SAVE_SECONDS", "60"))
-        )
+        train_run(run.folder, recipe, images, device, WORK, tracking, save_seconds)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(130)

@@ -46,7 +46,7 @@ def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
     for arm in ("cifar", "imagenet"):
         recipes = json.loads((evening.tables(arm=arm) / "recipes.json").read_text())
         for _, run in evening.results(arm=arm).iterrows():
-            assert commit.startswith(run["commit"]) and run["threads"] > 0 and "cores" in run["machine"]
+            assert commit.startswith(run["commit"]) and int(run["threads"]) > 0 and "cores" in run["machine"]
             assert run["recipe"] in recipes["runs"] and re.fullmatch(r"[0-9a-f]{32}", run["mlflow_run_id"])
         assert recipes["base"]["data"]["name"] == "digits" and len(recipes["base"]["data"]["fingerprint"]) == 16
 

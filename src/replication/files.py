@@ -1,6 +1,7 @@
-"""The one place that writes files and folders: whole or not at all."""
+"""The one place that writes files and folders: whole or not at all, with digests by which a reader sees damage."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,10 +10,15 @@ from pathlib import Path
 
 from replication.errors import UserError
 
+SUMS = "SHA256SUMS"  # of a folder, as `sha256sum --check` reads it
+
 
 @contextmanager
 def replacing(folder: Path, remedy: str) -> Iterator[Path]:
     """A new folder to write in. At the end it takes the place of `folder`; after an error nothing is left of it.
+
+    Its files are sealed by their digests in `SUMS`, which `check_whole` compares. What processes that were killed while
+    writing this folder left behind goes.
 
     Args:
         remedy: what the user can do if it cannot be written, "free some disk space and run again".
@@ -20,11 +26,12 @@ def replacing(folder: Path, remedy: str) -> Iterator[Path]:
     Raises:
         UserError: it could not be written.
     """
+    remove_leftovers(folder)
     unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
+        seal(unfinished)
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.rename(folder)
@@ -37,8 +44,64 @@ def replacing(folder: Path, remedy: str) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that are gone left beside `folder`, as they were killed while writing it."""
+    for unfinished in folder.parent.glob(f".{folder.name}-*"):
+        process = unfinished.name.removeprefix(f".{folder.name}-")
+        if process.isdecimal() and (int(process) == os.getpid() or not _runs(int(process))):
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def seal(folder: Path) -> None:
+    """Write the digests of a folder's files into it."""
+    paths = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != SUMS)
+    (folder / SUMS).write_text("".join(f"{_sha256(path)}  {path.name}\n" for path in paths))
+
+
+def check_whole(path: Path, remedy: str) -> Path:
+    """`path`, if it is as `replacing` wrote it in its folder.
+
+    Args:
+        remedy: what the user can do if it is not, "delete runs/… and run `dvc repro`".
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it was changed since, or cannot be read.
+    """
+    sums = path.with_name(SUMS)
+    try:
+        found = _sha256(path)
+        lines = sums.read_text().splitlines() if sums.exists() else []
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}).") from error
+    if f"{found}  {path.name}" not in lines:
+        why = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
+        raise UserError(f"{path} is damaged ({why}); {remedy}.")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def write_durably(path: Path, content: bytes, before: Path | None = None) -> None:
     """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
+
+    Args:
+        before: where the old file is kept.
 
     Raises:
         UserError: it cannot be written (the disk is full, say); the old file is untouched.
@@ -49,6 +112,12 @@ def write_durably(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if before and path.exists():
+            before.unlink(missing_ok=True)
+            try:
+                before.hardlink_to(path)
+            except OSError:  # a file system without links
+                shutil.copyfile(path, before)
         unfinished.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:

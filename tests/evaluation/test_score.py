@@ -16,6 +16,7 @@ from replication.evaluation.error import top1_error
 from replication.evaluation.protocols import single_view
 from replication.evaluation.score import score_run, trained_net
 from replication.feed.batches import Batches
+from replication.files import seal
 from replication.images.store import Images, Store
 from replication.recipe import Recipe
 from replication.runs.folder import NET, read_curve
@@ -105,6 +106,7 @@ def test_weights_of_another_net_are_refused_by_the_name_of_their_file(
     weights = load_file(folder / NET)
     weights.pop("fc.weight")
     save_file(weights, folder / NET)
+    seal(folder)
     with pytest.raises(UserError, match="does not hold the weights of resnet-8 with 4 classes") as told:
         score_run(folder, store, CPU)
     assert str(folder / NET) in str(told.value) and "\n" not in str(told.value)
@@ -117,4 +119,5 @@ def test_a_run_of_before_is_scored(store: Store, make_recipe: Recipes, trained: 
     weights = load_file(folder / NET)
     del weights["mean_image"]
     save_file(weights, folder / NET, metadata={"net": "resnet-8", "recipe_hash": "0"})
+    seal(folder)
     assert torch.equal(score_run(folder, store, CPU)["single_view"].probabilities, before)

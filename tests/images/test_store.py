@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from replication.errors import UserError
+from replication.files import SUMS
 from replication.images import store as store_module
 from replication.images.store import ARRAYS, META, OFFICIAL, Meta, Split, fingerprint, read_store, write_store
 
@@ -78,7 +79,7 @@ def test_a_store_is_replaced_by_a_new_one(tmp_path: Path, make_split: MakeSplit)
     (tmp_path / "cifar/stray").touch()
     meta = write(tmp_path / "cifar", make_split(12), make_split(4))
     assert read_store(tmp_path / "cifar").meta == meta
-    assert sorted(path.name for path in (tmp_path / "cifar").iterdir()) == [META, ARRAYS]
+    assert sorted(path.name for path in (tmp_path / "cifar").iterdir()) == [SUMS, META, ARRAYS]
 
 
 def test_an_interrupted_write_leaves_the_old_store(

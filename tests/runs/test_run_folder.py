@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from safetensors import safe_open
 
 from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
+from replication.files import seal
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 from replication.recipe import Data
@@ -82,8 +86,8 @@ def test_the_file_of_weights_is_enough_to_use_the_net(tmp_path: Path, write: Wri
     with safe_open(tmp_path / "seed-0/net.safetensors", "pt") as file:
         about = file.metadata()
         assert torch.equal(file.get_tensor("mean_image"), MEAN_IMAGE)
-    assert json.loads(about.pop("classes")) == CLASSES
-    assert about == {"net": "resnet-8", "input_size": "8", "recipe": record.recipe.hash}
+    about = json.loads(about["about"])
+    assert about == {"net": "resnet-8", "classes": CLASSES, "input_size": 8, "recipe": record.recipe.hash}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no tensors"])
@@ -95,11 +99,41 @@ def test_weights_that_cannot_be_read_are_named_with_the_remedy(
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(
-        UserError, match=r"net\.safetensors cannot be read .*delete .*seed-0 and run `dvc repro`"
-    ) as told:
+    why = r"net\.safetensors is (missing; train|damaged .*delete .*seed-0 and run `dvc repro`)"
+    with pytest.raises(UserError, match=why) as told:
         read_weights(tmp_path / "seed-0")
     assert str(path) in str(told.value)
+
+
+READ = {"run.json": read_run, "curve.csv": read_curve, "net.safetensors": read_weights}
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("name", READ)
+def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: str, seed: int) -> None:
+    write(tmp_path / "seed-0")
+    path, dice = tmp_path / "seed-0" / name, random.Random(seed)
+    content = bytearray(path.read_bytes())
+    content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} (is damaged|cannot be read) .*delete .*seed-0 and run `dvc repro`"):
+        READ[name](tmp_path / "seed-0")
+
+
+def test_equal_runs_give_equal_files(tmp_path: Path, write: Write) -> None:
+    for name in ("first", "second"):
+        write(tmp_path / name)
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+def test_what_killed_writers_left_goes_and_living_ones_keep_theirs(tmp_path: Path, write: Write) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for process in (gone.pid, os.getppid()):
+        (tmp_path / f".seed-0-{process}/x").mkdir(parents=True)
+    write(tmp_path / "seed-0")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".seed-0-{os.getppid()}", "seed-0"]
 
 
 def test_weights_in_channels_last_memory_are_kept(tmp_path: Path, write: Write) -> None:
@@ -122,6 +156,7 @@ def test_the_curve_of_an_older_run_is_read_by_todays_names(tmp_path: Path, write
     write(tmp_path / "seed-0")
     path = tmp_path / "seed-0/curve.csv"
     path.write_text(path.read_text().replace("single_view_error", "test_error"))
+    shutil.copy(Path(__file__).with_name("run-of-7b4e991.json"), tmp_path / "seed-0/run.json")
     assert read_curve(tmp_path / "seed-0") == CURVE
 
 
@@ -173,7 +208,7 @@ def test_a_missing_run_names_the_command_that_makes_it(tmp_path: Path) -> None:
 def test_a_record_that_is_not_json_is_named(tmp_path: Path, write: Write, content: bytes) -> None:
     write(tmp_path / "seed-0")
     (tmp_path / "seed-0/run.json").write_bytes(content)
-    with pytest.raises(UserError, match=r"run\.json is not JSON"):
+    with pytest.raises(UserError, match=r"run\.json cannot be read"):
         read_run(tmp_path / "seed-0")
 
 
@@ -187,6 +222,7 @@ def test_a_record_of_another_form_is_refused_with_its_key(
     write(tmp_path / "seed-0")
     path = tmp_path / "seed-0/run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    seal(tmp_path / "seed-0")
     with pytest.raises(UserError, match=rf"run\.json: {told}"):
         read_run(tmp_path / "seed-0")
 

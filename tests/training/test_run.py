@@ -1,5 +1,6 @@
 """A run as a whole: trained, recorded, tracked, written, and nothing left over."""
 
+import json
 import math
 import os
 import signal
@@ -57,7 +58,7 @@ def test_the_mean_image_is_kept_with_the_weights(store: Store, make_recipe: Reci
     train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
     with safe_open(tmp_path / "seed-0" / NET, "pt") as file:
         assert torch.equal(file.get_tensor("mean_image"), CifarBatches(store, recipe, CPU).mean)
-        assert file.metadata()["classes"] == '["red", "green", "blue", "grey"]'
+        assert json.loads(file.metadata()["about"])["classes"] == ["red", "green", "blue", "grey"]
 
 
 def test_each_arm_is_trained_by_its_own_feed(

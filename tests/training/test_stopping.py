@@ -106,3 +106,17 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
     assert (record["starts"], record["status"]) == (2, "trained")
     assert record["recipe"]["schedule"]["iterations"] == 400
     assert not state.parent.exists()
+
+
+@pytest.mark.parametrize("seconds", ["1m", "-1", "nan", ""])
+def test_a_number_of_seconds_that_is_none_is_told_before_anything_is_trained(project: Any, seconds: str) -> None:
+    project.configure()
+    told = project.run("train", "cifar", "plain-8", "0", REPLICATION_SAVE_SECONDS=seconds)
+    assert told.returncode == 1 and f"REPLICATION_SAVE_SECONDS is {seconds!r}; it must be" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_rank_that_a_cluster_set_is_no_torchrun(project: Any) -> None:
+    project.configure(schedule={"iterations": 4, "drops": []})
+    trained = project.run("train", "cifar", "plain-8", "0", RANK="0")
+    assert trained.returncode == 0, trained.stderr

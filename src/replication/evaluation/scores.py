@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from replication.arms import Arm
 from replication.errors import UserError
-from replication.files import replacing
+from replication.files import check_whole, replacing
 from replication.profiles import DEFAULT
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / SCORES
     try:
-        with path.open(newline="") as file:
+        with check_whole(path, f"delete {folder} and run `dvc repro`").open(newline="") as file:
             return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; score the net with `dvc repro`.") from error
@@ -114,7 +114,7 @@ def read_probabilities(folder: Path, protocol: str) -> Scores | None:
 
     path = folder / PROBABILITIES
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(check_whole(path, f"delete {folder} and run `dvc repro`"), "pt") as file:
             if f"{protocol}.labels" not in set(file.keys()):
                 return None
             probabilities = file.get_tensor(f"{protocol}.probabilities").float()

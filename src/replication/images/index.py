@@ -22,9 +22,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
-from replication.files import replacing
+from replication.files import check_whole, replacing
 from replication.images.decoding import BadImage, decode, one_line
-from replication.images.store import Images, Meta, Statistics, read_meta, read_store, write_meta
+from replication.images.store import REMEDY, Images, Meta, Statistics, read_meta, read_store, write_meta
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 
@@ -129,10 +129,8 @@ def read_index(folder: Path, root: Path) -> Index:
     """
     try:
         meta = read_meta(folder)
-        entries = pyarrow.parquet.read_table(folder / ENTRIES, schema=SCHEMA)
-        statistics = Statistics(**load_file(folder / STATISTICS))
-        if entries.num_rows != meta.train_images + meta.test_images:
-            raise ValueError(f"{entries.num_rows:,} entries")
+        entries = pyarrow.parquet.read_table(check_whole(folder / ENTRIES, REMEDY), schema=SCHEMA)
+        statistics = Statistics(**load_file(check_whole(folder / STATISTICS, REMEDY)))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename or folder} is missing; make the index with `dvc repro prepare`.") from error
     except (SafetensorError, pyarrow.ArrowException, OSError, ValueError, TypeError) as error:

@@ -14,11 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
-from replication.files import replacing
+from replication.files import check_whole, replacing
 from replication.recipe import Data
 
 ARRAYS, META = "store.safetensors", "meta.json"
 OFFICIAL = "official"
+REMEDY = "delete its folder and run `dvc repro prepare`"
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def read_store(folder: Path) -> Store:
         UserError: it is missing or damaged.
     """
     try:
-        return Store(read_meta(folder), **load_file(folder / ARRAYS))
+        return Store(read_meta(folder), **load_file(check_whole(folder / ARRAYS, REMEDY)))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
     except (SafetensorError, ValueError, TypeError) as error:
@@ -166,4 +167,4 @@ def write_meta(folder: Path, meta: Meta) -> None:
 
 
 def read_meta(folder: Path) -> Meta:
-    return Meta(**json.loads((folder / META).read_text()))
+    return Meta(**json.loads(check_whole(folder / META, REMEDY).read_text()))

@@ -4,13 +4,13 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from replication.arms import arm_of
 from replication.errors import UserError
-from replication.files import replacing
+from replication.files import check_whole, replacing
 from replication.recipe import validate
-from replication.runs.record import RunRecord, from_old
+from replication.runs.record import RunRecord, from_old, is_old
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,8 +31,8 @@ def write_run(
 ) -> None:
     """Write a run folder beside `folder` and rename it, so that a folder that exists is complete.
 
-    `net.safetensors` can be used alone: it holds the net's state dict and its mean image, and says which net it is,
-    its classes and the side of its input.
+    `net.safetensors` can be used alone: it holds the net's state dict and its mean image, and its metadata `about`, in
+    JSON, says which net it is, its classes, the side of its input and the hash of its recipe.
 
     Raises:
         UserError: it cannot be written; the resume state is still there.
@@ -40,7 +40,7 @@ def write_run(
     from safetensors.torch import save_file
 
     recipe = record.recipe
-    about = {"net": recipe.net, "classes": json.dumps(classes), "input_size": str(recipe.input_size)}
+    about = {"net": recipe.net, "classes": classes, "input_size": recipe.input_size, "recipe": recipe.hash}
     tensors = {key: value.contiguous().cpu() for key, value in weights.items()} | {MEAN: mean.contiguous().cpu()}
     with replacing(folder, "the training is kept, free some space and run again") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
@@ -48,29 +48,29 @@ def write_run(
             writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(curve)
-        save_file(tensors, unfinished / NET, metadata=about | {"recipe": recipe.hash})
+        # One key of metadata only: safetensors writes several in any order, and equal runs shall give equal files.
+        save_file(tensors, unfinished / NET, metadata={"about": json.dumps(about)})
 
 
 def read_run(folder: Path) -> RunRecord:
     """Read `run.json`.
 
     Raises:
-        UserError: it is missing, or not a record of a run.
+        UserError: it is missing or damaged, or not a record of a run.
     """
-    path = folder / RECORD
-    try:
-        return validate(RunRecord, from_old(json.loads(path.read_text()), str(path)), str(path))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; train the net with `dvc repro`.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}); delete {folder} and run `dvc repro`.") from error
+    path = _whole(folder, RECORD)
+    return validate(RunRecord, from_old(_json(folder), str(path)), str(path))
 
 
 def read_curve(folder: Path) -> list[Row]:
-    """Rows of `curve.csv`; a value that was not measured is None."""
-    with (folder / CURVE).open(newline="") as file:
+    """Rows of `curve.csv`; a value that was not measured is None.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    with _whole(folder, CURVE).open(newline="") as file:
         rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
-    if rows and "test_error" in rows[0]:  # goes with `from_old`
+    if is_old(_json(folder)):
         watched = arm_of(read_run(folder).recipe.arm).watched
         rows = [{watched if key == "test_error" else key: value for key, value in row.items()} for row in rows]
     return rows
@@ -85,9 +85,37 @@ def read_weights(folder: Path) -> dict[str, "Tensor"]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    path = _whole(folder, NET)
     try:
-        weights = load_file(folder / NET)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder / NET} cannot be read ({error}); delete {folder} and run `dvc repro`.") from error
+        weights = load_file(path)
+    except SafetensorError as error:  # of an old run, which has no digests
+        raise UserError(f"{path} cannot be read ({error}); {_remedy(folder)}.") from error
     weights.pop(MEAN, None)
     return weights
+
+
+def _whole(folder: Path, name: str) -> Path:
+    """A file of a run folder that is as it was written. Folders of commit 7b4e991 have no digests to tell by.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / name
+    try:
+        return path if is_old(_json(folder)) and path.exists() else check_whole(path, _remedy(folder))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; train the net with `dvc repro`.") from error
+
+
+def _json(folder: Path) -> Any:
+    path = folder / RECORD
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise UserError(f"{path} cannot be read ({error}); {_remedy(folder)}.") from error
+
+
+def _remedy(folder: Path) -> str:
+    return f"delete {folder} and run `dvc repro`"

@@ -34,14 +34,19 @@ class RunRecord(BaseModel):
     provenance: dict[str, Any]
 
 
-# Goes once the runs that were begun at commit 7b4e991 are in.
+# Both go once the runs that were begun at commit 7b4e991 are in.
+def is_old(values: Any) -> bool:
+    """Whether a run.json is one that commit 7b4e991 wrote."""
+    return isinstance(values, dict) and "recipe_hash" in values
+
+
 def from_old(values: dict[str, Any], where: str) -> dict[str, Any]:
     """A record as commit 7b4e991 wrote it, in today's form; one of today is returned as it is.
 
     Raises:
         UserError: its recipe is not the one that its hash was made of; the message begins with `where`.
     """
-    if not isinstance(values, dict) or "recipe_hash" not in values:
+    if not is_old(values):
         return values
     old = dict(values)
     recipe, written = old.get("recipe"), old.pop("recipe_hash")

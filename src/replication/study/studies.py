@@ -15,7 +15,7 @@ from replication.recipe import Recipe
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
 from replication.study.results import CURVES, JOINED, RUNS, SCORES, TRAINING, read_tables
 
-NUMBERS = {"seed", "parameters", "macs", "seconds", "images_per_second", "processes", "starts", "threads"}
+NUMBERS = {"seed", "parameters", "macs", "seconds", "images_per_second", "processes", "starts"}
 NUMBERS |= {"value", "images", "iteration", "error", "warmup_ended_at"}
 
 

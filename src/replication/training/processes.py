@@ -19,6 +19,11 @@ from replication.errors import UserError
 from replication.recipe import Recipe
 
 
+def launched() -> bool:
+    """Whether torchrun started this process. A cluster may set RANK alone, which means nothing here."""
+    return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+
+
 class Processes:
     """This process among all that train the same net. By itself, every method is a no-op."""
 
@@ -28,7 +33,7 @@ class Processes:
     @classmethod
     def under_torchrun(cls, device: torch.device) -> "Processes":
         """Join the processes that torchrun started, or be alone."""
-        if "RANK" not in os.environ:
+        if not launched():
             return cls()
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -56,7 +57,9 @@ def told(recipe: Recipe, work: Path, tracker: Tracker, first: bool) -> Iterator[
         if isinstance(error, NonFiniteLoss):
             raise NonFiniteLoss(
                 f"{run_name(recipe)}: {error}; the last good state is kept in {work}. "
-                "Lower schedule.learning_rate or set precision to fp32."
+                "Lower schedule.learning_rate (it is "
+                f"{recipe.schedule.learning_rate:g}) or optimiser.weight_decay ({recipe.optimiser.weight_decay:g}), or "
+                "set precision to fp32."
             ) from error
         raise
 
@@ -76,6 +79,11 @@ def stop_requests() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def ancestors() -> set[int]:
+    """The processes above this one. One fewer than before: DVC was killed, and will start this run again."""
+    return {process.pid for process in psutil.Process().parents()}
 
 
 @contextmanager

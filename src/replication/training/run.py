@@ -10,6 +10,7 @@ import torch
 
 from replication.arms import arm_of, found
 from replication.feed.batches import Batches
+from replication.files import remove_leftovers
 from replication.images.store import OFFICIAL, Images
 from replication.nets.complexity import complexity
 from replication.recipe import Recipe
@@ -18,7 +19,7 @@ from replication.runs.provenance import provenance
 from replication.runs.record import RunRecord, status_of
 from replication.training.loop import iterate
 from replication.training.processes import Processes
-from replication.training.progress import Stopped, bar_of, only_process, run_name, show, stop_requests, told
+from replication.training.progress import Stopped, ancestors, bar_of, only_process, run_name, show, stop_requests, told
 from replication.training.state import State
 from replication.training.tracking import Tracker, Tracking
 
@@ -105,7 +106,8 @@ def train_run(
     """
     processes, arm = Processes.under_torchrun(device), arm_of(recipe.arm)
     batches = found(arm.feed)(images, recipe, device, processes.rank, processes.count)
-    state_folder, origin = work / recipe.hash, provenance(device)
+    state_folder, origin, above = work / recipe.hash, provenance(device), ancestors()
+    remove_leftovers(folder)
     tracker = _tracker(recipe, origin, tracking, work)
     state = train(recipe, batches, state_folder, tracker, save_seconds, processes)
     if processes.rank > 0:
@@ -117,7 +119,8 @@ def train_run(
     final = {f"final_{key}": error for key, error in errors.items()}
     final |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
     tracker.finish("FINISHED", final, {"status": record.status})
-    shutil.rmtree(state_folder)  # the run is whole: nothing is left to resume
+    if above <= ancestors():
+        shutil.rmtree(state_folder)  # the run is whole: nothing is left to resume
     told = f"training error {last['train_error']:.2f} %, test error {last[arm.watched]:.2f} %"
     print(f"{run_name(recipe)}: {told} ({arm.protocols[0].words})")
     return record
@@ -127,6 +130,7 @@ def _record(
     recipe: Recipe, state: State, classes: int, processes: Processes, tracker: Tracker, origin: dict[str, Any]
 ) -> RunRecord:
     schedule, stride = recipe.schedule, recipe.net_options.get("bottleneck_stride", "1x1")
+    origin["machine"]["threads"] = "+".join(map(str, state.threads))
     size = complexity(recipe.net, recipe.input_size, classes, stride)
     return RunRecord(
         recipe=recipe,

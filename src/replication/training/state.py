@@ -1,7 +1,9 @@
 """All that a training is made of at one moment, saved so that a killed run continues bit for bit."""
 
+import hashlib
 import io
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from replication.files import write_durably
 from replication.nets.by_name import build
 from replication.recipe import Recipe
 
-STATE = "state.pt"
+STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
 
 
 class NonFiniteLoss(UserError):
@@ -39,6 +41,7 @@ class State:
     curve: list[dict[str, float | None]] = field(default_factory=list)
     seconds: float = 0.0
     starts: int = 1
+    threads: list[int] = field(default_factory=list)  # of the starts, where they differ: other threads, other bits
     mlflow_run_id: str | None = None
 
     @classmethod
@@ -50,10 +53,10 @@ class State:
             seed=derived_seed(recipe.seed, WEIGHTS),
             **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
-        return cls(net, _optimiser(net, recipe))
+        return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()])
 
     def save(self, folder: Path) -> None:
-        """Write `folder`/state.pt, atomically and durably.
+        """Write `folder`/state.pt, atomically and durably; the one before it is kept.
 
         Raises:
             NonFiniteLoss: instead of replacing a good state by a bad one.
@@ -63,27 +66,55 @@ class State:
             raise NonFiniteLoss(f"a weight is not finite after iteration {self.iteration}")
         buffer = io.BytesIO()
         torch.save({**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer)
-        write_durably(folder / STATE, buffer.getvalue())
+        content = buffer.getvalue()
+        write_durably(folder / STATE, content + hashlib.sha256(content).digest(), before=folder / BEFORE)
 
     def load(self, folder: Path, device: torch.device) -> bool:
-        """Continue from `folder`/state.pt if there is one; says whether there was.
+        """Continue from `folder`/state.pt, or if that is damaged from the one before it; says whether there was one.
 
         Raises:
-            UserError: the file cannot be read.
+            UserError: all that there is is damaged.
         """
-        path = folder / STATE
-        if not path.exists():
-            return False
-        try:
-            saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        paths = [path for path in (folder / STATE, folder / BEFORE) if path.exists()]
+        for number, path in enumerate(paths):
+            try:
+                saved = self._read(path, device)
+            except Exception as error:  # a file from elsewhere can raise anything
+                reason = f"{type(error).__name__}: {error}".split("\n")[0]
+                if path == paths[-1]:
+                    raise UserError(
+                        f"{path} cannot be read ({reason}); delete {folder} to train this run from its start."
+                    ) from error
+                print(f"{path} cannot be read ({reason}); going on from {paths[number + 1].name}.", file=sys.stderr)
+                continue
             self.net.load_state_dict(saved.pop("net"))
             self.optimizer.load_state_dict(saved.pop("optimizer"))
-        except Exception as error:  # a damaged pickle can raise anything
-            reason = f"{type(error).__name__}: {error}".split("\n")[0]
-            raise UserError(f"{path} cannot be read ({reason}); delete it to train this run from its start.") from error
-        vars(self).update(saved)
-        self.starts += 1
-        return True
+            now = self.threads[0]
+            vars(self).update(saved)
+            self.starts += 1
+            if now != self.threads[-1]:
+                print(
+                    f"this run was trained with {self.threads[-1]} threads so far and goes on with {now}: what follows "
+                    "is not bit for bit what it would have been (OMP_NUM_THREADS sets it).",
+                    file=sys.stderr,
+                )
+                self.threads.append(now)
+            return True
+        return False
+
+    def _read(self, path: Path, device: torch.device) -> dict[str, Any]:
+        """The fields of a state as `save` wrote them.
+
+        Raises:
+            ValueError: the file is not what was written, or was written by another version of this code.
+        """
+        content = path.read_bytes()
+        if hashlib.sha256(content[:-32]).digest() != content[-32:]:
+            raise ValueError("its digest is not that of its content")
+        saved: dict[str, Any] = torch.load(io.BytesIO(content[:-32]), map_location=device, weights_only=True)
+        if saved.keys() != vars(self).keys():
+            raise ValueError("it was saved by another version of this code")
+        return saved
 
     def check_finite(self) -> None:
         """Raise NonFiniteLoss, naming the iteration, if a loss since the last row of the curve is not finite."""
