@@ -11,7 +11,8 @@ from replication.arms import ARMS, arm_of
 from replication.profiles import Profile, read_profile
 from replication.recipe import Data, Recipe
 from replication.runs.record import RunRecord
-from replication.study.results import TRAINING, Result
+from replication.study.results import Result
+from replication.study.schema import TRAINING
 from replication.study.studies import Study, with_recipes
 
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"

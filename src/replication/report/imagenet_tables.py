@@ -9,7 +9,7 @@ from replication.paper import table
 from replication.report.html import paper_command, render, study_header
 from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.study.fidelity import RANK
-from replication.study.results import JOINED
+from replication.study.schema import JOINED
 from replication.study.studies import Study
 
 BUILT = {18: "resnet-18-A", 34: "resnet-34-A", 50: "resnet-50", 101: "resnet-101", 152: "resnet-152"}

@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 
 from replication.nets.complexity import complexity
-from replication.study.results import TRAINING, TRAINING_ERROR
+from replication.study.schema import TRAINING, TRAINING_ERROR
 from replication.study.statistics import Interval, Sample, combination, sample
 from replication.study.studies import Study
 

@@ -18,27 +18,16 @@ from replication.errors import UserError
 from replication.files import write_durably
 from replication.nets.names import depth_of
 from replication.profiles import DEFAULT, named
-from replication.recipe import Recipe, merged, validate
+from replication.recipe import Recipe
 from replication.runs.record import RunRecord
+from replication.study import schema
 from replication.study.fidelity import differences
+from replication.study.schema import JOINED, TRAINING, TRAINING_ERROR
+from replication.study.tables import CURVES, RECIPES, RUN, RUNS, SCORES, TABLES, Row, read_tables, run_of, typed
 
-RECIPES, RUNS, SCORES, CURVES, SUMMARY = "recipes.json", "runs.csv", "scores.csv", "curves.csv", "summary.json"
-RUN = ("net", "variant", "seed")
-COLUMNS = {
-    RUNS: (
-        *RUN, "recipe", "status", "parameters", "macs", "warmup_ended_at", "dropped_at", "seconds", "images_per_second",
-        "processes", "starts", "threads", "machine", "torch", "commit", "date", "mlflow_run_id",
-    ),
-    SCORES: (*RUN, "protocol", "metric", "value", "images"),
-    CURVES: (*RUN, "protocol", "iteration", "error"),
-}  # fmt: skip
-TRAINING = "training"  # protocol of the training error, seen while training (augmented)
-TRAINING_ERROR = "top1_error"  # the metric of that at the end
+SUMMARY = "summary.json"
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
-JOINED = " + "  # between the nets of an ensemble
-
-Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,28 +49,27 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         UserError: a run is there under another recipe, or the tables there are damaged.
     """
     arm = arm_of(results[0].record.recipe.arm)
-    recipes, tables = read_tables(folder, arm) if (folder / RUNS).exists() else ({}, {name: [] for name in COLUMNS})
-    there = {_run(row): recipes[row["recipe"]] for row in tables[RUNS]}
+    recipes, tables = read_tables(folder, arm) if (folder / RUNS).exists() else ({}, {name: [] for name in TABLES})
+    there = {run_of(row): recipes[row["recipe"]] for row in tables[RUNS]}
     for recipe in (result.record.recipe for result in results):
-        _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, str(recipe.seed)), recipe))
+        _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, recipe.seed), recipe))
     added = {
         RUNS: [_run_row(result.record) for result in results],
         SCORES: [row for result in results for row in _score_rows(result)],
         CURVES: [row for result in results for row in _curve_rows(result)],
     }
-    runs = {_run(_texts(row)) for row in added[RUNS]}
-    ensembles = list(ensembles)
-    joined = {_run(_texts(row)) for row in ensembles}
     added[SCORES] += ensembles
+    runs = {run_of(row) for row in (*added[RUNS], *added[SCORES])}
     recipes |= {result.record.recipe.hash: result.record.recipe for result in results}
     for name, rows in tables.items():
-        kept = [row for row in rows if _run(row) not in runs | joined]
-        tables[name] = sorted([*kept, *map(_texts, added[name])], key=lambda row: _place(row, arm))
+        new = typed(name, map(_texts, added[name]), arm, f"new rows of {folder / name}", "nothing was added")
+        kept = [row for row in rows if run_of(row) not in runs]
+        tables[name] = sorted([*kept, *new], key=lambda row: _place(row, arm))
     folder.mkdir(parents=True, exist_ok=True)
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
     write_durably(folder / RECIPES, (json.dumps(_factored(used), indent=2) + "\n").encode())
     for name, rows in tables.items():
-        write_durably(folder / name, _csv(COLUMNS[name], rows))
+        write_durably(folder / name, _csv(schema.columns(TABLES[name]), map(_texts, rows)))
 
 
 def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
@@ -90,7 +78,7 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
     A column a net, or net/variant, of `dvc exp show`.
     """
     found: dict[str, list[float]] = {}
-    for result in sorted(results, key=lambda result: _place(_texts(_run_row(result.record)), arm)):
+    for result in sorted(results, key=lambda result: _place(_run_row(result.record), arm)):
         name = named(result.record.recipe.net, result.record.recipe.variant)
         for row in result.scores:
             if (row["protocol"], row["metric"]) == (arm.headline, arm.metric.name):
@@ -98,39 +86,6 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
     means = {name: round(sum(values) / len(values), 2) for name, values in found.items()}
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / SUMMARY, (json.dumps({arm.metric.name: means}, indent=2) + "\n").encode())
-
-
-def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
-    """The recipes of a study by their hash, and the rows of its tables as texts, by file name.
-
-    Raises:
-        UserError: a file is missing or lacks a column, or a recipe is not the one that its hash was made of.
-    """
-    restore = f"restore it with `git checkout {folder}`"
-    try:
-        stored = json.loads((folder / RECIPES).read_text())
-        tables = {}
-        for name, columns in COLUMNS.items():
-            with (folder / name).open(newline="") as file:
-                reader = csv.DictReader(file)
-                missing = set(columns) - set(reader.fieldnames or ())
-                if missing:
-                    raise UserError(f"{folder / name} lacks the column {min(missing)}; {restore}.")
-                tables[name] = list(reader)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{folder} is incomplete ({error}); {restore}.") from error
-    recipes = {}
-    for key, own in stored["runs"].items():
-        recipe = validate(arm.recipe, merged(stored["base"], own), f"{folder / RECIPES}, {key}")
-        if recipe.hash != key:
-            raise UserError(
-                f"{folder / RECIPES}: the recipe of {key} was changed, its hash is {recipe.hash}; {restore}."
-            )
-        recipes[key] = recipe
-    unknown = {row["recipe"] for row in tables[RUNS]} - set(recipes)
-    if unknown:
-        raise UserError(f"{folder / RECIPES} lacks the recipe {min(unknown)}, which {RUNS} names; {restore}.")
-    return recipes, tables
 
 
 def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:
@@ -156,9 +111,9 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     if not recipes or not (folder / RUNS).exists():
         return
     there, tables = read_tables(folder, arm_of(recipes[0].arm))
-    by_run = {_run(row): there[row["recipe"]] for row in tables[RUNS]}
+    by_run = {run_of(row): there[row["recipe"]] for row in tables[RUNS]}
     for recipe in recipes:
-        if old := by_run.get((recipe.net, recipe.variant, str(recipe.seed))):
+        if old := by_run.get((recipe.net, recipe.variant, recipe.seed)):
             _refuse_another(folder, recipe.model_copy(update={"data": old.data}), old)
 
 
@@ -185,7 +140,7 @@ def _run_row(record: RunRecord) -> dict[str, Any]:
         "parameters": record.parameters,
         "macs": record.macs,
         "warmup_ended_at": record.warmup_ended_at,
-        "dropped_at": json.dumps(record.dropped_at),
+        "dropped_at": record.dropped_at,
         "seconds": record.seconds,
         "images_per_second": record.images_per_second,
         "processes": record.processes,
@@ -231,12 +186,12 @@ def _curve_rows(result: Result) -> list[dict[str, Any]]:
     return rows
 
 
-def _run(row: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(row[key] for key in RUN)
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
+    return {key: _text(value) for key, value in row.items()}
 
 
-def _texts(row: Mapping[str, Any]) -> Row:
-    return {key: "" if value is None else str(value) for key, value in row.items()}
+def _text(value: Any) -> str:
+    return "" if value is None else json.dumps(value) if isinstance(value, list) else str(value)
 
 
 def _place(row: Row, arm: Arm) -> tuple[Any, ...]:
@@ -280,7 +235,7 @@ def _without(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, An
     return found
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

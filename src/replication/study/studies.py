@@ -12,11 +12,10 @@ from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
+from replication.study import schema
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
-from replication.study.results import CURVES, JOINED, RUNS, SCORES, TRAINING, read_tables
-
-NUMBERS = {"seed", "parameters", "macs", "seconds", "images_per_second", "processes", "starts"}
-NUMBERS |= {"value", "images", "iteration", "error", "warmup_ended_at"}
+from replication.study.schema import JOINED, TRAINING
+from replication.study.tables import CURVES, RUNS, SCORES, TABLES, read_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +151,9 @@ def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
     """
     profile, _, *label = folder.relative_to(results).parts
     recipes, tables = read_tables(folder, arm)
-    runs, scores, curves = (_frame(tables[name]) for name in (RUNS, SCORES, CURVES))
-    runs["dropped_at"] = [json_list(text) for text in runs["dropped_at"]]
+    runs, scores, curves = (
+        pd.DataFrame(tables[name], columns=schema.columns(TABLES[name])) for name in (RUNS, SCORES, CURVES)
+    )
     return Study(arm, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, arm, paper), scores, curves)
 
 
@@ -168,17 +168,6 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper
         iterations=[recipe.schedule.iterations for recipe in of_run],
         batch_size=[recipe.schedule.batch_size for recipe in of_run],
     )
-
-
-def json_list(text: str) -> list[int]:
-    """The iterations in a cell "[200, 300]"."""
-    return [int(number) for number in text.strip("[]").split(",") if number.strip()]
-
-
-def _frame(rows: list[dict[str, str]]) -> pd.DataFrame:
-    """Texts as a table whose columns of numbers are numbers; an empty cell is NaN."""
-    frame = pd.DataFrame(rows)
-    return frame.assign(**{key: pd.to_numeric(frame[key]) for key in frame.columns if key in NUMBERS})
 
 
 def _nearness(study: Study) -> tuple[Any, ...]:

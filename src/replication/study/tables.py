@@ -1,0 +1,95 @@
+"""The files of a study, results/<profile>/<arm>/, read and checked. Needs no torch."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from replication.arms import Arm
+from replication.errors import UserError
+from replication.recipe import Recipe, merged, validate
+from replication.study import schema
+from replication.study.schema import JOINED, checked
+
+RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
+RUN = ("net", "variant", "seed")
+NUMBER = ("protocol", "metric", "iteration")  # which number of a run a row has
+TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
+Row = dict[str, Any]  # of a table, by its columns
+
+
+def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
+    """The recipes of a study by their hash, and the rows of its tables, by file name.
+
+    Raises:
+        UserError: a file is missing, a row is not one of its table or stands there twice, or runs, recipes and scores
+            do not belong together.
+    """
+    restore = f"restore it with `git checkout {folder}`"
+    recipes, tables = _read_recipes(folder / RECIPES, arm, restore), {}
+    for name in TABLES:
+        path = folder / name
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file, restkey="more", restval=["no cell"])
+                missing = [key for key in schema.columns(TABLES[name]) if key not in (reader.fieldnames or ())]
+                if missing:
+                    raise UserError(f"{path} lacks the column {missing[0]}; {restore}.")
+                tables[name] = typed(name, reader, arm, str(path), restore)
+        except (OSError, ValueError, csv.Error) as error:
+            raise UserError(f"{path} cannot be read ({error}); {restore}.") from error
+    _check_runs(folder, recipes, tables, restore)
+    return recipes, tables
+
+
+def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} cannot be read ({error!r}); {restore}.") from error
+    recipes = {}
+    for key, values in by_hash.items():
+        recipe = validate(arm.recipe, values, f"{path}, {key}")
+        if recipe.hash != key:
+            raise UserError(f"{path}: the recipe of {key} was changed, its hash is {recipe.hash}; {restore}.")
+        recipes[key] = recipe
+    return recipes
+
+
+def typed(name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str) -> list[Row]:
+    """Rows of a table with the types of its columns; raises a UserError as `checked` says."""
+    return [row.model_dump() for row in checked(TABLES[name], rows, arm, where, remedy)]
+
+
+def _check_runs(folder: Path, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:
+    """Each run once, with its own recipe; each number once, and of a run that is there."""
+    if not tables[RUNS]:
+        raise UserError(f"{folder / RUNS} has no runs; {restore}.")
+    there = {}
+    for line, row in enumerate(tables[RUNS], start=2):
+        recipe, where = recipes.get(row["recipe"]), f"{folder / RUNS}, line {line}"
+        if not recipe:
+            raise UserError(f"{where}: {RECIPES} lacks the recipe {row['recipe']}; {restore}.")
+        if run_of(row) != (recipe.net, recipe.variant, recipe.seed):
+            raise UserError(f"{where}: {row['recipe']} is the recipe of {recipe.net} · seed {recipe.seed}; {restore}.")
+        there[run_of(row)] = recipe.schedule.iterations
+    for name, rows in tables.items():
+        seen = set()
+        for line, row in enumerate(rows, start=2):
+            where, of = f"{folder / name}, line {line}", (run_of(row), *(row.get(key) for key in NUMBER))
+            if of in seen:
+                raise UserError(f"{where}: it stands there twice; {restore}.")
+            seen.add(of)
+            for net in row["net"].split(JOINED):
+                last = there.get((net, row["variant"], row["seed"]))
+                if last is None:
+                    raise UserError(f"{where}: {RUNS} has no {net} · seed {row['seed']}; {restore}.")
+                if row.get("iteration", 0) > last:
+                    raise UserError(f"{where}: iteration {row['iteration']} of {last}; {restore}.")
+
+
+def run_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Which run a row is of: net, variant and seed."""
+    return tuple(row[key] for key in RUN)

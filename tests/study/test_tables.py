@@ -1,0 +1,140 @@
+"""A damaged table is told by file, line, column, value and remedy; what is read is what was written."""
+
+import csv
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_up import recipe_of, result
+
+from replication.arms import ARMS
+from replication.errors import UserError
+from replication.study import schema
+from replication.study.results import add_results
+from replication.study.tables import CURVES, RECIPES, RUNS, SCORES, TABLES, read_tables
+
+CIFAR = ARMS["cifar"]
+RESULTS = Path(__file__).parents[2] / "results"
+Cells = list[list[str]]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    made = [result(recipe_of(net=net, seed=seed)) for net in ("plain-20", "resnet-20") for seed in (0, 1)]
+    add_results(tmp_path / "cifar", made)
+    return tmp_path / "cifar"
+
+
+def change(path: Path, how: Callable[[Cells], object]) -> None:
+    with path.open(newline="") as file:
+        cells = list(csv.reader(file))
+    how(cells)
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(cells)
+
+
+NUMBERS = ["", "nan", "inf", "-5", "x", "1e400"]
+BAD = {
+    RUNS: {
+        "net": ["", "xyz", "resnet-21", "resnet-18-A", "plain-20 + resnet-20"],
+        "variant": ["", "no such", "other"],
+        "seed": ["", "-1", "1.5", "nan", "7"],
+        "recipe": ["", "0" * 16, "weird"],
+        "status": ["", "weird", "diverged"],
+        "parameters": [*NUMBERS, "0", "1.5"],
+        "macs": [*NUMBERS, "0"],
+        "warmup_ended_at": ["nan", "-5", "x", "0"],
+        "dropped_at": ["", "[", "{}", "[-1]", "x", "[1.5]"],
+        "seconds": [*NUMBERS, "0"],
+        "images_per_second": [*NUMBERS, "0"],
+        "processes": [*NUMBERS, "0"],
+        "starts": [*NUMBERS, "0"],
+        "threads": ["x", "-1", "1.5"],
+        "machine": [""],
+        "torch": [""],
+        "commit": ["", "weird", "12"],
+        "date": ["", "yesterday", "2026-13-01"],
+    },
+    SCORES: {
+        "net": ["", "xyz", "resnet-32"],
+        "variant": ["", "other"],
+        "seed": ["", "-1", "5"],
+        "protocol": ["", "ten_crop", "weird"],
+        "metric": ["", "top5_error", "weird"],
+        "value": [*NUMBERS, "1e9", "100.1"],
+        "images": [*NUMBERS, "0", "1.5"],
+    },
+    CURVES: {
+        "net": ["", "xyz", "resnet-32"],
+        "variant": ["", "other"],
+        "seed": ["", "-1", "5"],
+        "protocol": ["", "test", "weird"],
+        "iteration": [*NUMBERS, "0", "64001"],
+        "error": [*NUMBERS, "101"],
+    },
+}
+CASES = [(table, column, value) for table, found in BAD.items() for column, values in found.items() for value in values]
+
+
+@pytest.mark.parametrize(("table", "column", "value"), CASES)
+def test_a_bad_cell_is_told_by_file_line_and_remedy(study: Path, table: str, column: str, value: str) -> None:
+    def put(cells: Cells) -> None:
+        cells[2][cells[0].index(column)] = value
+
+    change(study / table, put)
+    # A net, variant, seed or recipe that is one, but not there, may be missed first where it is looked for.
+    with pytest.raises(
+        UserError, match=r"cifar/\w+\.csv, line \d+: .+; restore it with `git checkout .*cifar`"
+    ) as told:
+        read_tables(study, CIFAR)
+    assert "\n" not in str(told.value)
+    if column not in ("net", "variant", "seed", "recipe", "protocol"):
+        assert f"{table}, line 3: " in str(told.value)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_rows_and_columns_lost_or_doubled_are_told(study: Path, table: str) -> None:
+    good, dice = (study / table).read_text(), random.Random(0)
+    damages: list[Callable[[Cells], object]] = [
+        lambda cells: cells.append(cells[1]),
+        lambda cells: cells[1].append("more"),
+        lambda cells: cells[1].pop(),
+        lambda cells: cells.__delitem__(slice(0, 1)),
+        lambda cells: [row.pop(dice.randrange(3)) for row in cells],
+    ]
+    if table == RUNS:
+        damages += [lambda cells: cells.pop(1), lambda cells: cells.__delitem__(slice(1, None))]
+    for damage in damages:
+        change(study / table, damage)
+        with pytest.raises(UserError, match="restore it"):
+            read_tables(study, CIFAR)
+        (study / table).write_text(good)
+    read_tables(study, CIFAR)
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\xff\xfe", b"[]", b"{}", b'{"base": 1, "runs": {"a": 2}}', b"<<<<<<<"]
+)
+@pytest.mark.parametrize("name", [RECIPES, *TABLES])
+def test_a_file_that_is_none_of_a_study_is_told(study: Path, name: str, content: bytes | None) -> None:
+    (study / name).unlink()
+    if content is not None:
+        (study / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name}.*; restore it with|{RECIPES}|{name}"):
+        read_tables(study, CIFAR)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 101.0])
+def test_a_number_that_is_none_is_not_written(study: Path, value: float) -> None:
+    made, before = result(recipe_of(net="resnet-32")), {path.name: path.read_bytes() for path in study.iterdir()}
+    with pytest.raises(UserError, match=r"new rows of .*scores\.csv, line \d+: value: .*nothing was added"):
+        add_results(study, [replace(made, scores=[dict(made.scores[0]) | {"value": value}])])
+    assert {path.name: path.read_bytes() for path in study.iterdir()} == before
+
+
+def test_the_readme_of_the_results_has_every_column() -> None:
+    assert schema.as_markdown() in (RESULTS / "README.md").read_text()
+    assert not re.search(r"\| None \|", schema.as_markdown())
