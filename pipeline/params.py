@@ -17,7 +17,8 @@ from replication.sources import DATASETS, Place
 # Resume state, tracking and the user's data belong there.
 ROOT = Path(os.environ.get("DVC_ROOT") or Path(__file__).parents[1]).resolve()
 WORK = ROOT / ".work"
-TRACKING_URI = f"sqlite:///{ROOT / 'mlflow.db'}"
+# Relative, as MLflow reads "%20" or "?" in the name of a folder above as something else.
+TRACKING_URI = f"sqlite:///{os.path.relpath(ROOT / 'mlflow.db')}"
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("pipeline/profiles")

@@ -1,11 +1,15 @@
 """MLflow as it is: one run for one training, and no training that fails because of it."""
 
 import os
+import re
 import signal
 import socket
+import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +240,74 @@ def test_a_folder_that_is_no_store_does_not_stop_a_training(
     tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "tests", "r", {}, {}, tmp_path / "mlflow.lock")
     assert fit(make_recipe(**SHORT), tracker=tracker).iteration == 12
     assert "MLflow tracking is off for r" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["a folder", "no database", "locked", "a folder above is a file"])
+def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    path = tmp_path / "mlflow.db"
+    with ExitStack() as stack:
+        if damage == "a folder":
+            path.mkdir()
+        elif damage == "no database":
+            path.write_bytes(b"no database" * 1000)
+        elif damage == "locked":
+            other = stack.enter_context(closing(sqlite3.connect(path)))
+            other.execute("BEGIN EXCLUSIVE")
+            connect = sqlite3.connect
+            monkeypatch.setattr(sqlite3, "connect", lambda file, timeout: connect(file, timeout=0.5))
+        else:
+            (tmp_path / "file").touch()
+            path = tmp_path / "file/mlflow.db"
+        tracker, start = Tracker(f"sqlite:///{path}", "tests", "r", {}, {}, tmp_path / "lock"), time.monotonic()
+        assert tracker.start(None) is None
+        assert time.monotonic() - start < 20
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("MLflow tracking is off for r: ") and str(path) in line
+
+
+def test_killed_while_the_store_is_made_the_next_run_makes_it(tmp_path: Path) -> None:
+    """At three moments of about a second; what is there afterwards is a whole store or none."""
+    code = f"""
+import sys
+from pathlib import Path
+from replication.training.tracking import Tracker
+print("ready", flush=True)
+print(Tracker("sqlite:///{tmp_path}/mlflow.db", "e", "r", {{}}, {{}}, Path("{tmp_path}/lock")).start(None), flush=True)
+"""
+    unfinished = tmp_path / "mlflow.db.unfinished"
+    for moment in (0.05, 0.4, 0.8):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        while not unfinished.exists():
+            time.sleep(0.01)
+            assert process.poll() is None
+        time.sleep(moment)
+        process.kill()
+        process.wait()
+        if (tmp_path / "mlflow.db").exists():
+            break
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert re.search(r"ready\n[0-9a-f]{32}", done.stdout), done.stderr
+    assert not unfinished.exists()
+
+
+def test_an_experiment_that_was_deleted_in_the_ui_comes_back(tracking: Tracking) -> None:
+    first = tracking.tracker().start(None)
+    client = MlflowClient(tracking.uri)
+    client.delete_experiment(client.get_experiment_by_name(tracking.experiment).experiment_id)
+    second = tracking.tracker().start(None)
+    assert second and second != first
+    assert second in {run.info.run_id for run in tracking.runs()}
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a?b", "a#b", "ä b"])
+def test_the_name_of_the_folder_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The store's address is relative to the project; see pipeline.params."""
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    assert Tracker("sqlite:///mlflow.db", "e", "r", {}, {}, tmp_path / "lock").start(None)
+    assert sorted(path.name for path in (tmp_path / name).iterdir() if path.is_file()) == ["mlflow.db"]
 
 
 def test_training_goes_on_where_mlflow_is_not_installed(

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,12 @@ class Tracker:
 
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.lock, timeout=120):  # two processes creating a store at once would kill one
+            _prepare_sqlite(self.uri)
             self.client = MlflowClient(self.uri)
             experiment = self.client.get_experiment_by_name(self.experiment)
             experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
+            if experiment and experiment.lifecycle_stage == "deleted":  # in the UI; MLflow refuses runs of it
+                self.client.restore_experiment(experiment_id)
         if run_id:
             with suppress(MlflowException):  # the store may have been deleted meanwhile
                 self.client.update_run(run_id, status="RUNNING")
@@ -120,6 +124,34 @@ class Tracker:
         except Exception as error:  # whatever tracking does, training goes on
             self.run_id = None
             print(
-                f"MLflow tracking is off for {self.run_name}: {f'{type(error).__name__}: {error}'.splitlines()[0]}",
+                f"MLflow tracking is off for {self.run_name}: {f'{type(error).__name__}: {error}'.splitlines()[0]} "
+                f"(the store is {self.uri}; the training goes on, and its curve is kept with it)",
                 file=sys.stderr,
             )
+
+
+def _prepare_sqlite(uri: str) -> None:
+    """Make an sqlite store whole or not at all, and fail at once where MLflow would try for two minutes.
+
+    Killed while it makes its tables, MLflow leaves a database that it never accepts again: so they are made beside.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be written, is no database, or is locked for a minute.
+    """
+    from mlflow.tracking import MlflowClient
+
+    if not uri.startswith("sqlite:///"):
+        return
+    file = Path(uri.removeprefix("sqlite:///"))
+    if file.exists():
+        with closing(sqlite3.connect(file, timeout=60)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("SELECT name FROM sqlite_master").fetchall()
+            database.rollback()
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch()  # MLflow would try again and again where that fails
+    MlflowClient(f"sqlite:///{unfinished}").search_experiments()
+    unfinished.replace(file)
