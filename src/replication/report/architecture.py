@@ -25,7 +25,7 @@ def figure_3() -> str:
     for size in sizes:
         starts[size] = row
         row += bands[size] + 0.5
-    with plt.rc_context({**STYLE, "axes.grid": False}):
+    with plt.style.context(["default", {**STYLE, "axes.grid": False}]):
         figure, axes = plt.subplots(figsize=(7.6, 11), layout="constrained")
         for size in sizes:
             axes.text(0, starts[size] + 0.5, f"{size}×{size}" if size > 1 else "1", va="center", fontsize=8, alpha=0.8)

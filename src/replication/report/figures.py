@@ -7,6 +7,7 @@ light, dark and print. Equal input gives equal bytes.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import matplotlib
 
@@ -30,6 +31,7 @@ COLOURS = {
 STYLE = {
     "svg.hashsalt": "replication",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a profile may be called $a$
     "font.family": "sans-serif",
     "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
     "font.size": 9.5,
@@ -112,7 +114,7 @@ def depth_figure(study: Study) -> str:
         for split, measure in measures.items()
     }
     paper_iterations = study.paper_recipe.schedule.iterations
-    with plt.rc_context(STYLE):
+    with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
         figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
         for axes, title, errors in (
             (panels[0], f"section {study.arm.section}, the paper, {paper_iterations:,} iterations", theirs),
@@ -194,7 +196,7 @@ def _top(lines: list[Line], cut: float) -> float:
 
 
 def _panel(title: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], cut: float = 100) -> str:
-    with plt.rc_context(STYLE):
+    with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
         figure, axes = plt.subplots(figsize=(4.3, 3.1), layout="constrained")
         for drop in drops:
             axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
@@ -249,4 +251,4 @@ def svg(figure: plt.Figure, label: str) -> str:
     plt.close(figure)
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

@@ -1,8 +1,10 @@
 """The notebooks of reports/ as one page: joined, run by papermill, and turned into HTML."""
 
 import logging
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import jupytext
@@ -24,7 +26,7 @@ def join(files: Sequence[Path]) -> NotebookNode:
 def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
     """Run a notebook with papermill and return its text and outputs as HTML; an error in a cell is raised."""
     logging.getLogger("papermill").setLevel(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _of_this_environment(folder):
         clean, executed = Path(folder) / "clean.ipynb", Path(folder) / "executed.ipynb"
         nbformat.write(notebook, clean)
         papermill.execute_notebook(
@@ -33,9 +35,27 @@ def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )  # fmt: skip
         done = nbformat.read(executed, as_version=4)
-    for number, cell in enumerate(done.cells):
-        cell.id = f"cell-{number}"  # papermill's own are random
-    exporter = HTMLExporter(
-        template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
-    )
-    return exporter.from_notebook_node(done)[0]
+        for number, cell in enumerate(done.cells):
+            cell.id = f"cell-{number}"  # papermill's own are random
+        exporter = HTMLExporter(
+            template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
+        )
+        return exporter.from_notebook_node(done)[0]
+
+
+@contextmanager
+def _of_this_environment(folder: str) -> Iterator[None]:
+    """Jupyter without what the user has set up for other work: kernels named python3, start-up files, templates."""
+    ours = {
+        "JUPYTER_PATH": "", "JUPYTER_DATA_DIR": f"{folder}/data", "JUPYTER_CONFIG_DIR": f"{folder}/config",
+        "JUPYTER_PREFER_ENV_PATH": "1", "IPYTHONDIR": f"{folder}/ipython",
+    }  # fmt: skip
+    theirs = {key: os.environ.get(key) for key in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for key, value in theirs.items():
+            os.environ.pop(key)
+            if value is not None:
+                os.environ[key] = value
