@@ -1,16 +1,17 @@
 """params.yaml, typed, and where the stages keep things. The library below src/ knows nothing of these files."""
 
 import os
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model, model_validator
 
 from replication.arms import ARMS, Arm
 from replication.errors import UserError
 from replication.profiles import Profile, read_profile, read_yaml
-from replication.recipe import validate
+from replication.recipe import LARGEST_SEED, all_of, validate
 from replication.sources import DATASETS, Place
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
@@ -25,6 +26,9 @@ PROFILES = Path("pipeline/profiles")
 RESULTS = Path("results")
 
 
+Name = Annotated[str, Field(min_length=1)]
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,10 +36,10 @@ class Strict(BaseModel):
 class Section(Strict):
     """What is run of an arm. An arm without nets and variants is not run."""
 
-    nets: list[str]
-    variants: list[str] = []  # "<net>/<variant>"
-    seeds: list[StrictInt] = Field(min_length=1)
-    ensembles: list[list[str]] = []  # scored where all of their nets are in the list
+    nets: list[Name]
+    variants: list[Name] = []  # "<net>/<variant>"
+    seeds: list[Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]] = Field(min_length=1)
+    ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # scored where all of their nets are in the list
     override: dict[str, Any] = {}
 
     @model_validator(mode="after")
@@ -44,16 +48,19 @@ class Section(Strict):
             items = getattr(self, key)
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} names {max(items, key=items.count)} twice; remove one")
-        if min(self.seeds) < 0:
-            raise ValueError(f"seeds: {min(self.seeds)} is negative; a seed is a whole number from 0 on")
+        for ensemble in self.ensembles:
+            if len(set(ensemble)) < len(ensemble):
+                raise ValueError(f"ensembles: {max(ensemble, key=ensemble.count)} stands twice in one; remove one")
+        for key in sorted(self.override.keys() & {"arm", "net", "variant", "seed", "data"}):
+            raise ValueError(f"override.{key} would change nothing; set nets, variants, seeds or data")
         return self
 
 
 class Location(Strict):
     """Where a data set lies: a source, as its readers are called, and its folder from the project's root."""
 
-    source: str
-    root: str
+    source: Name
+    root: Name
     url: str | None = None
 
 
@@ -63,7 +70,7 @@ class BaseParams(Strict):
     profile: str
     depth: StrictInt
     device: Literal["auto", "cpu", "cuda", "mps"]
-    processes: StrictInt = Field(gt=0)
+    processes: StrictInt = Field(gt=0, le=10_000)
 
     def section(self, arm: Arm) -> Section:
         return getattr(self, arm.name)
@@ -97,31 +104,34 @@ def read_params() -> BaseParams:
             if given and isinstance(place, dict):
                 place[key] = given
     params = validate(Params, values, str(PARAMS))
-    for dataset in PLACED:
-        source, readers = getattr(params.data, dataset).source, DATASETS[dataset].readers
-        if source not in readers:
-            raise UserError(f"{PARAMS}: data.{dataset}.source: {source!r} is not {', '.join(readers)}.")
-    for arm in ARMS.values():
-        section = params.section(arm)
-        for net in section.nets:
-            _check_net(f"{arm.name}.nets", arm, net)
-        for net in chain(*section.ensembles):
-            _check_net(f"{arm.name}.ensembles", arm, net)
-        for named in section.variants:
-            net, slash, variant = named.partition("/")
-            if not slash or not variant:
-                raise UserError(f"{PARAMS}: {arm.name}.variants: {named!r} is not <net>/<variant>.")
-            _check_net(f"{arm.name}.variants", arm, net)
-        if more := net_of_depth(params, arm):
-            _check_net("depth", arm, more)
+    if wrong := list(_unknown(params)):
+        raise UserError(all_of(str(PARAMS), wrong))
     return params
 
 
-def _check_net(key: str, arm: Arm, net: str) -> None:
-    try:
-        arm.check_net(net)
-    except UserError as error:
-        raise UserError(f"{PARAMS}: {key}: {error}") from error
+def _unknown(params: BaseParams) -> Iterator[str]:
+    """Names that are none of a source, a net or a variant, with those that are."""
+    for dataset in PLACED:
+        source, readers = getattr(params.data, dataset).source, DATASETS[dataset].readers
+        if source not in readers:
+            yield f"data.{dataset}.source: {source!r} is not {', '.join(readers)}"
+    for arm in ARMS.values():
+        section = params.section(arm)
+        nets = [("nets", net) for net in section.nets] + [("ensembles", net) for net in chain(*section.ensembles)]
+        for variant in section.variants:
+            net, slash, name = variant.partition("/")
+            if slash and name:
+                nets.append(("variants", net))
+            else:
+                yield f"{arm.name}.variants: {variant!r} is not <net>/<variant>"
+        named = [(f"{arm.name}.{key}", net) for key, net in nets]
+        if more := net_of_depth(params, arm):
+            named.append(("depth", more))
+        for key, net in named:
+            try:
+                arm.check_net(net)
+            except UserError as error:
+                yield f"{key}: {str(error).removesuffix('.')}"
 
 
 def profile_of(params: BaseParams) -> Profile:

@@ -203,7 +203,7 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"cifar": {"seeds": 0}}, "params.yaml: cifar.seeds: "),
         ({"cifar": {"seeds": [1.0]}}, "params.yaml: cifar.seeds.0: .*found: 1.0"),
         ({"cifar": {"seeds": [True]}}, "params.yaml: cifar.seeds.0: .*found: True"),
-        ({"cifar": {"seeds": [-1]}}, "params.yaml: cifar: seeds: -1 is negative"),
+        ({"cifar": {"seeds": [-1]}}, r"params.yaml: cifar.seeds.0: .*greater than or equal to 0 \(found: -1\)"),
         ({"cifar": {"nets": "plain-8"}}, "params.yaml: cifar.nets: "),
         ({"cifar": {"variants": ["resnet-8"]}}, "params.yaml: cifar.variants: 'resnet-8' is not <net>/<variant>"),
         ({"cifar": {"variants": ["resnet-9/no-warmup"]}}, "params.yaml: cifar.variants: .*nearest depths are 8 and 14"),
@@ -216,6 +216,16 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"imagenet": {"nets": ["resnet-34"]}}, "imagenet.nets: .*write resnet-34-A, resnet-34-B or resnet-34-C"),
         ({"imagenet": {"nets": ["resnet-56"]}}, "imagenet.nets: 'resnet-56' is not an ImageNet net"),
         ({"imagenet": {"ensembles": [["resnet-34-A", "resnet-33"]]}}, "imagenet.ensembles: 'resnet-33' is not"),
+        ({"cifar": {"seeds": [10**20]}}, "params.yaml: cifar.seeds.0: .*less than or equal to 4294967295"),
+        ({"imagenet": {"ensembles": [["plain-18", "plain-18"]]}}, "ensembles: plain-18 stands twice in one; remove"),
+        ({"imagenet": {"ensembles": [["plain-18"]]}}, "imagenet.ensembles.0: .*at least 2"),
+        ({"imagenet": {"ensembles": [[]]}}, "imagenet.ensembles.0: .*at least 2"),
+        ({"cifar": {"nets": [""]}}, "params.yaml: cifar.nets.0: "),
+        ({"data": {"cifar10": {"root": ""}}}, "params.yaml: data.cifar10.root: "),
+        ({"cifar": {"override": {"net": "plain-8"}}}, "cifar: override.net would change nothing; set nets"),
+        ({"cifar": {"override": {"seed": -1}}}, "cifar: override.seed would change nothing; set nets, variants, seeds"),
+        ({"cifar": {"override": {"data": {"name": "x"}}}}, "cifar: override.data would change nothing"),
+        ({"cifar": {"override": {"arm": "imagenet"}}}, "cifar: override.arm would change nothing"),
         ({"data": {"tiny_imagenet": {"source": "official"}}}, "data.tiny_imagenet.source: 'official' is not parquet"),
     ],
 )
@@ -223,6 +233,48 @@ def test_wrong_params_are_refused_in_one_sentence(configure: Configure, changes:
     with pytest.raises(UserError, match=told) as refusal:
         configure(changes)
     assert "\n" not in str(refusal.value)
+
+
+def test_all_that_is_wrong_is_told_at_once(configure: Configure) -> None:
+    wrong = {"depth": True, "device": "gpu", "cifar": {"seeds": [-1], "net": "plain-8"}}
+    with pytest.raises(UserError, match=r"^params.yaml, 4 errors:\n") as told:
+        configure(wrong)
+    assert all(
+        key in str(told.value) for key in ("\n  depth: ", "\n  device: ", "cifar.seeds.0: ", "cifar.net: no such")
+    )
+    with pytest.raises(UserError, match=r"^params.yaml, 3 errors:\n") as told:
+        configure({"cifar": {"nets": ["plain-9", "xyz"], "variants": ["plain-8"]}})
+    assert all(key in str(told.value) for key in ("plain-9", "'xyz'", "'plain-8' is not <net>/<variant>"))
+
+
+ABSURD = {
+    "schedule.learning_rate": [float("inf"), float("nan"), 1e30, True, "0.1", -0.1, 0],
+    "schedule.iterations": [10**20, True, 1.5, 0, -1, "400"],
+    "schedule.batch_size": [10**20, True, 0],
+    "schedule.drops": [[True], [1.5], "200", [10**20]],
+    "schedule.drop_factor": [True, 1, 0],
+    "optimiser.weight_decay": [float("inf"), 1e30, True, -1, 2],
+    "optimiser.momentum": [True, 1, float("nan")],
+    "optimiser.nesterov": ["yes", 1, "false"],
+    "augmentation.mirror": ["yes", 1, 0],
+    "augmentation.pad": [10**20, True, 8, -1],
+    "train_images": [10**20, True, 0, 1e3],
+    "input_size": [10**20, True, 6],
+    "bn_group": [10**20, True, 0, 7],
+    "warmup.window": [10**20, True, 0],
+    "logging.log_every": [10**20, True, 0],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in ABSURD.items() for value in values], ids=str
+)
+def test_an_absurd_value_is_refused_before_anything_is_trained(configure: Configure, key: str, value: Any) -> None:
+    section, _, name = key.rpartition(".")
+    params = configure({"cifar": {"override": {section: {name: value}} if section else {name: value}}})
+    with pytest.raises(UserError, match=r"tiny\.yaml, cifar with cifar\.override") as told:
+        recipe_of(params, "cifar", "plain-8", 0, DATA)
+    assert name in str(told.value)
 
 
 @pytest.mark.parametrize(

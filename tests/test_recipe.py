@@ -312,7 +312,10 @@ def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_ima
         ({"test": {"scales": []}}, "test.scales: "),
         ({"input_size": 31}, "input_size (31) must be 32 or more, as the maps are halved five times"),
         ({"augmentation": {"pad": 4}}, "augmentation.pad: no such key"),
-        ({"warmup": {"window": 4}}, "warmup.from_depth: missing"),
+        (
+            {"warmup": {"window": 4, "learning_rate": 0.01, "until_train_error_below": 50}},
+            "warmup.from_depth: missing",
+        ),
         ({"bottleneck_stride": "2x2"}, "bottleneck_stride: "),
         ({"arm": "cifar"}, "arm: "),
         (

@@ -133,7 +133,7 @@ def read_yaml(path: Path) -> Any:
         UserError: it is missing, or not YAML.
     """
     try:
-        return YAML(typ="safe").load(path.read_text())
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
             f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`."

@@ -8,11 +8,27 @@ them to a `Recipe`. What the paper leaves open is a field here, with the reading
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AllowInfNan,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from replication.errors import UserError
+
+# No true for a number, no "yes" for true, no inf. More than an upper bound below is a slip of the finger, 1e20 say.
+Whole = Annotated[int, Strict()]
+Real = Annotated[float, Strict(), AllowInfNan(False)]
+Flag = Annotated[bool, Strict()]
+MOST = 10**9  # iterations, or images
+LARGEST_SEED = 2**32 - 1  # what every generator takes
 
 
 class Section(BaseModel):
@@ -44,9 +60,9 @@ class Shortcut(Section):
 
 
 class Optimiser(Section):
-    momentum: float = Field(ge=0, lt=1, description="momentum of SGD · 3.4, 4.2")
-    nesterov: bool = Field(description="Nesterov momentum · not said")
-    weight_decay: float = Field(ge=0, description="weight decay · 3.4, 4.2")
+    momentum: Real = Field(ge=0, lt=1, description="momentum of SGD · 3.4, 4.2")
+    nesterov: Flag = Field(description="Nesterov momentum · not said")
+    weight_decay: Real = Field(ge=0, le=1, description="weight decay · 3.4, 4.2")
     weight_decay_scope: Literal["all", "weights"] = Field(
         description="weight decay on every parameter, or on convolution and fc weights only · not said"
     )
@@ -59,18 +75,20 @@ class Plateau(Section):
     unless a drop lies between. The test error decides nothing.
     """
 
-    window: int = Field(gt=0, description="iterations over which the error is averaged · not said")
-    points: float = Field(description="a fall of less than this is a plateau, points of training error · not said")
-    most: int = Field(gt=0, description="drops at most · not said")
+    window: Whole = Field(gt=0, le=MOST, description="iterations over which the error is averaged · not said")
+    points: Real = Field(
+        ge=0, le=100, description="a fall of less than this is a plateau, points of training error · not said"
+    )
+    most: Whole = Field(gt=0, le=100, description="drops at most · not said")
 
 
 class Schedule(Section):
-    batch_size: int = Field(gt=0, description="images per iteration, over all devices · 3.4, 4.2")
-    iterations: int = Field(gt=0, description="iterations · 3.4, 4.2")
-    learning_rate: float = Field(gt=0, description="learning rate at the start · 3.4, 4.2")
-    drops: tuple[int, ...] = Field(description="iterations at which the rate drops · Figure 4, 4.2")
+    batch_size: Whole = Field(gt=0, le=100_000, description="images per iteration, over all devices · 3.4, 4.2")
+    iterations: Whole = Field(gt=0, le=MOST, description="iterations · 3.4, 4.2")
+    learning_rate: Real = Field(gt=0, le=100, description="learning rate at the start · 3.4, 4.2")
+    drops: tuple[Whole, ...] = Field(description="iterations at which the rate drops · Figure 4, 4.2")
     plateau: Plateau | None = Field(None, description="drops by the training error, with `drops` empty · 3.4")
-    drop_factor: float = Field(gt=0, lt=1, description="factor of each drop · 3.4, 4.2")
+    drop_factor: Real = Field(gt=0, lt=1, description="factor of each drop · 3.4, 4.2")
 
     @model_validator(mode="after")
     def _drops_in_order(self) -> "Schedule":
@@ -86,17 +104,17 @@ class Schedule(Section):
 class Warmup(Section):
     """A low rate until the net has begun to learn (section 4.2 and footnote 5)."""
 
-    from_depth: int = Field(gt=0, description="nets of this depth or more warm up · 4.2")
-    learning_rate: float = Field(gt=0, description="rate of the warm-up · 4.2")
-    until_train_error_below: float = Field(gt=0, lt=100, description="training error that ends the warm-up, % · 4.2")
-    window: int = Field(gt=0, description="iterations over which that error is averaged · not said")
+    from_depth: Whole = Field(gt=0, le=MOST, description="nets of this depth or more warm up · 4.2")
+    learning_rate: Real = Field(gt=0, le=100, description="rate of the warm-up · 4.2")
+    until_train_error_below: Real = Field(gt=0, lt=100, description="training error that ends the warm-up, % · 4.2")
+    window: Whole = Field(gt=0, le=MOST, description="iterations over which that error is averaged · not said")
 
 
 class Logging(Section):
     """How finely the curve is recorded. It changes no weight, but the curve is part of a run."""
 
-    log_every: int = Field(gt=0)
-    evaluate_every: int = Field(gt=0)
+    log_every: Whole = Field(gt=0, le=MOST)
+    evaluate_every: Whole = Field(gt=0, le=MOST)
 
     @model_validator(mode="after")
     def _evaluations_are_logged(self) -> "Logging":
@@ -113,15 +131,17 @@ class Recipe(Section):
     arm: str
     net: str
     variant: str = "default"  # of the profile that this run is
-    seed: int = Field(ge=0)
+    seed: Whole = Field(ge=0, le=LARGEST_SEED)
     data: Data
-    input_size: int = Field(ge=4, description="side of the input, pixels · 3.4, 4.2")
-    train_images: int = Field(gt=0, description="training images; the rest of the split is held out · 4.1, 4.2")
+    input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
+    train_images: Whole = Field(
+        gt=0, le=MOST, description="training images; the rest of the split is held out · 4.1, 4.2"
+    )
     shortcut: Shortcut
     initialisation: Literal["fan_in", "fan_out"] = Field(
         description="He initialisation by fan-in or fan-out · not said"
     )
-    bn_group: int = Field(
+    bn_group: Whole = Field(
         gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs); authors' README (8)"
     )
     bn_statistics: Literal["running", "recomputed"] = Field(
@@ -172,13 +192,22 @@ def validate(model: type[BaseModel], values: Any, where: str) -> Any:
     """Build `model` from `values`.
 
     Raises:
-        UserError: one sentence with `where` (a file), the key, what is wrong and the value found.
+        UserError: with `where` (a file), and each key with what is wrong and the value found: one sentence, or a line
+            each.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        message = {"extra_forbidden": "no such key", "missing": "missing"}.get(first["type"], first["msg"])
-        found = "" if isinstance(first["input"], dict) else f" (found: {first['input']!r})"
-        raise UserError(f"{where}: {key}: {message.removeprefix('Value error, ')}{found}.") from error
+        raise UserError(all_of(where, [_words(found) for found in error.errors()])) from error
+
+
+def all_of(where: str, wrong: list[str]) -> str:
+    """What is wrong in a file: one sentence, or a line each."""
+    return f"{where}: {wrong[0]}." if len(wrong) == 1 else "\n  ".join([f"{where}, {len(wrong)} errors:", *wrong])
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "(top level)"
+    message = {"extra_forbidden": "no such key", "missing": "missing"}.get(error["type"], error["msg"])
+    found = "" if isinstance(error["input"], dict) else f" (found: {error['input']!r})"
+    return f"{key}: {message.removeprefix('Value error, ')}{found}"

@@ -6,14 +6,14 @@ from pydantic import Field, model_validator
 
 from replication.arms.arm import TOP1, Arm, Protocol
 from replication.nets.names import parse_cifar
-from replication.recipe import Recipe, Section, Warmup
+from replication.recipe import Flag, Recipe, Section, Warmup, Whole
 
 
 class PaddedCrop(Section):
     """Augmentation of small images (section 4.2): a crop of the padded image or of its mirror image."""
 
-    pad: int = Field(ge=0, description="zero padding on each side, pixels · 4.2")
-    mirror: bool = Field(description="random horizontal mirror · 4.2")
+    pad: Whole = Field(ge=0, le=4096, description="zero padding on each side, pixels · 4.2")
+    mirror: Flag = Field(description="random horizontal mirror · 4.2")
     zero: Literal["after_mean", "before_mean"] = Field(
         description="padding zeros are set before or after the mean is subtracted · not said"
     )
@@ -31,6 +31,11 @@ class CifarRecipe(Recipe):
     def _maps_are_halved_twice(self) -> "CifarRecipe":
         if self.input_size % 4:
             raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
+        if self.augmentation.pad >= self.input_size:
+            raise ValueError(
+                f"augmentation.pad ({self.augmentation.pad}) must be less than input_size ({self.input_size}), "
+                "or a crop can miss the image"
+            )
         return self
 
 

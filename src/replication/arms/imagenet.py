@@ -1,12 +1,14 @@
 """The arm `imagenet`: section 4.1, the nets of Table 1 on photographs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from replication.arms.arm import TOP1, TOP5, Arm, Protocol
 from replication.nets.names import EARLIER, check_imagenet
-from replication.recipe import Recipe, Section
+from replication.recipe import Flag, Real, Recipe, Section, Whole
+
+Side = Annotated[Whole, Field(gt=0, le=10_000)]  # pixels
 
 
 class RescaledCrop(Section):
@@ -15,10 +17,12 @@ class RescaledCrop(Section):
     `shorter_side` counts pixels after rescaling; what matters is its ratio to the crop, which is `input_size`.
     """
 
-    shorter_side: tuple[int, int] = Field(description="shorter side after rescaling, drawn from, pixels · 3.4")
-    mirror: bool = Field(description="random horizontal mirror · 3.4")
-    colour: float = Field(
-        ge=0, description="standard deviation of the colour shift along each principal component · 3.4 (AlexNet's 0.1)"
+    shorter_side: tuple[Side, Side] = Field(description="shorter side after rescaling, drawn from, pixels · 3.4")
+    mirror: Flag = Field(description="random horizontal mirror · 3.4")
+    colour: Real = Field(
+        ge=0,
+        le=10,
+        description="standard deviation of the colour shift along each principal component · 3.4 (AlexNet's 0.1)",
     )
 
     @model_validator(mode="after")
@@ -31,9 +35,9 @@ class RescaledCrop(Section):
 class Views(Section):
     """How photographs are tested (section 3.4)."""
 
-    shorter_side: int = Field(gt=0, description="shorter side for the centre crop and the 10 crops · authors' README")
-    scales: tuple[int, ...] = Field(min_length=1, description="shorter sides of the fully convolutional test · 3.4")
-    mirrored: bool = Field(description="the fully convolutional test averages in mirror images · not said")
+    shorter_side: Side = Field(description="shorter side for the centre crop and the 10 crops · authors' README")
+    scales: tuple[Side, ...] = Field(min_length=1, description="shorter sides of the fully convolutional test · 3.4")
+    mirrored: Flag = Field(description="the fully convolutional test averages in mirror images · not said")
 
 
 class ImagenetRecipe(Recipe):
