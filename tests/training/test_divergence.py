@@ -25,7 +25,9 @@ Interrupt = Callable[[CifarRecipe, int, Callable[[], object]], Batches]
 
 
 def exploding(make_recipe: Recipes, **logging: int) -> CifarRecipe:
-    return make_recipe(net="plain-8", schedule={"learning_rate": 1e30, "drops": []}, logging=logging)
+    """A rate that no recipe may have, so that the loss is soon not finite."""
+    recipe = make_recipe(net="plain-8", schedule={"drops": []}, logging=logging)
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"learning_rate": 1e30})})
 
 
 @pytest.mark.parametrize("save_seconds", [0, 1e9])

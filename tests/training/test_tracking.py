@@ -139,9 +139,10 @@ def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
 
 
 def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracking) -> None:
-    schedule = {"iterations": 60, "drops": [], "learning_rate": 1e30}
+    recipe = make_recipe(schedule={"iterations": 60, "drops": []})
+    exploding = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"learning_rate": 1e30})})
     with pytest.raises(NonFiniteLoss):
-        fit(make_recipe(schedule=schedule), tracker=tracking.tracker())
+        fit(exploding, tracker=tracking.tracker())
     assert [run.info.status for run in tracking.runs()] == ["FAILED"]
 
 
