@@ -9,6 +9,8 @@ import pytest
 from checkout import Checkout, make_checkout
 from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PROCESSES, TORCHRUN
 
+from replication.files import seal
+
 pytestmark = pytest.mark.timeout(600)
 
 GROUPS = 8  # of a batch; as many processes share it
@@ -41,6 +43,8 @@ def test_one_training_of_a_list_by_itself_and_its_run_joined_elsewhere(checkout:
         .replace('"weight_decay":0.0001', '"weight_decay":0.001')
         .replace('"weight_decay": 0.0001', '"weight_decay": 0.001')
     )
+    assert "run.json is damaged (its sha256 is not that in SHA256SUMS)" in checkout.attempt(JOIN).stdout
+    seal(record.parent)
     stranger = checkout.attempt(JOIN)
     assert stranger.returncode == 1 and "quick has another optimiser.weight_decay" in stranger.stdout
     assert scores(checkout, "quick", "cifar").equals(joined), "nothing of a stranger is added"
