@@ -257,7 +257,7 @@ ABSURD = {
     "optimiser.momentum": [True, 1, float("nan")],
     "optimiser.nesterov": ["yes", 1, "false"],
     "augmentation.mirror": ["yes", 1, 0],
-    "augmentation.pad": [10**20, True, 8, -1],
+    "augmentation.pad": [10**20, True, 9, -1],
     "train_images": [10**20, True, 0, 1e3],
     "input_size": [10**20, True, 6],
     "bn_group": [10**20, True, 0, 7],

@@ -77,7 +77,7 @@ class Plateau(Section):
 
     window: Whole = Field(gt=0, le=MOST, description="iterations over which the error is averaged · not said")
     points: Real = Field(
-        ge=0, le=100, description="a fall of less than this is a plateau, points of training error · not said"
+        ge=-100, le=100, description="a fall of less than this is a plateau, points of training error · not said"
     )
     most: Whole = Field(gt=0, le=100, description="drops at most · not said")
 

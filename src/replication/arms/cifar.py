@@ -31,9 +31,9 @@ class CifarRecipe(Recipe):
     def _maps_are_halved_twice(self) -> "CifarRecipe":
         if self.input_size % 4:
             raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
-        if self.augmentation.pad >= self.input_size:
+        if self.augmentation.pad > self.input_size:
             raise ValueError(
-                f"augmentation.pad ({self.augmentation.pad}) must be less than input_size ({self.input_size}), "
+                f"augmentation.pad ({self.augmentation.pad}) must not be more than input_size ({self.input_size}), "
                 "or a crop can miss the image"
             )
         return self
