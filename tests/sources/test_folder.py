@@ -1,12 +1,16 @@
 """A tree of class folders gives the pixels as they are, and what is wrong with it is named."""
 
+import io
+import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_files import PNG, SMALL_CIFAR, encoded, same
+from PIL import Image
 
 from replication.errors import UserError
 from replication.images.store import Split
@@ -103,3 +107,42 @@ def test_a_tree_with_an_image_too_few_is_refused(root: Path) -> None:
     (root / "test/cat/0002.png").unlink()
     with pytest.raises(UserError, match="3 test images, expected 4"):
         read(root)
+
+
+def test_what_is_no_file_to_be_read_is_no_image(root: Path, small: tuple[Split, Split]) -> None:
+    """A pipe would be waited for, a device read for ever; the others are what is found in folders."""
+    folder = root / "train/cat"
+    os.mkfifo(folder / "pipe.png")
+    (folder / "zero.png").symlink_to("/dev/zero")
+    (folder / "dangling.png").symlink_to("nowhere.png")
+    (folder / "folder.png").mkdir()
+    (folder / ".DS_Store").touch()
+    (root / "train/.ipynb_checkpoints").mkdir()
+    assert same(read(root), (by_class(small[0]), by_class(small[1])))
+
+
+@pytest.mark.parametrize("kind", ["BMP", "WEBP"])
+def test_other_lossless_files_give_the_very_pixels_too(root: Path, small: tuple[Split, Split], kind: str) -> None:
+    (root / "train/cat/0000.png").unlink()
+    content = io.BytesIO()
+    Image.fromarray(small[0].images[0].transpose(1, 2, 0)).save(content, kind, lossless=True)
+    (root / f"train/cat/0000.{kind}").write_bytes(content.getvalue())
+    assert same(read(root), (by_class(small[0]), by_class(small[1])))
+
+
+def test_a_name_that_is_not_text_is_told(root: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(root / "train/cat") + b"/\xff.png"))).write_bytes(b"")
+    with pytest.raises(UserError, match=r"cat has a file whose name is not text, .*rename it") as told:
+        read(root)
+    str(told.value).encode()
+
+
+def test_a_huge_image_is_refused_by_its_header(root: Path) -> None:
+    content = io.BytesIO()
+    Image.new("1", (13_000, 13_000)).save(content, "PNG")
+    (root / "train/cat/0000.png").write_bytes(content.getvalue())
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"0000\.png: the image is 13000x13000, more than 1,000,000 pixels"):
+        read(root)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()

@@ -118,9 +118,10 @@ DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
         "cannot be decoded",
     ),
     "empty image": ({"img": {"bytes": b"", "path": None}}, "cannot be decoded"),
-    "null image": ({"img": None}, "cannot be decoded"),
-    "null bytes": ({"img": {"bytes": None, "path": "0.png"}}, "cannot be decoded"),
+    "null image": ({"img": None}, "img holds None, not the bytes of an image"),
+    "null bytes": ({"img": {"bytes": None, "path": "0.png"}}, "is it a copy without images"),
     "null label": ({"label": None}, r"label None is not in 0\.\.1"),
+    "half a label": ({"label": 0.5}, r"label 0\.5 is not in 0\.\.1"),
     "label too large": ({"label": 2}, r"label 2 is not in 0\.\.1"),
     "negative label": ({"label": -1}, r"label -1 is not in 0\.\.1"),
     "another size": (
@@ -142,13 +143,19 @@ def test_a_bad_row_is_named_with_its_file(
         read(root)
 
 
-@pytest.mark.parametrize("image", [PNG, "0.png", 7, {"bytes": "text"}, {"path": "0.png"}], ids=repr)
+@pytest.mark.parametrize("image", ["0.png", 7, {"bytes": "text"}, {"path": "0.png"}], ids=repr)
 def test_images_in_another_form_than_bytes_and_path_are_refused(
     root: Path, small: tuple[Split, Split], image: Any
 ) -> None:
     write_parquet(root / "train-00000-of-00001.parquet", [row | {"img": image} for row in rows_of(small[0])])
-    with pytest.raises(UserError, match=r"train-00000-of-00001\.parquet, row 0: the image cannot be decoded"):
+    with pytest.raises(UserError, match=r"train-00000-of-00001\.parquet, row 0: img holds .*not the bytes of an image"):
         read(root)
+
+
+def test_bare_bytes_and_whole_floats_are_what_they_mean(root: Path, small: tuple[Split, Split]) -> None:
+    rows = [{"img": row["img"]["bytes"], "label": float(row["label"])} for row in rows_of(small[0])]
+    write_parquet(root / "train-00000-of-00001.parquet", rows)
+    assert same(read(root), small)
 
 
 def test_labels_that_are_words_are_refused(root: Path, small: tuple[Split, Split]) -> None:

@@ -16,6 +16,10 @@ from replication.errors import UserError
 
 # A few photographs of ImageNet have a damaged EXIF block, which costs none of their pixels.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MOST_PIXELS is our own bound
+
+
+MOST_PIXELS = 100_000_000  # of an image; ImageNet's largest has 61 million, and decoding takes three bytes for each
 
 
 class BadImage(UserError):
@@ -36,10 +40,15 @@ def decode(encoded: bytes, where: str) -> Image.Image:
     return decode_with_format(encoded, where)[0]
 
 
-def decode_with_format(encoded: bytes | None, where: str) -> tuple[Image.Image, str]:
-    """As `decode`, with the format of the file as Pillow calls it, "JPEG"."""
+def decode_with_format(encoded: bytes | None, where: str, most_pixels: int = MOST_PIXELS) -> tuple[Image.Image, str]:
+    """As `decode`, with the format of the file as Pillow calls it, "JPEG".
+
+    An image of more than `most_pixels` is a BadImage too, by its header alone: to decode it could take all memory.
+    """
     try:
         image = Image.open(io.BytesIO(encoded))
+        if image.width * image.height > most_pixels:
+            raise BadImage(f"{where}: the image is {image.width}x{image.height}, more than {most_pixels:,} pixels.")
         image.load()
         kind = image.format or "unknown"
         with suppress(Exception):  # whatever a damaged EXIF block makes Pillow raise: the pixels are not concerned

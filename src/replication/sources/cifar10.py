@@ -9,7 +9,7 @@ import numpy as np
 from replication.errors import UserError
 from replication.images.store import Split
 from replication.sources import Dataset, Place
-from replication.sources.decode import Source, check_label, complete, described
+from replication.sources.decode import Source, checked_label, complete, described
 
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
 BINARY_TRAIN, BINARY_TEST = tuple(f"data_batch_{number}.bin" for number in range(1, 6)), ("test_batch.bin",)
@@ -82,7 +82,7 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
         records = content.reshape(-1, length)
         bad = np.flatnonzero(records[:, 0] >= dataset.classes)
         if len(bad):
-            check_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}")
+            checked_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}")
         parts.append(records)
     records = np.concatenate(parts)
     return Split(np.ascontiguousarray(records[:, 1:]).reshape(-1, *shape), records[:, 0].astype(np.int64))

@@ -13,6 +13,7 @@ from replication.sources import Dataset
 
 # Where it stands, in words for the user; an image file's bytes; label.
 Row = tuple[str, bytes | None, int]
+MOST_PIXELS = 1_000_000  # of an image of a data set of small ones: what is larger is not decoded to be refused
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,16 @@ def described(formats: set[str], dataset: Dataset) -> str:
     return f"pixels or labels differ from the official ones ({names})"
 
 
-def check_label(label: object, dataset: Dataset, where: str) -> None:
-    """Refuse what is no label.
+def checked_label(label: object, dataset: Dataset, where: str) -> int:
+    """A label as a number; pandas writes whole numbers as 3.0 where a column once lacked one.
 
     Raises:
         UserError: `label` is no whole number from 0 up to the number of classes; names `where`.
     """
-    if not isinstance(label, int) or not 0 <= label < dataset.classes:
+    number = int(label) if isinstance(label, float) and label.is_integer() else label
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < dataset.classes:
         raise UserError(f"{where}: label {label!r} is not in 0..{dataset.classes - 1}; is this another data set?")
+    return number
 
 
 def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dataset, where: str) -> None:
@@ -88,15 +91,14 @@ def _split(rows: Iterable[Row], dataset: Dataset, formats: set[str]) -> Split:
     size = dataset.input_size
     images, labels = [], []
     for where, encoded, label in rows:
-        image, kind = decode_with_format(encoded, where)
+        image, kind = decode_with_format(encoded, where, MOST_PIXELS)
         if image.size != (size, size):
             raise UserError(
                 f"{where}: the image is {image.width}x{image.height}, expected {size}x{size}; is this another data set?"
             )
-        check_label(label, dataset, where)
+        labels.append(checked_label(label, dataset, where))
         formats.add(kind)
         images.append(np.asarray(image))
-        labels.append(label)
     if not images:
         return Split(np.empty((0, 3, size, size), np.uint8), np.empty(0, np.int64))
     return Split(np.stack(images).transpose(0, 3, 1, 2).copy(), np.asarray(labels, np.int64))

@@ -8,7 +8,7 @@ from replication.errors import UserError
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
 
-SUFFIXES = (".png", ".jpeg", ".jpg")
+SUFFIXES = (".png", ".jpeg", ".jpg", ".webp", ".bmp")
 
 
 def folder(place: Place, dataset: Dataset) -> Source:
@@ -34,13 +34,29 @@ def class_folders(split: Path) -> list[str]:
     """The sorted names of the folders below `split`; none if it is not there."""
     if not split.is_dir():
         return []
-    return sorted(entry.name for entry in os.scandir(split) if entry.is_dir() and not entry.name.startswith("."))
+    return [entry.name for entry in _visible(split) if entry.is_dir()]
 
 
 def image_files(folder: Path) -> list[os.DirEntry[str]]:
-    """The image files in a folder, by name. Hidden files are none: macOS leaves `._name.png` beside images."""
-    found = (entry for entry in os.scandir(folder) if entry.name.lower().endswith(SUFFIXES))
-    return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    """The image files in a folder, by name. Only what can be read to its end: no pipe, no device, no dangling link."""
+    return [entry for entry in _visible(folder) if entry.name.lower().endswith(SUFFIXES) and entry.is_file()]
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name. What is hidden is no part of it: macOS leaves `._name.png` beside images, Jupyter
+    its `.ipynb_checkpoints`.
+
+    Raises:
+        UserError: the folder cannot be read, or a name is not UTF-8.
+    """
+    try:
+        found = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}); check its permissions.") from error
+    for entry in found:  # a name that is not UTF-8 is one that cannot be printed
+        if not entry.name.isprintable():
+            raise UserError(f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away.")
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def same_classes(found: dict[str, list[str]], dataset: Dataset, subject: str, remedy: str) -> list[str]:
@@ -68,4 +84,7 @@ def same_classes(found: dict[str, list[str]], dataset: Dataset, subject: str, re
 def _rows(split: Path, classes: list[str]) -> Iterator[Row]:
     for label, name in enumerate(classes):
         for file in image_files(split / name):
-            yield file.path, Path(file.path).read_bytes(), label
+            try:
+                yield file.path, Path(file.path).read_bytes(), label
+            except OSError as error:
+                raise UserError(f"{file.path} cannot be read ({error.strerror}); check its permissions.") from error

@@ -24,7 +24,7 @@ from replication.errors import UserError
 from replication.images.index import IMAGE_COLUMNS, Entry, Files, table_of
 from replication.images.store import OFFICIAL
 from replication.sources import Dataset, Place
-from replication.sources.decode import check_counts, check_label
+from replication.sources.decode import check_counts, checked_label
 from replication.sources.folder import class_folders, image_files, same_classes
 from replication.sources.parquet import files_of, unreadable
 
@@ -114,8 +114,7 @@ def parquet(place: Place, dataset: Dataset) -> Files:
         for file in files[split]:
             labels, names = _columns(file)
             for row, (label, name) in enumerate(zip(labels, names, strict=True)):
-                check_label(label, dataset, f"{file}, row {row}")
-                yield label, name or "", file.name, row, 0
+                yield checked_label(label, dataset, f"{file}, row {row}"), name or "", file.name, row, 0
 
     classes = [str(number) for number in range(dataset.classes)]
     sizes = [f"{file.name} {file.stat().st_size}" for file in (*files["train"], *files["val"])]

@@ -33,7 +33,7 @@ def files_of(place: Place, split: str, dataset: Dataset) -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    files = sorted(place.root.glob(f"{split}*.parquet"))
+    files = sorted(file for file in place.root.glob(f"{split}*.parquet") if file.is_file())
     if not files:
         raise UserError(f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root.")
     return files
@@ -55,4 +55,8 @@ def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:
             raise UserError(f"{file} has columns {table.column_names}; it needs img (or image) and label.")
         pairs = zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True)
         for row, (image, label) in enumerate(pairs):
-            yield f"{file}, row {row}", image.get("bytes") if isinstance(image, dict) else None, label
+            encoded = image.get("bytes") if isinstance(image, dict) else image
+            if not isinstance(encoded, bytes):
+                held = f"{column} holds {image!r:.60}"
+                raise UserError(f"{file}, row {row}: {held}, not the bytes of an image; is it a copy without images?")
+            yield f"{file}, row {row}", encoded, label

@@ -7,7 +7,7 @@ from pathlib import Path
 from replication.errors import UserError
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
-from replication.sources.folder import class_folders, same_classes
+from replication.sources.folder import class_folders, image_files, same_classes
 
 
 def folder(place: Place, dataset: Dataset) -> Source:
@@ -28,11 +28,11 @@ def folder(place: Place, dataset: Dataset) -> Source:
 
 
 def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
-    images = [sorted((train / wnid / "images").glob("*.JPEG")) for wnid in classes]
+    images = [image_files(train / wnid / "images") for wnid in classes]
     for turn in zip_longest(*images):
         for label, file in enumerate(turn):
             if file:
-                yield str(file), file.read_bytes(), label
+                yield file.path, Path(file.path).read_bytes(), label
 
 
 def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
