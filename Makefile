@@ -1,5 +1,6 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
+# make runs    log finished runs that MLflow lacks
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
@@ -9,7 +10,7 @@ PORT ?= 5000
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint ui
+.PHONY: repro test lint ui runs
 
 repro: $(INSTALLED)
 	dvc repro
@@ -30,6 +31,9 @@ ui: $(INSTALLED)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT) (ready in about 10 seconds; Ctrl-C ends it; another port: make ui PORT=5001)"
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1
+
+runs: $(INSTALLED)
+	python -m pipeline.track
 
 $(INSTALLED):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -5,17 +5,15 @@ continues bit for bit. With `processes` above 1 in params.yaml it starts that ma
 nodes call torchrun yourself. What a net costs on 2 cores stands in the README.
 """
 
-import os
 import sys
 
 from pipeline import stage
 from pipeline.launch import torchrun
-from pipeline.params import PROFILES, TRACKING_URI, WORK, read_params
+from pipeline.params import WORK, read_params
 from pipeline.plan import named_run, planned, recipe_of
-from replication.profiles import read_profile
-from replication.study.fidelity import fidelity, of_paper
+from pipeline.track import tracking_of
 from replication.training.processes import launched
-from replication.training.run import Stopped, Tracking, train_run
+from replication.training.run import Stopped, train_run
 
 
 def main() -> None:
@@ -31,13 +29,7 @@ def main() -> None:
     device = stage.choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
-    paper = of_paper(recipe, run.arm, read_profile(PROFILES, "paper"))
-    uri = os.environ.get("REPLICATION_TRACKING", TRACKING_URI)  # another store's address, or off
-    tracking = Tracking(
-        None if uri == "off" else uri, f"Deep residual learning · {params.profile}", WORK / "mlflow.lock",
-        # Tags decide nothing, so neither the paper's profile nor its comparison is a dependency of the stage.
-        {"profile": params.profile, "fidelity": fidelity(recipe, paper)},
-    )  # fmt: skip
+    tracking = tracking_of(params.profile, recipe)
     try:
         train_run(run.folder, recipe, images, device, WORK, tracking, save_seconds)
     except Stopped as stopped:

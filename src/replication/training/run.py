@@ -11,7 +11,7 @@ import torch
 from replication.arms import arm_of, found
 from replication.feed.batches import Batches
 from replication.files import remove_leftovers
-from replication.images.store import OFFICIAL, Images
+from replication.images.store import Images
 from replication.nets.complexity import complexity
 from replication.recipe import Recipe
 from replication.runs.folder import write_run
@@ -21,7 +21,7 @@ from replication.training.loop import iterate
 from replication.training.processes import Processes
 from replication.training.progress import Stopped, ancestors, bar_of, only_process, run_name, show, stop_requests, told
 from replication.training.state import State
-from replication.training.tracking import Tracker, Tracking
+from replication.training.tracking import Tracker, Tracking, final_figures, tracker_of
 
 __all__ = ["Stopped", "Tracking", "train", "train_run"]
 
@@ -108,19 +108,16 @@ def train_run(
     batches = found(arm.feed)(images, recipe, device, processes.rank, processes.count)
     state_folder, origin, above = work / recipe.hash, provenance(device), ancestors()
     remove_leftovers(folder)
-    tracker = _tracker(recipe, origin, tracking, work)
+    tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
     state = train(recipe, batches, state_folder, tracker, save_seconds, processes)
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches.classes, processes, tracker, origin)
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
-    last = state.curve[-1]
-    errors = {key: last[key] for key in ("train_error", arm.watched, "heldout_error") if last[key] is not None}
-    final = {f"final_{key}": error for key, error in errors.items()}
-    final |= {"images_per_second": record.images_per_second, "seconds": record.seconds}
-    tracker.finish("FINISHED", final, {"status": record.status})
+    tracker.finish("FINISHED", final_figures(record, state.curve), {"status": record.status})
     if above <= ancestors():
         shutil.rmtree(state_folder)  # the run is whole: nothing is left to resume
+    last = state.curve[-1]
     told = f"training error {last['train_error']:.2f} %, test error {last[arm.watched]:.2f} %"
     print(f"{run_name(recipe)}: {told} ({arm.protocols[0].words})")
     return record
@@ -146,23 +143,3 @@ def _record(
         mlflow_run_id=tracker.run_id,
         provenance=origin,
     )
-
-
-def _tracker(recipe: Recipe, origin: dict[str, Any], tracking: Tracking | None, work: Path) -> Tracker:
-    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by."""
-    flat: dict[str, Any] = {}
-    for key, value in recipe.model_dump().items():
-        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-    data = recipe.data
-    tags = {
-        "arm": recipe.arm,
-        "variant": recipe.variant,
-        "dataset": data.name if data.pixels == OFFICIAL else f"{data.name} ({data.pixels})",
-        "recipe_hash": recipe.hash,
-        "commit": origin["commit"],
-        "dirty": str(origin["dirty"]).lower(),
-        "dvc_experiment": origin["dvc_experiment"],
-        "machine": origin["machine"]["cpu"],
-    }
-    tracking = tracking or Tracking(None, "", work / "mlflow.lock")
-    return Tracker(tracking.uri, tracking.experiment, run_name(recipe), flat, tracking.tags | tags, tracking.lock)

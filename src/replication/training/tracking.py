@@ -13,6 +13,11 @@ from typing import Any
 
 from filelock import FileLock
 
+from replication.arms import arm_of
+from replication.recipe import Recipe
+from replication.runs.folder import Row
+from replication.runs.record import RunRecord
+
 # A tracking server that is gone would block each call for minutes.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -125,9 +130,48 @@ class Tracker:
             self.run_id = None
             print(
                 f"MLflow tracking is off for {self.run_name}: {f'{type(error).__name__}: {error}'.splitlines()[0]} "
-                f"(the store is {self.uri}; the training goes on, and its curve is kept with it)",
+                f"(the store is {self.uri}; the training goes on, and `make runs` adds it afterwards)",
                 file=sys.stderr,
             )
+
+
+def tracker_of(recipe: Recipe, name: str, origin: dict[str, Any], tracking: Tracking) -> Tracker:
+    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by."""
+    flat: dict[str, Any] = {}
+    for key, value in recipe.model_dump().items():
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    data = recipe.data
+    tags = {
+        "arm": recipe.arm,
+        "variant": recipe.variant,
+        "dataset": data.name if data.pixels == "official" else f"{data.name} ({data.pixels})",
+        "recipe_hash": recipe.hash,
+        "commit": origin["commit"],
+        "dirty": str(origin["dirty"]).lower(),
+        "dvc_experiment": origin["dvc_experiment"],
+        "machine": origin["machine"]["cpu"],
+    }
+    return Tracker(tracking.uri, tracking.experiment, name, flat, tracking.tags | tags, tracking.lock)
+
+
+def is_tracked(tracking: Tracking, recipe: Recipe) -> bool:
+    """Whether MLflow has a finished run of this recipe. Raises what MLflow raises where its store cannot be used."""
+    from mlflow.tracking import MlflowClient
+
+    _prepare_sqlite(tracking.uri)
+    client = MlflowClient(tracking.uri)
+    experiment = client.get_experiment_by_name(tracking.experiment)
+    if not experiment:
+        return False
+    of_recipe = f"tags.recipe_hash = '{recipe.hash}' and attributes.status = 'FINISHED'"
+    return bool(client.search_runs([experiment.experiment_id], of_recipe, max_results=1))
+
+
+def final_figures(record: RunRecord, curve: list[Row]) -> dict[str, float]:
+    """What a run ends with: the errors of the last row of its curve, its speed and its time."""
+    columns = ("train_error", arm_of(record.recipe.arm).watched, "heldout_error")
+    final = {f"final_{key}": curve[-1][key] for key in columns if curve[-1][key] is not None}
+    return final | {"images_per_second": record.images_per_second, "seconds": record.seconds}
 
 
 def _prepare_sqlite(uri: str) -> None:
