@@ -22,6 +22,19 @@ def test_every_colour_mode_becomes_rgb(mode: str) -> None:
         assert np.abs(np.asarray(found, int) - np.asarray(original, int)).mean() < 4
 
 
+def test_sixteen_bits_become_the_upper_eight() -> None:
+    """Pillow's own conversion would make all but the darkest of them white."""
+    grey = (np.arange(2000, dtype=np.uint16).reshape(40, 50) * 32).astype(np.uint16)
+    found = np.asarray(decode(saved(Image.fromarray(grey), "PNG"), "?"))
+    assert (found == (grey >> 8)[:, :, None]).all() and found.max() > 200 and len(np.unique(found)) > 200
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pixels_of_an_unknown_range_are_refused(mode: str) -> None:
+    with pytest.raises(BadImage, match=r"here: its pixels have 32 bits, whose range is not known"):
+        decode(saved(picture(0).convert("L").convert(mode), "TIFF"), "here")
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_photographs_are_turned_upright(orientation: int) -> None:
     upright = picture(0)

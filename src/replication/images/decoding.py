@@ -10,6 +10,7 @@ import struct
 import warnings
 from contextlib import suppress
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from replication.errors import UserError
@@ -53,9 +54,20 @@ def decode_with_format(encoded: bytes | None, where: str, most_pixels: int = MOS
         kind = image.format or "unknown"
         with suppress(Exception):  # whatever a damaged EXIF block makes Pillow raise: the pixels are not concerned
             image = ImageOps.exif_transpose(image)
-        return image if image.mode == "RGB" else image.convert("RGB"), kind
+        return _rgb(image, where), kind
     except (OSError, SyntaxError, TypeError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise BadImage(f"{where}: the image cannot be decoded ({one_line(error)}); fetch the file again.") from error
+
+
+def _rgb(image: Image.Image, where: str) -> Image.Image:
+    """Of 16 bits the upper eight; Pillow's own conversion cuts all above 255 off, and the image is white."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise BadImage(f"{where}: its pixels have 32 bits, whose range is not known; convert it to 8 bits a colour.")
+    return image.convert("RGB")
 
 
 def one_line(error: Exception) -> str:
