@@ -8,6 +8,7 @@ recipe than the paper's, so nothing of it goes into results/.
 """
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -47,13 +48,25 @@ def main() -> None:
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """A state dict, loaded without running code from the file."""
+    """A state dict, loaded without running code from the file.
+
+    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
+
+    Raises:
+        UserError: there is no such file, or no state dict in it.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; give the path of a downloaded weight file.") from error
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise UserError(f"{path} is no state dict of torch ({str(error).splitlines()[0]}).") from error
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise UserError(f"{path} holds {type(found).__name__} and no state dict, names with tensors.")
+    return {str(key).removeprefix("module."): value for key, value in found.items()}
 
 
 if __name__ == "__main__":
