@@ -6,12 +6,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from replication.arms import ARMS, Arm
 from replication.errors import UserError
 from replication.profiles import Profile, read_profile, read_yaml
-from replication.recipe import LARGEST_SEED, all_of, validate
+from replication.recipe import Seed, Whole, all_of, validate
 from replication.sources import DATASETS, Place
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
@@ -25,7 +25,6 @@ PARAMS = Path("params.yaml")
 PROFILES = Path("pipeline/profiles")
 RESULTS = Path("results")
 
-
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -38,7 +37,7 @@ class Section(Strict):
 
     nets: list[Name]
     variants: list[Name] = []  # "<net>/<variant>"
-    seeds: list[Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
     ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # scored where all of their nets are in the list
     override: dict[str, Any] = {}
 
@@ -68,9 +67,9 @@ class BaseParams(Strict):
     """params.yaml; its sections of the arms and of the data sets are those that the library has."""
 
     profile: str
-    depth: StrictInt
+    depth: Whole
     device: Literal["auto", "cpu", "cuda", "mps"]
-    processes: StrictInt = Field(gt=0, le=10_000)
+    processes: Whole = Field(gt=0, le=10_000)
 
     def section(self, arm: Arm) -> Section:
         return getattr(self, arm.name)

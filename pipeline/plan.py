@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.params import RESULTS, BaseParams, net_of_depth
 from replication.arms import Arm, arm_of
 from replication.errors import UserError
+from replication.files import check_whole
 from replication.profiles import DEFAULT, Profile
 from replication.recipe import Data, Recipe, validate
 from replication.runs.folder import read_run
@@ -129,10 +130,8 @@ def planned(file: Path) -> dict[str, Any]:
     Raises:
         UserError: it wrote no such file, or it is damaged.
     """
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read; `dvc repro check` makes it, for the runs of params.yaml.") from error
+    remake = "run `dvc repro check`, which makes it for the runs of params.yaml"
+    return json.loads(check_whole(RECIPES, file.relative_to(RECIPES).as_posix(), remake).read_text())
 
 
 def recipe_of(run: Run, plan: dict[str, Any], identity: Data) -> Recipe:

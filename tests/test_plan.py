@@ -115,7 +115,10 @@ def test_a_stage_called_by_hand_is_told_what_is_wrong(project: Any) -> None:
     for arguments, told in [
         (("cifar", "plain-8", "x"), "the seed is 'x'"),
         (("speech", "plain-8", "0"), "there is no arm 'speech'; the arms are cifar, imagenet."),
-        (("cifar", "plain-14", "0"), "recipes/cifar/plain-14/seed-0.json cannot be read; `dvc repro check` makes it"),
+        (
+            ("cifar", "plain-14", "0"),
+            "recipes/cifar/plain-14/seed-0.json is missing; run `dvc repro check`, which makes it",
+        ),
     ]:
         failed = project.run("train", *arguments)
         assert failed.returncode == 1 and told in failed.stderr and "Traceback" not in failed.stderr, failed.stderr

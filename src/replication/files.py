@@ -53,32 +53,31 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Write the digests of a folder's files into it."""
-    paths = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != SUMS)
-    (folder / SUMS).write_text("".join(f"{_sha256(path)}  {path.name}\n" for path in paths))
+    """Write the digests of all files below a folder into it."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / SUMS)
+    (folder / SUMS).write_text("".join(f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths))
 
 
-def check_whole(path: Path, remedy: str) -> Path:
-    """`path`, if it is as `replacing` wrote it in its folder.
+def check_whole(folder: Path, name: str, remake: str) -> Path:
+    """The file `name` of a folder, if it is as `replacing` wrote it there; all that is read back comes by here.
 
     Args:
-        remedy: what the user can do if it is not, "delete runs/… and run `dvc repro`".
+        remake: what makes the folder anew, "run `dvc repro`".
 
     Raises:
-        FileNotFoundError: there is no such file.
-        UserError: it was changed since, or cannot be read.
+        UserError: it is missing, was changed since, or cannot be read.
     """
-    sums = path.with_name(SUMS)
+    path, sums = folder / name, folder / SUMS
     try:
         found = _sha256(path)
         lines = sums.read_text().splitlines() if sums.exists() else []
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; {remake}.") from error
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}).") from error
-    if f"{found}  {path.name}" not in lines:
+        raise UserError(f"{path} cannot be read ({error}); delete {folder} and {remake}.") from error
+    if f"{found}  {name}" not in lines:
         why = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
-        raise UserError(f"{path} is damaged ({why}); {remedy}.")
+        raise UserError(f"{path} is damaged ({why}); delete {folder} and {remake}.")
     return path
 
 

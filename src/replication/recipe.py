@@ -28,7 +28,7 @@ Whole = Annotated[int, Strict()]
 Real = Annotated[float, Strict(), AllowInfNan(False)]
 Flag = Annotated[bool, Strict()]
 MOST = 10**9  # iterations, or images
-LARGEST_SEED = 2**32 - 1  # what every generator takes
+Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]  # what every generator takes
 
 
 class Section(BaseModel):
@@ -131,7 +131,7 @@ class Recipe(Section):
     arm: str
     net: str
     variant: str = "default"  # of the profile that this run is
-    seed: Whole = Field(ge=0, le=LARGEST_SEED)
+    seed: Seed
     data: Data
     input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
     train_images: Whole = Field(

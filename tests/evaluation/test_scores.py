@@ -122,7 +122,7 @@ def test_a_missing_or_damaged_table_is_named(tmp_path: Path, content: bytes | No
 def test_missing_or_damaged_probabilities_are_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "probabilities.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"probabilities\.safetensors (cannot be read|is damaged) .*`dvc repro`\."):
+    with pytest.raises(UserError, match=r"probabilities\.safetensors is (missing; |damaged .*)run `dvc repro`\."):
         read_probabilities(tmp_path, "ten_crop")
 
 

@@ -271,7 +271,7 @@ def test_a_root_without_the_images_names_the_key(roots: dict[str, Path], tmp_pat
 def test_half_an_index_counts_as_missing(roots: dict[str, Path], tmp_path: Path, file: str) -> None:
     write(tmp_path / "index", roots["folder"])
     (tmp_path / "index" / file).unlink()
-    with pytest.raises(UserError, match=r"is missing; make the index with `dvc repro prepare`"):
+    with pytest.raises(UserError, match=r"is missing; run `dvc repro prepare`"):
         read_index(tmp_path / "index", roots["folder"])
 
 

@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path, ma
 
 
 def test_a_missing_store_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is missing; make the store with `dvc repro prepare`") as told:
+    with pytest.raises(UserError, match=r"is missing; run `dvc repro prepare`") as told:
         read_store(tmp_path / "cifar")
     assert str(tmp_path / "cifar") in str(told.value)
 
@@ -125,7 +125,7 @@ def test_a_missing_store_names_the_command_that_makes_it(tmp_path: Path) -> None
 def test_half_a_store_counts_as_missing(tmp_path: Path, make_split: MakeSplit, file: str) -> None:
     write(tmp_path / "cifar", make_split(8), make_split(4))
     (tmp_path / "cifar" / file).unlink()
-    with pytest.raises(UserError, match=r"is missing; make the store with `dvc repro prepare`"):
+    with pytest.raises(UserError, match=r"is missing; run `dvc repro prepare`"):
         read_store(tmp_path / "cifar")
 
 

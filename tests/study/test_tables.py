@@ -123,7 +123,7 @@ def test_a_file_that_is_none_of_a_study_is_told(study: Path, name: str, content:
     (study / name).unlink()
     if content is not None:
         (study / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name}.*; restore it with|{RECIPES}|{name}"):
+    with pytest.raises(UserError, match=rf"{name}.*; restore it with `git checkout"):
         read_tables(study, CIFAR)
 
 

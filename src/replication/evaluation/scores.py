@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replication.arms import Arm
-from replication.errors import UserError
 from replication.files import check_whole, replacing
 from replication.profiles import DEFAULT
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SCORES, PROBABILITIES = "scores.csv", "probabilities.safetensors"
+REMAKE = "run `dvc repro`"
 COLUMNS = ["protocol", "metric", "value", "images"]
 TOP = {"top1_error": 1, "top5_error": 5}  # k of a metric
 
@@ -94,14 +94,8 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: it is missing or damaged.
     """
-    path = folder / SCORES
-    try:
-        with check_whole(path, f"delete {folder} and run `dvc repro`").open(newline="") as file:
-            return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; score the net with `dvc repro`.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete {folder} and run `dvc repro`.") from error
+    with check_whole(folder, SCORES, REMAKE).open(newline="") as file:
+        return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
 
 
 def read_probabilities(folder: Path, protocol: str) -> Scores | None:
@@ -110,17 +104,13 @@ def read_probabilities(folder: Path, protocol: str) -> Scores | None:
     Raises:
         UserError: the file is missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    path = folder / PROBABILITIES
-    try:
-        with safe_open(check_whole(path, f"delete {folder} and run `dvc repro`"), "pt") as file:
-            if f"{protocol}.labels" not in set(file.keys()):
-                return None
-            probabilities = file.get_tensor(f"{protocol}.probabilities").float()
-            return Scores(probabilities, file.get_tensor(f"{protocol}.labels"))
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete {folder} and run `dvc repro`.") from error
+    with safe_open(check_whole(folder, PROBABILITIES, REMAKE), "pt") as file:
+        if f"{protocol}.labels" not in set(file.keys()):
+            return None
+        probabilities = file.get_tensor(f"{protocol}.probabilities").float()
+        return Scores(probabilities, file.get_tensor(f"{protocol}.labels"))
 
 
 def ensemble(folders: Sequence[Path], protocol: str) -> Scores | None:

@@ -18,13 +18,12 @@ import pyarrow
 import pyarrow.parquet
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
 from replication.files import check_whole, replacing
 from replication.images.decoding import BadImage, decode, one_line
-from replication.images.store import REMEDY, Images, Meta, Statistics, read_meta, read_store, write_meta
+from replication.images.store import REMAKE, Images, Meta, Statistics, read_meta, read_store, write_meta
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 
@@ -127,14 +126,9 @@ def read_index(folder: Path, root: Path) -> Index:
     Raises:
         UserError: the index is missing or damaged, or `root` is not where the images are.
     """
-    try:
-        meta = read_meta(folder)
-        entries = pyarrow.parquet.read_table(check_whole(folder / ENTRIES, REMEDY), schema=SCHEMA)
-        statistics = Statistics(**load_file(check_whole(folder / STATISTICS, REMEDY)))
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename or folder} is missing; make the index with `dvc repro prepare`.") from error
-    except (SafetensorError, pyarrow.ArrowException, OSError, ValueError, TypeError) as error:
-        raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error
+    meta = read_meta(folder)
+    entries = pyarrow.parquet.read_table(check_whole(folder, ENTRIES, REMAKE), schema=SCHEMA)
+    statistics = Statistics(**load_file(check_whole(folder, STATISTICS, REMAKE)))
     entries = entries.unify_dictionaries().combine_chunks()
     containers = [c for c in entries["container"].unique().to_pylist() if c]
     for file in containers or [entries["name"][0].as_py()]:

@@ -10,16 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from replication.errors import UserError
 from replication.files import check_whole, replacing
 from replication.recipe import Data
 
 ARRAYS, META = "store.safetensors", "meta.json"
 OFFICIAL = "official"
-REMEDY = "delete its folder and run `dvc repro prepare`"
+REMAKE = "run `dvc repro prepare`"
 
 
 @dataclass(frozen=True)
@@ -154,12 +152,7 @@ def read_store(folder: Path) -> Store:
     Raises:
         UserError: it is missing or damaged.
     """
-    try:
-        return Store(read_meta(folder), **load_file(check_whole(folder / ARRAYS, REMEDY)))
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename or folder} is missing; make the store with `dvc repro prepare`.") from error
-    except (SafetensorError, ValueError, TypeError) as error:
-        raise UserError(f"{folder} is damaged ({error}); delete it and run `dvc repro prepare`.") from error
+    return Store(read_meta(folder), **load_file(check_whole(folder, ARRAYS, REMAKE)))
 
 
 def write_meta(folder: Path, meta: Meta) -> None:
@@ -167,4 +160,4 @@ def write_meta(folder: Path, meta: Meta) -> None:
 
 
 def read_meta(folder: Path) -> Meta:
-    return Meta(**json.loads(check_whole(folder / META, REMEDY).read_text()))
+    return Meta(**json.loads(check_whole(folder, META, REMAKE).read_text()))

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from replication.arms import arm_of
 from replication.errors import UserError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 RECORD, CURVE, NET = "run.json", "curve.csv", "net.safetensors"
+REMAKE = "run `dvc repro`"
 MEAN = "mean_image"  # among the tensors of NET: what is subtracted from an image, [1, 3, S, S] in 0..255
 
 Row = dict[str, float | None]  # of a curve; what was not measured is None
@@ -59,7 +60,7 @@ def read_run(folder: Path) -> RunRecord:
         UserError: it is missing or damaged, or not a record of a run.
     """
     path = _whole(folder, RECORD)
-    return validate(RunRecord, from_old(_json(folder), str(path)), str(path))
+    return validate(RunRecord, from_old(json.loads(path.read_text()), str(path)), str(path))
 
 
 def read_curve(folder: Path) -> list[Row]:
@@ -70,7 +71,7 @@ def read_curve(folder: Path) -> list[Row]:
     """
     with _whole(folder, CURVE).open(newline="") as file:
         rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
-    if is_old(_json(folder)):
+    if _is_old(folder):
         watched = arm_of(read_run(folder).recipe.arm).watched
         rows = [{watched if key == "test_error" else key: value for key, value in row.items()} for row in rows]
     return rows
@@ -89,7 +90,7 @@ def read_weights(folder: Path) -> dict[str, "Tensor"]:
     try:
         weights = load_file(path)
     except SafetensorError as error:  # of an old run, which has no digests
-        raise UserError(f"{path} cannot be read ({error}); {_remedy(folder)}.") from error
+        raise UserError(f"{path} cannot be read ({error}); delete {folder} and {REMAKE}.") from error
     weights.pop(MEAN, None)
     return weights
 
@@ -100,22 +101,11 @@ def _whole(folder: Path, name: str) -> Path:
     Raises:
         UserError: it is missing or damaged.
     """
-    path = folder / name
+    return folder / name if (folder / name).exists() and _is_old(folder) else check_whole(folder, name, REMAKE)
+
+
+def _is_old(folder: Path) -> bool:
     try:
-        return path if is_old(_json(folder)) and path.exists() else check_whole(path, _remedy(folder))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; train the net with `dvc repro`.") from error
-
-
-def _json(folder: Path) -> Any:
-    path = folder / RECORD
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise UserError(f"{path} cannot be read ({error}); {_remedy(folder)}.") from error
-
-
-def _remedy(folder: Path) -> str:
-    return f"delete {folder} and run `dvc repro`"
+        return is_old(json.loads((folder / RECORD).read_text()))
+    except (OSError, ValueError):  # `check_whole` says what is wrong
+        return False

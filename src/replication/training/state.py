@@ -75,32 +75,35 @@ class State:
         Raises:
             UserError: all that there is is damaged.
         """
-        paths = [path for path in (folder / STATE, folder / BEFORE) if path.exists()]
-        for number, path in enumerate(paths):
+        wrong = []
+        for path in (folder / STATE, folder / BEFORE):
+            if not path.exists():
+                continue
             try:
                 saved = self._read(path, device)
+                break
             except Exception as error:  # a file from elsewhere can raise anything
-                reason = f"{type(error).__name__}: {error}".split("\n")[0]
-                if path == paths[-1]:
-                    raise UserError(
-                        f"{path} cannot be read ({reason}); delete {folder} to train this run from its start."
-                    ) from error
-                print(f"{path} cannot be read ({reason}); going on from {paths[number + 1].name}.", file=sys.stderr)
-                continue
-            self.net.load_state_dict(saved.pop("net"))
-            self.optimizer.load_state_dict(saved.pop("optimizer"))
-            now = self.threads[0]
-            vars(self).update(saved)
-            self.starts += 1
-            if now != self.threads[-1]:
-                print(
-                    f"this run was trained with {self.threads[-1]} threads so far and goes on with {now}: what follows "
-                    "is not bit for bit what it would have been (OMP_NUM_THREADS sets it).",
-                    file=sys.stderr,
-                )
-                self.threads.append(now)
-            return True
-        return False
+                wrong.append(f"{path} cannot be read ({type(error).__name__}: {error})".split("\n")[0])
+        else:
+            if wrong:
+                raise UserError(f"{'; '.join(wrong)}; delete {folder} to train this run from its start.")
+            return False
+        if wrong:
+            print(f"{wrong[0]}; going on from {BEFORE}.", file=sys.stderr)
+            (folder / STATE).unlink()  # the next save would keep it as the one before
+        self.net.load_state_dict(saved.pop("net"))
+        self.optimizer.load_state_dict(saved.pop("optimizer"))
+        now = self.threads[0]
+        vars(self).update(saved)
+        self.starts += 1
+        if now != self.threads[-1]:
+            print(
+                f"this run was trained with {self.threads[-1]} threads so far and goes on with {now}: what follows is "
+                "not bit for bit what it would have been (OMP_NUM_THREADS sets it).",
+                file=sys.stderr,
+            )
+            self.threads.append(now)
+        return True
 
     def _read(self, path: Path, device: torch.device) -> dict[str, Any]:
         """The fields of a state as `save` wrote them.
