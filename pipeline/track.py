@@ -51,7 +51,7 @@ def tracking_of(profile: str, recipe: Recipe) -> Tracking:
 
     Tags decide nothing, so neither the paper's profile nor its comparison is a dependency of the stage `train`.
     """
-    uri = os.environ.get("REPLICATION_TRACKING", TRACKING_URI)
+    uri = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI
     paper = of_paper(recipe, arm_of(recipe.arm), read_profile(PROFILES, "paper"))
     tags = {"profile": profile, "fidelity": fidelity(recipe, paper)}
     return Tracking(None if uri == "off" else uri, f"Deep residual learning · {profile}", WORK / "mlflow.lock", tags)

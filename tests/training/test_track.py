@@ -1,5 +1,8 @@
 """`python -m pipeline.track` gives MLflow the finished runs that it lacks, and those only."""
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +50,13 @@ def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_p
     assert trained.returncode == 0 and "`make runs` adds it afterwards" in trained.stderr
     told = project.run("track", REPLICATION_TRACKING=uri)
     assert told.returncode == 1 and "cannot be used" in told.stderr and "Traceback" not in told.stderr
+
+
+def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project: Any, tmp_path: Path) -> None:
+    """MLflow takes an address apart: "%20" is a space to it, and what follows "?" an option."""
+    project.configure(schedule={"iterations": 16, "drops": []})
+    moved = replace(project, folder=project.folder.rename(tmp_path / "a%20b ?c#d ä"))
+    done = moved.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING="")
+    assert done.returncode == 0 and "tracking is off" not in done.stderr, done.stderr
+    with closing(sqlite3.connect(moved.folder / "mlflow.db")) as database:
+        assert database.execute("SELECT name, status FROM runs").fetchall() == [("plain-8 · seed 0", "FINISHED")]
