@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.params import BaseParams
     from replication.arms import Arm
     from replication.images.store import Images
+    from replication.recipe import Recipe
+    from replication.training.tracking import Tracking
 
 STORE = Path("data")
 
@@ -81,6 +83,23 @@ def images_of(params: "BaseParams", arm: "Arm") -> "Images":
 
     place = params.place(planned(RECIPES / arm.name / "data.json")["dataset"])
     return read_images(STORE / arm.name, place.root if place else STORE)
+
+
+def tracking_of(params: "BaseParams", recipe: "Recipe") -> "Tracking":
+    """Where a run is tracked: in mlflow.db, or as REPLICATION_TRACKING says (another store's address, or "off").
+
+    Tags decide nothing, so neither the paper's profile nor its comparison is a dependency of the stage `train`.
+    """
+    from pipeline.params import PROFILES, TRACKING_URI, WORK
+    from replication.arms import arm_of
+    from replication.profiles import read_profile
+    from replication.study.fidelity import fidelity, of_paper
+    from replication.training.tracking import Tracking
+
+    uri, name = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, f"Deep residual learning · {params.profile}"
+    paper = of_paper(recipe, arm_of(recipe.arm), read_profile(PROFILES, "paper"))
+    tags = {"profile": params.profile, "fidelity": fidelity(recipe, paper)}
+    return Tracking(None if uri == "off" else uri, name, WORK / "mlflow.lock", tags)
 
 
 def choose_device(name: str) -> "torch.device":

@@ -11,7 +11,6 @@ from pipeline import stage
 from pipeline.launch import torchrun
 from pipeline.params import WORK, read_params
 from pipeline.plan import named_run, planned, recipe_of
-from pipeline.track import tracking_of
 from replication.training.processes import launched
 from replication.training.run import Stopped, train_run
 
@@ -29,9 +28,8 @@ def main() -> None:
     device = stage.choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
-    tracking = tracking_of(params.profile, recipe)
     try:
-        train_run(run.folder, recipe, images, device, WORK, tracking, save_seconds)
+        train_run(run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(130)

@@ -21,7 +21,8 @@ def runs(uri: str) -> list[Run]:
 
 
 def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_path: Path) -> None:
-    project.configure({"cifar": {"nets": ["plain-8", "resnet-8"]}}, schedule={"iterations": 16, "drops": []})
+    of_reader = {"nets": ["plain-8", "resnet-8"], "override": {"train_images": 90}}  # a recipe of no profile
+    project.configure({"cifar": of_reader}, schedule={"iterations": 16, "drops": []})
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     for net, tracking in (("plain-8", uri), ("resnet-8", "off")):
         done = project.run("train", "cifar", net, "0", REPLICATION_TRACKING=tracking)
