@@ -7,8 +7,6 @@ that takes, on 2 cores about a day. torchvision itself reports 23.87 % for the c
 recipe than the paper's, so nothing of it goes into results/.
 """
 
-import pickle
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -18,7 +16,7 @@ from pipeline.params import profile_of, read_params
 from replication.arms import arm_of, found
 from replication.errors import UserError
 from replication.nets.by_name import build
-from replication.nets.convert import fold_normalisation, from_torchvision
+from replication.nets.convert import fold_normalisation, from_torchvision, read_weights
 
 # Of torchvision's preprocessing, in 0..1.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -45,28 +43,6 @@ def main() -> None:
     for protocol in arm.protocols:
         scores = found(protocol.score)(net, batches)
         print(f"{protocol.name}: top-1 error {scores.error(1):.2f} %, top-5 error {scores.error(5):.2f} %", flush=True)
-
-
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """A state dict, loaded without running code from the file.
-
-    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
-
-    Raises:
-        UserError: there is no such file, or no state dict in it.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; give the path of a downloaded weight file.") from error
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is no state dict of torch ({str(error).splitlines()[0]}).") from error
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise UserError(f"{path} holds {type(found).__name__} and no state dict, names with tensors.")
-    return {str(key).removeprefix("module."): value for key, value in found.items()}
 
 
 if __name__ == "__main__":

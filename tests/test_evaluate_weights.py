@@ -5,12 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from torchvision import models
 
-from pipeline.evaluate_weights import read_weights
-from replication.errors import UserError
 from replication.images.crops import centre_crop
 from replication.images.store import read_store
 
@@ -50,23 +47,3 @@ def test_weights_that_do_not_fit_are_one_sentence(project: Any, tmp_path: Path) 
         failed = project.run("evaluate_weights", net, str(tmp_path / file))
         assert failed.returncode == 1 and told in failed.stderr, failed.stderr
         assert "Traceback" not in failed.stderr
-
-
-@pytest.mark.parametrize("key", [None, "state_dict", "model", "model_state_dict"])
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_a_state_dict_is_found_in_a_checkpoint(tmp_path: Path, key: str | None, prefix: str) -> None:
-    state = {f"{prefix}conv1.weight": torch.ones(2), f"{prefix}fc.bias": torch.zeros(1)}
-    torch.save({key: state, "epoch": 90, "optimizer": {"lr": 0.1}} if key else state, tmp_path / "weights.pth")
-    assert list(read_weights(tmp_path / "weights.pth")) == ["conv1.weight", "fc.bias"]
-
-
-class Pickled:
-    """A class of somebody's code."""
-
-
-@pytest.mark.parametrize("content", [[1, 2], {"epoch": 1}, torch.ones(2), Pickled(), "text"], ids=str)
-def test_what_is_no_state_dict_is_one_sentence(tmp_path: Path, content: Any) -> None:
-    torch.save(content, tmp_path / "weights.pth")
-    with pytest.raises(UserError, match=r"weights\.pth (holds|is no state dict)") as told:
-        read_weights(tmp_path / "weights.pth")
-    assert "\n" not in str(told.value)

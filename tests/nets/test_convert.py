@@ -1,5 +1,8 @@
 """Our nets of Table 1 compute what torchvision's compute with the same weights."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +10,7 @@ from torchvision import models
 
 from replication.errors import UserError
 from replication.nets.by_name import build
-from replication.nets.convert import COUNTERPARTS, fold_normalisation, from_torchvision, to_torchvision
+from replication.nets.convert import COUNTERPARTS, fold_normalisation, from_torchvision, read_weights, to_torchvision
 
 NETS = list(COUNTERPARTS)
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -125,3 +128,26 @@ def test_weights_of_another_net_are_refused_in_one_sentence() -> None:
         from_torchvision("resnet-50", wide)
     with pytest.raises(UserError, match=r"conv1\.weight is missing"):
         to_torchvision("resnet-50", {})
+
+
+# --- files of weights
+
+
+@pytest.mark.parametrize("key", [None, "state_dict", "model", "model_state_dict"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_state_dict_is_found_in_a_checkpoint(tmp_path: Path, key: str | None, prefix: str) -> None:
+    state = {f"{prefix}conv1.weight": torch.ones(2), f"{prefix}fc.bias": torch.zeros(1)}
+    torch.save({key: state, "epoch": 90, "optimizer": {"lr": 0.1}} if key else state, tmp_path / "weights.pth")
+    assert list(read_weights(tmp_path / "weights.pth")) == ["conv1.weight", "fc.bias"]
+
+
+class Pickled:
+    """A class of somebody's code."""
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"epoch": 1}, torch.ones(2), Pickled(), "text"], ids=str)
+def test_what_is_no_state_dict_is_one_sentence(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"weights\.pth (holds|is no state dict)") as told:
+        read_weights(tmp_path / "weights.pth")
+    assert "\n" not in str(told.value)

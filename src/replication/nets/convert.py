@@ -4,8 +4,10 @@
 in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A and C and the CIFAR nets are not there.
 """
 
+import pickle
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -47,6 +49,28 @@ def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
             state.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))
     order = _check(net, state, theirs=True)
     return {key: state[_their_name(key)] for key in order}
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A state dict, loaded without running code from the file.
+
+    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
+
+    Raises:
+        UserError: there is no such file, or no state dict in it.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; give the path of a downloaded weight file.") from error
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is no state dict of torch ({str(error).splitlines()[0]}).") from error
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise UserError(f"{path} holds {type(found).__name__} and no state dict, names with tensors.")
+    return {str(key).removeprefix("module."): value for key, value in found.items()}
 
 
 def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dict[str, Tensor]:
