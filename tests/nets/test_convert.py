@@ -145,7 +145,9 @@ class Pickled:
     """A class of somebody's code."""
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"epoch": 1}, torch.ones(2), Pickled(), "text"], ids=str)
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"epoch": 1}, torch.ones(2), Pickled(), "text"], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_state_dict_is_one_sentence(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "weights.pth")
     with pytest.raises(UserError, match=r"weights\.pth (holds|is no state dict)") as told:
