@@ -16,12 +16,12 @@ from replication.files import replacing
 def main() -> None:
     params = read_params()
     profile = profile_of(params)
-    with replacing(RECIPES, "make room for it and run again") as folder:
+    with replacing(RECIPES) as folder:
         for arm in ARMS.values():
             for file, content in plans(params, profile, arm).items():
                 path = folder / arm.name / file
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps(content, indent=2) + "\n")
+                path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def profile_of(params: BaseParams) -> Profile:
     Raises:
         UserError: there is no such profile.
     """
-    known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    known = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
     if params.profile not in known:
         raise UserError(f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(known)}.")
     return read_profile(PROFILES, params.profile)

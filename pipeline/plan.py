@@ -131,7 +131,7 @@ def planned(file: Path) -> dict[str, Any]:
         UserError: it wrote no such file, or it is damaged.
     """
     remake = "run `dvc repro check`, which makes it for the runs of params.yaml"
-    return json.loads(check_whole(RECIPES, file.relative_to(RECIPES).as_posix(), remake).read_text())
+    return json.loads(check_whole(RECIPES, file.relative_to(RECIPES).as_posix(), remake).read_text(encoding="utf-8"))
 
 
 def recipe_of(run: Run, plan: dict[str, Any], identity: Data) -> Recipe:

@@ -19,9 +19,10 @@ def main() -> None:
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.scores, planned(run.recipe_file)):
         return
-    finished(run)
+    record = finished(run)
     scores = score_run(run.folder, stage.images_of(params, run.arm), stage.choose_device(params.device))
     write_scores(run.scores, scores, run.arm)
+    stage.forget(record.recipe)  # DVC starts this stage once it has the run in its cache
     text = ", ".join(f"{protocol} {found.error():.2f} %" for protocol, found in scores.items())
     print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: top-1 error {text}")
 

@@ -3,8 +3,10 @@
 import argparse
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,8 +15,10 @@ SOURCE = str(Path(__file__).resolve().parents[1] / "src")
 sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))
 
+from filelock import FileLock, Timeout  # noqa: E402
+
 from replication.errors import UserError  # noqa: E402
-from replication.files import replacing  # noqa: E402
+from replication.files import REMEDIES, replacing, why  # noqa: E402
 
 if TYPE_CHECKING:
     import torch
@@ -29,13 +33,21 @@ STORE = Path("data")
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage and exit: 0, or 1 with one sentence for a UserError."""
+    """Run a stage and exit: 0, or 1 with one sentence for what the user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a locale without UTF-8 cannot print "·"
     try:
         main()
     except UserError as error:
-        print(f"\n{error}\n", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0)
+        sentence = str(error)
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        sentence = f"{error.filename or 'A file'} cannot be read or written: {why(error)}."
+    else:
+        sys.exit(0)
+    print(f"\n{sentence}\n", file=sys.stderr)
+    sys.exit(1)
 
 
 def arguments(description: str | None, **positional: str) -> argparse.Namespace:
@@ -66,8 +78,8 @@ def skipped(folder: Path, plan: Mapping[str, Any]) -> bool:
     """Whether there is nothing to do; then `folder` holds a note that says why, as DVC expects the stage's folder."""
     if "skip" not in plan:
         return False
-    with replacing(folder, "make room for it and run again") as unfinished:
-        (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n")
+    with replacing(folder) as unfinished:
+        (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n", encoding="utf-8")
     print(f"{folder}: nothing to do: {plan['skip']}")
     return True
 
@@ -100,6 +112,17 @@ def tracking_of(params: "BaseParams", recipe: "Recipe") -> "Tracking":
     paper = of_paper(recipe, arm_of(recipe.arm), read_profile(PROFILES, "paper"))
     tags = {"profile": params.profile, "fidelity": fidelity(recipe, paper)}
     return Tracking(None if uri == "off" else uri, name, WORK / "mlflow.lock", tags)
+
+
+def forget(recipe: "Recipe") -> None:
+    """Delete the resume state of a run that is safe, unless another process is training it just now."""
+    from pipeline.params import WORK
+
+    state = WORK / recipe.hash
+    with suppress(Timeout, OSError):
+        if state.exists():
+            with FileLock(state / "lock", timeout=0):
+                shutil.rmtree(state)
 
 
 def choose_device(name: str) -> "torch.device":

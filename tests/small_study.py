@@ -11,7 +11,7 @@ from replication.recipe import merged
 def merge(checkout: Path, small: Path) -> None:
     """Rewrite `checkout`/params.yaml and pipeline/profiles/ with the values of `small`."""
     yaml = YAML(typ="rt")
-    values = yaml.load(small.read_text())
+    values = yaml.load(small.read_text(encoding="utf-8"))
     files = {checkout / "params.yaml": values["params"]}
     files |= {checkout / f"pipeline/profiles/{name}.yaml": of for name, of in values.get("profiles", {}).items()}
     for file, changes in files.items():

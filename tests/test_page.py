@@ -45,7 +45,7 @@ def test_the_page_loads_nothing_and_says_nothing_on_the_console(page: Page, path
 
 def test_the_page_is_one_file_under_3_mb(path: Path) -> None:
     assert path.stat().st_size < 3_000_000
-    assert not re.search(r"<script|<link[^>]+stylesheet|@import|url\((?!#)", path.read_text())
+    assert not re.search(r"<script|<link[^>]+stylesheet|@import|url\((?!#)", path.read_text(encoding="utf-8"))
 
 
 def test_every_figure_is_visible_with_ink_in_it(page: Page) -> None:

@@ -97,7 +97,7 @@ def test_a_profile_is_a_name_and_not_a_path(configure: Configure, profile: str) 
 )
 def test_a_profile_of_another_form_is_refused_with_its_file(configure: Configure, content: str, told: str) -> None:
     params = configure()
-    Path("pipeline/profiles/tiny.yaml").write_text(content)
+    Path("pipeline/profiles/tiny.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=told) as refusal:
         for arm in ARMS.values():
             plans(params, profile_of(params), arm)
@@ -135,10 +135,10 @@ def test_a_profile_can_take_a_variant_of_its_base_away() -> None:
 @pytest.mark.parametrize("written", ["1e-4", "1E-4", "1.0e-4", "0.0001"])
 def test_a_number_is_a_number_however_dvc_writes_it(configure: Configure, written: str) -> None:
     configure()
-    text = Path("params.yaml").read_text()
+    text = Path("params.yaml").read_text(encoding="utf-8")
     assert "override: {}" in text
     override = f"override: {{optimiser: {{weight_decay: {written}}}}}"
-    Path("params.yaml").write_text(text.replace("override: {}", override))
+    Path("params.yaml").write_text(text.replace("override: {}", override), encoding="utf-8")
     params = read_params()
     assert params.cifar.override == {"optimiser": {"weight_decay": 0.0001}}
     assert recipe_of(params, "cifar", "plain-8", 0, DATA).optimiser.weight_decay == 0.0001

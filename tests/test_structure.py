@@ -51,7 +51,7 @@ CHANGES_NO_NUMBER = {
 def imports(file: Path) -> frozenset[Path]:
     """The files of the library that a file imports, anywhere in it."""
     named = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             named |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -186,4 +186,4 @@ def test_no_file_names_this_machine() -> None:
         path = PROJECT / name
         if path.suffix in {".py", ".yaml", ".toml", ".md", ".csv", ".json", ".html", ".txt"} and path.exists():
             assert str(PROJECT) not in path.read_text(), name
-    assert Path(PROJECT / ".dvc/config").read_text().count("analytics = false") == 1
+    assert Path(PROJECT / ".dvc/config").read_text(encoding="utf-8").count("analytics = false") == 1

@@ -3,32 +3,54 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from replication.errors import UserError
 
 SUMS = "SHA256SUMS"  # of a folder, as `sha256sum --check` reads it
 
+# What the user can do about errors of the operating system.
+_ROOM = "no space (or no inode) is left there; make room and run again"
+_RIGHTS = "it is not permitted; change owner or permissions (chown, chmod) and run again"
+REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: "the quota is used up; make room and run again",
+    errno.ENOENT: "it is missing",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EFBIG: "files may not be so large here (ulimit -f); raise the limit and run again",
+    errno.EROFS: "the file system is read-only; remount it for writing and run again",
+}
+
+
+def why(error: Exception) -> str:
+    """The cause of an error of the operating system, with its remedy where there is one."""
+    number = getattr(error, "errno", None)
+    if found := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
+        number = int(found[1])
+    return REMEDIES.get(number) or " ".join((getattr(error, "strerror", None) or str(error)).split())
+
 
 @contextmanager
-def replacing(folder: Path, remedy: str) -> Iterator[Path]:
+def replacing(folder: Path, note: str = "") -> Iterator[Path]:
     """A new folder to write in. At the end it takes the place of `folder`; after an error nothing is left of it.
 
     Its files are sealed by their digests in `SUMS`, which `check_whole` compares. What processes that were killed while
     writing this folder left behind goes.
 
     Args:
-        remedy: what the user can do if it cannot be written, "free some disk space and run again".
+        note: what a user who reads that it could not be written should know besides, "the training is kept".
 
     Raises:
-        UserError: it could not be written.
+        UserError: it could not be written; says why.
     """
-    remove_leftovers(folder)
     unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
     try:
+        remove_leftovers(folder)
         unfinished.mkdir(parents=True)
         yield unfinished
         seal(unfinished)
@@ -36,9 +58,8 @@ def replacing(folder: Path, remedy: str) -> Iterator[Path]:
             shutil.rmtree(folder)
         unfinished.rename(folder)
     except Exception as error:
-        # safetensors has an exception of its own for a disk that is full.
         if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
-            raise UserError(f"{folder} could not be written ({error}); {remedy}.") from error
+            raise UserError(f"{folder} could not be written: {why(error)}{note and f'; {note}'}.") from error
         raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -55,7 +76,8 @@ def remove_leftovers(folder: Path) -> None:
 def seal(folder: Path) -> None:
     """Write the digests of all files below a folder into it."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / SUMS)
-    (folder / SUMS).write_text("".join(f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths))
+    lines = (f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def check_whole(folder: Path, name: str, remake: str) -> Path:
@@ -70,14 +92,16 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     path, sums = folder / name, folder / SUMS
     try:
         found = _sha256(path)
-        lines = sums.read_text().splitlines() if sums.exists() else []
+        lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); delete {folder} and {remake}.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {why(error)}.") from error
+    except ValueError as error:
+        raise UserError(f"{sums} cannot be read ({error}); delete {folder} and {remake}.") from error
     if f"{found}  {name}" not in lines:
-        why = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
-        raise UserError(f"{path} is damaged ({why}); delete {folder} and {remake}.")
+        told = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
+        raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.")
     return path
 
 
@@ -124,8 +148,6 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
         finally:
             os.close(folder)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
-        raise UserError(
-            f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why}; make room for it and run again."
-        ) from error
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise UserError(f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}.") from error

@@ -253,7 +253,7 @@ def test_an_index_is_replaced_by_a_new_one_and_kept_if_that_fails(
     meta, files = write(tmp_path / "index", roots["folder"])
     assert not (tmp_path / "index/stray").exists()
     made = image_statistics(lambda i: load_entry(roots["folder"], files.train, i), 12, 36, 32)
-    with files_of_at_most(1000), pytest.raises(UserError, match="free some disk space"):
+    with files_of_at_most(1000), pytest.raises(UserError, match="raise the limit"):
         write_index(tmp_path / "index", files, made, name="another", source="?")
     assert read_index(tmp_path / "index", roots["folder"]).meta == meta
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

@@ -102,7 +102,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_leaves_the_old_store(
     tmp_path: Path, make_split: MakeSplit, files_of_at_most: Limit
 ) -> None:
     old = write(tmp_path / "cifar", make_split(8), make_split(4))
-    with files_of_at_most(10_000), pytest.raises(UserError, match="free some disk space") as told:
+    with files_of_at_most(10_000), pytest.raises(UserError, match="raise the limit") as told:
         write(tmp_path / "cifar", make_split(400), make_split(4))
     assert str(tmp_path / "cifar") in str(told.value)
     assert read_store(tmp_path / "cifar").meta == old

@@ -173,7 +173,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_leaves_the_old_run(
     tmp_path: Path, write: Write, files_of_at_most: Limit
 ) -> None:
     old = write(tmp_path / "seed-0")
-    with files_of_at_most(20_000), pytest.raises(UserError, match="the training is kept, free some space") as told:
+    with files_of_at_most(20_000), pytest.raises(UserError, match=r"raise the limit .*; the training is kept") as told:
         write(tmp_path / "seed-0", starts=5)
     assert str(tmp_path / "seed-0") in str(told.value)
     assert read_run(tmp_path / "seed-0") == old

@@ -1,7 +1,9 @@
 """The archive of CIFAR-10's authors is fetched if its md5 is right; a failed download leaves nothing behind."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +15,7 @@ from made_files import as_archive
 
 from replication.errors import UserError
 from replication.images.store import Split
-from replication.sources import CIFAR10, Dataset, Place
+from replication.sources import CIFAR10, Dataset, Place, cifar10
 from replication.sources.cifar10 import official
 from replication.sources.decode import Source
 
@@ -166,8 +168,25 @@ def test_a_server_that_is_gone_is_told_in_one_sentence(tmp_path: Path, serve: Ca
 
 def test_a_root_that_cannot_be_a_folder_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "root").write_text("a file")
-    with pytest.raises(UserError, match="could not be fetched"):
+    with pytest.raises(
+        UserError, match=r"root/cifar-10-batches-py could not be written: .*File exists|Not a directory"
+    ):
         read(tmp_path / "root")
+
+
+def test_a_server_that_stops_sending_is_left_after_a_while(
+    tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stall(request: BaseHTTPRequestHandler) -> None:
+        sends(b"begun", ("Content-Length", "170498071"))(request)
+        request.wfile.flush()
+        time.sleep(5)
+
+    serve(stall)
+    monkeypatch.setattr(cifar10, "PATIENCE", 0.5)
+    with pytest.raises(UserError, match=r"could not be fetched .*timed out"):
+        read(tmp_path)
+    assert everything_below(tmp_path) == []
 
 
 def test_an_archive_with_another_number_of_images_is_refused(
@@ -202,9 +221,42 @@ def test_an_address_that_is_none_is_named(tmp_path: Path, url: str) -> None:
     assert url in str(told.value)
 
 
-def test_a_sound_archive_is_kept_when_it_cannot_be_unpacked(tmp_path: Path, archive: tuple[bytes, list[Split]]) -> None:
+# What a user may have put there, which is not for us to delete or to write over.
+LEFT_ALONE = {
+    "a file where the folder should be": ("cifar-10-batches-py", b"mine", "data_batch_1 is missing, or no file"),
+    "another archive": ("cifar-10-python.tar.gz", b"mine", "tar.gz is not the authors' .*put the right one there"),
+    "a damaged batch": ("cifar-10-batches-py/data_batch_1", b"mine", "data_batch_1 is not the authors' .*move"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "told"), LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_what_the_user_put_there_is_left_as_it_is(
+    tmp_path: Path,
+    serve: Callable[..., Server],
+    archive: tuple[bytes, list[Split]],
+    name: str,
+    content: bytes,
+    told: str,
+) -> None:
+    server = serve(sends(b"", status=503))
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(archive[0])
-    (tmp_path / "cifar-10-batches-py").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="could not be fetched"):
+    if name.startswith("cifar-10-batches-py/"):
         read(tmp_path)
-    assert (tmp_path / "cifar-10-python.tar.gz").read_bytes() == archive[0]
+    (tmp_path / name).write_bytes(content)
+    before = everything_below(tmp_path)
+    with pytest.raises(UserError, match=told):
+        read(tmp_path)
+    assert (tmp_path / name).read_bytes() == content
+    assert (everything_below(tmp_path), server.requests) == (before, 0)
+
+
+def test_a_sound_archive_is_kept_when_there_is_no_room_to_unpack_it(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], files_of_at_most: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    kept = tmp_path / "cifar-10-python.tar.gz"
+    kept.write_bytes(archive[0])
+    with files_of_at_most(5000), pytest.raises(UserError, match=r"could not be written: .*raise the limit"):
+        read(tmp_path)
+    assert everything_below(tmp_path) == [kept.name]
+    assert kept.read_bytes() == archive[0]
+    assert len(read(tmp_path).train.labels) == 20

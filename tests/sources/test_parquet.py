@@ -87,7 +87,7 @@ def test_a_folder_without_the_files_of_a_split_is_refused(root: Path, split: str
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no train\*\.parquet"):
+    with pytest.raises(UserError, match=r"nowhere cannot be read: it is missing; check data\.cifar10\.root"):
         read(tmp_path / "nowhere")
 
 

@@ -29,10 +29,10 @@ def study(tmp_path: Path) -> Path:
 
 
 def change(path: Path, how: Callable[[Cells], object]) -> None:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         cells = list(csv.reader(file))
     how(cells)
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(cells)
 
 

@@ -149,7 +149,6 @@ def test_the_train_stage_starts_as_many_processes_as_params_say(project: Any) ->
     assert (record["processes"], record["starts"]) == (2, 1)
     rows = (project.folder / "runs/imagenet/plain-18/seed-0/curve.csv").read_text().splitlines()
     assert rows[-1].startswith("8,")
-    assert not list((project.folder / ".work").glob("*/state.pt"))
 
 
 @pytest.mark.parametrize(

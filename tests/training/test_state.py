@@ -40,7 +40,7 @@ def test_a_full_disk_stops_the_training_in_one_sentence_and_keeps_the_old_state(
         def fill_the_disk() -> None:
             patched.setattr(os, "fsync", no_space)
 
-        with pytest.raises(UserError, match=r"the disk is full; make room for it and run again") as told:
+        with pytest.raises(UserError, match=r"no space .* make room and run again") as told:
             fit(recipe, work, interrupted(recipe, 12, fill_the_disk), save_seconds=0)
     assert str(work / STATE) in str(told.value)
     assert torch.load(work / STATE, weights_only=True)["iteration"] == 12
@@ -53,7 +53,7 @@ def test_a_write_that_stops_in_the_middle_keeps_the_old_file(
 ) -> None:
     path = tmp_path / STATE
     write_durably(path, b"old")
-    with files_of_at_most(1000), pytest.raises(UserError, match="too large; make room"):
+    with files_of_at_most(1000), pytest.raises(UserError, match="may not be so large here"):
         write_durably(path, bytes(5000))
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == [STATE]
@@ -91,7 +91,7 @@ def test_a_damaged_state_does_not_become_the_one_before(saved: tuple[CifarRecipe
     recipe, work = saved
     _flip(work / STATE, random.Random(0))
     state = State.start(recipe, 4, torch.device("cpu"))
-    assert state.load(work, torch.device("cpu"))
+    assert state.load(work, torch.device("cpu"), 10)
     state.save(work)
     for path in work.glob("state*.pt"):
         assert state._read(path, torch.device("cpu"))["iteration"] == 0
@@ -115,6 +115,27 @@ def test_a_state_of_other_code_is_not_guessed_at(saved: tuple[CifarRecipe, Path]
     _reseal(work / STATE, content)
     with pytest.raises(UserError, match="another version of this code"):
         fit(recipe, work)
+
+
+def test_a_training_that_other_code_ended_is_trained_anew(
+    make_recipe: Callable[..., CifarRecipe], fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, work = make_recipe(**SHORT), tmp_path / "work"
+    whole = fit(recipe, work)
+    _reseal(work / STATE, torch.load(work / STATE) | {"code": "other", "starts": 7})
+    again = fit(recipe, work)
+    assert "trained to its end by other code; it is trained anew" in capsys.readouterr().err
+    assert again.starts == 1
+    assert_same(again, whole)
+
+
+def test_that_other_code_began_a_training_is_said(
+    saved: tuple[CifarRecipe, Path], fit: Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, work = saved
+    _reseal(work / STATE, torch.load(work / STATE) | {"code": "other"})
+    assert fit(recipe, work).starts == 2
+    assert "was begun by other code; this code goes on with it" in capsys.readouterr().err
 
 
 def test_another_number_of_threads_is_told_and_kept(
@@ -166,7 +187,7 @@ def test_a_state_with_any_bytes_changed_gives_a_sentence_and_never_a_traceback(
         (work / STATE).write_bytes(damaged)
         state = State.start(recipe, 4, torch.device("cpu"))
         with pytest.raises(UserError) as told:
-            state.load(work, torch.device("cpu"))
+            state.load(work, torch.device("cpu"), 10)
         assert "\n" not in str(told.value)
 
 
@@ -190,5 +211,5 @@ def test_the_state_loads_without_running_code_from_the_file(saved: tuple[CifarRe
     (work / BEFORE).unlink()
     _reseal(work / STATE, {"net": Trap()})
     with pytest.raises(UserError, match="cannot be read"):
-        State.start(recipe, 4, torch.device("cpu")).load(work, torch.device("cpu"))
+        State.start(recipe, 4, torch.device("cpu")).load(work, torch.device("cpu"), 10)
     assert not (tmp_path / "sprung").exists()

@@ -80,8 +80,8 @@ def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm) -> None:
     tensors = {}
     for protocol, found in scores.items():
         tensors |= {f"{protocol}.probabilities": found.probabilities.half(), f"{protocol}.labels": found.labels}
-    with replacing(folder, "free some disk space and run again") as unfinished:
-        with (unfinished / SCORES).open("w", newline="") as file:
+    with replacing(folder) as unfinished:
+        with (unfinished / SCORES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows_of(scores, arm))
@@ -94,7 +94,7 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: it is missing or damaged.
     """
-    with check_whole(folder, SCORES, REMAKE).open(newline="") as file:
+    with check_whole(folder, SCORES, REMAKE).open(newline="", encoding="utf-8") as file:
         return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
 
 

@@ -112,7 +112,7 @@ def write_index(folder: Path, files: Files, statistics: Statistics, *, name: str
         input_size=None,
         fingerprint=files.fingerprint,
     )
-    with replacing(folder, "free some disk space and run again") as unfinished:
+    with replacing(folder) as unfinished:
         entries = pyarrow.concat_tables([files.train, files.test])
         pyarrow.parquet.write_table(entries, unfinished / ENTRIES, compression="zstd")
         save_file(vars(statistics), unfinished / STATISTICS)

@@ -140,7 +140,7 @@ def write_store(
         "test_labels": test.labels,
     }
     tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
-    with replacing(folder, "free some disk space and run again") as unfinished:
+    with replacing(folder) as unfinished:
         save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
         write_meta(unfinished, meta)
     return meta
@@ -156,8 +156,8 @@ def read_store(folder: Path) -> Store:
 
 
 def write_meta(folder: Path, meta: Meta) -> None:
-    (folder / META).write_text(json.dumps(asdict(meta), indent=2) + "\n")
+    (folder / META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
 
 
 def read_meta(folder: Path) -> Meta:
-    return Meta(**json.loads(check_whole(folder, META, REMAKE).read_text()))
+    return Meta(**json.loads(check_whole(folder, META, REMAKE).read_text(encoding="utf-8")))

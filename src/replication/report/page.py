@@ -8,7 +8,7 @@ from replication.report.html import render
 
 def page(body: str) -> str:
     """One self-contained page. `body` has the headings; one that opens a part of the page says so in `data-part`."""
-    css = files("replication.report").joinpath("templates/page.css").read_text()
+    css = files("replication.report").joinpath("templates/page.css").read_text(encoding="utf-8")
     return render("page.html", css=css, body=body, contents=contents(body))
 
 

@@ -43,9 +43,9 @@ def write_run(
     recipe = record.recipe
     about = {"net": recipe.net, "classes": classes, "input_size": recipe.input_size, "recipe": recipe.hash}
     tensors = {key: value.contiguous().cpu() for key, value in weights.items()} | {MEAN: mean.contiguous().cpu()}
-    with replacing(folder, "the training is kept, free some space and run again") as unfinished:
-        (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
-        with (unfinished / CURVE).open("w", newline="") as file:
+    with replacing(folder, "the training is kept") as unfinished:
+        (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        with (unfinished / CURVE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(curve)
@@ -60,7 +60,7 @@ def read_run(folder: Path) -> RunRecord:
         UserError: it is missing or damaged, or not a record of a run.
     """
     path = _whole(folder, RECORD)
-    return validate(RunRecord, from_old(json.loads(path.read_text()), str(path)), str(path))
+    return validate(RunRecord, from_old(json.loads(path.read_text(encoding="utf-8")), str(path)), str(path))
 
 
 def read_curve(folder: Path) -> list[Row]:
@@ -69,7 +69,7 @@ def read_curve(folder: Path) -> list[Row]:
     Raises:
         UserError: it is missing or damaged.
     """
-    with _whole(folder, CURVE).open(newline="") as file:
+    with _whole(folder, CURVE).open(newline="", encoding="utf-8") as file:
         rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
     if _is_old(folder):
         watched = arm_of(read_run(folder).recipe.arm).watched
@@ -106,6 +106,6 @@ def _whole(folder: Path, name: str) -> Path:
 
 def _is_old(folder: Path) -> bool:
     try:
-        return is_old(json.loads((folder / RECORD).read_text()))
+        return is_old(json.loads((folder / RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError):  # `check_whole` says what is wrong
         return False

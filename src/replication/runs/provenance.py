@@ -1,5 +1,6 @@
 """Where and with what a run was made."""
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -16,11 +17,12 @@ def provenance(device: "torch.device") -> dict[str, Any]:
     """Commit, machine and versions of this process, for `run.json` and MLflow tags."""
     import torch
 
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", "src", "pipeline")
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": _git("rev-parse", "HEAD") or "unknown",
         # DVC's own writes (params.yaml of an experiment, dvc.lock) are recorded by recipe and DVC, not by the commit.
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", "src", "pipeline")),
+        "dirty": changes != "",  # where git can say nothing, None
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
@@ -34,17 +36,32 @@ def provenance(device: "torch.device") -> dict[str, Any]:
     }
 
 
-def _git(*arguments: str) -> str:
+# What decides the weights of a run, below src/replication/.
+TRAINS = ("evaluation/error.py", "feed", "images", "nets", "training")
+
+
+def code_digest() -> str:
+    """sha256 over the code that trains."""
+    here, digest = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(file for name in TRAINS for file in (here / name, *(here / name).rglob("*.py"))):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _git(*arguments: str) -> str | None:
+    # In a container the checkout often belongs to another user, and git says nothing of it unless told that it may.
+    command = ["git", "-c", "safe.directory=*", *arguments]
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return ""
+        return None
 
 
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
-        for line in info.read_text().splitlines():
+        for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or "unknown"

@@ -1,51 +1,99 @@
 """CIFAR-10 as its authors distribute it, in both of its versions. What makes pixels official is their digest."""
 
-from contextlib import suppress
+import hashlib
 from http.client import HTTPException
 from pathlib import Path
+from shutil import copyfileobj
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import numpy as np
+from torchvision.datasets import CIFAR10
+from torchvision.datasets.utils import extract_archive
+from tqdm import tqdm
 
 from replication.errors import UserError
+from replication.files import replacing, why
 from replication.images.store import Split
 from replication.sources import Dataset, Place
 from replication.sources.decode import Source, checked_label, complete, described
 
+PATIENCE = 60  # seconds that a server may be silent
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
 BINARY_TRAIN, BINARY_TEST = tuple(f"data_batch_{number}.bin" for number in range(1, 6)), ("test_batch.bin",)
 
 
 def official(place: Place, dataset: Dataset) -> Source:
-    """The python version: the folder cifar-10-batches-py in the root, or the archive, which is fetched to the root if
-    neither is there. Every file is checked against its md5.
+    """The python version: the folder cifar-10-batches-py in the root, or else the archive there, or else that of the
+    authors' address. Every file is checked against its md5.
+
+    Nothing of the user's is deleted or overwritten: an archive is fetched and unpacked in a folder of our own, which is
+    renamed when it is whole.
 
     Raises:
-        UserError: the download failed or arrived damaged; nothing of it is left behind.
+        UserError: a file is not the authors', or cannot be read; there is no network, or no room on the disk.
     """
-    from torchvision.datasets import CIFAR10
-    from torchvision.datasets.utils import check_integrity
-
-    class Archive(CIFAR10):
-        url = place.url or CIFAR10.url
-
-    try:
-        train, test = Archive(place.root, train=True, download=True), Archive(place.root, train=False)
-    except (OSError, RuntimeError, EOFError, ValueError, HTTPException) as error:
-        archive = place.root / Archive.filename
-        with suppress(OSError):
-            if not check_integrity(archive, Archive.tgz_md5):  # a sound one may have been put there by the user
-                archive.unlink()
-        raise UserError(
-            f"{dataset.name} could not be fetched from {Archive.url} ({' '.join(str(error).split())}); run again when "
-            f"the network is up, put {Archive.filename} into {place.root}, set data.{dataset.key}.url to another "
-            f"address, or set data.{dataset.key}.source to binary, parquet or folder."
-        ) from error
+    folder, archive = place.root / CIFAR10.base_folder, place.root / CIFAR10.filename
+    others = f"or set data.{dataset.key}.source to binary, parquet or folder"
+    if not folder.exists():
+        with replacing(folder) as unfinished:
+            if archive.exists():
+                _check(
+                    archive, CIFAR10.tgz_md5, f"put the right one there, or move it away to have it fetched, {others}"
+                )
+            else:
+                archive = unfinished / CIFAR10.filename
+                _fetch(place.url or CIFAR10.url, archive, dataset, others)
+            extract_archive(str(archive), str(unfinished))
+            (unfinished / CIFAR10.filename).unlink(missing_ok=True)
+            for file in (unfinished / CIFAR10.base_folder).iterdir():
+                file.rename(unfinished / file.name)
+            (unfinished / CIFAR10.base_folder).rmdir()
+    about = [CIFAR10.meta["filename"], CIFAR10.meta["md5"]]
+    for name, md5 in (*CIFAR10.train_list, *CIFAR10.test_list, about):
+        _check(folder / name, md5, f"move {folder} away to have it made again, {others}")
+    train, test = CIFAR10(place.root, train=True), CIFAR10(place.root, train=False)
 
     def split(part: CIFAR10) -> Split:
         return Split(part.data.transpose(0, 3, 1, 2), np.asarray(part.targets, np.int64))
 
     pixels = described({"python version"}, dataset)
     return complete(split(train), split(test), list(train.classes), pixels, dataset, str(place.root))
+
+
+def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
+    try:
+        with (
+            urlopen(url, timeout=PATIENCE) as response,
+            archive.open("wb") as file,
+            tqdm.wrapattr(file, "write", total=response.length, desc=archive.name) as shown,
+        ):
+            copyfileobj(response, shown)
+        if _md5(archive) != CIFAR10.tgz_md5:
+            raise ValueError("what came has another md5 than the authors' archive")
+    except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+        raise UserError(
+            f"{dataset.name} could not be fetched from {url} ({' '.join(str(error).split())}); run again when the "
+            f"network is up, put {archive.name} into {archive.parents[1]}, set data.{dataset.key}.url to another "
+            f"address, {others}."
+        ) from error
+
+
+def _check(file: Path, md5: str, remedy: str) -> None:
+    """Raise a UserError unless a file is the one with this md5."""
+    try:
+        found = _md5(file)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise UserError(f"{file} is missing, or no file; {remedy}.") from error
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {why(error)}.") from error
+    if found != md5:
+        raise UserError(f"{file} is not the authors' (its md5 is {found}, not {md5}); {remedy}.")
+
+
+def _md5(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()
 
 
 def binary(place: Place, dataset: Dataset) -> Source:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from replication.errors import UserError
+from replication.files import why
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
 
@@ -52,7 +53,7 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         found = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except OSError as error:
-        raise UserError(f"{folder} cannot be read ({error.strerror}); check its permissions.") from error
+        raise UserError(f"{folder} cannot be read: {why(error)}.") from error
     for entry in found:  # a name that is not UTF-8 is one that cannot be printed
         if not entry.name.isprintable():
             raise UserError(f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away.")
@@ -87,4 +88,4 @@ def _rows(split: Path, classes: list[str]) -> Iterator[Row]:
             try:
                 yield file.path, Path(file.path).read_bytes(), label
             except OSError as error:
-                raise UserError(f"{file.path} cannot be read ({error.strerror}); check its permissions.") from error
+                raise UserError(f"{file.path} cannot be read: {why(error)}.") from error

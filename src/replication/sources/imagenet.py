@@ -21,6 +21,7 @@ import pyarrow.parquet
 from torchvision.datasets import imagenet as official
 
 from replication.errors import UserError
+from replication.files import why
 from replication.images.index import IMAGE_COLUMNS, Entry, Files, table_of
 from replication.images.store import OFFICIAL
 from replication.sources import Dataset, Place
@@ -43,8 +44,9 @@ def archives(place: Place, dataset: Dataset) -> Files:
     root = place.root
     for file, _ in official.ARCHIVE_META.values():
         if not (root / file).is_file():
+            found = "is a folder; the archive itself is needed" if (root / file).is_dir() else "is missing"
             raise UserError(
-                f"{root / file} is missing; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
+                f"{root / file} {found}; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
                 f"that has it, or data.{dataset.key}.source to folder or parquet."
             )
     # The small ones first, so that what is wrong with them is said within a minute.
@@ -198,7 +200,7 @@ def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int
         except tarfile.TarError as error:
             raise _not_official(root / name, dataset) from error
         except OSError as error:
-            raise UserError(f"{root / name} cannot be read ({error}); check the drive, and run again.") from error
+            raise UserError(f"{root / name} cannot be read: {why(error)}.") from error
     if seen.md5.hexdigest() != md5:
         raise _not_official(root / name, dataset)
 

@@ -7,6 +7,7 @@ import pyarrow
 import pyarrow.parquet
 
 from replication.errors import UserError
+from replication.files import why
 from replication.images.index import IMAGE_COLUMNS
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
@@ -33,7 +34,10 @@ def files_of(place: Place, split: str, dataset: Dataset) -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    files = sorted(file for file in place.root.glob(f"{split}*.parquet") if file.is_file())
+    try:
+        files = sorted(file for file in place.root.iterdir() if file.match(f"{split}*.parquet") and file.is_file())
+    except OSError as error:
+        raise UserError(f"{place.root} cannot be read: {why(error)}; check data.{dataset.key}.root.") from error
     if not files:
         raise UserError(f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root.")
     return files

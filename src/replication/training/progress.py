@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -79,11 +78,6 @@ def stop_requests() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def ancestors() -> set[int]:
-    """The processes above this one. One fewer than before: DVC was killed, and will start this run again."""
-    return {process.pid for process in psutil.Process().parents()}
 
 
 @contextmanager

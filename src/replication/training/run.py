@@ -1,6 +1,5 @@
 """A supervised training: locked, resumable, shown, tracked; and the run that comes of it."""
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from replication.runs.provenance import provenance
 from replication.runs.record import RunRecord, status_of
 from replication.training.loop import iterate
 from replication.training.processes import Processes
-from replication.training.progress import Stopped, ancestors, bar_of, only_process, run_name, show, stop_requests, told
+from replication.training.progress import Stopped, bar_of, only_process, run_name, show, stop_requests, told
 from replication.training.state import State
 from replication.training.tracking import Tracker, Tracking, final_figures, tracker_of
 
@@ -37,7 +36,7 @@ def train(
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
     Args:
-        work: folder of the resume state, to be named by the recipe's hash; the caller deletes it once the run is safe.
+        work: folder of the resume state, to be named by the recipe's hash; `forget` deletes it once the run is safe.
         save_seconds: how much work a kill -9 may cost.
         processes: this process among all that train this net; `batches` must be its share of them. The first of them
             shows, tracks and saves; the others only train.
@@ -51,7 +50,7 @@ def train(
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
     with only_process(work, processes), stop_requests() as stop, told(recipe, work, tracker, first):
         state = State.start(recipe, batches.classes, batches.device)
-        resumed = state.load(work, batches.device)
+        resumed = state.load(work, batches.device, schedule.iterations)
         processes.wait()
         saved_at, rows = time.monotonic(), []
         if first:
@@ -60,7 +59,10 @@ def train(
             state.save(work)  # so that even a run killed at once continues its own MLflow run
         with bar_of(state, recipe, shown=first) as bar:
             if first and resumed:
-                bar.write(f"{name}: continues from iteration {state.iteration:,}", file=sys.stderr)
+                done = f"was trained to its end before; delete {work} to train it anew"
+                goes_on = f"continues from iteration {state.iteration:,}"
+                told_as = done if state.iteration == schedule.iterations else goes_on
+                bar.write(f"{name}: {told_as}", file=sys.stderr)
             for row in iterate(state, recipe, batches, processes):
                 show(bar, row, schedule.batch_size)
                 rows += [row] if row else []
@@ -93,6 +95,9 @@ def train_run(
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
+    The state of its end is kept: should the folder be lost (DVC was killed, or its cache was full), it is written again
+    in seconds. `forget` removes it.
+
     Args:
         work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
         tracking: where MLflow keeps the run; None: nowhere.
@@ -106,17 +111,15 @@ def train_run(
     """
     processes, arm = Processes.under_torchrun(device), arm_of(recipe.arm)
     batches = found(arm.feed)(images, recipe, device, processes.rank, processes.count)
-    state_folder, origin, above = work / recipe.hash, provenance(device), ancestors()
+    origin = provenance(device)
     remove_leftovers(folder)
     tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
-    state = train(recipe, batches, state_folder, tracker, save_seconds, processes)
+    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes)
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches.classes, processes, tracker, origin)
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
     tracker.finish("FINISHED", final_figures(record, state.curve), {"status": record.status})
-    if above <= ancestors():
-        shutil.rmtree(state_folder)  # the run is whole: nothing is left to resume
     last = state.curve[-1]
     told = f"training error {last['train_error']:.2f} %, test error {last[arm.watched]:.2f} %"
     print(f"{run_name(recipe)}: {told} ({arm.protocols[0].words})")

@@ -16,6 +16,7 @@ from replication.feed.batches import WEIGHTS, derived_seed
 from replication.files import write_durably
 from replication.nets.by_name import build
 from replication.recipe import Recipe
+from replication.runs.provenance import code_digest
 
 STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
 
@@ -43,6 +44,7 @@ class State:
     starts: int = 1
     threads: list[int] = field(default_factory=list)  # of the starts, where they differ: other threads, other bits
     mlflow_run_id: str | None = None
+    code: str = field(default_factory=code_digest)  # that trained it
 
     @classmethod
     def start(cls, recipe: Recipe, classes: int, device: torch.device) -> "State":
@@ -69,8 +71,10 @@ class State:
         content = buffer.getvalue()
         write_durably(folder / STATE, content + hashlib.sha256(content).digest(), before=folder / BEFORE)
 
-    def load(self, folder: Path, device: torch.device) -> bool:
+    def load(self, folder: Path, device: torch.device, iterations: int) -> bool:
         """Continue from `folder`/state.pt, or if that is damaged from the one before it; says whether there was one.
+
+        A training that other code has brought to its end, at `iterations`, is not taken for one of this code.
 
         Raises:
             UserError: all that there is is damaged.
@@ -82,6 +86,8 @@ class State:
             try:
                 saved = self._read(path, device)
                 break
+            except PermissionError:
+                raise  # nothing is wrong with it
             except Exception as error:  # a file from elsewhere can raise anything
                 wrong.append(f"{path} cannot be read ({type(error).__name__}: {error})".split("\n")[0])
         else:
@@ -91,6 +97,11 @@ class State:
         if wrong:
             print(f"{wrong[0]}; going on from {BEFORE}.", file=sys.stderr)
             (folder / STATE).unlink()  # the next save would keep it as the one before
+        if saved.pop("code") != self.code:
+            if saved["iteration"] >= iterations:
+                print(f"{folder} was trained to its end by other code; it is trained anew.", file=sys.stderr)
+                return False
+            print(f"{folder} was begun by other code; this code goes on with it.", file=sys.stderr)
         self.net.load_state_dict(saved.pop("net"))
         self.optimizer.load_state_dict(saved.pop("optimizer"))
         now = self.threads[0]

@@ -1,0 +1,72 @@
+"""Which code made a run: a commit, or that git could not tell."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from checkout import PROJECT
+
+from replication.runs import provenance as module
+from replication.runs.provenance import code_digest, provenance
+
+CPU = torch.device("cpu")
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of one commit, in which the test stands."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/code.py").write_text("1\n")
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one")
+    return tmp_path
+
+
+def test_the_commit_and_whether_the_code_was_changed_since(checkout: Path) -> None:
+    found = provenance(CPU)
+    assert (found["commit"], found["dirty"]) == (git("rev-parse", "HEAD"), False)
+    (checkout / "src/code.py").write_text("2\n")
+    assert provenance(CPU)["dirty"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_checkout_that_belongs_to_another_user_has_its_commit_all_the_same(checkout: Path) -> None:
+    head = git("rev-parse", "HEAD")
+    for path in [checkout, *checkout.rglob("*")]:
+        os.chown(path, 65534, 65534)
+    with pytest.raises(subprocess.CalledProcessError):
+        git("rev-parse", "HEAD")  # "detected dubious ownership"
+    found = provenance(CPU)
+    assert (found["commit"], found["dirty"]) == (head, False)
+
+
+def test_where_git_can_say_nothing_the_code_is_not_called_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = provenance(CPU)
+    assert (found["commit"], found["dirty"]) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    ("file", "trains"), [("training/loop.py", True), ("nets/blocks.py", True), ("report/page.py", False)]
+)
+def test_the_digest_of_the_code_is_that_of_what_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, trains: bool
+) -> None:
+    library = tmp_path / "replication"
+    shutil.copytree(PROJECT / "src/replication", library)
+    monkeypatch.setattr(module, "__file__", str(library / "runs/provenance.py"))
+    before = code_digest()
+    with (library / file).open("a", encoding="utf-8") as code:
+        code.write("# changed\n")
+    assert (code_digest() != before) == trains

@@ -1,0 +1,102 @@
+"""What is written is whole or not there, and what cannot be written or read is said with its cause and a remedy."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import PROJECT
+
+from pipeline import check, stage
+from replication.files import replacing, why
+
+NOBODY = 65534
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EACCES, "change owner or permissions"),
+        (errno.EROFS, "remount it"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_each_cause_has_its_own_remedy(number: int, remedy: str) -> None:
+    assert remedy in why(OSError(number, os.strerror(number)))
+
+
+def test_the_cause_of_a_full_disk_is_known_from_what_safetensors_raises(tmp_path: Path) -> None:
+    class SafetensorError(Exception):
+        pass
+
+    raised = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert "make room" in why(raised)
+
+
+@pytest.fixture
+def of_another(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working folder: a project that its user may read, but owns nothing of."""
+    folder = Path(tempfile.mkdtemp())
+    shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "params.yaml", folder)
+    monkeypatch.chdir(folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def check_as_nobody(told: Path) -> str:
+    """What the stage `check` says on its standard error to a user whom permissions stop, as they do not stop root."""
+    process = os.fork()
+    if not process:
+        try:
+            os.dup2(os.open(told, os.O_CREAT | os.O_WRONLY), 2)
+            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            if os.geteuid() == 0:
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            stage.run(check.main)
+        except SystemExit as done:
+            sys.stderr.flush()
+            os._exit(int(str(done.code)))
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 1
+    return told.read_text(encoding="utf-8").strip()
+
+
+def test_a_folder_that_one_may_not_write_in_is_told_in_one_sentence(of_another: Path, tmp_path: Path) -> None:
+    of_another.chmod(0o555)
+    assert check_as_nobody(tmp_path / "told") == (
+        "recipes could not be written: it is not permitted; change owner or permissions (chown, chmod) and run again."
+    )
+
+
+@pytest.mark.parametrize("unreadable", ["params.yaml", "pipeline/profiles/quick.yaml", "pipeline/profiles"])
+def test_a_file_that_one_may_not_read_is_told_in_one_sentence(
+    of_another: Path, tmp_path: Path, unreadable: str
+) -> None:
+    of_another.chmod(0o777)
+    (of_another / unreadable).chmod(0)
+    told = check_as_nobody(tmp_path / "told")
+    (of_another / unreadable).chmod(0o755)
+    assert told.startswith(unreadable), told
+    assert "not permitted; change owner or permissions" in told
+    assert "\n" not in told
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, living = tmp_path / f".made-{dead.pid}", tmp_path / f".made-{os.getppid()}"
+    for folder in (left, living):
+        folder.mkdir()
+    with replacing(tmp_path / "made") as unfinished:
+        (unfinished / "file").write_text("whole", encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [living.name, "made"]
