@@ -1,7 +1,7 @@
 """Batches of photographs: a pure function of seed and iteration, cropped, shifted in colour, the mean subtracted."""
 
 import gc
-import multiprocessing
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -90,14 +90,14 @@ def test_loader_workers_make_the_same_batches_and_views(
 
 
 def test_batches_that_are_dropped_leave_no_worker_behind(photographs: Store, make_imagenet_recipe: Recipes) -> None:
-    before = multiprocessing.active_children()
+    before = threading.active_count()
     batches = PhotographBatches(replace(photographs, in_memory=False), make_imagenet_recipe(), CPU)
     batches.training(0)
-    assert len(multiprocessing.active_children()) == len(before) + batches.workers
-    gc.disable()  # it would need five seconds a worker
+    assert threading.active_count() == before + batches.workers
+    gc.disable()  # they end at once, not when Python looks for cycles
     try:
         del batches
-        assert multiprocessing.active_children() == before
+        assert threading.active_count() == before
     finally:
         gc.enable()
 

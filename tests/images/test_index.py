@@ -191,7 +191,6 @@ def test_batches_are_the_same_bit_for_bit_whoever_decodes(
 ) -> None:
     index = opened(tmp_path, roots[layout], layout)
     recipe = make_imagenet_recipe(train_images=10, schedule={"iterations": 3, "drops": []})
-    index.load("train", 0)  # so that the workers inherit open files
     alone, together = (seen(batches_of(index, recipe, workers)) for workers in (0, 2))
     assert len(alone) == 6
     assert alone[0].shape == (16, 3, 32, 32)
@@ -218,11 +217,9 @@ def test_training_tells_of_a_bad_image_in_the_same_sentence_and_goes_on_once_it_
     sound = bad.read_bytes()
     bad.write_text("no image")
     recipe = make_imagenet_recipe(train_images=12)
-    told = ""
-    try:  # not pytest.raises: it keeps the frames, and with them the workers, for a garbage collection of 10 seconds
+    with pytest.raises(BadImage) as raised:
         batches_of(index, recipe, workers).training(0)
-    except UserError as error:
-        told = str(error)
+    told = str(raised.value)
     assert told.startswith(f"{bad}: the image cannot be decoded (")
     assert told.endswith("fetch the file again.")
     assert "\n" not in told

@@ -1,17 +1,20 @@
-"""Batches of section 4.1: photographs are rescaled, cropped and mirrored one by one, by loader workers if they must be
+"""Batches of section 4.1: photographs are rescaled, cropped and mirrored one by one, by loader threads if they must be
 decoded first; the colour shift and the mean are batched operations on the device.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from replication.arms.imagenet import ImagenetRecipe, RescaledCrop
 from replication.feed.batches import AUGMENTATION, Batches, Split, drawn
@@ -19,6 +22,7 @@ from replication.images.crops import Pixels, centre_crop, crop
 from replication.images.store import Images
 
 CHUNK = 100  # test images that a worker loads at a time
+AHEAD = 2  # batches that a worker may be ahead
 
 View = Callable[[Image.Image], Pixels]
 
@@ -44,8 +48,9 @@ class PhotographBatches(Batches):
         planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
         if self._training is None or iteration != self._next or iteration >= planned:
             iterations = range(iteration, max(planned, iteration + 1))
-            views = _TrainingViews(self.images, self.recipe, self.trained, self.slots())
-            self._training = iter(self._loader(views, iterations))
+            pinned = self.device.type == "cuda"
+            views = partial(_training_views, self.images, self.recipe, self.trained, self.slots(), pinned)
+            self._training = _ahead(views, iterations, self.workers)
         self._next = iteration + 1
         pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in next(self._training))
         images = self.plain(pixels.permute(0, 3, 1, 2))
@@ -60,15 +65,9 @@ class PhotographBatches(Batches):
         """A split in parts: for each image what `view` makes of it, uint8 on the device; labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-        for pixels, labels in self._loader(_TestViews(self.images, split, view), chunks[self.rank :: self.ranks]):
+        views = partial(_test_views, self.images, split, view)
+        for pixels, labels in _ahead(views, chunks[self.rank :: self.ranks], self.workers):
             yield [part.to(self.device) for part in pixels], labels.to(self.device)
-
-    def _loader(self, views: Dataset, items: Sequence[int] | list[Sequence[int]]) -> DataLoader:
-        return DataLoader(
-            views, batch_size=None, sampler=items, num_workers=self.workers,
-            prefetch_factor=4 if self.workers else None, pin_memory=self.device.type == "cuda",
-            multiprocessing_context="fork" if self.workers else None,
-        )  # fmt: skip
 
 
 def _cores() -> int:
@@ -76,40 +75,56 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _TrainingViews(Dataset):
-    """Item i: this process's part of the batch of iteration i, as (pixels [B, S, S, 3], colours [B, 3], labels [B]).
+def _ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+    """What `load` makes of each item, in their order, by threads that work ahead; without workers, when asked for.
 
-    It does not hold the batches, which hold its loader: Python takes many seconds to free workers that lie on a cycle.
+    Threads, as Pillow decodes and rescales without the interpreter's lock: processes would hand their batches over in
+    shared memory, wait for ever where there is too little of it, and cannot be forked from a process that uses CUDA.
     """
-
-    def __init__(self, images: Images, recipe: ImagenetRecipe, trained: Tensor, slots: slice):
-        self.images, self.recipe, self.trained, self.slots = images, recipe, trained, slots
-
-    def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-        chosen = self.trained[drawn(self.recipe, iteration)[self.slots]]
-        seen = [self._view(int(i), iteration, slot) for slot, i in enumerate(chosen, start=self.slots.start)]
-        pixels, colours = (np.stack(part) for part in zip(*seen, strict=True))
-        return torch.from_numpy(pixels), torch.from_numpy(colours).float(), self.images.train_labels[chosen]
-
-    def _view(self, index: int, iteration: int, slot: int) -> tuple[Pixels, NDArray[np.float64]]:
-        recipe = self.recipe
-        random = np.random.default_rng((recipe.seed, AUGMENTATION, iteration, slot))
-        view = draw_view(recipe.augmentation, random)
-        image = self.images.load("train", index)
-        pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
-        return pixels[:, ::-1] if view.mirror else pixels, view.colour
+    if not workers:
+        yield from map(load, items)
+        return
+    pool, waiting = ThreadPoolExecutor(workers, "loader"), deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(load, item))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-class _TestViews(Dataset):
-    """Item: the positions of some images, as a list of what `view` makes of each, and labels [n]."""
+# These do not hold the batches, which hold what `_ahead` gives: on a cycle its threads would live until Python looks.
 
-    def __init__(self, images: Images, split: Split, view: View):
-        self.images, self.split, self.view = images, "test" if split == "test" else "train", view
 
-    def __getitem__(self, chunk: Sequence[int]) -> tuple[list[Tensor], Tensor]:
-        labels = self.images.test_labels if self.split == "test" else self.images.train_labels
-        pixels = [torch.from_numpy(self.view(self.images.load(self.split, index))) for index in chunk]
-        return pixels, labels[list(chunk)]
+def _training_views(
+    images: Images, recipe: ImagenetRecipe, trained: Tensor, slots: slice, pinned: bool, iteration: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """This process's part of the batch of an iteration: pixels [B, S, S, 3], colours [B, 3], labels [B]."""
+    chosen = trained[drawn(recipe, iteration)[slots]]
+    seen = [_training_view(images, recipe, int(i), iteration, slot) for slot, i in enumerate(chosen, slots.start)]
+    pixels, colours = (torch.from_numpy(np.stack(part)) for part in zip(*seen, strict=True))
+    parts = pixels, colours.float(), images.train_labels[chosen]
+    return tuple(part.pin_memory() for part in parts) if pinned else parts
+
+
+def _training_view(
+    images: Images, recipe: ImagenetRecipe, index: int, iteration: int, slot: int
+) -> tuple[Pixels, NDArray[np.float64]]:
+    random = np.random.default_rng((recipe.seed, AUGMENTATION, iteration, slot))
+    view = draw_view(recipe.augmentation, random)
+    image = images.load("train", index)
+    pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
+    return pixels[:, ::-1] if view.mirror else pixels, view.colour
+
+
+def _test_views(images: Images, split: Split, view: View, chunk: Sequence[int]) -> tuple[list[Tensor], Tensor]:
+    """What `view` makes of each of some images, and labels [n]."""
+    source = "test" if split == "test" else "train"
+    labels = images.test_labels if source == "test" else images.train_labels
+    return [torch.from_numpy(view(images.load(source, index))) for index in chunk], labels[list(chunk)]
 
 
 @dataclass(frozen=True)

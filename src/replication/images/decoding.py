@@ -26,11 +26,6 @@ MOST_PIXELS = 100_000_000  # of an image; ImageNet's largest has 61 million, and
 class BadImage(UserError):
     """An image that cannot be read or decoded. Its sentence is one line."""
 
-    def __init__(self, sentence: str):
-        # A DataLoader raises the exception of its worker anew, on the worker's traceback, whose last line is
-        # "replication.images.decoding.BadImage: " and the sentence.
-        super().__init__(sentence.strip().splitlines()[-1].removeprefix(f"{__name__}.{type(self).__name__}: "))
-
 
 def decode(encoded: bytes, where: str) -> Image.Image:
     """An image file's bytes as RGB, turned as its EXIF orientation says; an alpha channel is dropped.

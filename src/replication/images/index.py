@@ -6,6 +6,7 @@ to the user's folder, which is given when the index is opened: another machine m
 
 import hashlib
 import os
+import threading
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,8 +73,8 @@ class Files:
 
 @dataclass(frozen=True)
 class Index:
-    """A data set whose images stay where they are. Cheap to fork and to pickle: 1.3 million entries take about 100 MB
-    of flat arrays, and files are opened by the process that reads them.
+    """A data set whose images stay where they are. 1.3 million entries take about 100 MB of flat arrays; any number of
+    threads may load.
     """
 
     meta: Meta
@@ -165,7 +166,8 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int) -> Image.Image:
         if in_parquet:
             encoded = _read_row(path, offset)
         elif container:
-            encoded = os.pread(_opened(path, os.getpid()).fileno(), length, offset)
+            archive = _opened(path)
+            encoded = os.pread(archive.fileno(), length, offset)
         else:
             encoded = path.read_bytes()
     except (OSError, pyarrow.ArrowException, IndexError) as error:
@@ -175,11 +177,8 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int) -> Image.Image:
     return decode(encoded, where)
 
 
-# The process is part of each key below: a forked worker opens files of its own.
-
-
 @lru_cache(maxsize=4)
-def _opened(path: Path, process: int) -> BinaryIO:
+def _opened(path: Path) -> BinaryIO:
     return path.open("rb", buffering=0)
 
 
@@ -188,22 +187,29 @@ def _read_row(path: Path, row: int) -> bytes:
     costs a group: 210 images/s a core with groups of 100 images and 54 with groups of 1000, against 700 in order, all
     without cropping and from the operating system's cache; a disk has 10 or 100 MB to read for each image.
     """
-    process = os.getpid()
-    _, ends = _parquet(path, process)
+    _, ends = _parquet.opened(path)
     group = bisect_right(ends, row)
-    return _row_group(path, group, process)[row - (ends[group - 1] if group else 0)].as_py()["bytes"]
+    return _parquet.row_group(path, group)[row - (ends[group - 1] if group else 0)].as_py()["bytes"]
 
 
-@lru_cache(maxsize=512)
-def _parquet(path: Path, process: int) -> tuple[pyarrow.parquet.ParquetFile, list[int]]:
+class _Parquet(threading.local):
+    """The parquet files that a thread has open, as pyarrow's readers are not to be shared, and the last row groups."""
+
+    def __init__(self) -> None:
+        self.opened = lru_cache(maxsize=512)(_with_ends)
+        self.row_group = lru_cache(maxsize=2)(self._row_group)
+
+    def _row_group(self, path: Path, group: int) -> pyarrow.ChunkedArray:
+        file, _ = self.opened(path)
+        column = next(name for name in IMAGE_COLUMNS if name in file.schema_arrow.names)
+        return file.read_row_group(group, columns=[f"{column}.bytes"], use_threads=False)[column]
+
+
+def _with_ends(path: Path) -> tuple[pyarrow.parquet.ParquetFile, list[int]]:
     """A parquet file, and the number of rows up to the end of each row group."""
     file = pyarrow.parquet.ParquetFile(path)
     counts = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
     return file, list(accumulate(counts))
 
 
-@lru_cache(maxsize=2)
-def _row_group(path: Path, group: int, process: int) -> pyarrow.ChunkedArray:
-    file, _ = _parquet(path, process)
-    column = next(name for name in IMAGE_COLUMNS if name in file.schema_arrow.names)
-    return file.read_row_group(group, columns=[f"{column}.bytes"], use_threads=False)[column]
+_parquet = _Parquet()
