@@ -1,6 +1,6 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
-# make runs    log finished runs that MLflow lacks
+# make runs    log finished runs that MLflow lacks         make audit  known holes in what constraints.txt pins
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
@@ -10,7 +10,7 @@ PORT ?= 5000
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint ui runs
+.PHONY: repro test lint ui runs audit
 
 repro: $(INSTALLED)
 	dvc repro
@@ -34,6 +34,9 @@ ui: $(INSTALLED)
 
 runs: $(INSTALLED)
 	python -m pipeline.track
+
+audit: $(INSTALLED)
+	pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 $(INSTALLED):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
