@@ -70,6 +70,7 @@ class BaseParams(Strict):
     depth: Whole
     device: Literal["auto", "cpu", "cuda", "mps"]
     processes: Whole = Field(gt=0, le=10_000)
+    compile: Literal["auto", "always", "never"]
 
     def section(self, arm: Arm) -> Section:
         return getattr(self, arm.name)

@@ -141,5 +141,7 @@ def choose_device(name: str) -> "torch.device":
     if name == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.deterministic = True
+        # A recipe that says fp32 means it: by default cuDNN takes TF32, of ten bits, for convolutions.
+        torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = "ieee"
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # under torchrun, one GPU a process
     return torch.device(name)

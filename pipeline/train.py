@@ -5,6 +5,7 @@ continues bit for bit. With `processes` above 1 in params.yaml it starts that ma
 nodes call torchrun yourself. What a net costs on 2 cores stands in the README.
 """
 
+import os
 import sys
 
 from pipeline import stage
@@ -13,6 +14,7 @@ from pipeline.params import WORK, read_params
 from pipeline.plan import named_run, planned, recipe_of
 from replication.training.processes import launched
 from replication.training.run import Stopped, train_run
+from replication.training.speed import compiles
 
 
 def main() -> None:
@@ -28,8 +30,10 @@ def main() -> None:
     device = stage.choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
+    compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
     try:
-        train_run(run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds)
+        train_run(run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(130)

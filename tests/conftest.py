@@ -183,10 +183,11 @@ def fit(make_batches: Callable[[Recipe], Batches], tmp_path: Path) -> Callable[.
         tracker: Tracker | None = None,
         save_seconds: float = 1e9,
         processes: Processes = Processes(),  # noqa: B008
+        compiled: bool = False,
     ) -> State:
         work = work or tmp_path / f"work-{recipe.hash}"
         tracker = tracker or Tracker(None, "tests", recipe.net, {}, {}, work / "mlflow.lock")
-        return train(recipe, batches or make_batches(recipe), work, tracker, save_seconds, processes)
+        return train(recipe, batches or make_batches(recipe), work, tracker, save_seconds, processes, compiled)
 
     return fitted
 

@@ -41,6 +41,7 @@ CHANGES_NO_NUMBER = {
     "files.py",
     "runs",
     "study/fidelity.py",
+    "training/speed.py",
     "training/tracking.py",
     "training/progress.py",
     *SAID_BY_THE_RECIPE,

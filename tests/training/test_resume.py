@@ -199,3 +199,18 @@ def test_a_changed_recipe_does_not_continue_the_old_training(
     assert fresh.starts == 1
     assert_same(fresh, fit(other, tmp_path / "alone"))
     assert torch.load(tmp_path / recipe.hash / STATE, weights_only=True)["iteration"] == 10
+
+
+@pytest.mark.slow
+def test_a_training_with_compiled_kernels_continues_bit_for_bit_and_stays_compiled(
+    make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path
+) -> None:
+    recipe, work = make_recipe(net="plain-8", **SHORT), tmp_path / "work"
+    whole = fit(recipe, tmp_path / "whole", compiled=True)
+    with pytest.raises(Killed):
+        fit(recipe, work, interrupted(recipe, 17, kill), save_seconds=0, compiled=True)
+    again = fit(recipe, work)
+    assert again.compiled
+    assert_same(again, whole)
+    eager = fit(recipe, tmp_path / "eager")
+    torch.testing.assert_close(eager.net.fc.weight, whole.net.fc.weight, rtol=0.02, atol=0.002)

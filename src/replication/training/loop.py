@@ -38,6 +38,8 @@ def iterate(
     arm = arm_of(recipe.arm)
     objective = found(arm.objective)
     net, averages = processes.wrap(state.net).train(), RunningAverages(state.net, processes)
+    if state.compiled:
+        net = torch.compile(net)
     while state.iteration < schedule.iterations:
         # Set the rate of this iteration.
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)

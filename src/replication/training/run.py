@@ -32,10 +32,12 @@ def train(
     tracker: Tracker,
     save_seconds: float = 60,
     processes: Processes = Processes(),  # noqa: B008
+    compiled: bool = False,
 ) -> State:
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
     Args:
+        compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
         work: folder of the resume state, to be named by the recipe's hash; `forget` deletes it once the run is safe.
         save_seconds: how much work a kill -9 may cost.
         processes: this process among all that train this net; `batches` must be its share of them. The first of them
@@ -49,7 +51,7 @@ def train(
     processes.check(recipe)
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
     with only_process(work, processes), stop_requests() as stop, told(recipe, work, tracker, first):
-        state = State.start(recipe, batches.classes, batches.device)
+        state = State.start(recipe, batches.classes, batches.device, compiled)
         resumed = state.load(work, batches.device, schedule.iterations)
         processes.wait()
         saved_at, rows = time.monotonic(), []
@@ -92,6 +94,7 @@ def train_run(
     work: Path,
     tracking: Tracking | None = None,
     save_seconds: float = 60,
+    compiled: bool = False,
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
@@ -114,7 +117,7 @@ def train_run(
     origin = provenance(device)
     remove_leftovers(folder)
     tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
-    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes)
+    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled)
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches.classes, processes, tracker, origin)
@@ -130,7 +133,7 @@ def _record(
     recipe: Recipe, state: State, classes: int, processes: Processes, tracker: Tracker, origin: dict[str, Any]
 ) -> RunRecord:
     schedule, stride = recipe.schedule, recipe.net_options.get("bottleneck_stride", "1x1")
-    origin["machine"]["threads"] = "+".join(map(str, state.threads))
+    origin["machine"] |= {"threads": "+".join(map(str, state.threads)), "compiled": state.compiled}
     size = complexity(recipe.net, recipe.input_size, classes, stride)
     return RunRecord(
         recipe=recipe,

@@ -43,11 +43,12 @@ class State:
     seconds: float = 0.0
     starts: int = 1
     threads: list[int] = field(default_factory=list)  # of the starts, where they differ: other threads, other bits
+    compiled: bool = False  # by torch.compile, from the first iteration on: eager kernels have other last bits
     mlflow_run_id: str | None = None
     code: str = field(default_factory=code_digest)  # that trained it
 
     @classmethod
-    def start(cls, recipe: Recipe, classes: int, device: torch.device) -> "State":
+    def start(cls, recipe: Recipe, classes: int, device: torch.device, compiled: bool = False) -> "State":
         """A net with fresh weights and its optimiser."""
         net = build(
             recipe.net,
@@ -55,7 +56,7 @@ class State:
             seed=derived_seed(recipe.seed, WEIGHTS),
             **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
-        return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()])
+        return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled)
 
     def save(self, folder: Path) -> None:
         """Write `folder`/state.pt, atomically and durably; the one before it is kept.
@@ -150,5 +151,6 @@ def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.SGD(
-        [g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov
-    )
+        [g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov,
+        fused=decayed[0].device.type in ("cpu", "cuda"),  # all weights in one kernel: a tenth of ResNet-20's step
+    )  # fmt: skip

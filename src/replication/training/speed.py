@@ -1,0 +1,122 @@
+"""What a training will take on this machine, and what another arithmetic would: two seconds before a long one tell.
+
+fp32 is the paper's arithmetic. On some processors bf16 doubles the speed, on others it costs a fifth, so it is measured
+and told, and nothing is switched: precision is a field of the recipe. Compiled kernels (torch.compile) change the last
+bits only, as another number of threads does: a run that is long enough to repay them may take them.
+"""
+
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from replication.errors import UserError
+from replication.nets.by_name import build
+from replication.nets.complexity import complexity
+from replication.nets.names import depth_of
+from replication.recipe import Recipe
+from replication.training.processes import launched
+from replication.training.progress import run_name
+
+FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
+LONG = 2e13  # multiply-adds of a training from which on it is measured first: some five minutes of two cores
+# A step of ResNet-20 in eager mode against the same compiled, by turns in one process: 1.24 to 1.28 in fp32, 1.06 to
+# 1.11 in bf16; compiling it took 36 to 65 seconds the first time, 3 to 9 with the cache (AMD EPYC and Intel Xeon, 2
+# cores).
+GAIN = {"fp32": 1.2, "bf16": 1.05}
+SECONDS_A_LAYER = 3
+
+
+def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -> bool:
+    """Whether a training compiles its kernels; before a long one, says what it will take and what would be faster.
+
+    Args:
+        setting: `compile` of params.yaml; "auto" compiles where a CPU's run is long enough to repay it.
+
+    Raises:
+        UserError: "always", without a compiler.
+    """
+    if setting == "always" and not can_compile():
+        raise UserError("params.yaml: compile: always needs a C++ compiler, such as g++; install one, or set auto.")
+    found = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
+    compiled = setting == "always" or (setting == "auto" and bool(found and found.compiling_pays))
+    if found:
+        print(f"{run_name(recipe)}: {told(found, recipe, compiled)}", file=sys.stderr)
+    return compiled
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Images a second in each precision, eager; seconds that the recipe's iterations take; whether compiling pays."""
+
+    rates: dict[str, float]
+    seconds: float
+    compiling_pays: bool
+
+
+def outlook(recipe: Recipe, classes: int, device: torch.device, iterations: int) -> Outlook | None:
+    """Measure what `iterations` of a recipe will take on `device`; None if they are few."""
+    images = iterations * recipe.schedule.batch_size
+    macs = _macs(recipe, classes)
+    if FORWARD_AND_BACKWARD * macs * images < LONG:
+        return None
+    rates = {precision: images_per_second(recipe, classes, device, precision) for precision in GAIN}
+    seconds = images / rates[recipe.precision]
+    saved = seconds * (1 - 1 / GAIN[recipe.precision])
+    pays = device.type == "cpu" and can_compile() and saved > 2 * SECONDS_A_LAYER * depth_of(recipe.net)
+    return Outlook(rates, seconds, pays)
+
+
+def images_per_second(
+    recipe: Recipe, classes: int, device: torch.device, precision: str, seconds: float = 0.8
+) -> float:
+    """The rate of training steps on random images: the best of those that `seconds` allow, after one that does not
+    count. A step has as many images as keep it short, at most a batch-norm group.
+    """
+    count = int(min(max(2e9 / _macs(recipe, classes), 2), recipe.bn_group))
+    net = build(recipe.net, classes, **recipe.net_options).to(device, memory_format=torch.channels_last).train()
+    images = torch.randn(count, 3, recipe.input_size, recipe.input_size, device=device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(count, dtype=torch.int64, device=device)
+    steps: list[float] = []
+    while len(steps) < 2 or sum(steps) < seconds:
+        start = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            scores = net(images)
+        loss = cross_entropy(scores.float(), labels)
+        net.zero_grad()
+        loss.backward()
+        loss.item()  # waits for the device
+        steps.append(time.perf_counter() - start)
+    return count / min(steps[1:])
+
+
+def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
+    """The outlook in words, with how to set what would be faster."""
+    rate, other = outlook.rates[recipe.precision], "bf16" if recipe.precision == "fp32" else "fp32"
+    faster = outlook.rates[other] / rate
+    words = f"about {_duration(outlook.seconds)} here in {recipe.precision}, at {rate:.0f} images/s"
+    if faster > 1.1:
+        key = f"{recipe.arm}.override.precision={other}"
+        words += f"; {other} would be {faster:.1f} times as fast (-S '++{key}', which makes it another recipe)"
+    if compiled:
+        words += "; kernels are compiled first, a minute or two, for 1.1 to 1.3 times the speed"
+    return words
+
+
+def can_compile() -> bool:
+    """Whether there is the C++ compiler that torch.compile calls."""
+    return any(map(shutil.which, ("g++", "clang++", "c++")))
+
+
+def _macs(recipe: Recipe, classes: int) -> int:
+    stride = recipe.net_options.get("bottleneck_stride", "1x1")
+    return complexity(recipe.net, recipe.input_size, classes, stride).macs
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
