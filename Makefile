@@ -1,16 +1,18 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
+# make study JOBS=2   the same as make repro, two trainings at a time
 # make runs    log finished runs that MLflow lacks         make audit  known holes in what constraints.txt pins
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
 VENV := .venv
 PORT ?= 5000
+JOBS ?= 2
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint ui runs audit
+.PHONY: repro study test lint ui runs audit
 
 repro: $(INSTALLED)
 	dvc repro
@@ -18,6 +20,11 @@ repro: $(INSTALLED)
 	@echo "The page:       reports/replication.html"
 	@echo "The runs:       make ui, then http://127.0.0.1:$(PORT)"
 	@echo "One more net:   . $(VENV)/bin/activate && dvc exp run -S depth=110"
+
+study: $(INSTALLED)
+	dvc repro check prepare
+	python -m pipeline.study $(JOBS)
+	dvc repro
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder

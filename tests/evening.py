@@ -26,7 +26,7 @@ EXPERIMENTS = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:7
 DEPTH, SEEDS, VARIANT, TEMP, QUEUE, START, SHOW = EXPERIMENTS
 CPU, CPU_IMAGENET, PAGE = [c for c in COMMANDS if "profile=cpu" in c or c.endswith("-s report")]
 MACHINES = COMMANDS[COMMANDS.index(PAGE) + 1 :]
-LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN = MACHINES
+STUDY, LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN = MACHINES
 
 FIRST = frozenset(["make repro", *EXPERIMENTS])
 AGAIN = frozenset(["make repro", "dvc repro", CPU, PAGE])

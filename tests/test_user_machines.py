@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from checkout import Checkout, make_checkout
-from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PROCESSES, TORCHRUN
+from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PROCESSES, STUDY, TORCHRUN
 
 from replication.files import seal
 
@@ -87,6 +87,7 @@ def test_one_net_on_two_nodes(checkout: Checkout) -> None:
 
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
     elsewhere = {"make test": "this very run", "make ui": "test_the_mlflow_ui_shows_every_run"}
+    elsewhere |= {STUDY: "test_a_ctrl_c_stops_all_and_the_same_command_continues_and_makes_the_study"}
     text = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py"))
     from evening import AGAIN, FIRST
 
