@@ -1,16 +1,17 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
-# make runs    log finished runs that MLflow lacks
+# make runs    log finished runs that MLflow lacks        make drill  kills, damage, full disks: 25 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
 VENV := .venv
 PORT ?= 5000
+SEED ?= 0
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint ui runs
+.PHONY: repro test lint ui runs drill
 
 repro: $(INSTALLED)
 	dvc repro
@@ -21,6 +22,9 @@ repro: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+drill: $(INSTALLED)
+	@OMP_NUM_THREADS=1 PYTHONPATH=tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))
 
 lint: $(INSTALLED)
 	ruff check .
