@@ -29,12 +29,15 @@ STORE = Path("data")
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage and exit: 0, or 1 with one sentence for a UserError."""
+    """Run a stage and exit: 0, or 1 with one sentence for a UserError; 130 after a Ctrl-C."""
     try:
         main()
     except UserError as error:
         print(f"\n{error}\n", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("\nstopped; nothing is half written: run the same command again\n", file=sys.stderr)
+        sys.exit(130)
     sys.exit(0)
 
 
