@@ -3,7 +3,7 @@
 Each trial must end in the right result (survived) or in one sentence that names a file or key (sentence). One that
 ends in a wrong result or in accepted nonsense (silent), in no end (hung) or in a traceback is printed below the table,
 with the command that tries it again, and the exit status is 1. All trials take about 25 minutes of one core; `--small`,
-some of each drill, less than a minute. Equal seeds give equal trials, but for the moments at which processes are killed.
+some of each drill, less than a minute. Equal seeds give equal trials, but for the moments of kills.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 # All trials of each drill are made by its module; so many of them are tried under --small.
-DRILLS = {"kills": 6, "mutations": 40}
+DRILLS = {"kills": 6, "mutations": 25}
 MOUNTS = "DRILLS_MOUNTS"  # in the environment of a process that may mount file systems
 
 
@@ -42,6 +42,7 @@ def main() -> int:
         print(f"{name}: {len(ended)} trials in {time.monotonic() - begin:.0f} seconds", flush=True)
     print("\n".join(["", *table, ""]))
     for name, trial, outcome, words in faults:
+        words = words.strip().splitlines()[-1] if outcome == "traceback" else words
         print(f"{outcome}: {trial}: {words}\n  make drill SEED={options.seed} ONLY={name}:{trial.split()[0]}\n")
     return 1 if faults else 0
 

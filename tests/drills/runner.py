@@ -76,7 +76,7 @@ def _child(trial: Trial, folder: Path, quiet: bool, send: Connection) -> None:
         ended = "sentence" if _is_sentence(str(told), trial.names) else "traceback", str(told)
     except BaseException:
         ended = "traceback", traceback.format_exc()
-    send.send((ended[0], ended[1][-4000:]))
+    send.send((ended[0], ended[1][-20_000:]))
 
 
 def _is_sentence(text: str, names: tuple[str, ...]) -> bool:
