@@ -278,7 +278,12 @@ def test_an_absurd_value_is_refused_before_anything_is_trained(configure: Config
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"- 1\n", b"profile: [\n", b"profile: quick\nprofile: cpu\n", b"# \xe9\n", b"\x00\n"]
+    "content",
+    [
+        *(b"", b"- 1\n", b"profile: [\n", b"profile: quick\nprofile: cpu\n", b"# \xe9\n", b"\x00\n"),
+        *(b"depth: 2026-02-30\n", b"depth: !!int x\n", b"depth: " + b"9" * 5000 + b"\n", b"[" * 3000),
+    ],
+    ids=range(10),
 )
 def test_a_file_that_is_not_what_it_should_be_is_told_in_one_sentence(configure: Configure, content: bytes) -> None:
     configure()

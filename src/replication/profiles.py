@@ -138,5 +138,5 @@ def read_yaml(path: Path) -> Any:
         raise UserError(
             f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`."
         ) from error
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # a date that is none, say; or a thousand brackets
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
