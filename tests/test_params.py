@@ -168,6 +168,7 @@ def test_an_override_replaces_a_list_as_a_whole(configure: Configure) -> None:
         ({"schedule": {"iterations": "long"}}, "schedule.iterations: "),
         ({"schedule": 5}, "schedule: "),
         ({"bn_group": 5}, r"bn_group \(5\) must divide"),
+        ({"optimiser": {"nesterov": True, "momentum": 0}}, "optimiser: nesterov is a way to use momentum, which is 0"),
     ],
 )
 def test_a_wrong_override_is_refused_with_its_key_and_both_files(

@@ -67,6 +67,12 @@ class Optimiser(Section):
         description="weight decay on every parameter, or on convolution and fc weights only · not said"
     )
 
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "Optimiser":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov is a way to use momentum, which is 0; set nesterov to false")
+        return self
+
 
 class Plateau(Section):
     """Drop the rate where the training error no longer falls: the words of section 3.4, made exact.
