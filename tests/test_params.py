@@ -168,6 +168,7 @@ def test_an_override_replaces_a_list_as_a_whole(configure: Configure) -> None:
         ({"schedule": {"iterations": "long"}}, "schedule.iterations: "),
         ({"schedule": 5}, "schedule: "),
         ({"bn_group": 5}, r"bn_group \(5\) must divide"),
+        ({"bn_group": 1, "input_size": 4}, r"bn_group \(1\) must be 2 or more, as the last maps are 1x1"),
         ({"optimiser": {"nesterov": True, "momentum": 0}}, "optimiser: nesterov is a way to use momentum, which is 0"),
     ],
 )

@@ -165,6 +165,15 @@ class Recipe(Section):
             raise ValueError(f"bn_group ({self.bn_group}) must divide schedule.batch_size ({self.schedule.batch_size})")
         return self
 
+    def check_last_maps(self, side: int) -> None:
+        """Refuse batch-norm statistics over one value each, in the last maps of `side` pixels; torch makes none.
+
+        Raises:
+            ValueError: `bn_group` is 1 and the last maps are 1x1.
+        """
+        if self.bn_group * side**2 < 2:
+            raise ValueError(f"bn_group ({self.bn_group}) must be 2 or more, as the last maps are {side}x{side}")
+
     @property
     def net_options(self) -> dict[str, str]:
         """What `build` needs besides name, classes and seed."""
