@@ -92,6 +92,7 @@ def test_a_profile_is_a_name_and_not_a_path(configure: Configure, profile: str) 
         ("base: paper\ncifar: {dataset: svhn}\n", r"cifar\.dataset: 'svhn' is not digits or cifar10"),
         ("base: paper\ncifar: {variants: {deeper: {bn_group: 8}}}\n", r"cifar\.variants\.deeper: needs `why`"),
         ("base: paper\ncifar: {variants: {deeper: 5}}\n", r"cifar\.variants\.deeper: needs `why`"),
+        ("base: paper\ncifar: {variants: {deeper: {why: 5}}}\n", r"cifar\.variants\.deeper: needs `why`"),
         ("base: paper\ncifar: {variants: 5}\n", r"cifar\.variants: expected"),
     ],
 )
