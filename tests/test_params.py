@@ -225,6 +225,7 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"imagenet": {"ensembles": [[]]}}, "imagenet.ensembles.0: .*at least 2"),
         ({"cifar": {"nets": [""]}}, "params.yaml: cifar.nets.0: "),
         ({"data": {"cifar10": {"root": ""}}}, "params.yaml: data.cifar10.root: "),
+        ({"data": {"cifar10": {"root": "a\0b"}}}, "params.yaml: data.cifar10.root: "),
         ({"cifar": {"override": {"net": "plain-8"}}}, "cifar: override.net would change nothing; set nets"),
         ({"cifar": {"override": {"seed": -1}}}, "cifar: override.seed would change nothing; set nets, variants, seeds"),
         ({"cifar": {"override": {"data": {"name": "x"}}}}, "cifar: override.data would change nothing"),
