@@ -82,7 +82,7 @@ def _child(trial: Trial, folder: Path, quiet: bool, send: Connection) -> None:
 def _is_sentence(text: str, names: tuple[str, ...]) -> bool:
     """One sentence, or a line for each of several errors; with the file or the key that it is about."""
     first, *others = text.strip().splitlines() or [""]
-    return first.endswith(":" if others else ".") and any(name in text for name in names)
+    return first.endswith(":" if others else (".", "?")) and any(name in text for name in names)
 
 
 def print_to(file: Path) -> None:

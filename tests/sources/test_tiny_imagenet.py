@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import random_split
-from made_files import below, encoded
+from made_files import as_tiny_imagenet, below, encoded
 
 from replication.errors import UserError
 from replication.images.store import Split
@@ -30,22 +30,7 @@ def small() -> tuple[Split, Split]:
 
 @pytest.fixture
 def tree(tmp_path: Path, small: tuple[Split, Split]) -> Path:
-    """The layout of tiny-imagenet-200; PNG inside, as only PNG keeps the very pixels."""
-    root, wnids = tmp_path / "tiny-imagenet-200", sorted(WNIDS)
-    for number, (image, label) in enumerate(zip(small[0].images, small[0].labels, strict=True)):
-        file = root / f"train/{wnids[label]}/images/{wnids[label]}_{number}.JPEG"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encoded(image))
-        (root / f"train/{wnids[label]}/{wnids[label]}_boxes.txt").write_text("0\t0\t7\t7\n")
-    lines = []
-    for number, (image, label) in enumerate(zip(small[1].images, small[1].labels, strict=True)):
-        file = root / f"val/images/val_{number}.JPEG"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encoded(image))
-        lines.append(f"{file.name}\t{wnids[label]}\t0\t0\t7\t7\n")
-    (root / "val/val_annotations.txt").write_text("".join(lines))
-    (root / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in WNIDS))
-    return root
+    return as_tiny_imagenet(small, tmp_path / "tiny-imagenet-200", WNIDS)
 
 
 def test_the_tree_gives_the_very_pixels_with_labels_by_sorted_wnid(tree: Path, small: tuple[Split, Split]) -> None:
