@@ -1,7 +1,8 @@
 """Trees of image files, one folder a class."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from replication.errors import UserError
@@ -34,12 +35,18 @@ def class_folders(split: Path) -> list[str]:
     """The sorted names of the folders below `split`; none if it is not there."""
     if not split.is_dir():
         return []
-    return [entry.name for entry in _visible(split) if entry.is_dir()]
+    return [entry.name for entry in _visible(split) if _holds(entry.is_dir)]
 
 
 def image_files(folder: Path) -> list[os.DirEntry[str]]:
     """The image files in a folder, by name. Only what can be read to its end: no pipe, no device, no dangling link."""
-    return [entry for entry in _visible(folder) if entry.name.lower().endswith(SUFFIXES) and entry.is_file()]
+    return [entry for entry in _visible(folder) if entry.name.lower().endswith(SUFFIXES) and _holds(entry.is_file)]
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    with suppress(OSError):  # a link to itself
+        return question()
+    return False
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:
