@@ -1,6 +1,8 @@
 """The folder tree of Tiny ImageNet is read whole, or one sentence says what is wrong with it."""
 
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +58,15 @@ def test_the_real_data_set_has_200_classes() -> None:
 def test_a_missing_list_names_the_key(tree: Path, file: str) -> None:
     (tree / file).unlink()
     with pytest.raises(UserError, match=rf"{file} cannot be read .* set data\.tiny_imagenet\.root"):
+        read(tree)
+
+
+@pytest.mark.parametrize("file", ["wnids.txt", "val/val_annotations.txt", "val/images/val_2.JPEG"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_has_no_end_is_not_read(tree: Path, file: str, make: Callable[[Path], None]) -> None:
+    (tree / file).unlink()
+    make(tree / file)
+    with pytest.raises(UserError, match=rf"{file} cannot be read .*no regular file"):
         read(tree)
 
 
