@@ -108,6 +108,21 @@ def test_a_bad_annotation_is_named_with_its_line(tree: Path, line: str) -> None:
         read(tree)
 
 
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../train/n00000001/images/n00000001_0.JPEG", "", ".."])
+def test_an_annotation_of_a_file_elsewhere_is_refused(tree: Path, name: str) -> None:
+    annotations = tree / "val/val_annotations.txt"
+    annotations.write_text(annotations.read_text().replace("val_0.JPEG", name))
+    with pytest.raises(UserError, match=r"val_annotations\.txt, line 1: .* is no image of val/images|cannot be read"):
+        read(tree)
+
+
+def test_an_image_that_is_annotated_twice_is_refused(tree: Path) -> None:
+    annotations = tree / "val/val_annotations.txt"
+    annotations.write_text(annotations.read_text().replace("val_1.JPEG", "val_0.JPEG"))
+    with pytest.raises(UserError, match=r"line 2: 'val_0.JPEG' stands there twice"):
+        read(tree)
+
+
 def test_an_annotated_image_that_is_missing_is_named(tree: Path) -> None:
     (tree / "val/images/val_2.JPEG").unlink()
     with pytest.raises(UserError, match=r"val/images/val_2\.JPEG cannot be read"):

@@ -37,11 +37,15 @@ def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
 
 def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
     """In the order of val_annotations.txt: name, wnid and box of an image a line."""
-    annotations = val / "val_annotations.txt"
+    annotations, seen = val / "val_annotations.txt", set()
     for number, line in enumerate(_lines(annotations, dataset), start=1):
         name, wnid, *_ = [*line.split("\t"), ""]
         if wnid not in classes:
             raise UserError(f"{annotations}, line {number}: {wnid!r} is not in wnids.txt; extract the archive again.")
+        if name in seen or name != Path(name).name:
+            why = "stands there twice" if name in seen else "is no image of val/images"
+            raise UserError(f"{annotations}, line {number}: {name!r} {why}; extract the archive again.")
+        seen.add(name)
         try:
             yield str(val / "images" / name), content_of(val / "images" / name), classes.index(wnid)
         except OSError as error:
