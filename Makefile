@@ -1,18 +1,20 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
-# make study JOBS=2   the same as make repro, two trainings at a time
-# make runs    log finished runs that MLflow lacks         make audit  known holes in what constraints.txt pins
+# make study JOBS=2   as make repro, two trainings at a time
+# make runs    log finished runs that MLflow lacks           make audit  known holes in the pinned packages
+# make drill   kills, damage, full disks: 25 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
 VENV := .venv
 PORT ?= 5000
 JOBS ?= 2
+SEED ?= 0
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro study test lint ui runs audit
+.PHONY: repro study test lint ui runs audit drill
 
 repro: $(INSTALLED)
 	dvc repro
@@ -28,6 +30,9 @@ study: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+drill: $(INSTALLED)
+	@OMP_NUM_THREADS=1 PYTHONPATH=tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))
 
 lint: $(INSTALLED)
 	ruff check .

@@ -25,7 +25,7 @@ PARAMS = Path("params.yaml")
 PROFILES = Path("pipeline/profiles")
 RESULTS = Path("results")
 
-Name = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]  # one line, which a file system and a screen can take
 
 
 class Strict(BaseModel):

@@ -33,13 +33,16 @@ STORE = Path("data")
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage and exit: 0, or 1 with one sentence for what the user can mend."""
+    """Run a stage and exit: 0, 1 with one sentence for what the user can mend, or 130 after a Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a locale without UTF-8 cannot print "·"
     try:
         main()
     except UserError as error:
         sentence = str(error)
+    except KeyboardInterrupt:
+        print("\nstopped; nothing is half written: run the same command again\n", file=sys.stderr)
+        sys.exit(130)
     except OSError as error:
         if error.errno not in REMEDIES:
             raise

@@ -92,9 +92,8 @@ def small() -> tuple[Split, Split]:
     return random_split(6, classes=2, seed=1), random_split(4, classes=2, seed=2)
 
 
-@pytest.fixture(scope="session")
-def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("store") / "cifar"
+def write_tiny_store(folder: Path) -> Path:
+    """96 training and 40 test images of 8x8, four classes."""
     write_store(
         folder,
         random_split(96, seed=1),
@@ -105,6 +104,11 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         classes=["red", "green", "blue", "grey"],
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_store(tmp_path_factory.mktemp("store") / "cifar")
 
 
 @pytest.fixture(scope="session")

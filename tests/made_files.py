@@ -222,6 +222,24 @@ def as_parquet(splits: tuple[Split, Split], root: Path, kind: str = "PNG") -> Pa
     return root
 
 
+def as_tiny_imagenet(splits: tuple[Split, Split], root: Path, wnids: list[str]) -> Path:
+    """The layout of tiny-imagenet-200, `wnids` in the order of wnids.txt; PNG, as only PNG keeps the very pixels."""
+    classes, lines = sorted(wnids), []
+    for number, (image, label) in enumerate(zip(splits[0].images, splits[0].labels, strict=True)):
+        file = root / f"train/{classes[label]}/images/{classes[label]}_{number}.JPEG"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(image))
+        (root / f"train/{classes[label]}/{classes[label]}_boxes.txt").write_text("0\t0\t7\t7\n")
+    for number, (image, label) in enumerate(zip(splits[1].images, splits[1].labels, strict=True)):
+        file = root / f"val/images/val_{number}.JPEG"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(image))
+        lines.append(f"{file.name}\t{classes[label]}\t0\t0\t7\t7\n")
+    (root / "val/val_annotations.txt").write_text("".join(lines))
+    (root / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in wnids))
+    return root
+
+
 def as_tree(splits: tuple[Split, Split], root: Path) -> Path:
     for name, split in zip(("train", "test"), splits, strict=True):
         for label in set(split.labels.tolist()):

@@ -92,6 +92,7 @@ def test_a_profile_is_a_name_and_not_a_path(configure: Configure, profile: str) 
         ("base: paper\ncifar: {dataset: svhn}\n", r"cifar\.dataset: 'svhn' is not digits or cifar10"),
         ("base: paper\ncifar: {variants: {deeper: {bn_group: 8}}}\n", r"cifar\.variants\.deeper: needs `why`"),
         ("base: paper\ncifar: {variants: {deeper: 5}}\n", r"cifar\.variants\.deeper: needs `why`"),
+        ("base: paper\ncifar: {variants: {deeper: {why: 5}}}\n", r"cifar\.variants\.deeper: needs `why`"),
         ("base: paper\ncifar: {variants: 5}\n", r"cifar\.variants: expected"),
     ],
 )
@@ -168,6 +169,8 @@ def test_an_override_replaces_a_list_as_a_whole(configure: Configure) -> None:
         ({"schedule": {"iterations": "long"}}, "schedule.iterations: "),
         ({"schedule": 5}, "schedule: "),
         ({"bn_group": 5}, r"bn_group \(5\) must divide"),
+        ({"bn_group": 1, "input_size": 4}, r"bn_group \(1\) must be 2 or more, as the last maps are 1x1"),
+        ({"optimiser": {"nesterov": True, "momentum": 0}}, "optimiser: nesterov is a way to use momentum, which is 0"),
     ],
 )
 def test_a_wrong_override_is_refused_with_its_key_and_both_files(
@@ -222,6 +225,7 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"imagenet": {"ensembles": [[]]}}, "imagenet.ensembles.0: .*at least 2"),
         ({"cifar": {"nets": [""]}}, "params.yaml: cifar.nets.0: "),
         ({"data": {"cifar10": {"root": ""}}}, "params.yaml: data.cifar10.root: "),
+        ({"data": {"cifar10": {"root": "a\0b"}}}, "params.yaml: data.cifar10.root: "),
         ({"cifar": {"override": {"net": "plain-8"}}}, "cifar: override.net would change nothing; set nets"),
         ({"cifar": {"override": {"seed": -1}}}, "cifar: override.seed would change nothing; set nets, variants, seeds"),
         ({"cifar": {"override": {"data": {"name": "x"}}}}, "cifar: override.data would change nothing"),
@@ -278,7 +282,12 @@ def test_an_absurd_value_is_refused_before_anything_is_trained(configure: Config
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"- 1\n", b"profile: [\n", b"profile: quick\nprofile: cpu\n", b"# \xe9\n", b"\x00\n"]
+    "content",
+    [
+        *(b"", b"- 1\n", b"profile: [\n", b"profile: quick\nprofile: cpu\n", b"# \xe9\n", b"\x00\n"),
+        *(b"depth: 2026-02-30\n", b"depth: !!int x\n", b"depth: " + b"9" * 5000 + b"\n", b"[" * 3000),
+    ],
+    ids=range(10),
 )
 def test_a_file_that_is_not_what_it_should_be_is_told_in_one_sentence(configure: Configure, content: bytes) -> None:
     configure()

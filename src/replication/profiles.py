@@ -109,7 +109,8 @@ def read_profile(folder: Path, name: str) -> Profile:
         if not isinstance(variants, dict):
             raise UserError(f"{path}: {arm}.variants: expected names with the fields that differ, found {variants!r}.")
         for variant, changes in variants.items():
-            if changes is not None and not (isinstance(changes, dict) and changes.get("why")):
+            why = changes.get("why") if isinstance(changes, dict) else None
+            if changes is not None and not (isinstance(why, str) and why.strip()):
                 raise UserError(
                     f"{path}: {arm}.variants.{variant}: needs `why`, a sentence, and the fields that differ."
                 )
@@ -138,5 +139,5 @@ def read_yaml(path: Path) -> Any:
         raise UserError(
             f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`."
         ) from error
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # a date that is none, say; or a thousand brackets
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error

@@ -67,6 +67,12 @@ class Optimiser(Section):
         description="weight decay on every parameter, or on convolution and fc weights only · not said"
     )
 
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> "Optimiser":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov is a way to use momentum, which is 0; set nesterov to false")
+        return self
+
 
 class Plateau(Section):
     """Drop the rate where the training error no longer falls: the words of section 3.4, made exact.
@@ -158,6 +164,15 @@ class Recipe(Section):
         if self.schedule.batch_size % self.bn_group:
             raise ValueError(f"bn_group ({self.bn_group}) must divide schedule.batch_size ({self.schedule.batch_size})")
         return self
+
+    def check_last_maps(self, side: int) -> None:
+        """Refuse batch-norm statistics over one value each, in the last maps of `side` pixels; torch makes none.
+
+        Raises:
+            ValueError: `bn_group` is 1 and the last maps are 1x1.
+        """
+        if self.bn_group * side**2 < 2:
+            raise ValueError(f"bn_group ({self.bn_group}) must be 2 or more, as the last maps are {side}x{side}")
 
     @property
     def net_options(self) -> dict[str, str]:

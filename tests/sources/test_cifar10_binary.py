@@ -1,5 +1,6 @@
 """The binary version gives the very pixels, and what is wrong with it is named."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_the_root_is_the_folder_or_what_holds_it(root: Path, splits: tuple[Split
 def test_a_missing_file_is_named_with_the_key(root: Path, name: str) -> None:
     (root / "cifar-10-batches-bin" / name).unlink()
     with pytest.raises(UserError, match=rf"{name} cannot be read .*set data\.cifar10\.root"):
+        read(root)
+
+
+@pytest.mark.parametrize("name", ["data_batch_3.bin", "test_batch.bin", "batches.meta.txt"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_has_no_end_is_not_read(root: Path, name: str, make: Callable[[Path], None]) -> None:
+    file = root / "cifar-10-batches-bin" / name
+    file.unlink()
+    make(file)
+    with pytest.raises(UserError, match=rf"{name} cannot be read .*no regular file"):
         read(root)
 
 

@@ -115,6 +115,8 @@ def test_what_is_no_file_to_be_read_is_no_image(root: Path, small: tuple[Split, 
     os.mkfifo(folder / "pipe.png")
     (folder / "zero.png").symlink_to("/dev/zero")
     (folder / "dangling.png").symlink_to("nowhere.png")
+    for itself in (folder / "itself.png", root / "train/itself"):
+        itself.symlink_to(itself.name)
     (folder / "folder.png").mkdir()
     (folder / ".DS_Store").touch()
     (root / "train/.ipynb_checkpoints").mkdir()

@@ -224,6 +224,13 @@ def test_a_bad_label_is_named_with_its_row(rows: Path, label: object) -> None:
         parquet(Place("parquet", rows), SMALL_IMAGENET)
 
 
+def test_a_row_without_an_image_is_named(rows: Path, made: Photographs) -> None:
+    train = [{"image": {"bytes": content, "path": name}, "label": 0} for _, name, content in made.train]
+    write_parquet(rows / "train-00000-of-00002.parquet", [*train[:4], train[4] | {"image": None}])
+    with pytest.raises(UserError, match=r"train-00000-of-00002\.parquet, row 4: image is empty; fetch the file again"):
+        parquet(Place("parquet", rows), SMALL_IMAGENET)
+
+
 def test_images_without_a_path_are_known_by_their_row(rows: Path, made: Photographs) -> None:
     train = [{"image": {"bytes": content}, "label": WNIDS.index(wnid)} for wnid, _, content in made.train]
     train[2]["image"]["bytes"] = None

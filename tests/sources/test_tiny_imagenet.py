@@ -1,13 +1,15 @@
 """The folder tree of Tiny ImageNet is read whole, or one sentence says what is wrong with it."""
 
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import random_split
-from made_files import below, encoded
+from made_files import as_tiny_imagenet, below, encoded
 
 from replication.errors import UserError
 from replication.images.store import Split
@@ -30,22 +32,7 @@ def small() -> tuple[Split, Split]:
 
 @pytest.fixture
 def tree(tmp_path: Path, small: tuple[Split, Split]) -> Path:
-    """The layout of tiny-imagenet-200; PNG inside, as only PNG keeps the very pixels."""
-    root, wnids = tmp_path / "tiny-imagenet-200", sorted(WNIDS)
-    for number, (image, label) in enumerate(zip(small[0].images, small[0].labels, strict=True)):
-        file = root / f"train/{wnids[label]}/images/{wnids[label]}_{number}.JPEG"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encoded(image))
-        (root / f"train/{wnids[label]}/{wnids[label]}_boxes.txt").write_text("0\t0\t7\t7\n")
-    lines = []
-    for number, (image, label) in enumerate(zip(small[1].images, small[1].labels, strict=True)):
-        file = root / f"val/images/val_{number}.JPEG"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encoded(image))
-        lines.append(f"{file.name}\t{wnids[label]}\t0\t0\t7\t7\n")
-    (root / "val/val_annotations.txt").write_text("".join(lines))
-    (root / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in WNIDS))
-    return root
+    return as_tiny_imagenet(small, tmp_path / "tiny-imagenet-200", WNIDS)
 
 
 def test_the_tree_gives_the_very_pixels_with_labels_by_sorted_wnid(tree: Path, small: tuple[Split, Split]) -> None:
@@ -71,6 +58,15 @@ def test_the_real_data_set_has_200_classes() -> None:
 def test_a_missing_list_names_the_key(tree: Path, file: str) -> None:
     (tree / file).unlink()
     with pytest.raises(UserError, match=rf"{file} cannot be read .* set data\.tiny_imagenet\.root"):
+        read(tree)
+
+
+@pytest.mark.parametrize("file", ["wnids.txt", "val/val_annotations.txt", "val/images/val_2.JPEG"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_has_no_end_is_not_read(tree: Path, file: str, make: Callable[[Path], None]) -> None:
+    (tree / file).unlink()
+    make(tree / file)
+    with pytest.raises(UserError, match=rf"{file} cannot be read .*no regular file"):
         read(tree)
 
 
@@ -109,6 +105,21 @@ def test_a_bad_annotation_is_named_with_its_line(tree: Path, line: str) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text(f"val_1.JPEG\tn00000001\n{line}\n")
     with pytest.raises(UserError, match=r"val_annotations\.txt, line 2: '.*' is not in wnids\.txt"):
+        read(tree)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../train/n00000001/images/n00000001_0.JPEG", "", ".."])
+def test_an_annotation_of_a_file_elsewhere_is_refused(tree: Path, name: str) -> None:
+    annotations = tree / "val/val_annotations.txt"
+    annotations.write_text(annotations.read_text().replace("val_0.JPEG", name))
+    with pytest.raises(UserError, match=r"val_annotations\.txt, line 1: .* is no image of val/images|cannot be read"):
+        read(tree)
+
+
+def test_an_image_that_is_annotated_twice_is_refused(tree: Path) -> None:
+    annotations = tree / "val/val_annotations.txt"
+    annotations.write_text(annotations.read_text().replace("val_1.JPEG", "val_0.JPEG"))
+    with pytest.raises(UserError, match=r"line 2: 'val_0.JPEG' stands there twice"):
         read(tree)
 
 

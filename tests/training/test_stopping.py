@@ -65,6 +65,18 @@ def test_only_one_process_trains_a_run(make_recipe: Recipes, fit: Fit, tmp_path:
     assert fit(make_recipe(), work).iteration == 64  # free again
 
 
+def test_a_ctrl_c_that_finds_no_training_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """While a run folder is written, say, or by any other stage."""
+    from pipeline import stage
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        stage.run(interrupted)
+    assert ended.value.code == 130 and "run the same command again" in capsys.readouterr().err
+
+
 def run_record(project: Any, net: str, seed: int) -> dict[str, Any]:
     return json.loads((project.folder / f"runs/cifar/{net}/seed-{seed}/run.json").read_text())
 

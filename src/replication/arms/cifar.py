@@ -36,6 +36,7 @@ class CifarRecipe(Recipe):
                 f"augmentation.pad ({self.augmentation.pad}) must not be more than input_size ({self.input_size}), "
                 "or a crop can miss the image"
             )
+        self.check_last_maps(self.input_size // 4)
         return self
 
 

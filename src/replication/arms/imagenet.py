@@ -62,6 +62,7 @@ class ImagenetRecipe(Recipe):
                 raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
         if self.input_size < 32:
             raise ValueError(f"input_size ({self.input_size}) must be 32 or more, as the maps are halved five times")
+        self.check_last_maps(-(-self.input_size // 32))
         return self
 
     @property

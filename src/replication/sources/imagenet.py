@@ -158,7 +158,10 @@ def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
         labels = parquet.read(["label"])["label"].to_pylist()
         if kind.get_field_index("path") < 0:
             return labels, [None] * len(labels)
-        return labels, [image and image["path"] for image in parquet.read([f"{column}.path"])[column].to_pylist()]
+        images = parquet.read([f"{column}.path"])[column].to_pylist()
+        if None in images:
+            raise UserError(f"{file}, row {images.index(None)}: {column} is empty; fetch the file again.")
+        return labels, [image["path"] for image in images]
     except (pyarrow.ArrowException, OSError) as error:
         raise unreadable(file, error) from error
 

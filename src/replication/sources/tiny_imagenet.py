@@ -7,7 +7,7 @@ from pathlib import Path
 from replication.errors import UserError
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
-from replication.sources.folder import class_folders, image_files, same_classes
+from replication.sources.folder import class_folders, content_of, image_files, same_classes
 
 
 def folder(place: Place, dataset: Dataset) -> Source:
@@ -37,20 +37,24 @@ def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
 
 def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
     """In the order of val_annotations.txt: name, wnid and box of an image a line."""
-    annotations = val / "val_annotations.txt"
+    annotations, seen = val / "val_annotations.txt", set()
     for number, line in enumerate(_lines(annotations, dataset), start=1):
         name, wnid, *_ = [*line.split("\t"), ""]
         if wnid not in classes:
             raise UserError(f"{annotations}, line {number}: {wnid!r} is not in wnids.txt; extract the archive again.")
+        if name in seen or name != Path(name).name:
+            why = "stands there twice" if name in seen else "is no image of val/images"
+            raise UserError(f"{annotations}, line {number}: {name!r} {why}; extract the archive again.")
+        seen.add(name)
         try:
-            yield str(val / "images" / name), (val / "images" / name).read_bytes(), classes.index(wnid)
+            yield str(val / "images" / name), content_of(val / "images" / name), classes.index(wnid)
         except OSError as error:
             raise UserError(f"{val / 'images' / name} cannot be read ({error}); extract the archive again.") from error
 
 
 def _lines(file: Path, dataset: Dataset) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines()
+        return content_of(file).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder tiny-imagenet-200."

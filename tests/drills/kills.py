@@ -1,0 +1,247 @@
+"""Kills: SIGKILL, SIGTERM or SIGINT, then the same command again, which must end bit for bit as if nothing had been.
+
+At random moments, at random single lines of the loop, of saving and of writing the run folder, and while a file is half
+written; of `train`, with loader workers and with MLflow too, and of the other stages.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+import torch
+
+import replication.training.run
+from drills.project import NETS, Ended, files_of, make_photographs, make_project, printed_by, run, same_run, start
+from drills.runner import FORK, Silent, Trial
+from replication.runs.folder import read_curve, read_run
+from replication.training.state import STATE
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+CIFAR = ("cifar", "resnet-8", "0")
+RUN = "runs/cifar/resnet-8/seed-0"
+KEPT = "kept"  # where a training that reached its end leaves its state, for its momentum
+
+Part = tuple[tuple[str, ...], str]  # files, and the function from whose first call on their lines count
+PARTS: dict[str, Part] = {
+    "the loop": (("training/loop.py", "training/backward.py", "training/run.py"), "train"),
+    "saving": (("training/state.py", "replication/files.py"), "save"),
+    "writing the run folder": (("runs/folder.py", "replication/files.py", "shutil.py"), "write_run"),
+}
+OF_OTHERS: Part = (("files.py", "shutil.py", "check.py", "score.py", "scores.py", "tabulate.py", "results.py"), "main")
+# What shows that a training is at it.
+SIGHTS = {
+    "saving": f".work/*/{STATE}.unfinished",
+    "writing the run folder": "runs/cifar/resnet-8/.seed-0-*/*",
+    "making MLflow's database": "mlflow.db.unfinished",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A stage of a project. Trials work on copies of the project."""
+
+    project: Path
+    script: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, folder: Path, first: Callable[[], object] | None = None) -> BaseProcess:
+        return start(folder, self.script, *self.arguments, first=first, **self.environment)
+
+    def end(self, folder: Path) -> float:
+        """Run it to its end; a training leaves its state in `KEPT`. Returns the seconds that it took."""
+        begin = time.monotonic()
+        run(folder, self.script, *self.arguments, first=_keep_the_state, **self.environment).check()
+        return time.monotonic() - begin
+
+    def lines(self, part: Part, folder: Path) -> int:
+        """How many lines of a part of it are run."""
+        count = FORK.Value("i", 0, lock=False)
+
+        def one_more() -> None:
+            count.value += 1
+
+        self.start(shutil.copytree(self.project, folder), lambda: _at_each_line(part, one_more)).join()
+        return count.value
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A signal to a command: in sight of a file, at one of so many lines of a part, or else at any moment."""
+
+    number: signal.Signals
+    seconds: float  # that the command takes
+    sight: str = ""
+    part: Part | None = None
+    lines: int = 0
+
+    def strike(self, command: Command, folder: Path, dice: random.Random) -> Ended:
+        """Start the command, and kill it."""
+        line, moment = dice.randrange(max(self.lines, 1)), dice.uniform(0, self.seconds)
+        process = command.start(folder, self.part and (lambda: _kill_itself(self.part, line, self.number)))
+        if not self.part:
+            process.join(moment if not self.sight or "saving" in self.sight else 0)
+            while self.sight and process.is_alive() and not _seen(folder, self.sight):
+                pass
+            if process.is_alive():
+                os.kill(process.pid, self.number)
+        process.join()
+        return Ended(process.exitcode, printed_by(process, folder))
+
+
+def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
+    """84 of `train`, 4 of it with loader workers, 3 while MLflow's database is made, and 9 of the other stages."""
+    training, done = Command(make_project(shared / "project"), "train", CIFAR), shared / "done"
+    seconds = training.end(shutil.copytree(training.project, done))
+    ways = {"at a moment": {}}
+    for part, where in PARTS.items():
+        ways[f"at a line of {part}"] = {"part": where, "lines": training.lines(where, shared / part)}
+    ways |= {f"while {part}": {"sight": SIGHTS[part]} for part in ("saving", "writing the run folder")}
+    for number in range(84):
+        words, sent = list(ways)[number % len(ways)], SIGNALS[number // len(ways) % len(SIGNALS)]
+        kills = [Kill(sent, seconds, **ways[words])]
+        kills += [
+            Kill(dice.choice(SIGNALS), seconds, **dice.choice(list(ways.values()))) for _ in range(dice.randrange(3))
+        ]
+        act = partial(_killed, training, kills, done, _same_training, dice.random())
+        yield Trial(f"{sent.name} {words}, {len(kills)} kills in all", act)
+    for number in range(4):
+        yield Trial(
+            f"{SIGNALS[number % 3].name} with loader workers",
+            partial(_with_workers, SIGNALS[number % 3], dice.random()),
+        )
+    tracked = Command(training.project, "train", CIFAR, {"REPLICATION_TRACKING": ""})
+    for sent in SIGNALS:
+        kill = Kill(sent, seconds, SIGHTS["making MLflow's database"])
+        act = partial(_killed, tracked, [kill], done, _same_tracked_training, dice.random())
+        yield Trial(f"{sent.name} while making MLflow's database", act, seconds=180)
+    for script in ("check", "score", "tabulate"):
+        for sent in SIGNALS:
+            yield Trial(
+                f"{sent.name} at a line of {script}", partial(_another_stage, script, sent, done, dice.random())
+            )
+
+
+def _seen(folder: Path, pattern: str) -> bool:
+    try:
+        return any(folder.glob(pattern))
+    except FileNotFoundError:  # it went while it was looked at
+        return False
+
+
+def _killed(
+    command: Command, kills: list[Kill], wanted: Path, same: Callable[[Path, Path], None], seed: float, folder: Path
+) -> None:
+    dice, project = random.Random(seed), shutil.copytree(command.project, folder / "project")
+    for kill in kills:
+        ended = kill.strike(command, project, dice)
+        importing = ended.printed.rstrip().endswith("KeyboardInterrupt") and "stage.run(main)" not in ended.printed
+        if ended.code not in (0, 130, -kill.number) and not importing:  # a Ctrl-C before its first line is Python's own
+            ended.check()
+    command.end(project)
+    same(project, wanted)
+    if left := [*project.glob("runs/**/.seed-*"), *project.glob("recipes/.*"), *project.rglob("*.unfinished")]:
+        raise Silent(f"left behind: {', '.join(map(str, left))}")
+
+
+def _same_training(project: Path, wanted: Path) -> None:
+    """Weights, curve and record in the run folder; weights, momentum, curve and warm-up in the state."""
+    (run_folder,) = (path.parent for path in wanted.glob("runs/*/*/seed-0/run.json"))
+    same_run(project / run_folder.relative_to(wanted), run_folder)
+    states = [torch.load(folder / KEPT / STATE, weights_only=True) for folder in (project, wanted)]
+    for key in states[0].keys() - {"seconds", "starts", "mlflow_run_id"}:
+        if not _equal(states[0][key], states[1][key]):
+            raise Silent(f"{key} of the state is not that of an undisturbed training")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(value, b[key]) for key, value in a.items())
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+def _same_tracked_training(project: Path, wanted: Path) -> None:
+    """And every point of the curve is in MLflow's database."""
+    _same_training(project, wanted)
+    identity, curve = read_run(project / RUN).mlflow_run_id, read_curve(project / RUN)
+    with closing(sqlite3.connect(project / "mlflow.db")) as database:
+        found = set(database.execute("SELECT key, step, value FROM metrics WHERE run_uuid = ?", [identity]))
+    points = {
+        (k, int(row["iteration"]), v) for row in curve for k, v in row.items() if k != "iteration" and v is not None
+    }
+    if missing := points - found:
+        raise Silent(f"MLflow lacks {len(missing)} of {len(points)} points")
+
+
+def _with_workers(sent: signal.Signals, seed: float, folder: Path) -> None:
+    """Photographs that are decoded by workers, which are the children of the process that is killed."""
+    command = Command(make_photographs(folder / "template"), "train", ("imagenet", "resnet-18-B", "0"))
+    seconds = command.end(shutil.copytree(command.project, folder / "done"))
+    _killed(command, [Kill(sent, seconds)], folder / "done", _same_training, seed, folder)
+
+
+def _another_stage(script: str, sent: signal.Signals, done: Path, seed: float, folder: Path) -> None:
+    """A stage that makes files only: they are equal, byte for byte."""
+    template = shutil.copytree(done, folder / "template")
+    arguments, makes = {
+        "check": ((), "recipes"), "score": (CIFAR, f"{RUN}-scores"), "tabulate": (CIFAR[:1], "results")
+    }[script]  # fmt: skip
+    if script == "tabulate":
+        for net in NETS:
+            for stage in ("train", "score"):
+                run(template, stage, "cifar", net, "0").check()
+    command = Command(template, script, arguments)
+    shutil.rmtree(template / makes, ignore_errors=True)
+    seconds = command.end(shutil.copytree(template, folder / "done"))
+    kill = Kill(sent, seconds, part=OF_OTHERS, lines=command.lines(OF_OTHERS, folder / "counted"))
+
+    def same(project: Path, wanted: Path) -> None:
+        if files_of(project / makes) != files_of(wanted / makes):
+            raise Silent(f"{makes} is not what an undisturbed {script} makes")
+
+    _killed(command, [kill], folder / "done", same, seed, folder)
+
+
+def _keep_the_state() -> None:
+    replication.training.run.shutil = SimpleNamespace(rmtree=lambda folder: folder.rename(KEPT))
+
+
+def _kill_itself(part: Part, line: int, number: signal.Signals) -> None:
+    """Let this process send itself a signal just before a line of a part."""
+    lines = iter(range(line + 1))
+
+    def at_line() -> None:
+        if next(lines, None) == line:
+            sys.settrace(None)
+            os.kill(os.getpid(), number)
+
+    _at_each_line(part, at_line)
+
+
+def _at_each_line(part: Part, act: Callable[[], object]) -> None:
+    files, since = part
+    begun = False
+
+    def at_line(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            act()
+        return at_line
+
+    def at_call(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal begun
+        begun = begun or frame.f_code.co_name == since
+        return at_line if begun and frame.f_code.co_filename.endswith(files) else None
+
+    sys.settrace(at_call)

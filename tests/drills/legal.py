@@ -1,0 +1,262 @@
+"""What params.yaml and the profiles may say, and what it means: a second opinion, without the code of the first."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+Legal = Callable[[Any], bool]
+ARMS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
+SOURCES = {
+    "cifar10": ("official", "binary", "parquet", "folder"),
+    "tiny_imagenet": ("parquet", "folder"),
+    "imagenet": ("archives", "folder", "parquet"),
+}
+IMAGENET = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152)|vgg-16|vgg-19|googlenet)")
+
+
+def whole(least: int, most: int) -> Legal:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def real(low: float, high: float, above: bool = False, below: bool = False) -> Legal:
+    """From `low` to `high`; `above` and `below`: without them."""
+
+    def legal(value: Any) -> bool:
+        number = type(value) in (int, float) and math.isfinite(value)
+        return number and low <= value <= high and not (above and value == low) and not (below and value == high)
+
+    return legal
+
+
+def one_of(*values: str) -> Legal:
+    return lambda value: type(value) is str and value in values
+
+
+def flag(value: Any) -> bool:
+    return type(value) is bool
+
+
+def many(of: Legal, least: int = 0) -> Legal:
+    return lambda values: type(values) is list and len(values) >= least and all(of(value) for value in values)
+
+
+def text(value: Any) -> bool:
+    return type(value) is str and bool(value.strip()) and value.isprintable()
+
+
+RATE, MILLIARD = real(0, 100, above=True), whole(1, 10**9)
+COMMON: dict[str, Legal] = {
+    "input_size": whole(4, 4096),
+    "train_images": MILLIARD,
+    "shortcut.subsample": one_of("stride", "average"),
+    "shortcut.zero_channels": one_of("split", "end"),
+    "initialisation": one_of("fan_in", "fan_out"),
+    "bn_group": whole(1, 100_000),
+    "bn_statistics": one_of("running", "recomputed"),
+    "optimiser.momentum": real(0, 1, below=True),
+    "optimiser.nesterov": flag,
+    "optimiser.weight_decay": real(0, 1),
+    "optimiser.weight_decay_scope": one_of("all", "weights"),
+    "schedule.batch_size": whole(1, 100_000),
+    "schedule.iterations": MILLIARD,
+    "schedule.learning_rate": RATE,
+    "schedule.drops": many(MILLIARD),
+    "schedule.drop_factor": real(0, 1, above=True, below=True),
+    "precision": one_of("fp32", "bf16"),
+    "logging.log_every": MILLIARD,
+    "logging.evaluate_every": MILLIARD,
+}
+PLATEAU: dict[str, Legal] = {
+    "schedule.plateau.window": MILLIARD,
+    "schedule.plateau.points": real(-100, 100),
+    "schedule.plateau.most": whole(1, 100),
+}
+WARMUP: dict[str, Legal] = {
+    "warmup.from_depth": MILLIARD,
+    "warmup.learning_rate": RATE,
+    "warmup.until_train_error_below": real(0, 100, above=True, below=True),
+    "warmup.window": MILLIARD,
+}
+OWN: dict[str, dict[str, Legal]] = {
+    "cifar": WARMUP
+    | {
+        "augmentation.pad": whole(0, 4096),
+        "augmentation.mirror": flag,
+        "augmentation.zero": one_of("after_mean", "before_mean"),
+        "test": one_of("single_view"),
+    },
+    "imagenet": {
+        "bottleneck_stride": one_of("1x1", "3x3"),
+        "augmentation.shorter_side": lambda value: many(whole(1, 10_000))(value) and len(value) == 2,
+        "augmentation.mirror": flag,
+        "augmentation.colour": real(0, 10),
+        "test.shorter_side": whole(1, 10_000),
+        "test.scales": many(whole(1, 10_000), least=1),
+        "test.mirrored": flag,
+    },
+}
+
+
+class Illegal(Exception):
+    """A value that must not be accepted, with its key."""
+
+
+def must(right: object, key: str) -> None:
+    if not right:
+        raise Illegal(key)
+
+
+def meant(project: Path) -> dict[str, dict[str, Any]]:
+    """What params.yaml and its profile mean: by arm and run, "resnet-20/seed-0", the fields of its recipe.
+
+    Raises:
+        Illegal: something that `check` must not accept.
+    """
+    params = _read(project / "params.yaml")
+    _keys(params, {"profile", "depth", "device", "processes", "data", *ARMS}, "")
+    must(one_of("auto", "cpu", "cuda", "mps")(params["device"]), "device")
+    must(whole(1, 10_000)(params["processes"]), "processes")
+    depth = params["depth"]
+    must(_is_cifar_net(f"resnet-{depth}") and type(depth) is int, "depth")
+    _keys(params["data"], set(SOURCES), "data.")
+    for name, place in params["data"].items():
+        _keys(place, {"source", "root", "url"}, f"data.{name}.", optional={"url"})
+        must(one_of(*SOURCES[name])(place["source"]), f"data.{name}.source")
+        must(text(place["root"]), f"data.{name}.root")
+        must(place.get("url") is None or text(place["url"]), f"data.{name}.url")
+    must(type(params["profile"]) is str and params["profile"], "profile")
+    profile = _profile(project / "pipeline/profiles", params["profile"])
+    return {arm: _runs(arm, params[arm], profile[arm], depth if arm == "cifar" else None) for arm in ARMS}
+
+
+def _profile(folder: Path, name: str) -> dict[str, Any]:
+    """A profile with its bases merged in."""
+    sections: dict[str, Any] = {}
+    seen: list[str] = []
+    while name:
+        must(type(name) is str and re.fullmatch(r"[\w-]+", name) and name not in seen, "base")
+        must((folder / f"{name}.yaml").exists(), "profile" if not seen else "base")
+        seen.append(name)
+        values = _read(folder / f"{name}.yaml")
+        _keys(values, {"base", *ARMS}, "", optional={"base", *ARMS})
+        name = values.pop("base", None)
+        for arm, section in values.items():
+            must(isinstance(section, dict), arm)
+        sections = merged(values, sections)
+    must(ARMS.keys() <= sections.keys(), "base")
+    for arm, section in sections.items():
+        variants = section.setdefault("variants", {})
+        must(isinstance(variants, dict), "variants")
+        for name, variant in variants.items():
+            must(variant is None or (isinstance(variant, dict) and text(variant.get("why"))), name)
+            must(variant is None or text(str(variant.get("section", "none"))), "section")
+        must(one_of(*ARMS[arm])(section.get("dataset")), "dataset")
+    return sections
+
+
+def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int | None) -> dict[str, Any]:
+    """The runs of an arm and their fields."""
+    optional = {"variants", "ensembles", "override"}
+    _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
+    is_net = _is_cifar_net if arm == "cifar" else lambda net: type(net) is str and bool(IMAGENET.fullmatch(net))
+    nets, variants = section["nets"], section.get("variants", [])
+    must(many(is_net)(nets) and len(set(nets)) == len(nets), "nets")
+    must(many(text)(variants) and len(set(variants)) == len(variants), "variants")
+    seeds, ensembles, override = section["seeds"], section.get("ensembles", []), section.get("override", {})
+    must(many(whole(0, 2**32 - 1), least=1)(seeds) and len(set(seeds)) == len(seeds), "seeds")
+    must(many(many(is_net, least=2))(ensembles), "ensembles")
+    must(all(len(set(ensemble)) == len(ensemble) for ensemble in ensembles), "ensembles")
+    must(isinstance(override, dict), "override")
+    of_profile = {key: value for key, value in profile.items() if key not in ("dataset", "variants")}
+    runs = {net: (net, merged(of_profile, override), {}) for net in nets}
+    for path in variants:
+        net, slash, name = path.partition("/")
+        variant = profile["variants"].get(name)
+        must(slash and is_net(net) and variant, "variants")
+        changes = {key: value for key, value in variant.items() if key not in ("why", "section")}
+        runs[path] = (net, merged(merged(of_profile, changes), override), {"variant": name})
+    if runs and depth and f"resnet-{depth}" not in nets:
+        runs[f"depth/resnet-{depth}"] = (f"resnet-{depth}", merged(of_profile, override), {})
+    for net, fields, _ in runs.values():
+        _fields(arm, net, fields)
+    must(
+        len({(f["input_size"], f["test"]["shorter_side"] if arm == "imagenet" else 0) for _, f, _ in runs.values()})
+        < 2,
+        "input_size",
+    )
+    return {
+        f"{path}/seed-{seed}": dict(flat(fields)) | {"arm": arm, "net": net, "seed": seed} | variant
+        for path, (net, fields, variant) in runs.items()
+        for seed in seeds
+    }
+
+
+def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
+    """Each field by itself, and then those that must fit each other."""
+    rules = COMMON | OWN[arm]
+    found = {key: value for key, value in flat(fields) if not (value is None and key in ("schedule.plateau", "warmup"))}
+    for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP)):
+        if any(key.startswith(prefix) for key in found):
+            rules = rules | optional
+    for key in [*found, *rules]:
+        must(key in rules and key in found and rules[key](found[key]), key)
+    size, batch, iterations = found["input_size"], found["schedule.batch_size"], found["schedule.iterations"]
+    drops = found["schedule.drops"]
+    must(drops == sorted(set(drops)) and all(drop < iterations for drop in drops), "drops")
+    must(not (drops and "schedule.plateau.window" in found), "plateau")
+    must(found["logging.evaluate_every"] % found["logging.log_every"] == 0, "evaluate_every")
+    must(batch % found["bn_group"] == 0, "bn_group")
+    last = size // 4 if arm == "cifar" else -(-size // 32)
+    must(found["bn_group"] * last**2 > 1, "bn_group")  # a batch-norm statistic of one value is none
+    must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")
+    if arm == "cifar":
+        must(size % 4 == 0, "input_size")
+        must(found["augmentation.pad"] <= size, "pad")
+    else:
+        least, most = found["augmentation.shorter_side"]
+        must(size >= 32, "input_size")
+        must(size <= least <= most, "shorter_side")
+        must(size <= found["test.shorter_side"], "shorter_side")
+        must(size <= min(found["test.scales"]), "scales")
+
+
+def _is_cifar_net(net: Any) -> bool:
+    match = type(net) is str and re.fullmatch(r"(?:plain|resnet)-([1-9][0-9]{0,3})", net)
+    return bool(match) and int(match[1]) % 6 == 2 and int(match[1]) >= 8 and int(match[1]) not in (50, 152)
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `changes` over it, mappings by their keys."""
+    both = dict(values)
+    for key, change in changes.items():
+        two = isinstance(both.get(key), dict) and isinstance(change, dict)
+        both[key] = merged(both[key], change) if two else change
+    return both
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value that is no mapping, or an empty one, with its path."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _keys(values: Any, known: set[str], where: str, optional: set[str] = frozenset()) -> None:
+    must(isinstance(values, dict), where.rstrip(".").rpartition(".")[2] or "yaml")
+    for key in values:
+        must(key in known, str(key))
+    for key in known - optional:
+        must(key in values, key)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except Exception as error:
+        raise Illegal(path.name) from error
