@@ -171,7 +171,7 @@ TREE: dict[str, Damage] = {
 
 def _lines(pattern: str, change: Callable[[list[str]], list[str]], then: str = "refused") -> Damage:
     def changed(path: Path, _: random.Random) -> None:
-        path.write_text("".join(change(path.read_text().splitlines(keepends=True))))
+        path.write_text("".join(change(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
 
     return _in(pattern, changed, then)
 

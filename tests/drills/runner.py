@@ -63,7 +63,7 @@ def attempt(trial: Trial, folder: Path, quiet: bool = True) -> tuple[str, str]:
 
 def _child(trial: Trial, folder: Path, quiet: bool, send: Connection) -> None:
     os.setsid()
-    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    mapped = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY))
     if quiet:
         print_to(Path(os.devnull))
