@@ -185,6 +185,7 @@ def test_a_claim_whose_rule_is_younger_than_its_runs_says_so() -> None:
 def test_the_rule_is_told_with_its_hash_and_since_when_it_holds() -> None:
     text, rule = report.verdict_rule(), present_rule()
     assert rule.hash in text and f"in force since {rule.since}" in text
+    assert "the spread of 5 seeds of 5 nets (nabla0001/resnet; what differs there: 45,000 training images;" in text
 
 
 def test_claims_that_wait_say_what_they_need() -> None:

@@ -67,7 +67,8 @@ def waiting_claims() -> str:
 
 def verdict_rule() -> str:
     """How a verdict is made, in words, with the hash of the rule and since when it holds."""
-    return render("verdict_rule.html", rule=present_rule(), power=POWER)
+    lender = next(project for project in paper.replications() if "std" in project)
+    return render("verdict_rule.html", rule=present_rule(), lender=lender)
 
 
 def headline(study: Study) -> str:
