@@ -60,3 +60,9 @@ HTML(report.claim_cards(cifar))
 
 # %%
 HTML(report.verdict_rule())
+
+# %% [markdown]
+# <h2 id="claims-waiting">Claims that wait</h2>
+
+# %%
+HTML(report.waiting_claims())

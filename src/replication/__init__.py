@@ -2,8 +2,8 @@
 
     report      figures, tables and the page as functions of results
     claims      the paper's claims, one function each
-    study       results tables, fidelity, statistics, comparisons, cost
-    paper       the paper's own numbers, curves and claims, as data, under our names
+    study       results tables, fidelity, the rule of verdicts, comparisons, cost
+    paper       the paper's own numbers, curves and claims, and others' numbers, as data, under our names
     training    the loop, the learning rate, resumable state, the supervised run, tracking
     evaluation  the error of a net, by the protocols of the paper; ensembles
     feed        what a net sees: batches, augmentation

@@ -7,7 +7,7 @@ import pytest
 from replication.arms import ARMS
 from replication.nets.complexity import complexity
 from replication.nets.names import EARLIER, NETS
-from replication.paper import claim, curve, end_errors, figure, protocol, table
+from replication.paper import claim, claim_ids, curve, end_errors, figure, protocol, replications, table
 from replication.profiles import read_profile
 
 PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
@@ -98,6 +98,19 @@ def test_each_arm_has_the_papers_errors_at_the_end(arm: object) -> None:
 def test_claims_come_with_what_supports_them() -> None:
     assert claim("K02").support == ("F1", "F6 left")
     assert "several seeds" in claim("K14").caveat
+
+
+def test_there_are_32_claims() -> None:
+    assert claim_ids() == [f"K{number:02}" for number in range(1, 33)]
+
+
+def test_others_measured_nets_of_section_4_2_and_say_by_what_statistic() -> None:
+    for project in replications():
+        assert project["statistic"] and set(project.get("std", {})) <= set(project["errors"])
+        for net, error in project["errors"].items():
+            ARMS["cifar"].check_net(net)
+            assert 5 < error < 15, net
+        assert "std" not in project or project["n"] >= 3
 
 
 def test_a_net_that_the_paper_did_not_draw_has_no_curve() -> None:

@@ -9,9 +9,11 @@ import pytest
 from made_up import PAPER, PAPER_IMAGENET, joined, study, with_curves
 
 from replication import report
+from replication.claims import WAITING
 from replication.report.figures import INK
 from replication.report.page import contents, page
 from replication.study.cost import gpu_hours
+from replication.study.rule_since import present_rule
 from replication.study.studies import Study
 
 
@@ -90,9 +92,15 @@ def test_errors_are_named_by_their_protocol() -> None:
     assert "<th>single view, top-1 error (%)</th>" in report.runs_table([made_up(PAPER)])
 
 
+def cards_of(*studies: Study) -> dict[str, str]:
+    """Cards of claims by their id, "K02-cifar"."""
+    parts = html.unescape(report.claim_cards(list(studies))).split('<li id="')[1:]
+    return {part.partition('"')[0]: part for part in parts}
+
+
 def test_columns_of_a_claim_have_headings_that_fit_their_cells() -> None:
-    cards = report.claim_cards([made_up({"plain-110": (70.0, 71.0), "plain-20": (1, 9), "plain-56": (5, 13)})])
-    for card in cards.split("<li id=")[1:]:
+    cards = cards_of(made_up(PAPER | {"plain-110": (70.0, 71.0)}, seeds=3, spread=0.1))
+    for card in cards.values():
         for table in re.findall(r"<table.*?</table>", card, flags=re.DOTALL):
             heads = re.findall(r"<th>(.*?)</th>", table)
             lines = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in re.findall(r"<tr class.*?</tr>", table)]
@@ -104,16 +112,108 @@ def test_columns_of_a_claim_have_headings_that_fit_their_cells() -> None:
                     assert all(re.fullmatch(r"\[[-+\d.]+, [-+\d.]+\]|", cell) for cell in cells)
                 elif head == "here":
                     assert not any("[" in cell for cell in cells)
-    k03 = rows(cards.split('<li id="K03-cifar">')[1].split("</li>")[0])
-    assert re.fullmatch(r"&gt; 60 % 70.0 % \[\d+\.\d, \d+\.\d\] 1 ✓", k03["plain-110 above 60 %, training error"])
+    k03 = rows(cards["K03-cifar"])["plain-110 above 60 %, test error"]
+    assert re.fullmatch(r"> 60 % 71\.00 % \[\d+\.\d\d, \d+\.\d\d\] 3 ✓", k03)
 
 
-def test_the_headline_of_a_short_schedule_tells_the_cure_from_the_gain() -> None:
-    short = made_up({"plain-20": (22, 23), "plain-56": (62, 62), "resnet-20": (20, 21), "resnet-56": (28, 29)})
-    text = report.headline(short)
-    assert "Degradation shows" in text
-    assert "the cure shows: resnet-56 has 33.00 points less test error than plain-56" in text
-    assert "the gain from depth does not show: resnet-56 has 8.00 points more test error than resnet-20" in text
+def test_with_one_seed_each_value_is_printed_and_no_interval() -> None:
+    card = cards_of(made_up({"plain-20": (1, 9), "plain-56": (5, 13)}))["K02-cifar"]
+    assert "<b>no verdict: n = 1</b>" in card and "95 % interval" not in card
+    assert rows(card)["plain-56 − plain-20, test error"] == "+3.54 +4.00 (plain-56: 13.00; plain-20: 9.00) 1 –"
+
+
+def test_without_a_verdict_a_card_says_what_three_seeds_would_take() -> None:
+    card = cards_of(made_up({"plain-20": (1, 9), "plain-56": (5, 13)}))["K02-cifar"]
+    assert "A verdict needs 3 seeds of each net: 4 more runs, about 40 minutes on the machine of these." in card
+    lists = "-S 'cifar.nets=[plain-20,plain-56]' -S 'cifar.seeds=[0,1,2]'"
+    assert f"<code>dvc exp run -S profile=made-up {lists} tabulate@cifar</code>" in card
+
+
+def test_an_open_claim_says_how_many_seeds_would_tell() -> None:
+    near = PAPER | {"resnet-20": (0.6, 9.3)}
+    card = cards_of(made_up(near, seeds=3, spread=0.2))["K15-cifar"]
+    seeds, runs = re.search(r"About (\d+) seeds of each net would settle .*? 80 %.*? (\d+) more runs", card).groups()
+    assert 3 < int(seeds) < 40 and int(runs) == 2 * (int(seeds) - 3)
+    equal = PAPER | {"resnet-20": (0.6, 9.69)}
+    assert "even 300 seeds" in cards_of(made_up(equal, seeds=3, spread=0.2))["K15-cifar"]
+    settled = cards_of(made_up(PAPER, seeds=3, spread=0.2))["K15-cifar"]
+    assert "<b>supported</b>" in settled and "seeds of each net" not in settled
+
+
+def test_a_claim_that_rests_on_variants_has_the_command_that_runs_them() -> None:
+    cards = cards_of(made_up({"plain-20": (1, 9)}))
+    lists = "-S 'cifar.nets=[plain-20]' -S 'cifar.variants=[plain-56/three-times-longer]' -S 'cifar.seeds=[0,1,2]'"
+    assert f"{lists} tabulate@cifar" in cards["K24-cifar"]
+    assert "The variant <code>bottleneck</code> is not built yet." in cards["K25-cifar"]
+    assert "dvc exp run" not in cards["K25-cifar"]
+
+
+def test_beside_each_verdict_stands_what_the_rule_says_of_the_papers_own_numbers() -> None:
+    cards = cards_of(made_up(PAPER))
+    said = "The paper's own numbers, by the same rule: "
+    assert f"{said}provisional: supported." in cards["K15-cifar"]
+    assert f"{said}no verdict: n = 1." in cards["K02-cifar"]
+    assert f"{said}it prints none for this." in cards["K26-cifar"]
+    assert said not in cards["K08-cifar"], "counting needs no runs"
+
+
+def test_verdicts_are_counted_by_kind_and_those_of_arithmetic_apart() -> None:
+    def tiles(found: Study) -> dict[str, str]:
+        counts = report.claim_cards([found]).partition("<ul")[0]
+        return {words: count for count, words in re.findall(r"<b>(.*?)</b><span>(.*?)</span>", counts)}
+
+    one = tiles(made_up(PAPER))
+    assert one["supported"] == "● 0" and one["no verdict: fewer than 3 seeds"] == "○ 5"
+    assert one["hold by counting alone"] == "1 of 1"
+    three = tiles(made_up(PAPER, seeds=3, spread=0.2))
+    assert three["supported"] == "● 5" and three["no verdict: fewer than 3 seeds"] == "○ 0"
+    assert sum(int(count.split()[1]) for words, count in three.items() if "counting" not in words) == 12
+    exact = tiles(made_up(PAPER, pixels="official"))
+    assert exact["supported, 3 provisional"] == "● 3"
+
+
+def test_a_claim_whose_rule_is_younger_than_its_runs_says_so() -> None:
+    young = "The rule is not older than these runs"
+    found = made_up({"plain-20": (1, 9), "plain-56": (5, 13)})
+    assert f"{young}: it holds since {present_rule().since}" in cards_of(found)["K02-cifar"]
+    assert "the first of them ended on 2026-01-02" in cards_of(found)["K02-cifar"]
+    assert young not in cards_of(found)["K08-cifar"] and young not in cards_of(found)["K14-cifar"], "no runs"
+    found.runs["date"] = "2999-01-01"
+    assert young not in cards_of(found)["K02-cifar"]
+
+
+def test_the_rule_is_told_with_its_hash_and_since_when_it_holds() -> None:
+    text, rule = report.verdict_rule(), present_rule()
+    assert rule.hash in text and f"in force since {rule.since}" in text
+    assert "the spread of 5 seeds of 5 nets (nabla0001/resnet; what differs there: 45,000 training images;" in text
+
+
+def test_claims_that_wait_say_what_they_need() -> None:
+    text = report.waiting_claims()
+    assert text.count("<li") == len(WAITING) and f"{len(WAITING)} of the paper's 32 claims" in text
+    assert "It needs the closed test server of ILSVRC" in text
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, "no verdict, n = 1"), (3, "supported")])
+def test_the_headline_gives_the_verdicts_and_what_was_measured(seeds: int, verdict: str) -> None:
+    short = {"plain-20": (22, 23), "plain-56": (62, 62), "resnet-20": (20, 21), "resnet-56": (28, 29)}
+    text = report.headline(made_up(short, seeds=seeds, spread=0.2))
+    assert f"Degradation of plain nets: {verdict} (plain-56 has 39.00 points more test error than plain-20)" in text
+    assert "its cure by shortcuts: " in text and "(resnet-56 has 33.00 points less test error than plain-56)" in text
+    gain = "no verdict, n = 1" if seeds == 1 else "not supported"
+    assert f"the gain from depth: {gain} (resnet-56 has 8.00 points more test error than resnet-20)" in text
+
+
+def test_the_headline_of_one_seed_claims_nothing() -> None:
+    for found in (made_up(PAPER), imagenet(), made_up({"plain-20": (1, 9)})):
+        assert not re.search(r"supported|shows", report.headline(found))
+    assert "not tested" in report.headline(made_up({"plain-20": (1, 9)}))
+
+
+def test_the_headline_says_if_a_net_did_not_learn() -> None:
+    found = joined(made_up({"plain-20": (1, 9)}, seeds=3), made_up({"plain-56": (90, 90)}, seeds=3, status="chance"))
+    assert "cannot tell yet (plain-56 has 81.00 points more" in report.headline(found)
+    assert "and one of them did not learn" in report.headline(found)
 
 
 def test_figures_have_the_paper_and_ours_on_the_same_axes() -> None:
@@ -278,12 +378,6 @@ def test_figure_4_has_the_papers_curves_beside_ours() -> None:
 
 
 def test_the_imagenet_headline_speaks_of_34_layers() -> None:
-    text = report.headline(imagenet(dataset="tiny_imagenet"))
-    assert "the cure shows: resnet-34-A has 3.51 points less 10-crop top-1 error than plain-34" in text
-    assert "the gain from depth shows: resnet-34-A has 2.85 points less 10-crop top-1 error than resnet-18-A" in text
-
-
-def test_the_cure_is_told_of_test_errors_and_not_of_training_errors() -> None:
-    only_training = PAPER_IMAGENET | {"plain-34": (60.0, 25.2)}
-    text = report.headline(imagenet(only_training, dataset="tiny_imagenet"))
-    assert "the cure does not show yet" in text
+    text = report.headline(imagenet(dataset="tiny_imagenet", seeds=3, spread=0.1))
+    assert "supported (resnet-34-A has 3.51 points less 10-crop top-1 error than plain-34)" in text
+    assert "supported (resnet-34-A has 2.85 points less 10-crop top-1 error than resnet-18-A)" in text

@@ -1,15 +1,17 @@
 """Claims of the paper, tested on a study. A verdict follows from comparisons, and shows each of them.
 
 A claim is a function in the file of its section, decorated with `claim`: it takes a study and returns comparisons.
+Those that cannot be tested yet stand in `waiting`, each with the sentence that says what it needs.
 """
 
 from importlib import import_module
 from pkgutil import iter_modules
 
-from replication.claims.claim import Tested, Verdict, judge, tests_of, verdict
+from replication.claims.claim import Tested, judge, tests_of
+from replication.claims.waiting import WAITING
 from replication.study.studies import Study
 
-__all__ = ["Tested", "Verdict", "judge_claims", "verdict"]
+__all__ = ["WAITING", "Tested", "judge_claims"]
 
 for module in iter_modules(__path__):
     import_module(f"{__name__}.{module.name}")

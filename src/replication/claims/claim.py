@@ -1,17 +1,16 @@
-"""What a claim is, and how its verdict is made."""
+"""What a claim is, and how it is judged."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from replication import paper
 from replication.arms import Arm
 from replication.study.comparisons import Comparison
-from replication.study.fidelity import RANK
+from replication.study.rule import Outcome, Verdict, verdict
 from replication.study.studies import Study
 
-Verdict = Literal["supported", "not supported", "cannot tell yet"]
-Role = Literal["degradation", "cure", "gain"]  # in the sentence that sums up a study; its first comparison is told
+Role = Literal["degradation", "cure", "gain"]  # in the sentence that sums up a study
 
 Compare = Callable[[Study], list[Comparison]]
 
@@ -23,9 +22,14 @@ class Test:
     claim: paper.Claim
     title: str  # of its card
     arm: Arm
-    needs: tuple[str, ...]  # nets that must have been trained; none: it is counted on the built nets
+    needs: tuple[str, ...]  # nets, "plain-56" or "plain-56/three-times-longer", that must have been trained
     role: Role | None
     compare: Compare
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is arithmetic, counted on the built nets."""
+        return not self.needs
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,18 @@ class Tested:
 
     test: Test
     verdict: Verdict
+    provisional: bool  # a spread that others published stood in for that of fewer than three seeds
     comparisons: tuple[Comparison, ...]
-    missing: tuple[str, ...]  # nets that would have to be trained to tell
+    missing: tuple[str, ...]  # what would have to be trained to tell
     fidelity: str  # of the runs it rests on; "exact" for arithmetic
+
+    @property
+    def words(self) -> str:
+        """The verdict as it is said: "no verdict: n = 1"."""
+        if self.verdict == "no verdict":
+            few = [c.n for c in self.comparisons if c.deciding and c.outcome == "too few" and c.n]
+            return f"no verdict: n = {min(few)}"
+        return f"provisional: {self.verdict}" if self.provisional else self.verdict
 
 
 _tests: list[Test] = []
@@ -71,16 +84,18 @@ def tests_of(arm: Arm) -> list[Test]:
 
 def judge(test: Test, study: Study) -> Tested:
     """A claim's verdict in a study; its fidelity is the worst of the runs that it needs."""
-    comparisons = tuple(test.compare(study))
-    used = [fidelity for net in test.needs for fidelity in study.runs_of(net)["fidelity"]]
-    worst = max(used, key=RANK.__getitem__) if used else study.fidelity
-    missing = tuple(net for net in test.needs if net not in study.nets)
-    return Tested(test, verdict(comparisons), comparisons, missing, worst if test.needs else "exact")
+    comparisons = test.compare(study)
+    deciding = [c for c in comparisons if c.deciding]
+    found, outcomes = verdict([c.evidence for c in deciding], [c.part == "must" for c in deciding])
+    of_deciding = iter(outcomes)
+    judged = [replace(c, outcome=next(of_deciding) if c.deciding else _outcome(c)) for c in comparisons]
+    provisional = found != "no verdict" and any(c.evidence.provisional for c in deciding if c.evidence)
+    fidelity = "exact" if test.counted else study.fidelity_of(test.needs)
+    elsewhere = any(c.elsewhere for c in comparisons)
+    missing = () if elsewhere else tuple(name for name in test.needs if not study.has(name))
+    return Tested(test, found, provisional, tuple(judged), missing, fidelity)
 
 
-def verdict(comparisons: Sequence[Comparison]) -> Verdict:
-    """Supported if every deciding comparison holds; not supported if one fails; else it cannot be told yet."""
-    outcomes = {c.outcome for c in comparisons if c.deciding}
-    if "fails" in outcomes:
-        return "not supported"
-    return "supported" if outcomes == {"holds"} else "cannot tell yet"
+def _outcome(aside: Comparison) -> Outcome:
+    """Of a comparison that decides nothing: weighed alone."""
+    return verdict([aside.evidence], [True])[1][0] if aside.evidence else aside.outcome

@@ -1,28 +1,36 @@
 """Claims on section 4.1: the plain/residual pairs, shortcut options, depth, and cost."""
 
-from dataclasses import replace
 from itertools import pairwise
+
+import torch
+from torch import nn
 
 from replication.arms.imagenet import IMAGENET
 from replication.claims.claim import claim
+from replication.nets.blocks import Block, Bottleneck, shortcut
 from replication.nets.complexity import complexity
 from replication.paper import end_errors, figure, number, table
 from replication.study.comparisons import (
+    POINTS,
     TRAIN,
     Comparison,
     Measure,
     compare,
+    compare_alike,
+    compare_bound,
     compare_gaps,
-    compare_samples,
+    compare_trend,
+    counted,
+    difference_of,
     equal_cost,
-    in_words,
-    outcome,
+    only_on_its_own_data,
+    weighed,
 )
-from replication.study.statistics import Interval, above, difference, sample
 from replication.study.studies import Study
 
 EARLY = 1 / 12  # of the schedule: 5 of 60 x 10^4 iterations
 ALIKE = 1.0  # points: the paper's 18-layer nets differ by 0.06, its 34-layer nets by 3.51
+ABOUT = 0.1  # of a cost: "similar" (Figure 5) is within a tenth of it
 TEN_CROP = Measure("10-crop top-1 error", "ten_crop")
 MULTI_SCALE_TOP5 = Measure("multi-scale top-5 error", "fully_convolutional", "top5_error")
 DEEPER = ["resnet-34-B", "resnet-50", "resnet-101", "resnet-152"]
@@ -65,11 +73,11 @@ def _throughout(study: Study, worse: str, better: str) -> Comparison:
     what = f"{worse} above {better} throughout training, training error"
     means = [study.curve(net, "train").groupby("iteration")["error"].mean() for net in (worse, better)]
     if any(mean.empty for mean in means):
-        return Comparison(what, "missing", "throughout", "not run", deciding=False)
+        return Comparison(what, "throughout", part="aside", told="not run")
     gap = (means[0] - means[1]).dropna()
     share = 100 * (gap > 0).mean() if len(gap) else 0.0
-    found = "holds" if share == 100 else "open" if share >= 50 else "fails"
-    return Comparison(what, found, "throughout", f"at {share:.0f} % of {len(gap)} points", deciding=False)
+    told = f"at {share:.0f} % of {len(gap)} points"
+    return Comparison(what, "throughout", part="aside", told=told, outcome="open")
 
 
 @claim(
@@ -98,44 +106,25 @@ def residual_beats_plain(study: Study) -> list[Comparison]:
     "K06",
     "At 18 layers both end alike, but the residual net learns faster.",
     arm=IMAGENET,
-    needs=["plain-18", "resnet-18-A", "plain-34", "resnet-34-A"],
+    needs=["plain-18", "resnet-18-A"],
 )
 def shallow_nets_end_alike(study: Study) -> list[Comparison]:
     printed, early = _printed(), figure(4)["digitised"]["val_at_5e4"]
     gaps = {d: printed[f"plain-{d}"] - printed[f"resnet-{d}-A"] for d in (18, 34)}
     larger, smaller = ("plain-34", "resnet-34-A"), ("plain-18", "resnet-18-A")
     return [
-        _alike(study, *smaller, gaps[18]),
+        compare_alike(study, TEN_CROP, *smaller, ALIKE, POINTS.format(gaps[18])),
         _early(study, *smaller, early["plain-18"] - early["resnet-18-A"]),
-        replace(compare_gaps(study, TEN_CROP, larger, smaller, gaps[34] - gaps[18]), deciding=False),
+        compare_gaps(study, TEN_CROP, larger, smaller, gaps[34] - gaps[18], "aside"),
     ]
-
-
-def _alike(study: Study, worse: str, better: str, paper: float) -> Comparison:
-    """Whether two errors differ by less than `ALIKE`: only if the whole interval does."""
-    found = compare(study, TEN_CROP, worse, better, paper)
-    what = f"{found.what}, less than ± {ALIKE:g}"
-    if found.outcome == "missing":
-        return replace(found, what=what)
-    interval = difference(TEN_CROP.sample(study, worse), TEN_CROP.sample(study, better))
-    inside = max(abs(interval.low), abs(interval.high)) < ALIKE
-    outside = interval.low > ALIKE or interval.high < -ALIKE
-    return replace(found, what=what, outcome="holds" if inside else "fails" if outside else "open")
 
 
 def _early(study: Study, worse: str, better: str, paper: float) -> Comparison:
     """Centre-crop error at the first point of the curves from a twelfth of the schedule on."""
-    points = {net: study.curve(net, "test") for net in (worse, better)}
-    start = EARLY * study.iterations
-    later = [iteration for curve in points.values() for iteration in curve["iteration"] if iteration >= start]
-    at = min(later, default=0)
-    samples = {}
-    for net, curve in points.items():
-        errors = curve.loc[curve["iteration"] == at, "error"]
-        images = study.images(net, TEN_CROP.protocol)
-        samples[net] = sample(errors, images, study.dataset) if later and len(errors) else None
-    what = f"{worse} − {better}, centre-crop error early on" + (f" (iteration {at:,})" if later else "")
-    return compare_samples(study, what, {worse: 1, better: -1}, samples, paper)
+    at = study.watched_from([worse, better], EARLY)
+    what = f"{worse} − {better}, centre-crop error early on" + (f" (iteration {at:,})" if at else "")
+    samples = {net: study.sample_at(net, at) for net in (worse, better)}
+    return weighed(what, POINTS.format(paper), samples, difference_of({worse: 1, better: -1}))
 
 
 @claim(
@@ -146,11 +135,14 @@ def _early(study: Study, worse: str, better: str, paper: float) -> Comparison:
 )
 def shortcut_options(study: Study) -> list[Comparison]:
     printed, residual = _printed(), [f"resnet-34-{option}" for option in "ABC"]
-    beats = [compare(study, TEN_CROP, "plain-34", net, printed["plain-34"] - printed[net]) for net in residual]
-    steps = [compare(study, TEN_CROP, a, b, printed[a] - printed[b]) for a, b in pairwise(residual)]
-    (plain, a, c) = ("plain-34", "resnet-34-A", "resnet-34-C")
+    plain, a, c = "plain-34", "resnet-34-A", "resnet-34-C"
     gap = printed[plain] - printed[a] - (printed[a] - printed[c])
-    return [*beats, *steps, compare_gaps(study, TEN_CROP, (plain, a), (a, c), gap)]
+    return [
+        *(compare(study, TEN_CROP, plain, net, printed[plain] - printed[net]) for net in residual),
+        compare_gaps(study, TEN_CROP, (plain, a), (a, c), gap),
+        compare_trend(study, TEN_CROP, residual),
+        *(compare(study, TEN_CROP, x, y, printed[x] - printed[y], "guard") for x, y in pairwise(residual)),
+    ]
 
 
 @claim("K08", "Identity shortcuts are free: same parameters, same multiply-adds.", arm=IMAGENET)
@@ -166,7 +158,8 @@ def depth_helps(study: Study) -> list[Comparison]:
     comparisons = []
     for of, column, measure in DEPTH_MEASURES:
         printed = {row["net"]: row[column] for row in table(of) if row["kind"] == "own"}
-        comparisons += [compare(study, measure, a, b, printed[a] - printed[b]) for a, b in pairwise(DEEPER)]
+        comparisons.append(compare_trend(study, measure, DEEPER))
+        comparisons += [compare(study, measure, a, b, printed[a] - printed[b], "guard") for a, b in pairwise(DEEPER)]
     return comparisons
 
 
@@ -179,19 +172,38 @@ def cheaper_than_vgg(_: Study) -> list[Comparison]:
         gap = macs[larger] - macs[smaller]
         here = f"{gap:+.2f} ({macs[larger]:.2f} − {macs[smaller]:.2f})"
         what, paper = f"{larger} − {smaller}, billion multiply-adds", f"{printed[larger] - printed[smaller]:+.1f}"
-        comparisons.append(Comparison(what, "holds" if gap > 0 else "fails", paper, here))
+        comparisons.append(counted(what, paper, here, gap > 0))
     return comparisons
+
+
+@claim("K11", "The two blocks of Figure 5 cost alike; a projection would double the bottleneck.", arm=IMAGENET)
+def bottlenecks_need_identity_shortcuts(_: Study) -> list[Comparison]:
+    printed = figure(5)["derived"]["weights_per_block"]
+    with torch.device("meta"):
+        basic, bottleneck = Block(64, 64, 1, nn.Identity()), Bottleneck(256, 64, 1, nn.Identity(), "1x1")
+        projected = Bottleneck(256, 64, 1, shortcut("C", 256, 256, 1), "1x1")
+    weights = [_weights(block) for block in (basic, bottleneck, projected)]
+    comparisons = []
+    for what, (of, to), expected in (
+        ("weights of the bottleneck ÷ of the basic block", (1, 0), 1),
+        ("weights of the bottleneck with a projection ÷ without", (2, 1), 2),
+    ):
+        ratio, theirs = weights[of] / weights[to], list(printed.values())[of] / list(printed.values())[to]
+        here = f"{ratio:.2f} ({weights[of]:,} ÷ {weights[to]:,})"
+        near = abs(ratio / expected - 1) < ABOUT
+        comparisons.append(counted(f"{what}, {expected} ± {ABOUT:.0%}", f"{theirs:.2f}", here, near))
+    return comparisons
+
+
+def _weights(block: nn.Module) -> int:
+    """Weights of its convolutions; maps are of one size, so that multiply-adds have the same ratios."""
+    return sum(layer.weight.numel() for layer in block.modules() if isinstance(layer, nn.Conv2d))
 
 
 @claim("K12", "One ResNet-152 beats every earlier ensemble.", arm=IMAGENET, needs=["resnet-152"])
 def beats_earlier_ensembles(study: Study) -> list[Comparison]:
     best = min(row["top5_test"] for row in table(5) if row["kind"] == "comparator")
     single = next(row["top5"] for row in table(4) if row["net"] == "resnet-152")
-    found = MULTI_SCALE_TOP5.sample(study, "resnet-152")
-    what, paper = f"best earlier ensemble ({best} %) − resnet-152, top-5 error", f"{best - single:+.2f}"
-    if found is None or study.dataset != study.arm.datasets[-1]:
-        why = "resnet-152 not run" if found is None else f"{study.arm.words} alone can tell"
-        return [Comparison(what, "missing", paper, why)]
-    over = above(found, best)
-    below = Interval(-over.value, -over.high, -over.low)
-    return [Comparison(what, outcome(below), paper, f"{below.value:+.2f}", in_words(below), found.n)]
+    paper = f"{single:.2f} %"
+    found = compare_bound(study, MULTI_SCALE_TOP5, "resnet-152", paper, "the best earlier ensemble", below=best)
+    return [only_on_its_own_data(study, found)]

@@ -1,7 +1,8 @@
-"""The paper's own numbers, curves and claims: `paper.yaml` and `curves.json`, with one loader.
+"""The paper's own numbers, curves and claims: `paper.yaml` and `curves.json`, with one loader; and others' numbers.
 
 `paper.yaml` holds every number of arXiv:1512.03385v1 with its sources and a confidence; `curves.json` the points of
-figures 1, 4, 6 and 7, digitised from the vector graphics of the PDF. Nothing is typed twice: tests and the page read
+figures 1, 4, 6 and 7, digitised from the vector graphics of the PDF; `replications.yaml` what others measured on the
+same nets. Nothing is typed twice: tests and the page read
 the values from here. Nets go by our names, "resnet-34-B" for its "ResNet-34 B": `names` translates, once.
 """
 
@@ -15,7 +16,10 @@ from ruamel.yaml import YAML
 
 from replication.paper.names import by_our_names, rows_with_nets
 
-__all__ = ["Claim", "claim", "curve", "end_errors", "figure", "number", "protocol", "table"]
+__all__ = [
+    "Claim", "claim", "claim_ids", "curve", "end_errors", "figure", "number", "protocol", "published_spread",
+    "replications", "table",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ def claim(claim_id: str) -> Claim:
     if found is None:
         raise KeyError(f"paper.yaml has no claim {claim_id}")
     return Claim(found["id"], found["statement"], tuple(found["support"]), found.get("caveat"))
+
+
+def claim_ids() -> list[str]:
+    """The ids of all claims of the paper, in its order."""
+    return [found["id"] for found in _paper()["claims"]]
 
 
 def figure(number: int) -> dict[str, Any]:
@@ -91,6 +100,28 @@ def end_errors(section: str) -> dict[str, dict[str, float]]:
             "test": {net: drawn["test_final"][net] for net in small},
         },
     }[section]
+
+
+def replications() -> list[dict[str, Any]]:
+    """What others measured on the nets of section 4.2: `name`, `n`, `statistic`, and `errors` in percent by net."""
+    return _replications()["projects"]
+
+
+def published_spread(arm: str, protocol: str, metric: str) -> list[tuple[float, int]]:
+    """How far seeds spread at the paper's own schedule, as others published it: (standard deviation, seeds) a net.
+
+    Empty for what nobody has published.
+    """
+    of = _replications()["published_spread"]
+    if (arm, protocol, metric) != (of["arm"], of["protocol"], of["metric"]):
+        return []
+    project = next(project for project in replications() if project["name"] == of["project"])
+    return [(std, project["n"]) for std in project["std"].values()]
+
+
+@cache
+def _replications() -> dict[str, Any]:
+    return YAML(typ="safe").load(files(__package__).joinpath("replications.yaml").read_text(encoding="utf-8"))
 
 
 @cache

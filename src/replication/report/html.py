@@ -54,13 +54,17 @@ def schedule_share(study: Study) -> str:
     return f"{iterations:,} iterations, 1/{f'{share:,.0f}' if share > 100 else f'{share:.3g}'} of the paper's"
 
 
-def command(study: Study, nets: Sequence[str] = ()) -> str:
-    """The command that adds nets to a study, with its seeds; without `nets` the one that makes all of it again."""
+def command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> str:
+    """The command that adds nets, "resnet-110" or "resnet-110/no-warmup", to a study, with so many seeds or its own.
+
+    Without `names` the one that makes all of it again.
+    """
     variants = study.runs[study.runs["variant"] != DEFAULT]
+    names = names or [*study.nets, *dict.fromkeys(variants["net"] + "/" + variants["variant"])]
     lists = {
-        "nets": list(nets) or study.nets,
-        "variants": [] if nets else list(dict.fromkeys(variants["net"] + "/" + variants["variant"])),
-        "seeds": [str(seed) for seed in sorted(study.runs["seed"].unique())],
+        "nets": [name for name in names if "/" not in name],
+        "variants": [name for name in names if "/" in name],
+        "seeds": [str(seed) for seed in (range(seeds) if seeds else sorted(study.runs["seed"].unique()))],
     }
     profile = "" if study.profile == SHIPPED else f" -S profile={study.profile}"
     set_lists = "".join(
@@ -77,6 +81,13 @@ def command(study: Study, nets: Sequence[str] = ()) -> str:
 def paper_command(arm: Arm, nets: Sequence[str]) -> str:
     """The command that runs nets by the paper's own protocol."""
     return f"dvc exp run -S profile=paper -S '{arm.name}.nets=[{','.join(nets)}]' tabulate@{arm.name}"
+
+
+def duration(hours: float) -> str:
+    """Hours in words, "40 minutes" or "1,200 hours"."""
+    if hours < 1:
+        return f"{max(1, hours * 60):.0f} minutes"
+    return f"{hours:.1f} hours" if hours < 10 else f"{hours:,.0f} hours"
 
 
 def study_header(study: Study) -> dict[str, object]:

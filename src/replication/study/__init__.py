@@ -1,1 +1,1 @@
-"""Many runs together: results that accumulate, fidelity to the paper, statistics and comparisons."""
+"""Many runs together: results that accumulate, fidelity to the paper, the rule of verdicts, comparisons."""

@@ -1,7 +1,9 @@
-"""What a run of the paper's protocol would cost."""
+"""What runs would cost: of the paper's protocol on a GPU, of a study on the machine that it was made on."""
 
 from replication.nets.complexity import complexity
 from replication.paper import protocol
+from replication.profiles import DEFAULT
+from replication.study.studies import Study
 
 # Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
 GPU_FLOP_PER_SECOND = 10e12
@@ -14,3 +16,25 @@ def gpu_hours(net: str) -> float:
     images = schedule["max_iterations"] * schedule["batch"]
     flop = 2 * complexity(net, 224, 1000).macs * FORWARD_AND_BACKWARD * images
     return flop / GPU_FLOP_PER_SECOND / 3600
+
+
+def hours_a_run(study: Study, name: str) -> float | None:
+    """Hours that one more run of a net, or of a net under a variant, would take on the machine of the study.
+
+    As its other runs took, else by the multiply-adds that these did in a second. None for a variant that the paper's
+    profile does not have.
+    """
+    net, _, variant = name.partition("/")
+    if study.has(name):
+        return study.runs_named(name)["seconds"].mean() / 3600
+    if variant and variant not in study.paper.variants(study.arm):
+        return None
+    runs = study.default
+    seconds = runs["seconds"].sum() / (runs["macs"] * runs["iterations"] * runs["batch_size"]).sum()
+    longer = _iterations(study, net, variant) / _iterations(study, net)
+    macs = complexity(net, study.recipes[runs["recipe"].iloc[0]].input_size).macs
+    return seconds * macs * study.iterations * longer * runs["batch_size"].iloc[0] / 3600
+
+
+def _iterations(study: Study, net: str, variant: str = "") -> int:
+    return study.paper.recipe(study.arm, net, variant or DEFAULT).schedule.iterations

@@ -1,5 +1,6 @@
 """Studies as the page and the claims see them: a folder of results with what follows from it computed on reading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +11,10 @@ import pandas as pd
 from replication.arms import Arm
 from replication.errors import UserError
 from replication.nets.names import depth_of
+from replication.paper import published_spread
 from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
-from replication.study import schema
+from replication.study import rule, schema
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import CURVES, RUNS, SCORES, TABLES, read_tables
@@ -84,6 +86,64 @@ class Study:
         """The paper's recipe of the first run's net."""
         return of_paper(self.recipes[self.default["recipe"].iloc[0]], self.arm, self.paper)
 
+    def runs_named(self, name: str) -> pd.DataFrame:
+        """Runs of a net, or of a net under a variant, "resnet-110/no-warmup"."""
+        return self.runs_of(*_parts(name))
+
+    def has(self, name: str) -> bool:
+        """Whether a net, or a net under a variant, was run."""
+        return not self.runs_named(name).empty
+
+    def fidelity_of(self, names: Sequence[str]) -> str:
+        """The worst of the runs of some nets; that of the study if none of them was run."""
+        used = [fidelity for name in names for fidelity in self.runs_named(name)["fidelity"]]
+        return max(used, key=RANK.__getitem__) if used else self.fidelity
+
+    def sample(self, name: str, protocol: str, metric: str) -> rule.Sample | None:
+        """The errors of all seeds of a net, or of a net under a variant; None if there are none.
+
+        Runs of the paper's own recipe and data have the spread that others published for it, if they did.
+        """
+        net, variant = _parts(name)
+        errors = self.errors(net, protocol, metric, variant)
+        return self._sample(net, variant, errors, protocol, published_spread(self.arm.name, protocol, metric))
+
+    def sample_at(self, name: str, iteration: int) -> rule.Sample | None:
+        """The errors of all seeds on the test images at a point of the curves; None if it was not watched there."""
+        net, variant = _parts(name)
+        curve = self.curve(net, "test", variant)
+        return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "error"], self.arm.headline)
+
+    def watched_from(self, names: Sequence[str], share: float) -> int:
+        """The first iteration from a share of the schedule on at which one of the nets was watched; 0 if none was."""
+        curves = [self.curve(net, "test", variant) for net, variant in map(_parts, names)]
+        seen = (int(iteration) for curve in curves for iteration in curve["iteration"])
+        return min((iteration for iteration in seen if iteration >= share * self.iterations), default=0)
+
+    def iterations_until(self, name: str, error: float) -> rule.Sample | None:
+        """The first point of each seed's curve with a training error below `error` percent, its end if there is none.
+
+        Their variance is not below that of rounding to the points of the curve.
+        """
+        net, variant = _parts(name)
+        curve = self.curve(net, "train", variant)
+        if curve.empty:
+            return None
+        below = curve["iteration"].where(curve["error"] < error, self.iterations)
+        step = self.iterations / curve.groupby("seed").size().max()
+        return rule.Sample(below.groupby(curve["seed"]).min().to_numpy(float), step**2 / 12)
+
+    def _sample(
+        self, net: str, variant: str, errors: pd.Series, protocol: str, published: Sequence[tuple[float, int]] = ()
+    ) -> rule.Sample | None:
+        if errors.empty:
+            return None
+        runs = self.runs_of(net, variant)
+        exact = published and set(runs["fidelity"]) == {"exact"}
+        learned = not (runs["status"] == "chance").any()
+        spread = rule.pooled(published) if exact else None
+        return rule.of_errors(errors, self.images(net, protocol, variant), learned, spread)
+
     def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Runs of a net, or of all nets of an ensemble "a + b"."""
         return self.runs[self.runs["net"].isin(net.split(JOINED)) & (self.runs["variant"] == variant)]
@@ -121,6 +181,11 @@ class Study:
     def _scores(self, net: str, protocol: str, variant: str) -> pd.DataFrame:
         rows = self.scores
         return rows[(rows["net"] == net) & (rows["protocol"] == protocol) & (rows["variant"] == variant)]
+
+
+def _parts(name: str) -> tuple[str, str]:
+    net, _, variant = name.partition("/")
+    return net, variant or DEFAULT
 
 
 def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
