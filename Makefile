@@ -1,5 +1,6 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
+# make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
 # make runs    log finished runs that MLflow lacks           make audit  known holes in the pinned packages
 # make drill   kills, damage, full disks: 25 minutes
@@ -14,7 +15,7 @@ SEED ?= 0
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro study test lint ui runs audit drill
+.PHONY: repro plan study test lint ui runs audit drill
 
 repro: $(INSTALLED)
 	dvc repro
@@ -22,6 +23,9 @@ repro: $(INSTALLED)
 	@echo "The page:       reports/replication.html"
 	@echo "The runs:       make ui, then http://127.0.0.1:$(PORT)"
 	@echo "One more net:   . $(VENV)/bin/activate && dvc exp run -S depth=110"
+
+plan: $(INSTALLED)
+	@python -m pipeline.forecast $(addprefix --profile ,$(PROFILE)) $(addprefix --gpu ,$(GPU))
 
 study: $(INSTALLED)
 	dvc repro check prepare

@@ -43,6 +43,9 @@ def run(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print("\nstopped; nothing is half written: run the same command again\n", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         if error.errno not in REMEDIES:
             raise

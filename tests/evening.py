@@ -24,8 +24,10 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 EXPERIMENTS = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:7]
 DEPTH, SEEDS, VARIANT, TEMP, QUEUE, START, SHOW = EXPERIMENTS
-CPU, CPU_IMAGENET, PAGE = [c for c in COMMANDS if "profile=cpu" in c or c.endswith("-s report")]
-MACHINES = COMMANDS[COMMANDS.index(PAGE) + 1 :]
+CPU, CPU_IMAGENET, PAGE, PLAN = [
+    c for c in COMMANDS if "profile=cpu" in c or c.endswith("-s report") or "make plan" in c
+]
+MACHINES = COMMANDS[COMMANDS.index(PLAN) + 1 :]
 STUDY, LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN = MACHINES
 
 FIRST = frozenset(["make repro", *EXPERIMENTS])

@@ -1,5 +1,6 @@
 """A researcher with several GPUs and machines: the README's commands for them, on digits and with CPU processes."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from checkout import Checkout, make_checkout
-from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PROCESSES, STUDY, TORCHRUN
+from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PLAN, PROCESSES, STUDY, TORCHRUN
 
 from replication.files import seal
 
@@ -85,12 +86,25 @@ def test_one_net_on_two_nodes(checkout: Checkout) -> None:
     assert "train-imagenet@resnet-34-A-0" not in checkout.run("dvc status")
 
 
+def test_what_a_study_would_take_is_told_before_it(checkout: Checkout) -> None:
+    checkout.run("git show HEAD:params.yaml > params.yaml")
+    assert PLAN == "make plan PROFILE=paper GPU=10"
+    told = checkout.run("python -m pipeline.forecast --profile quick --gpu 20")
+    rows = dict(re.findall(r"^((?:plain|resnet)\S+) +(\d .*)$", told, flags=re.MULTILINE))
+    assert rows.keys() == {"resnet-56", "resnet-34-A"}
+    for row in rows.values():
+        assert re.fullmatch(r"1 +\d+ +\d+ +\d+ (s|min) +\d+ (s|min) +0 s +0\.\d GiB \*?", row), row
+    assert "The GPU is taken to sustain 20 TFLOP/s." in told
+    unknown = checkout.attempt("make plan PROFILE=papre")
+    assert unknown.returncode != 0 and "there is no 'papre'; choose one of" in unknown.stdout
+
+
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
     elsewhere = {"make test": "this very run", "make ui": "test_the_mlflow_ui_shows_every_run"}
     elsewhere |= {STUDY: "test_a_ctrl_c_stops_all_and_the_same_command_continues_and_makes_the_study"}
     text = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py"))
     from evening import AGAIN, FIRST
 
-    ours = {CPU_IMAGENET, LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN}
+    ours = {CPU_IMAGENET, LOCKED, PLAN, PROCESSES, TORCHRUN, COMMIT, JOIN}
     assert set(COMMANDS) == set(elsewhere) | FIRST | AGAIN | ours
     assert all(f"def {name}(" in text for name in elsewhere.values() if name.startswith("test_"))

@@ -1,8 +1,9 @@
 """What runs would cost: of the paper's protocol on a GPU, of a study on the machine that it was made on."""
 
-from replication.nets.complexity import complexity
+from replication.nets.complexity import complexity, layers
 from replication.paper import protocol
 from replication.profiles import DEFAULT
+from replication.recipe import Recipe
 from replication.study.studies import Study
 
 # Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
@@ -16,6 +17,33 @@ def gpu_hours(net: str) -> float:
     images = schedule["max_iterations"] * schedule["batch"]
     flop = 2 * complexity(net, 224, 1000).macs * FORWARD_AND_BACKWARD * images
     return flop / GPU_FLOP_PER_SECOND / 3600
+
+
+def training_flop(recipe: Recipe, classes: int) -> float:
+    """Floating point operations of a training, two a multiply-add."""
+    macs = complexity(recipe.net, recipe.input_size, classes, _stride(recipe)).macs
+    return 2 * FORWARD_AND_BACKWARD * macs * recipe.schedule.iterations * recipe.schedule.batch_size
+
+
+def memory(recipe: Recipe, classes: int) -> float:
+    """GiB that a training takes, without the library and the images: weights, gradients and momentum, and of each layer
+    the maps of a batch-norm group after convolution, batch norm and ReLU. An estimate within a factor of two.
+    """
+    walked = layers(recipe.net, recipe.input_size, classes, _stride(recipe))
+    maps = sum(layer.channels * layer.output_size**2 for layer in walked)
+    parameters = complexity(recipe.net, recipe.input_size, classes, _stride(recipe)).parameters
+    return 4 * 3 * (parameters + maps * recipe.bn_group) / 2**30
+
+
+def duration(seconds: float) -> str:
+    """In words, "40 s", "12 min", "3.6 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.{0 if seconds > 360_000 else 1}f} h"
+
+
+def _stride(recipe: Recipe) -> str:
+    return recipe.net_options.get("bottleneck_stride", "1x1")
 
 
 def hours_a_run(study: Study, name: str) -> float | None:
