@@ -9,7 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from papermill.exceptions import PapermillExecutionError
 
+from replication.errors import UserError
 from replication.report.figures import svg
 from replication.report.notebooks import run
 
@@ -57,3 +59,22 @@ def test_a_label_does_not_break_out_of_its_attribute() -> None:
     text = svg(plt.figure(), 'a"<script>alert(1)</script>')
     assert "<script" not in text
     assert re.search(r'aria-label="a&quot;&lt;script&gt;', text)
+
+
+@pytest.mark.parametrize(
+    ("source", "raised", "words"),
+    [
+        (
+            "from replication.errors import UserError\nraise UserError('it is damaged; restore it.')",
+            UserError,
+            "^it is ",
+        ),
+        ("1 / 0", PapermillExecutionError, "ZeroDivisionError"),
+    ],
+    ids=["sentence", "fault"],
+)
+def test_a_sentence_for_the_user_leaves_a_notebook_without_its_traceback(
+    source: str, raised: type[Exception], words: str
+) -> None:
+    with pytest.raises(raised, match=words):
+        run(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), {})

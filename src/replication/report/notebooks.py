@@ -12,6 +12,9 @@ import nbformat
 import papermill
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from replication.errors import UserError
 
 
 def join(files: Sequence[Path]) -> NotebookNode:
@@ -24,16 +27,26 @@ def join(files: Sequence[Path]) -> NotebookNode:
 
 
 def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
-    """Run a notebook with papermill and return its text and outputs as HTML; an error in a cell is raised."""
+    """Run a notebook with papermill and return its text and outputs as HTML.
+
+    Raises:
+        UserError: that a cell raised.
+        PapermillExecutionError: any other error in a cell.
+    """
     logging.getLogger("papermill").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, _of_this_environment(folder):
         clean, executed = Path(folder) / "clean.ipynb", Path(folder) / "executed.ipynb"
         nbformat.write(notebook, clean)
-        papermill.execute_notebook(
-            clean, executed, {key: str(value) for key, value in parameters.items()},
-            kernel_name="python3", progress_bar=False,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        )  # fmt: skip
+        try:
+            papermill.execute_notebook(
+                clean, executed, {key: str(value) for key, value in parameters.items()},
+                kernel_name="python3", progress_bar=False,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            if error.ename == UserError.__name__:
+                raise UserError(error.evalue) from error  # its sentence, without the notebook's traceback
+            raise
         done = nbformat.read(executed, as_version=4)
         for number, cell in enumerate(done.cells):
             cell.id = f"cell-{number}"  # papermill's own are random
