@@ -151,6 +151,5 @@ def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.SGD(
-        [g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov,
-        fused=decayed[0].device.type in ("cpu", "cuda"),  # all weights in one kernel: a tenth of ResNet-20's step
-    )  # fmt: skip
+        [g for g in groups if g["params"]], lr=0.0, momentum=options.momentum, nesterov=options.nesterov
+    )
