@@ -10,9 +10,12 @@ from pipeline.params import BaseParams, profile_of, read_params
 from pipeline.plan import plans
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
+from replication.arms.imagenet import IMAGENET
+from replication.claims import claim
 from replication.errors import UserError
 from replication.profiles import read_profile
 from replication.recipe import Data, Recipe
+from replication.study.fidelity import differences
 
 PROFILES = sorted((Path(__file__).parents[1] / "pipeline/profiles").glob("*.yaml"))
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
@@ -126,6 +129,22 @@ def test_a_variant_is_the_profiles_recipe_with_what_it_names_changed(configure: 
         UserError, match=r"paper\.yaml, cifar: there is no variant 'warmer'; those that there are: no-war"
     ):
         paper.recipe(CIFAR, "resnet-110", "warmer")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in PROFILES])
+def test_every_variant_of_every_profile_makes_a_recipe_that_is_not_the_profiles_own(name: str) -> None:
+    profile = read_profile(PROFILES[0].parent, name)
+    for arm, net in ((CIFAR, "plain-56"), (IMAGENET, "resnet-34-A")):
+        own = profile.recipe(arm, net, seed=1)
+        for variant in profile.variants(arm).keys() - {"no-warmup"}:  # which changes nets of 110 layers
+            assert differences(profile.recipe(arm, net, variant, seed=1), own, ignored={"variant"}), variant
+
+
+def test_every_variant_that_a_claim_needs_is_in_the_papers_profile() -> None:
+    paper = read_profile(PROFILES[0].parent, "paper")
+    for arm in ARMS.values():
+        needed = {name.partition("/")[2] for test in claim.tests_of(arm) for name in test.needs} - {""}
+        assert needed <= paper.variants(arm).keys()
 
 
 def test_a_profile_can_take_a_variant_of_its_base_away() -> None:

@@ -148,6 +148,8 @@ def test_the_hash_is_sha256_of_the_sorted_fields_that_are_not_at_their_default(m
     """So that it survives a reordering of the model and a new option, and anyone can compute it from run.json."""
     fields = json.loads(make_recipe().model_dump_json())
     assert (fields.pop("variant"), fields["schedule"].pop("plateau")) == ("default", None)
+    assert (fields.pop("block"), fields["optimiser"].pop("rate_in_momentum")) == ("two_layers", False)
+    assert (fields.pop("weights_seed"), fields.pop("order_seed")) == (None, None)
     text = json.dumps(fields, sort_keys=True)
     assert make_recipe().hash == hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -199,6 +201,9 @@ CIFAR: dict[str, Any] = {
     "net": "plain-8",
     "variant": "no-warmup",
     "seed": 1,
+    "weights_seed": 0,
+    "order_seed": 0,
+    "block": "one_layer",
     "data.name": "other",
     "data.pixels": "official",
     "data.fingerprint": "0",
@@ -214,6 +219,7 @@ CIFAR: dict[str, Any] = {
     "bn_statistics": "recomputed",
     "optimiser.momentum": 0.8,
     "optimiser.nesterov": True,
+    "optimiser.rate_in_momentum": True,
     "optimiser.weight_decay": 0.0002,
     "optimiser.weight_decay_scope": "weights",
     "schedule.batch_size": 24,
@@ -295,7 +301,7 @@ def test_a_recipe_of_either_arm_is_read_as_its_own_kind(
 
 def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes) -> None:
     shared = {"initialisation": "fan_in", "subsample": "stride", "zero_channels": "split"}
-    assert make_recipe().net_options == shared
+    assert make_recipe(block="one_layer").net_options == shared | {"block": "one_layer"}
     assert make_imagenet_recipe(bottleneck_stride="3x3").net_options == shared | {"bottleneck_stride": "3x3"}
 
 

@@ -62,6 +62,7 @@ class Shortcut(Section):
 class Optimiser(Section):
     momentum: Real = Field(ge=0, lt=1, description="momentum of SGD · 3.4, 4.2")
     nesterov: Flag = Field(description="Nesterov momentum · not said")
+    rate_in_momentum: Flag = Field(False, description="the learning rate is inside the momentum · authors' README")
     weight_decay: Real = Field(ge=0, le=1, description="weight decay · 3.4, 4.2")
     weight_decay_scope: Literal["all", "weights"] = Field(
         description="weight decay on every parameter, or on convolution and fc weights only · not said"
@@ -138,6 +139,8 @@ class Recipe(Section):
     net: str
     variant: str = "default"  # of the profile that this run is
     seed: Seed
+    weights_seed: Seed | None = None  # of initialisation; none: `seed`
+    order_seed: Seed | None = None  # of data order and augmentation; none: `seed`
     data: Data
     input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
     train_images: Whole = Field(
@@ -173,6 +176,12 @@ class Recipe(Section):
         """
         if self.bn_group * side**2 < 2:
             raise ValueError(f"bn_group ({self.bn_group}) must be 2 or more, as the last maps are {side}x{side}")
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Of initialisation, and of data order and augmentation."""
+        weights, order = self.weights_seed, self.order_seed
+        return self.seed if weights is None else weights, self.seed if order is None else order
 
     @property
     def net_options(self) -> dict[str, str]:

@@ -81,6 +81,14 @@ WARMUP: dict[str, Legal] = {
     "warmup.until_train_error_below": real(0, 100, above=True, below=True),
     "warmup.window": MILLIARD,
 }
+SEED = whole(0, 2**32 - 1)
+# Keys with a default, which no profile needs to have.
+OPTIONAL: dict[str, Legal] = {
+    "weights_seed": lambda value: value is None or SEED(value),
+    "order_seed": lambda value: value is None or SEED(value),
+    "optimiser.rate_in_momentum": flag,
+    "block": one_of("two_layers", "bottleneck", "one_layer"),
+}
 OWN: dict[str, dict[str, Legal]] = {
     "cifar": WARMUP
     | {
@@ -202,6 +210,7 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP)):
         if any(key.startswith(prefix) for key in found):
             rules = rules | optional
+    rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and (key != "block" or arm == "cifar")}
     for key in [*found, *rules]:
         must(key in rules and key in found and rules[key](found[key]), key)
     size, batch, iterations = found["input_size"], found["schedule.batch_size"], found["schedule.iterations"]
@@ -216,6 +225,7 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     if arm == "cifar":
         must(size % 4 == 0, "input_size")
         must(found["augmentation.pad"] <= size, "pad")
+        must(found.get("block") != "bottleneck" or int(net.partition("-")[2]) % 18 == 2, "block")
     else:
         least, most = found["augmentation.shorter_side"]
         must(size >= 32, "input_size")

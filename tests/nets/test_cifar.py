@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import batch_norm, conv2d
+from torch.nn.functional import batch_norm, conv2d, relu
 
 from replication.errors import UserError
-from replication.nets.blocks import Block, option_a, shortcut
+from replication.nets.blocks import Block, OneLayer, option_a, shortcut
 from replication.nets.by_name import build
 from replication.nets.names import depth_of, parse_cifar
 
@@ -196,3 +196,34 @@ def test_a_name_that_is_no_cifar_net_is_refused_with_what_to_write_instead(name:
         with pytest.raises(UserError, match=told) as refusal:
             asked(name)
         assert name in str(refusal.value)
+
+
+@pytest.mark.parametrize(("block", "layers"), [("two_layers", 2), ("bottleneck", 3), ("one_layer", 1)])
+@pytest.mark.parametrize("kind", ["plain", "resnet"])
+def test_whatever_its_blocks_a_net_has_the_layers_of_its_name_and_a_shortcut_a_block(
+    kind: str, block: str, layers: int
+) -> None:
+    net = build(f"{kind}-56", block=block)
+    assert sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in net.modules()) == 56
+    assert len(net.blocks) == 54 // layers
+    assert all((of.shortcut is None) == (kind == "plain") for of in net.blocks)
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_a_block_of_one_layer_is_relu_of_f_plus_x() -> None:
+    x = torch.randn(2, 16, 8, 8)
+    residual, plain = OneLayer(16, 16, 1, nn.Identity()).eval(), OneLayer(16, 16, 1, None).eval()
+    plain.load_state_dict(residual.state_dict())
+    torch.testing.assert_close(residual(x), relu(residual.bn1(residual.conv1(x)) + x))
+    torch.testing.assert_close(plain(x), relu(plain.bn1(plain.conv1(x))))
+
+
+def test_a_plain_net_is_the_same_whether_its_blocks_are_of_one_layer_or_of_two() -> None:
+    images = torch.randn(2, 3, 32, 32)
+    one, two = (build("plain-20", block=block).eval() for block in ("one_layer", "two_layers"))
+    assert torch.equal(one(images), two(images))
+
+
+def test_a_depth_that_bottlenecks_do_not_fill_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"plain-44: .*18n\+2 layers; the nearest depths are 38 and 56"):
+        build("plain-44", block="bottleneck")

@@ -48,6 +48,25 @@ def test_parameters_and_multiply_adds_follow_the_closed_forms_at_every_depth(n: 
     assert residual.macs == multiply_adds(n, 32)
 
 
+@pytest.mark.parametrize("kind", ["plain", "resnet"])
+@pytest.mark.parametrize("m", [2, 4, 6, 12])  # 20, 38, 56 and 110 layers
+def test_nets_of_bottlenecks_follow_their_closed_form(kind: str, m: int) -> None:
+    """m blocks w, w, 4w on maps of each size, w = 16, 32, 64; shortcuts are of option A and have no parameters."""
+    weights = norms = 0
+    for width, before in ((16, 16), (32, 64), (64, 128)):
+        first, others = before * width, (m - 1) * 4 * width * width
+        weights += first + others + m * (9 * width**2 + width * 4 * width)
+        norms += m * 2 * (width + width + 4 * width)
+    expected = 9 * 3 * 16 + 2 * 16 + weights + norms + 256 * 10 + 10
+    assert complexity(f"{kind}-{9 * m + 2}", 32, block="bottleneck").parameters == expected
+
+
+@pytest.mark.parametrize("kind", ["plain", "resnet"])
+def test_blocks_of_one_layer_have_the_layers_of_those_of_two(kind: str) -> None:
+    """Same layers, same cost; only the shortcuts of a residual net end elsewhere."""
+    assert complexity(f"{kind}-20", 32, block="one_layer") == complexity(f"{kind}-20", 32)
+
+
 @pytest.mark.parametrize(
     ("net", "size", "stride"),
     [("plain-8", 16, "1x1"), ("resnet-20", 32, "1x1"), ("resnet-18-A", 64, "1x1"), ("resnet-18-C", 64, "1x1"),
@@ -57,7 +76,7 @@ def test_multiply_adds_are_those_that_torch_counts_as_the_net_runs(net: str, siz
     module = build(net, 10, bottleneck_stride=stride).eval().to("meta")
     with FlopCounterMode(display=False) as counter:
         module(torch.empty(1, 3, size, size, device="meta"))
-    assert counter.get_total_flops() == 2 * complexity(net, size, 10, stride).macs
+    assert counter.get_total_flops() == 2 * complexity(net, size, 10, bottleneck_stride=stride).macs
 
 
 def test_resnet_20_takes_40_551_040_multiply_adds() -> None:

@@ -61,7 +61,7 @@ def closed_form(net: str, stride_in: str = "1x1", classes: int = 1000) -> tuple[
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("stride_in", ["1x1", "3x3"])
 def test_parameters_and_multiply_adds_are_those_of_table_1(net: str, stride_in: str) -> None:
-    size = complexity(net, 224, 1000, stride_in)
+    size = complexity(net, 224, 1000, bottleneck_stride=stride_in)
     assert (size.parameters, size.macs) == closed_form(net, stride_in)
 
 
@@ -70,13 +70,13 @@ def test_parameters_and_multiply_adds_are_those_of_table_1(net: str, stride_in: 
     [(net, "1x1", b) for net, b in STRIDE_IN_1X1.items()] + [(net, "3x3", b) for net, b in STRIDE_IN_3X3.items()],
 )
 def test_multiply_adds_are_those_derived_from_the_paper(net: str, stride_in: str, billions: float) -> None:
-    assert round(complexity(net, 224, 1000, stride_in).macs / 1e9, 3) == billions
+    assert round(complexity(net, 224, 1000, bottleneck_stride=stride_in).macs / 1e9, 3) == billions
 
 
 @pytest.mark.parametrize("net", [net for net in NETS if not net.endswith("C")])  # the table has no column for C
 def test_multiply_adds_are_the_printed_ones_only_with_the_stride_in_the_first_1x1(net: str) -> None:
     def printed(stride_in: str) -> float:
-        billions = complexity(net, 224, 1000, stride_in).macs / 1e9
+        billions = complexity(net, 224, 1000, bottleneck_stride=stride_in).macs / 1e9
         # 3.858 is printed as 3.8: cut off, not rounded. At 34 layers B gives 3.7, so the table is about A.
         return math.floor(10 * billions) / 10 if net == "resnet-50" else round(billions, 1)
 
@@ -130,7 +130,11 @@ def test_a_net_has_as_many_weighted_layers_as_its_name_says(net: str) -> None:
 
 @pytest.mark.parametrize("stride_in", ["1x1", "3x3"])
 def test_the_named_layer_of_a_bottleneck_halves_the_map(stride_in: str) -> None:
-    strided = [layer for layer in layers("resnet-50", 224, 1000, stride_in) if layer.stride == 2 and "." in layer.name]
+    strided = [
+        layer
+        for layer in layers("resnet-50", 224, 1000, bottleneck_stride=stride_in)
+        if layer.stride == 2 and "." in layer.name
+    ]
     names = {layer.name: layer.kernel for layer in strided if "shortcut" not in layer.name}
     layer = "conv1" if stride_in == "1x1" else "conv2"
     assert names == {f"conv{stage}.0.{layer}": int(stride_in[0]) for stage in (3, 4, 5)}

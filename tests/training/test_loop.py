@@ -121,6 +121,44 @@ def test_the_seed_decides_the_whole_training(make_recipe: Recipes, fit: Fit, tmp
     assert first.curve != other.curve
 
 
+def test_initialisation_and_data_order_can_be_seeded_apart(make_recipe: Recipes, make_batches: Maker) -> None:
+    """Both follow `seed` unless they have one of their own."""
+    usual, weights, order = make_recipe(seed=3), make_recipe(seed=4, weights_seed=3), make_recipe(seed=4, order_seed=3)
+    seen = [make_batches(recipe).training(5)[0] for recipe in (usual, weights, order)]
+    assert torch.equal(seen[0], seen[2]) and not torch.equal(seen[0], seen[1])
+    starts = [State.start(recipe, 4, CPU).net.conv1.weight for recipe in (usual, weights, order)]
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+    assert torch.equal(make_batches(weights).training(5)[0], make_batches(make_recipe(seed=4)).training(5)[0])
+
+
+def test_with_the_rate_inside_the_momentum_a_drop_leaves_the_last_step_as_long_as_it_was(
+    make_recipe: Recipes, make_batches: Maker
+) -> None:
+    """u = m u + rate g, w = w - u, written out, over a drop of the rate; and that a drop makes the difference."""
+    changes = {"schedule": {"iterations": 6, "drops": [3]}, "bn_group": 16}
+    recipe = make_recipe(optimiser={"rate_in_momentum": True}, **changes)
+    batches, options = make_batches(recipe), recipe.optimiser
+    net = State.start(recipe, 4, CPU).net.train()
+    weights = list(net.parameters())
+    steps = [torch.zeros_like(weight) for weight in weights]
+    ends = {}
+    for iteration in range(6):
+        images, labels = batches.training(iteration)
+        gradient = torch.autograd.grad(cross_entropy(net(images), labels), weights)
+        rate = recipe.schedule.learning_rate * (0.1 if iteration >= 3 else 1)
+        with torch.no_grad():
+            for weight, u, g in zip(weights, steps, gradient, strict=True):
+                u.mul_(options.momentum).add_(rate * (g + options.weight_decay * weight))
+                weight -= u
+    for inside in (True, False):
+        state = State.start(recipe, 4, CPU)
+        list(iterate(state, make_recipe(optimiser={"rate_in_momentum": inside}, **changes), batches))
+        ends[inside] = list(state.net.parameters())
+    for weight, inside, outside in zip(weights, ends[True], ends[False], strict=True):
+        torch.testing.assert_close(inside, weight, rtol=1e-3, atol=1e-5)
+        assert not torch.allclose(outside, weight, rtol=1e-3, atol=1e-5)
+
+
 # --- the loop as a generator
 
 

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from replication.arms.arm import TOP1, Arm, Protocol
-from replication.nets.names import parse_cifar
+from replication.errors import UserError
+from replication.nets.names import blocks_of_cifar, parse_cifar
 from replication.recipe import Flag, Recipe, Section, Warmup, Whole
 
 
@@ -23,6 +24,9 @@ class CifarRecipe(Recipe):
     """A run of section 4.2."""
 
     arm: Literal["cifar"]
+    block: Literal["two_layers", "bottleneck", "one_layer"] = Field(
+        "two_layers", description="what a shortcut spans: two 3x3 layers, a bottleneck, or one 3x3 layer · 4.2"
+    )
     augmentation: PaddedCrop
     warmup: Warmup
     test: Literal["single_view"] = Field(description="test on the single original view · 4.2")
@@ -38,6 +42,18 @@ class CifarRecipe(Recipe):
             )
         self.check_last_maps(self.input_size // 4)
         return self
+
+    @model_validator(mode="after")
+    def _blocks_fill_the_net(self) -> "CifarRecipe":
+        try:
+            blocks_of_cifar(self.net, self.block)
+        except UserError as error:
+            raise ValueError(str(error).removesuffix(".")) from error
+        return self
+
+    @property
+    def net_options(self) -> dict[str, str]:
+        return super().net_options | {"block": self.block}
 
 
 CIFAR = Arm(

@@ -82,7 +82,7 @@ def drawn(recipe: Recipe, iteration: int) -> Tensor:
     batch, count = recipe.schedule.batch_size, recipe.train_images
     position = torch.arange(iteration * batch, (iteration + 1) * batch)
     epochs = position // count
-    return torch.cat([_order(recipe.seed, count, int(e))[position[epochs == e] % count] for e in epochs.unique()])
+    return torch.cat([_order(recipe.seeds[1], count, int(e))[position[epochs == e] % count] for e in epochs.unique()])
 
 
 @lru_cache(maxsize=4)

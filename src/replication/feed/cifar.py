@@ -30,7 +30,7 @@ class CifarBatches(Batches):
 
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
         chosen = self.indices(iteration).to(self.device)
-        generator = torch.Generator().manual_seed(derived_seed(self.recipe.seed, AUGMENTATION, iteration))
+        generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], AUGMENTATION, iteration))
         options = self.recipe.augmentation
         images = self.images[chosen].float()
         if options.zero == "after_mean":

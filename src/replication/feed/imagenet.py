@@ -113,7 +113,7 @@ def _training_views(
 def _training_view(
     images: Images, recipe: ImagenetRecipe, index: int, iteration: int, slot: int
 ) -> tuple[Pixels, NDArray[np.float64]]:
-    random = np.random.default_rng((recipe.seed, AUGMENTATION, iteration, slot))
+    random = np.random.default_rng((recipe.seeds[1], AUGMENTATION, iteration, slot))
     view = draw_view(recipe.augmentation, random)
     image = images.load("train", index)
     pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)

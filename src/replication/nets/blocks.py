@@ -73,14 +73,30 @@ class Block(nn.Module):
         return relu(response)
 
 
+class OneLayer(nn.Module):
+    """One 3x3 layer, with a shortcut over it unless it is None (section 3.2): y = relu(F(x) + x), or relu(F(x))."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int, shortcut: nn.Module | None):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        response = self.bn1(self.conv1(x))
+        return relu(response if self.shortcut is None else response + self.shortcut(x))
+
+
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 layers with a shortcut over all three (Figure 5, right); the last has four times the channels.
+    """1x1, 3x3 and 1x1 layers (Figure 5, right), with a shortcut over all three unless it is None.
+
+    The last has four times the channels.
 
     `stride_in` names the layer that halves the map: "1x1", the first one, as in the authors' release and as the FLOPs
     of Table 1 show, or "3x3", as torchvision has it.
     """
 
-    def __init__(self, in_channels: int, channels: int, stride: int, shortcut: nn.Module, stride_in: str):
+    def __init__(self, in_channels: int, channels: int, stride: int, shortcut: nn.Module | None, stride_in: str):
         super().__init__()
         first, second = (stride, 1) if stride_in == "1x1" else (1, stride)
         self.conv1 = nn.Conv2d(in_channels, channels, 1, first, bias=False)
@@ -95,7 +111,7 @@ class Bottleneck(nn.Module):
         response = relu(self.bn1(self.conv1(x)))
         response = relu(self.bn2(self.conv2(response)))
         response = self.bn3(self.conv3(response))
-        return relu(response + self.shortcut(x))
+        return relu(response if self.shortcut is None else response + self.shortcut(x))
 
 
 def initialise(module: nn.Module, mode: str, generator: torch.Generator) -> None:

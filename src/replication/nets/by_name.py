@@ -6,7 +6,7 @@ from torch import nn
 from replication.nets.blocks import initialise
 from replication.nets.cifar import CifarNet
 from replication.nets.imagenet import ImagenetNet
-from replication.nets.names import EARLIER, NETS, parse_cifar, parse_imagenet
+from replication.nets.names import EARLIER, NETS, blocks_of_cifar, parse_imagenet
 
 
 def build(
@@ -16,6 +16,7 @@ def build(
     seed: int = 0,
     initialisation: str = "fan_in",
     bottleneck_stride: str = "1x1",
+    block: str = "two_layers",
     subsample: str = "stride",
     zero_channels: str = "split",
 ) -> nn.Module:
@@ -27,6 +28,7 @@ def build(
         classes: width of the last layer.
         initialisation: "fan_in" or "fan_out"; the paper says neither.
         bottleneck_stride: the layer of a bottleneck that halves the map, "1x1" or "3x3"; see `Bottleneck`.
+        block: of a CIFAR net: "two_layers", "bottleneck" or "one_layer"; see `blocks_of_cifar`.
         subsample, zero_channels: see `option_a`.
 
     Raises:
@@ -42,6 +44,6 @@ def build(
         layers, option = parse_imagenet(net)
         module = ImagenetNet(layers, option, classes, bottleneck_stride, **of_option_a)
     else:
-        module = CifarNet((parse_cifar(net) - 2) // 6, net.startswith("resnet"), classes, **of_option_a)
+        module = CifarNet(blocks_of_cifar(net, block), net.startswith("resnet"), classes, block, **of_option_a)
     initialise(module, initialisation, torch.Generator().manual_seed(seed))
     return module

@@ -1,5 +1,6 @@
 """Parameters and multiply-adds of a net, counted on the built net, never typed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,23 +35,23 @@ class Complexity:
 
 
 @cache
-def layers(net: str, input_size: int, classes: int, bottleneck_stride: str = "1x1") -> tuple[Layer, ...]:
+def layers(net: str, input_size: int, classes: int, **options: str) -> tuple[Layer, ...]:
     """The layers of a net at an input of `input_size` pixels a side, shortcut projections included."""
-    return _walk(net, input_size, classes, bottleneck_stride)[0]
+    return _walk(net, input_size, classes, options)[0]
 
 
 @cache
-def complexity(net: str, input_size: int, classes: int = 10, bottleneck_stride: str = "1x1") -> Complexity:
-    """Count a net at an input of `input_size` pixels a side.
+def complexity(net: str, input_size: int, classes: int = 10, **options: str) -> Complexity:
+    """Count a net at an input of `input_size` pixels a side; `options` are those of `build`.
 
     Batch norm, pooling, ReLU and the additions of shortcuts are not counted as multiply-adds, as in Table 1.
     The net is built without memory, so 1202 layers cost seconds only.
     """
-    walked, parameters = _walk(net, input_size, classes, bottleneck_stride)
+    walked, parameters = _walk(net, input_size, classes, options)
     return Complexity(parameters, sum(layer.macs for layer in walked))
 
 
-def _walk(net: str, input_size: int, classes: int, bottleneck_stride: str) -> tuple[tuple[Layer, ...], int]:
+def _walk(net: str, input_size: int, classes: int, options: Mapping[str, str]) -> tuple[tuple[Layer, ...], int]:
     found: list[Layer] = []
 
     def note(name: str, layer: nn.Module, output: Tensor) -> None:
@@ -65,7 +66,7 @@ def _walk(net: str, input_size: int, classes: int, bottleneck_stride: str) -> tu
         found.append(Layer(name, kind, kernel, stride, channels, side, weights * output.numel() // channels))
 
     with torch.device("meta"):
-        module = build(net, classes, bottleneck_stride=bottleneck_stride)
+        module = build(net, classes, **options)
         for name, layer in module.named_modules():
             if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
                 layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))

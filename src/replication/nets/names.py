@@ -38,6 +38,25 @@ def parse_cifar(net: str) -> int:
     return depth
 
 
+def blocks_of_cifar(net: str, block: str = "two_layers") -> int:
+    """Blocks on maps of one size in a CIFAR net by its name, 9 for "resnet-56"; it has three sizes of maps.
+
+    Args:
+        block: "two_layers" (section 4.2), "bottleneck" of three layers (Figure 5, right), or "one_layer"; the depth
+            counts layers whatever they are joined to.
+
+    Raises:
+        UserError: there is no such net, or its layers do not make up whole blocks.
+    """
+    layers, depth = {"two_layers": 2, "bottleneck": 3, "one_layer": 1}[block], parse_cifar(net)
+    if (depth - 2) % (3 * layers):
+        below = max(20, (depth - 2) // 18 * 18 + 2)  # 6n+2, as all CIFAR nets, and 9m+2
+        raise UserError(
+            f"{net}: with bottlenecks a CIFAR net has 18n+2 layers; the nearest depths are {below} and {below + 18}."
+        )
+    return (depth - 2) // (3 * layers)
+
+
 def parse_imagenet(net: str) -> tuple[int, str | None]:
     """Layers and shortcut option of an ImageNet net by its name, e.g. (34, "B") for "resnet-34-B"; None if plain.
 

@@ -87,8 +87,7 @@ def headline(study: Study) -> str:
 def _verdict(study: Study, tested: Tested) -> dict[str, object]:
     needed, rule = settling(tested, study), present_rule()
     most = max(needed.seeds.values(), default=0) if needed else 0
-    not_built = {name.partition("/")[2] for name in tested.missing} - {"", *study.paper.variants(study.arm)}
-    runnable = needed and not not_built and 0 < most <= MOST_SEEDS_IN_A_COMMAND
+    runnable = needed and 0 < most <= MOST_SEEDS_IN_A_COMMAND
     return {
         "study": study,
         "data": data_name(study),
@@ -97,7 +96,6 @@ def _verdict(study: Study, tested: Tested) -> dict[str, object]:
         "needed": needed,
         "most": most,
         "hours": duration(needed.hours) if needed and needed.hours is not None else "",
-        "not_built": sorted(not_built),
         "command": command(study, list(needed.seeds), most) if runnable else "",
         "since": "" if rule.is_older_than(study, tested.test.needs) else rule.since or "it was changed",
         "ended": first_ended(study, tested.test.needs),

@@ -7,7 +7,7 @@ from replication.nets.names import depth_of
 from replication.paper import table
 from replication.profiles import DEFAULT, named
 from replication.report.html import DATA_NAMES, command, pixels_name, render, study_header
-from replication.study.comparisons import TRAIN
+from replication.study.comparisons import POINTS, TRAIN, Measure, compare
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
 
@@ -41,10 +41,25 @@ def differences_table(studies: Sequence[Study]) -> str:
                 row = {"what": found.what, "section": found.section, "paper": paper, "here": here, "nets": set()}
                 rows.setdefault((found.key, here), row)["nets"].add(name)
         for row in rows.values():
+            row["effects"] = _effects(study, row["nets"], runs)
             row["all"] = row["nets"] == runs
             row["nets"] = sorted(row["nets"])
-        tables.append({**study_header(study), "rows": list(rows.values())})
+        measured = any(row["effects"] for row in rows.values())
+        tables.append({**study_header(study), "rows": list(rows.values()), "measured": measured})
     return render("differences.html", tables=tables)
+
+
+def _effects(study: Study, differing: set[str], runs: set[str]) -> list[str]:
+    """What a difference changed: where of a net and its variant one has the difference and the other has not."""
+    measure, found = Measure("", study.arm.headline, study.arm.metric.name), []
+    for name in sorted(runs):
+        net, _, variant = name.partition("/")
+        if variant and net in runs and (name in differing) != (net in differing):
+            with_it, without = (name, net) if name in differing else (net, name)
+            effect = compare(study, measure, with_it, without, None)
+            points = POINTS.format(float(effect.evidence.value))
+            found.append(f"{net}: {' '.join(filter(None, (points, effect.interval)))}, n = {effect.n}")
+    return found
 
 
 def runs_table(studies: Sequence[Study]) -> str:

@@ -60,7 +60,8 @@ def hours_a_run(study: Study, name: str) -> float | None:
     runs = study.default
     seconds = runs["seconds"].sum() / (runs["macs"] * runs["iterations"] * runs["batch_size"]).sum()
     longer = _iterations(study, net, variant) / _iterations(study, net)
-    macs = complexity(net, study.recipes[runs["recipe"].iloc[0]].input_size).macs
+    options = study.paper.recipe(study.arm, net, variant or DEFAULT).net_options
+    macs = complexity(net, study.recipes[runs["recipe"].iloc[0]].input_size, **options).macs
     return seconds * macs * study.iterations * longer * runs["batch_size"].iloc[0] / 3600
 
 

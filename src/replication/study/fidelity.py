@@ -15,7 +15,7 @@ Fidelity = Literal["exact", "reduced", "proxy"]
 RANK: dict[str, int] = {"exact": 0, "reduced": 1, "proxy": 2}
 
 # What tells one run of a study from another, or changes no weight, is no difference from the paper.
-NOT_COMPARED = {"arm", "net", "variant", "seed", "logging", "fingerprint"}
+NOT_COMPARED = {"arm", "net", "variant", "seed", "weights_seed", "order_seed", "logging", "fingerprint"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from replication.runs.folder import Row
 from replication.training.backward import backward
 from replication.training.processes import Processes, RunningAverages
 from replication.training.schedule import learning_rate, reached_plateau, warms_up
-from replication.training.state import State
+from replication.training.state import State, set_rate
 
 
 def iterate(
@@ -43,8 +43,7 @@ def iterate(
     while state.iteration < schedule.iterations:
         # Set the rate of this iteration.
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)
-        for parameters in state.optimizer.param_groups:
-            parameters["lr"] = rate
+        set_rate(state.optimizer, rate, recipe.optimiser.rate_in_momentum)
 
         # Make the gradient, and step; loss and errors are remembered without waiting for the device.
         state.optimizer.zero_grad()

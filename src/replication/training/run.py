@@ -132,9 +132,9 @@ def train_run(
 def _record(
     recipe: Recipe, state: State, classes: int, processes: Processes, tracker: Tracker, origin: dict[str, Any]
 ) -> RunRecord:
-    schedule, stride = recipe.schedule, recipe.net_options.get("bottleneck_stride", "1x1")
+    schedule = recipe.schedule
     origin["machine"] |= {"threads": "+".join(map(str, state.threads)), "compiled": state.compiled}
-    size = complexity(recipe.net, recipe.input_size, classes, stride)
+    size = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options)
     return RunRecord(
         recipe=recipe,
         status=status_of(recipe, state.curve, classes),

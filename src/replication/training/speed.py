@@ -113,8 +113,7 @@ def can_compile() -> bool:
 
 
 def _macs(recipe: Recipe, classes: int) -> int:
-    stride = recipe.net_options.get("bottleneck_stride", "1x1")
-    return complexity(recipe.net, recipe.input_size, classes, stride).macs
+    return complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
 
 
 def _duration(seconds: float) -> str:

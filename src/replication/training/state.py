@@ -53,7 +53,7 @@ class State:
         net = build(
             recipe.net,
             classes,
-            seed=derived_seed(recipe.seed, WEIGHTS),
+            seed=derived_seed(recipe.seeds[0], WEIGHTS),
             **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
         return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled)
@@ -138,11 +138,23 @@ class State:
                 raise NonFiniteLoss(f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}")
 
 
-def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with momentum, v = m v + g, w = w - rate v; the rate is set by the loop.
+def set_rate(optimizer: torch.optim.SGD, rate: float, in_momentum: bool = False) -> None:
+    """Set the learning rate of the next step.
 
-    The authors' Caffe has the rate inside v; both agree but for the first iterations after a drop.
+    Args:
+        in_momentum: the rate is inside the momentum, u = m u + rate g, w = w - u, as in the authors' Caffe. With u =
+            rate v that is the same step, but for the v that is carried over a change of the rate.
     """
+    for parameters in optimizer.param_groups:
+        if in_momentum and parameters["lr"] != rate:
+            for weight in parameters["params"]:
+                if (velocity := optimizer.state[weight].get("momentum_buffer")) is not None:
+                    velocity *= parameters["lr"] / rate
+        parameters["lr"] = rate
+
+
+def _optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD with momentum, v = m v + g, w = w - rate v; the rate is set by the loop."""
     options = recipe.optimiser
     decayed = [p for p in net.parameters() if options.weight_decay_scope == "all" or p.ndim > 1]
     others = [p for p in net.parameters() if not any(p is d for d in decayed)]
