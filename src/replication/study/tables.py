@@ -27,6 +27,9 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
             do not belong together.
     """
     restore = f"restore it with `git checkout {folder}`"
+    for path in (folder / name for name in (RECIPES, *TABLES)):
+        if not path.is_file():  # a pipe would be waited for
+            raise UserError(f"{path} cannot be read ({'no regular file' if path.exists() else 'missing'}); {restore}.")
     recipes, tables = _read_recipes(folder / RECIPES, arm, restore), {}
     for name in TABLES:
         path = folder / name
