@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from replication.errors import UserError
+from replication.files import regular
 from replication.images.store import Split
 from replication.sources import Dataset, Place
 from replication.sources.decode import Source, checked_label, complete, described
-from replication.sources.folder import content_of
 
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
 BINARY_TRAIN, BINARY_TEST = tuple(f"data_batch_{number}.bin" for number in range(1, 6)), ("test_batch.bin",)
@@ -91,7 +91,7 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
 
 def _read(file: Path, dataset: Dataset) -> bytes:
     try:
-        return content_of(file)
+        return regular(file).read_bytes()
     except OSError as error:
         raise UserError(
             f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder that has {BINARY_FOLDER}."
