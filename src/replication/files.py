@@ -80,6 +80,17 @@ def seal(folder: Path) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
+def regular(path: Path) -> Path:
+    """The path of a file that can be read to its end, or that is missing.
+
+    Raises:
+        OSError: it is a pipe, which would be waited for, or a device, which has no end.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return path
+
+
 def check_whole(folder: Path, name: str, remake: str) -> Path:
     """The file `name` of a folder, if it is as `replacing` wrote it there; all that is read back comes by here.
 
@@ -91,8 +102,8 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     """
     path, sums = folder / name, folder / SUMS
     try:
-        found = _sha256(path)
-        lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
+        found = _sha256(regular(path))
+        lines = regular(sums).read_text(encoding="utf-8").splitlines() if sums.exists() else []
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.") from error
     except OSError as error:

@@ -56,18 +56,18 @@ def _in(pattern: str, change: Callable[[Path, random.Random], object], then: str
     return damage
 
 
-def _cut(path: Path, dice: random.Random) -> None:
+def cut(path: Path, dice: random.Random) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: dice.randrange(len(content))])
 
 
-def _flip(path: Path, dice: random.Random) -> None:
+def flip(path: Path, dice: random.Random) -> None:
     content = bytearray(path.read_bytes())
     content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
     path.write_bytes(content)
 
 
-def _instead(make: Callable[[Path], object]) -> Callable[[Path, random.Random], object]:
+def instead(make: Callable[[Path], object]) -> Callable[[Path, random.Random], object]:
     """Something else under the name of a file."""
 
     def change(path: Path, _: random.Random) -> None:
@@ -99,13 +99,13 @@ class _Hostile:
 def _of_files(pattern: str, flipped: str = "refused") -> dict[str, Damage]:
     """What any file can suffer."""
     return {
-        "a file cut": _in(pattern, _cut),
-        "a bit flipped": _in(pattern, _flip, flipped),
+        "a file cut": _in(pattern, cut),
+        "a bit flipped": _in(pattern, flip, flipped),
         "a file lost": _in(pattern, lambda path, _: path.unlink()),
-        "a pipe for a file": _in(pattern, _instead(os.mkfifo)),
-        "/dev/zero for a file": _in(pattern, _instead(lambda path: path.symlink_to("/dev/zero"))),
-        "a folder for a file": _in(pattern, _instead(Path.mkdir)),
-        "a dangling link for a file": _in(pattern, _instead(lambda path: path.symlink_to("nowhere"))),
+        "a pipe for a file": _in(pattern, instead(os.mkfifo)),
+        "/dev/zero for a file": _in(pattern, instead(lambda path: path.symlink_to("/dev/zero"))),
+        "a folder for a file": _in(pattern, instead(Path.mkdir)),
+        "a dangling link for a file": _in(pattern, instead(lambda path: path.symlink_to("nowhere"))),
         "a hostile pickle for a file": _in(pattern, lambda path, _: path.write_bytes(pickle.dumps(_Hostile()))),
         "a climbing archive for a file": _in(
             pattern, lambda path, _: path.write_bytes(tar({"../sprung": b"!"}, "w:gz"))
@@ -296,7 +296,7 @@ DAMAGES: dict[str, dict[str, Damage]] = {
     "CIFAR-10, batches": _of_files(f"{BATCHES}/*"),
     "Tiny ImageNet, tree": _of_files("**/*.txt", "unknown") | LISTS,
     "Tiny ImageNet, parquet": {"the splits swapped": _swapped("train*.parquet", "valid*.parquet")},
-    "ImageNet, tree": TREE | {"an image cut": _in("**/*.JPEG", _cut)},
+    "ImageNet, tree": TREE | {"an image cut": _in("**/*.JPEG", cut)},
     "ImageNet, parquet": PARQUET,
     "ImageNet, archives": _of_files("*.tar") | {"the splits swapped": _swapped("*train.tar", "*val.tar")},
 }

@@ -129,7 +129,7 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
     must(one_of("auto", "cpu", "cuda", "mps")(params["device"]), "device")
     must(whole(1, 10_000)(params["processes"]), "processes")
     depth = params["depth"]
-    must(_is_cifar_net(f"resnet-{depth}") and type(depth) is int, "depth")
+    must(is_cifar_net(f"resnet-{depth}") and type(depth) is int, "depth")
     _keys(params["data"], set(SOURCES), "data.")
     for name, place in params["data"].items():
         _keys(place, {"source", "root", "url"}, f"data.{name}.", optional={"url"})
@@ -170,7 +170,7 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     """The runs of an arm and their fields."""
     optional = {"variants", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
-    is_net = _is_cifar_net if arm == "cifar" else lambda net: type(net) is str and bool(IMAGENET.fullmatch(net))
+    is_net = is_cifar_net if arm == "cifar" else lambda net: type(net) is str and bool(IMAGENET.fullmatch(net))
     nets, variants = section["nets"], section.get("variants", [])
     must(many(is_net)(nets) and len(set(nets)) == len(nets), "nets")
     must(many(text)(variants) and len(set(variants)) == len(variants), "variants")
@@ -234,7 +234,7 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
         must(size <= min(found["test.scales"]), "scales")
 
 
-def _is_cifar_net(net: Any) -> bool:
+def is_cifar_net(net: Any) -> bool:
     match = type(net) is str and re.fullmatch(r"(?:plain|resnet)-([1-9][0-9]{0,3})", net)
     return bool(match) and int(match[1]) % 6 == 2 and int(match[1]) >= 8 and int(match[1]) not in (50, 152)
 

@@ -59,7 +59,7 @@ def _prepared(make: Callable[[Path], Source], damage: Damage, seed: float, folde
             raise Silent(f"of the user's own files are changed or gone: {sorted(name for name, _ in lost)}")
         if SPRUNG.exists():
             raise Silent("code of the source was run")
-    found = _images_in(store, source)
+    found = images_in(store, source)
     if found != source.truth and meta.official:
         raise Silent("other pixels or labels are called official")
     if wanted is None and found != source.truth:
@@ -68,7 +68,7 @@ def _prepared(make: Callable[[Path], Source], damage: Damage, seed: float, folde
         raise Silent(f"{len(set(found) - set(wanted))} images are read as what they are not; {describe(meta)}")
 
 
-def _images_in(store: Path, source: Source) -> Images:
+def images_in(store: Path, source: Source) -> Images:
     images = read_images(store, source.root)
     labels = {"train": images.train_labels.tolist(), "test": images.test_labels.tolist()}
     return sorted(

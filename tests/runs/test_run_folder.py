@@ -120,6 +120,16 @@ def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: s
         READ[name](tmp_path / "seed-0")
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("name", [*READ, "SHA256SUMS"])
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, write: Write, name: str, make: Any) -> None:
+    write(tmp_path / "seed-0")
+    (tmp_path / "seed-0" / name).unlink()
+    make(tmp_path / "seed-0" / name)
+    with pytest.raises(UserError, match=r"cannot be read .*no regular file.*delete .*seed-0 and run `dvc repro`"):
+        READ.get(name, read_weights)(tmp_path / "seed-0")
+
+
 def test_equal_runs_give_equal_files(tmp_path: Path, write: Write) -> None:
     for name in ("first", "second"):
         write(tmp_path / name)

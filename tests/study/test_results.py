@@ -197,6 +197,15 @@ def test_no_results_or_broken_ones_are_one_sentence(tmp_path: Path) -> None:
         read_studies(tmp_path, CIFAR, PAPER_PROFILE)
 
 
+@pytest.mark.parametrize("name", [RECIPES, RUNS, SCORES, CURVES])
+def test_a_study_that_lost_a_file_is_not_left_out(tmp_path: Path, name: str) -> None:
+    for profile in ("quick", "cpu"):
+        add_results(tmp_path / profile / "cifar", [result(recipe_of(profile))])
+    (tmp_path / "quick/cifar" / name).unlink()
+    with pytest.raises(UserError, match=rf"quick/cifar/{name} cannot be read .* restore it with `git checkout"):
+        read_studies(tmp_path, CIFAR, PAPER_PROFILE)
+
+
 def test_results_are_written_without_torch_and_without_pandas() -> None:
     code = "import replication.study.results, sys; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,6 +1,7 @@
 """A damaged table is told by file, line, column, value and remedy; what is read is what was written."""
 
 import csv
+import os
 import random
 import re
 from collections.abc import Callable
@@ -45,7 +46,7 @@ BAD = {
         "recipe": ["", "0" * 16, "weird"],
         "status": ["", "weird", "diverged"],
         "parameters": [*NUMBERS, "0", "1.5"],
-        "macs": [*NUMBERS, "0"],
+        "macs": [*NUMBERS, "0", "9" * 20],
         "warmup_ended_at": ["nan", "-5", "x", "0"],
         "dropped_at": ["", "[", "{}", "[-1]", "x", "[1.5]"],
         "seconds": [*NUMBERS, "0"],
@@ -124,6 +125,15 @@ def test_a_file_that_is_none_of_a_study_is_told(study: Path, name: str, content:
     if content is not None:
         (study / name).write_bytes(content)
     with pytest.raises(UserError, match=rf"{name}.*; restore it with `git checkout"):
+        read_tables(study, CIFAR)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+@pytest.mark.parametrize("name", [RECIPES, *TABLES])
+def test_what_is_no_file_is_told(study: Path, name: str, make: Callable[[Path], object]) -> None:
+    (study / name).unlink()
+    make(study / name)
+    with pytest.raises(UserError, match=rf"{name} cannot be read .*; restore it with `git checkout"):
         read_tables(study, CIFAR)
 
 

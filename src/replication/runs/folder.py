@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from replication.arms import arm_of
 from replication.errors import UserError
-from replication.files import check_whole, replacing
+from replication.files import check_whole, regular, replacing
 from replication.recipe import validate
 from replication.runs.record import RunRecord, from_old, is_old
 
@@ -106,6 +106,6 @@ def _whole(folder: Path, name: str) -> Path:
 
 def _is_old(folder: Path) -> bool:
     try:
-        return is_old(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        return is_old(json.loads(regular(folder / RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError):  # `check_whole` says what is wrong
         return False

@@ -13,11 +13,10 @@ from torchvision.datasets.utils import extract_archive
 from tqdm import tqdm
 
 from replication.errors import UserError
-from replication.files import replacing, why
+from replication.files import regular, replacing, why
 from replication.images.store import Split
 from replication.sources import Dataset, Place
 from replication.sources.decode import Source, checked_label, complete, described
-from replication.sources.folder import content_of
 
 PATIENCE = 60  # seconds that a server may be silent
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
@@ -139,7 +138,7 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
 
 def _read(file: Path, dataset: Dataset) -> bytes:
     try:
-        return content_of(file)
+        return regular(file).read_bytes()
     except OSError as error:
         raise UserError(
             f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder that has {BINARY_FOLDER}."

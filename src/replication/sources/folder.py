@@ -1,6 +1,5 @@
 """Trees of image files, one folder a class."""
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -43,17 +42,6 @@ def class_folders(split: Path) -> list[str]:
 def image_files(folder: Path) -> list[os.DirEntry[str]]:
     """The image files in a folder, by name. Only what can be read to its end: no pipe, no device, no dangling link."""
     return [entry for entry in _visible(folder) if entry.name.lower().endswith(SUFFIXES) and _holds(entry.is_file)]
-
-
-def content_of(file: Path) -> bytes:
-    """The bytes of a file that can be read to its end.
-
-    Raises:
-        OSError: it is missing, or it is a pipe, which would be waited for, or a device, which has no end.
-    """
-    if file.exists() and not file.is_file():
-        raise OSError(errno.EINVAL, "no regular file", str(file))
-    return file.read_bytes()
 
 
 def _holds(question: Callable[[], bool]) -> bool:

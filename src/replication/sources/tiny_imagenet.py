@@ -5,9 +5,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 from replication.errors import UserError
+from replication.files import regular
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
-from replication.sources.folder import class_folders, content_of, image_files, same_classes
+from replication.sources.folder import class_folders, image_files, same_classes
 
 
 def folder(place: Place, dataset: Dataset) -> Source:
@@ -47,14 +48,14 @@ def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
             raise UserError(f"{annotations}, line {number}: {name!r} {why}; extract the archive again.")
         seen.add(name)
         try:
-            yield str(val / "images" / name), content_of(val / "images" / name), classes.index(wnid)
+            yield str(val / "images" / name), regular(val / "images" / name).read_bytes(), classes.index(wnid)
         except OSError as error:
             raise UserError(f"{val / 'images' / name} cannot be read ({error}); extract the archive again.") from error
 
 
 def _lines(file: Path, dataset: Dataset) -> list[str]:
     try:
-        return content_of(file).decode().splitlines()
+        return regular(file).read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder tiny-imagenet-200."

@@ -19,7 +19,7 @@ JOINED = " + "  # between the nets of an ensemble
 TRAINING = "training"  # protocol of the training error, seen while training (augmented)
 TRAINING_ERROR = "top1_error"  # its metric
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**15)]  # more is a slip of the finger
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 

@@ -17,7 +17,7 @@ from replication.recipe import Recipe
 from replication.study import rule, schema
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
 from replication.study.schema import JOINED, TRAINING
-from replication.study.tables import CURVES, RUNS, SCORES, TABLES, read_tables
+from replication.study.tables import CURVES, RECIPES, RUNS, SCORES, TABLES, read_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,9 +199,9 @@ def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
     Raises:
         UserError: there is none, or a table is damaged.
     """
-    folders = sorted(
-        path.parent for path in (*results.glob(f"*/{arm.name}/{RUNS}"), *results.glob(f"*/{arm.name}/*/{RUNS}"))
-    )
+    # By any of its files: a study that has lost one is told, not left out.
+    places = (f"*/{arm.name}/{below}{name}" for below in ("", "*/") for name in (RECIPES, *TABLES))
+    folders = sorted({path.parent for place in places for path in results.glob(place)})
     if not folders:
         raise UserError(f"{results} has no study of the arm {arm.name}; make one with `dvc repro tabulate@{arm.name}`.")
     studies = [read_study(folder, results, arm, paper) for folder in folders]

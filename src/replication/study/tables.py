@@ -8,6 +8,7 @@ from typing import Any
 
 from replication.arms import Arm
 from replication.errors import UserError
+from replication.files import regular
 from replication.recipe import Recipe, merged, validate
 from replication.study import schema
 from replication.study.schema import JOINED, checked
@@ -31,7 +32,7 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
     for name in TABLES:
         path = folder / name
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with regular(path).open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file, restkey="more", restval=["no cell"])
                 missing = [key for key in schema.columns(TABLES[name]) if key not in (reader.fieldnames or ())]
                 if missing:
@@ -45,7 +46,7 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
 
 def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(regular(path).read_text(encoding="utf-8"))
         by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}); {restore}.") from error
