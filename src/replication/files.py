@@ -106,10 +106,10 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
         lines = regular(sums).read_text(encoding="utf-8").splitlines() if sums.exists() else []
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {why(error)}.") from error
-    except ValueError as error:
-        raise UserError(f"{sums} cannot be read ({error}); delete {folder} and {remake}.") from error
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) in REMEDIES:  # nothing is wrong with the file
+            raise UserError(f"{path} cannot be read: {why(error)}.") from error
+        raise UserError(f"{path} cannot be read ({error}); delete {folder} and {remake}.") from error
     if f"{found}  {name}" not in lines:
         told = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
         raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.")

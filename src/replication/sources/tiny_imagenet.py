@@ -55,7 +55,7 @@ def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
 
 def _lines(file: Path, dataset: Dataset) -> list[str]:
     try:
-        return regular(file).read_text().splitlines()
+        return regular(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder tiny-imagenet-200."
