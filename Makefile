@@ -36,7 +36,7 @@ test: $(INSTALLED)
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 drill: $(INSTALLED)
-	@OMP_NUM_THREADS=1 PYTHONPATH=tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))
+	@OMP_NUM_THREADS=1 PYTHONPATH=src:tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))
 
 lint: $(INSTALLED)
 	ruff check .

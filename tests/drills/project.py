@@ -49,6 +49,10 @@ class Ended:
         if self.code:
             raise RuntimeError(f"exit code {self.code}: {self.printed[-3000:]}")
 
+    def right(self) -> None:
+        """A stage that is no part of a trial, but what it needs, must end rightly."""
+        assert self.code == 0, self.printed
+
 
 def make_project(folder: Path, params: dict[str, Any] | None = None, **profile: Any) -> Path:
     """The stage scripts with a tiny data set, prepared, and a profile `tiny`, checked."""
@@ -56,7 +60,7 @@ def make_project(folder: Path, params: dict[str, Any] | None = None, **profile: 
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=ignored, dirs_exist_ok=True)
     write_tiny_store(folder / "data/cifar")
     Project(folder).configure({"cifar": {"nets": NETS}} | (params or {}), check=False, **(SHORT | profile))
-    run(folder, "check").check()
+    run(folder, "check").right()
     return folder
 
 
@@ -68,8 +72,8 @@ def make_photographs(folder: Path) -> Path:
     make_project(folder, {"imagenet": imagenet, "data": data})
     profile = folder / "pipeline/profiles/tiny.yaml"
     profile.write_text(profile.read_text().replace("dataset: digits", "dataset: imagenet"))
-    run(folder, "check").check()
-    run(folder, "prepare", "imagenet", first=lambda: DATASETS.update(imagenet=SMALL_IMAGENET)).check()
+    run(folder, "check").right()
+    run(folder, "prepare", "imagenet", first=lambda: DATASETS.update(imagenet=SMALL_IMAGENET)).right()
     return folder
 
 
@@ -117,14 +121,6 @@ def _stage(
     if first:
         first()
     runpy.run_module(f"pipeline.{script}", run_name="__main__", alter_sys=True)
-
-
-def all_stages(folder: Path) -> None:
-    """Train, score and tabulate what params.yaml names, from the prepared data."""
-    for net in NETS:
-        run(folder, "train", "cifar", net, "0").check()
-        run(folder, "score", "cifar", net, "0").check()
-    run(folder, "tabulate", "cifar").check()
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -122,7 +122,7 @@ def _cure(project: Path, sentence: str) -> None:
     if "dvc repro prepare" in sentence or not (project / "data/cifar").exists():
         write_tiny_store(project / "data/cifar")
     if "dvc repro check" in sentence or not (project / "recipes").exists():
-        run(project, "check").check()
+        run(project, "check").right()
 
 
 def _compare(project: Path, done: Path, stages: Stages) -> None:
@@ -143,7 +143,8 @@ def _run(project: Path, stages: Stages) -> None:
 
 def _make(done: Path) -> None:
     make_project(done)
-    _run(done, ALL)
+    for stage in ALL:
+        run(done, *stage).right()
 
 
 def _stop(stopped: Path) -> None:
