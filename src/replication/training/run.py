@@ -147,5 +147,6 @@ def _record(
         starts=state.starts,
         processes=processes.count,
         mlflow_run_id=tracker.run_id,
+        gradient_norms=state.gradient_norms,
         provenance=origin,
     )
