@@ -34,6 +34,7 @@ class RunRecord(BaseModel):
     # Norm of the gradient of each convolution's weights, from the input on, at two iterations: one in the first tenth
     # of the schedule, and the last. Empty in a record of a run that was made before they were kept.
     gradient_norms: dict[int, list[float]] = {}
+    order_digests: list[str] = []  # of the data order, one for each thousand iterations; empty as above
     provenance: dict[str, Any]
 
 
