@@ -54,6 +54,10 @@ class Run:
     def scores(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}-scores")
 
+    @property
+    def responses(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-responses")
+
 
 def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
     """All runs of an arm: its nets, its variants and the net of `depth`, unless the list has it; each with every seed.

@@ -8,6 +8,7 @@ official ones of the paper's data set, go to a folder of their own in it, named 
 from pipeline import stage
 from pipeline.params import RESULTS, read_params
 from pipeline.plan import RECIPES, Run, finished, planned
+from replication.analyses.layers import read_responses
 from replication.arms import arm_of
 from replication.evaluation.scores import ensemble_rows, read_scores
 from replication.runs.folder import read_curve
@@ -19,7 +20,13 @@ def main() -> None:
     arm, params = arm_of(stage.arguments(__doc__, arm="cifar or imagenet").arm), read_params()
     plan, of_arm = planned(RECIPES / arm.name / "study.json"), RESULTS / params.profile / arm.name
     runs = [Run(arm, path, seed) for path, seed in plan["runs"]]
-    results = [Result(finished(run), read_curve(run.folder), read_scores(run.scores)) for run in runs]
+    results = [
+        Result(
+            finished(run), read_curve(run.folder), read_scores(run.scores),
+            read_responses(run.responses) if run.responses.exists() else (),
+        )
+        for run in runs
+    ]  # fmt: skip
     if not results:
         print(f"tabulate {arm.name}: no nets, so nothing to add")
         of_arm.mkdir(parents=True, exist_ok=True)

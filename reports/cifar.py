@@ -5,6 +5,12 @@
 HTML(report.table_6(cifar))
 
 # %% [markdown]
+# <h2 id="others">Others beside us</h2>
+
+# %%
+HTML(report.others_table(cifar))
+
+# %% [markdown]
 # <h2 id="figure-1">Figure 1 · Degradation of plain nets</h2>
 #
 # Left the paper, digitised from its figure; right the runs made here, on the same axes. Dashed: training error. Solid: test
@@ -20,3 +26,9 @@ HTML(report.figure_1(cifar))
 
 # %%
 HTML(report.figure_6(cifar))
+
+# %% [markdown]
+# <h2 id="figure-7">Figure 7 · Responses of the layers</h2>
+
+# %%
+HTML(report.figure_7(cifar))

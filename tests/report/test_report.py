@@ -180,7 +180,7 @@ def test_verdicts_are_counted_by_kind_and_those_of_arithmetic_apart() -> None:
     assert one["hold by counting alone"] == "1 of 1"
     three = tiles(made_up(PAPER, seeds=3, spread=0.2))
     assert three["supported"] == "● 5" and three["no verdict: fewer than 3 seeds"] == "○ 0"
-    assert sum(int(count.split()[1]) for words, count in three.items() if "counting" not in words) == 12
+    assert sum(int(count.split()[1]) for words, count in three.items() if "counting" not in words) == 15
     exact = tiles(made_up(PAPER, pixels="official"))
     assert exact["supported, 3 provisional"] == "● 3"
 
@@ -304,6 +304,28 @@ def test_the_contents_are_the_headings_of_the_page() -> None:
 
 def imagenet(errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, **options: object) -> Study:
     return made_up(errors, arm="imagenet", **options)
+
+
+def test_the_paper_others_and_ours_stand_in_one_table() -> None:
+    ours = made_up({"resnet-20": (1, 8.9), "plain-56": (5, 13.0)}, seeds=3, spread=0.1)
+    found = rows(report.others_table([ours]))
+    assert found["paper"].startswith(
+        "not said (5 of resnet-110), last iteration 9.69 13.23 8.75 7.51 7.17 6.97 6.61 ± 0.16"
+    )
+    assert len([name for name in found if "/" in name]) >= 5
+    assert "9.78 ± 0.13" in found["nabla0001/resnet"] and "45,000 training images" in found["nabla0001/resnet"]
+    assert found["here: made-up"].startswith("proxy 3, last iteration – 13.00 ± 0.10 8.90 ± 0.10 – –")
+    assert found["here: made-up"].endswith("1, listed under “What differs from the paper”")
+
+
+def test_figure_7_is_drawn_over_the_papers_points_where_responses_were_measured() -> None:
+    usual = made_up({"plain-20": (1, 9)})
+    assert "dvc repro analyse-cifar" in report.figure_7([usual])
+    of = {"net": "plain-20", "variant": "default", "seed": 0, "iteration": 64_000}
+    measured = pd.DataFrame([of | {"layer": layer, "value": 1.5} for layer in range(1, 20)])
+    drawn = report.figure_7([replace(usual, responses=measured)])
+    assert drawn.count("<svg") == 4 and drawn == report.figure_7([replace(usual, responses=measured)])
+    assert "Drawn in the paper and not run here: resnet-20, plain-56, resnet-56, resnet-110." in drawn
 
 
 def rows(table: str) -> dict[str, str]:

@@ -1,12 +1,7 @@
 """Claims that nothing here can test yet, and what each would need."""
 
-RESPONSES = "needs the standard deviations of the layers' responses (Figure 7), which nothing here measures yet"
-
 WAITING = {
     "K13": "needs the closed test server of ILSVRC, and the four of its six models that the paper does not name",
-    "K21": f"{RESPONSES}, of trained nets of 20 and 56 layers",
-    "K22": f"{RESPONSES}, of trained residual nets of 20, 56 and 110 layers",
-    "K23": "needs the norm of the gradient, layer by layer, while plain nets train; nothing here measures it yet",
     "K27": "needs an arm for detection, which does not exist yet, and PASCAL VOC 2007 and 2012",
     "K28": "needs an arm for detection, which does not exist yet, and MS COCO",
     "K29": "needs an arm for detection with its three improvements, which does not exist yet, and MS COCO",

@@ -1,9 +1,10 @@
 """The training batches of a run, each a pure function of the seed and the iteration."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from replication.recipe import Recipe
 
 # Streams of random numbers that one seed feeds.
 ORDER, AUGMENTATION, WEIGHTS = range(3)
+
+THOUSAND = 1000  # iterations that one digest of the data order covers
 
 Split = Literal["test", "heldout"]
 
@@ -63,6 +66,26 @@ class Batches(ABC):
     def indices(self, iteration: int) -> Tensor:
         """Positions of the training images that the batch of an iteration holds, on all processes together, [B]."""
         return self.trained[drawn(self.recipe, iteration)]
+
+    @abstractmethod
+    def contents(self, iteration: int) -> list[dict[str, Any]]:
+        """What the batch of an iteration holds, on all processes together: a row an image, in their order.
+
+        `image` is its position in the store; the others say how it is cropped and mirrored.
+        """
+
+    def order_digests(self) -> list[str]:
+        """sha256 of `indices`, as int64, over each thousand iterations of the schedule; 16 hex digits.
+
+        Two runs that saw the same images in the same order have the same digests; crops follow from the same seed.
+        """
+        found, iterations = [], self.recipe.schedule.iterations
+        for first in range(0, iterations, THOUSAND):
+            digest = hashlib.sha256()
+            for iteration in range(first, min(first + THOUSAND, iterations)):
+                digest.update(self.indices(iteration).numpy().tobytes())
+            found.append(digest.hexdigest()[:16])
+        return found
 
     def slots(self) -> slice:
         """The places in the batch that are this process's."""

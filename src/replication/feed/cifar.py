@@ -1,6 +1,7 @@
 """Batches of section 4.2: all images lie on the device, and are cropped and mirrored there."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,10 +40,27 @@ class CifarBatches(Batches):
             images = (augment(images, options.pad, options.mirror, generator) - self.mean) / 255
         return images[self.slots()], self.labels[chosen][self.slots()]
 
+    def contents(self, iteration: int) -> list[dict[str, Any]]:
+        """`down` and `across` place the crop in the padded image, pixels from its top left."""
+        chosen, options = self.indices(iteration), self.recipe.augmentation
+        generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], AUGMENTATION, iteration))
+        top, left, flipped = draw_crops(len(chosen), options.pad, generator)
+        columns = (chosen, top[:, 0], left[:, 0], flipped[:, 0] & options.mirror)
+        return [
+            {"image": image, "down": down, "across": across, "mirror": mirror}
+            for image, down, across, mirror in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self._splits[split]
         for part, truth in list(zip(images.split(CHUNK), labels.split(CHUNK), strict=True))[self.rank :: self.ranks]:
             yield self.plain(part), truth
+
+
+def draw_crops(count: int, pad: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """For each of `count` images where its crop begins, rows and columns, and whether it is mirrored, each [N, 1]."""
+    top, left = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator)
+    return top, left, torch.rand((count, 1), generator=generator) < 0.5
 
 
 def augment(images: Tensor, pad: int, mirror: bool, generator: torch.Generator) -> Tensor:
@@ -60,8 +78,7 @@ def augment(images: Tensor, pad: int, mirror: bool, generator: torch.Generator) 
         [N, C, H, W], in channels_last memory.
     """
     count, _, height, width = images.shape
-    top, left = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator)
-    flipped = torch.rand((count, 1), generator=generator) < 0.5
+    top, left, flipped = draw_crops(count, pad, generator)
     rows = top + torch.arange(height)
     columns = left + torch.arange(width)
     if mirror:

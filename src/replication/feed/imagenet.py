@@ -61,6 +61,14 @@ class PhotographBatches(Batches):
         for pixels, labels in self.views(split, lambda image: centre_crop(image, side, size)):
             yield self.plain(torch.stack(pixels).permute(0, 3, 1, 2)), labels
 
+    def contents(self, iteration: int) -> list[dict[str, Any]]:
+        """See `RandomView`."""
+        views = [_drawn_view(self.recipe, iteration, slot) for slot in range(self.recipe.schedule.batch_size)]
+        return [
+            {"image": image, **vars(view), "colour": " ".join(f"{weight:.6g}" for weight in view.colour)}
+            for image, view in zip(self.indices(iteration).tolist(), views, strict=True)
+        ]
+
     def views(self, split: Split, view: View) -> Iterator[tuple[list[Tensor], Tensor]]:
         """A split in parts: for each image what `view` makes of it, uint8 on the device; labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
@@ -113,11 +121,14 @@ def _training_views(
 def _training_view(
     images: Images, recipe: ImagenetRecipe, index: int, iteration: int, slot: int
 ) -> tuple[Pixels, NDArray[np.float64]]:
-    random = np.random.default_rng((recipe.seeds[1], AUGMENTATION, iteration, slot))
-    view = draw_view(recipe.augmentation, random)
+    view = _drawn_view(recipe, iteration, slot)
     image = images.load("train", index)
     pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
     return pixels[:, ::-1] if view.mirror else pixels, view.colour
+
+
+def _drawn_view(recipe: ImagenetRecipe, iteration: int, slot: int) -> "RandomView":
+    return draw_view(recipe.augmentation, np.random.default_rng((recipe.seeds[1], AUGMENTATION, iteration, slot)))
 
 
 def _test_views(images: Images, split: Split, view: View, chunk: Sequence[int]) -> tuple[list[Tensor], Tensor]:

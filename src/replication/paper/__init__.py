@@ -18,7 +18,7 @@ from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
     "Claim", "claim", "claim_ids", "curve", "end_errors", "figure", "number", "protocol", "published_spread",
-    "replications", "table",
+    "replications", "replications_seen", "table",
 ]  # fmt: skip
 
 
@@ -105,6 +105,11 @@ def end_errors(section: str) -> dict[str, dict[str, float]]:
 def replications() -> list[dict[str, Any]]:
     """What others measured on the nets of section 4.2: `name`, `n`, `statistic`, and `errors` in percent by net."""
     return _replications()["projects"]
+
+
+def replications_seen() -> str:
+    """The day on which others' numbers were looked up, "2026-11-25"."""
+    return str(_replications()["seen"])
 
 
 def published_spread(arm: str, protocol: str, metric: str) -> list[tuple[float, int]]:

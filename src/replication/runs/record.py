@@ -31,6 +31,10 @@ class RunRecord(BaseModel):
     starts: int  # 1: never interrupted
     processes: int
     mlflow_run_id: str | None
+    # Norm of the gradient of each convolution's weights, from the input on, at two iterations: one in the first tenth
+    # of the schedule, and the last. Empty in a record of a run that was made before they were kept.
+    gradient_norms: dict[int, list[float]] = {}
+    order_digests: list[str] = []  # of the data order, one for each thousand iterations; empty as above
     provenance: dict[str, Any]
 
 

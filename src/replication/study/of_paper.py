@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from replication import paper as printed
 from replication.arms import Arm
 from replication.paper import end_errors, figure, number, table
 from replication.profiles import Profile
 from replication.recipe import Data
 from replication.study.planning import typical
 from replication.study.results import END_OF_TRAINING
-from replication.study.schema import TRAINING, TRAINING_ERROR
+from replication.study.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
 from replication.study.studies import Study, with_recipes
 
 EARLY = 50_000  # iterations: a point of Figure 4 early on
@@ -18,7 +19,7 @@ Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
 
 
 def study_of_paper(arm: Arm, paper: Profile) -> Study:
-    """What tables 2 to 4 and 6 print, and figures 4 and 6 show at their end; each net run once.
+    """What tables 2 to 4 and 6 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
 
     ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
     """
@@ -36,7 +37,8 @@ def study_of_paper(arm: Arm, paper: Profile) -> Study:
         seen = last if protocol == TRAINING else images
         scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": seen})
     table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, arm, paper)
-    return Study(arm, paper.name, "as printed", paper, recipes, table_of_runs, pd.DataFrame(scores), _curves(arm))
+    tables = table_of_runs, pd.DataFrame(scores), _curves(arm), _responses(arm)
+    return Study(arm, paper.name, "as printed", paper, recipes, *tables)
 
 
 def _printed(arm: Arm) -> Iterator[Score]:
@@ -65,3 +67,14 @@ def _curves(arm: Arm) -> pd.DataFrame:
     early = figure(4)["digitised"]["val_at_5e4"] if arm.photographs else {}
     point = ("default", 0, arm.protocols[0].name, EARLY)
     return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
+
+
+def _responses(arm: Arm) -> pd.DataFrame:
+    """The points of Figure 7."""
+    drawn = {} if arm.photographs else figure(7)["digitised"]["std_by_layer"]
+    rows = [
+        (net, "default", 0, printed.protocol("cifar10", "C3")["stop_iter"], layer, value)
+        for net, values in drawn.items()
+        for layer, value in enumerate(values, start=1)
+    ]
+    return pd.DataFrame(rows, columns=columns(LayerRow))

@@ -1,8 +1,8 @@
 """results/<profile>/<arm>/: the committed record of a study, to which runs are added. Needs no torch.
 
 `recipes.json` has what the runs' recipes share, and by its hash what is each one's own; `runs.csv` a row a run;
-`scores.csv` a row a number; `curves.csv` a row a point; `summary.json` the metrics of `dvc metrics`. Equal runs give
-equal bytes, in whatever order they come.
+`scores.csv` a row a number; `curves.csv` a row a point; `responses.csv` and `gradients.csv`, where they were measured,
+a row a layer; `summary.json` the metrics of `dvc metrics`. Equal runs give equal bytes, in whatever order they come.
 """
 
 import csv
@@ -23,7 +23,21 @@ from replication.runs.record import RunRecord
 from replication.study import schema
 from replication.study.fidelity import differences
 from replication.study.schema import JOINED, TRAINING, TRAINING_ERROR
-from replication.study.tables import CURVES, RECIPES, RUN, RUNS, SCORES, TABLES, Row, read_tables, run_of, typed
+from replication.study.tables import (
+    CURVES,
+    GRADIENTS,
+    LAYERS,
+    RECIPES,
+    RESPONSES,
+    RUN,
+    RUNS,
+    SCORES,
+    TABLES,
+    Row,
+    read_tables,
+    run_of,
+    typed,
+)
 
 SUMMARY = "summary.json"
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
@@ -37,6 +51,7 @@ class Result:
     record: RunRecord
     curve: Sequence[Mapping[str, float | None]]
     scores: Sequence[Mapping[str, Any]]
+    responses: Sequence[float] = ()  # standard deviation of those of each layer, where they were measured
 
 
 def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -49,7 +64,8 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         UserError: a run is there under another recipe, or the tables there are damaged.
     """
     arm = arm_of(results[0].record.recipe.arm)
-    recipes, tables = read_tables(folder, arm) if (folder / RUNS).exists() else ({}, {name: [] for name in TABLES})
+    nothing = ({}, {name: [] for name in TABLES | LAYERS})
+    recipes, tables = read_tables(folder, arm) if (folder / RUNS).exists() else nothing
     there = {run_of(row): recipes[row["recipe"]] for row in tables[RUNS]}
     for recipe in (result.record.recipe for result in results):
         _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, recipe.seed), recipe))
@@ -57,6 +73,8 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         RUNS: [_run_row(result.record) for result in results],
         SCORES: [row for result in results for row in _score_rows(result)],
         CURVES: [row for result in results for row in _curve_rows(result)],
+        RESPONSES: [row for result in results for row in _response_rows(result)],
+        GRADIENTS: [row for result in results for row in _gradient_rows(result)],
     }
     added[SCORES] += ensembles
     runs = {run_of(row) for row in (*added[RUNS], *added[SCORES])}
@@ -69,7 +87,8 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
     write_durably(folder / RECIPES, (json.dumps(_factored(used), indent=2) + "\n").encode())
     for name, rows in tables.items():
-        write_durably(folder / name, _csv(schema.columns(TABLES[name]), map(_texts, rows)))
+        if name in TABLES or rows or (folder / name).exists():
+            write_durably(folder / name, _csv(schema.columns((TABLES | LAYERS)[name]), map(_texts, rows)))
 
 
 def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
@@ -166,6 +185,22 @@ def _score_rows(result: Result) -> list[dict[str, Any]]:
         "images": int(schedule.iterations * schedule.batch_size * END_OF_TRAINING),
     }
     return [name | dict(row) for row in (*result.scores, training)]
+
+
+def _response_rows(result: Result) -> list[dict[str, Any]]:
+    recipe = result.record.recipe
+    name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed, "iteration": recipe.schedule.iterations}
+    return [name | {"layer": layer, "value": value} for layer, value in enumerate(result.responses, start=1)]
+
+
+def _gradient_rows(result: Result) -> list[dict[str, Any]]:
+    recipe = result.record.recipe
+    name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
+    return [
+        name | {"iteration": iteration, "layer": layer, "value": value}
+        for iteration, norms in result.record.gradient_norms.items()
+        for layer, value in enumerate(norms, start=1)
+    ]
 
 
 def _curve_rows(result: Result) -> list[dict[str, Any]]:

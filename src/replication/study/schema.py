@@ -98,6 +98,14 @@ class CurveRow(Row):
         return self
 
 
+class LayerRow(Row):
+    """A number of one 3x3 layer of a net of section 4.2, or of all its convolutions."""
+
+    iteration: Count = Field(description="after which, or at which, it was measured")
+    layer: Count = Field(description="counted from the input")
+    value: float = Field(ge=0, description="standard deviation of its responses, or norm of its weights' gradient")
+
+
 def columns(model: type[Row]) -> list[str]:
     """The columns of a table, in order."""
     return list(model.model_fields)
@@ -124,7 +132,8 @@ def checked(model: type[Row], rows: Iterable[Mapping[str, Any]], arm: Arm, where
 def as_markdown() -> str:
     """The columns of all tables, for results/README.md."""
     lines = []
-    for name, model in (("runs.csv", RunRow), ("scores.csv", ScoreRow), ("curves.csv", CurveRow)):
+    tables = {"runs.csv": RunRow, "scores.csv": ScoreRow, "curves.csv": CurveRow}
+    for name, model in {**tables, "responses.csv and gradients.csv": LayerRow}.items():
         lines += [f"### {name}", "", (model.__doc__ or "").strip(), "", "| column | type | what |", "|---|---|---|"]
         for key, found in model.model_fields.items():
             lines.append(f"| {key} | {_type(found.annotation)} | {found.description} |")

@@ -1,11 +1,12 @@
 """Studies as the page and the claims see them: a folder of results with what follows from it computed on reading."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from replication.arms import Arm
@@ -17,7 +18,12 @@ from replication.recipe import Recipe
 from replication.study import rule, schema
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
 from replication.study.schema import JOINED, TRAINING
-from replication.study.tables import CURVES, RECIPES, RUNS, SCORES, TABLES, read_tables
+from replication.study.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
+
+
+def no_layers() -> pd.DataFrame:
+    """A table of responses or gradients in which nothing was measured."""
+    return pd.DataFrame(columns=schema.columns(schema.LayerRow))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,8 @@ class Study:
     """The results of one arm under one profile; `label` names the override or the pixels, if they are not its own.
 
     `runs` has a row a run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
-    iterations, batch_size); `scores` a row a number; `curves` a row a point. `profile` is that of the paper.
+    iterations, batch_size); `scores` a row a number; `curves` a row a point; `responses` and `gradients` a row a layer,
+    where they were measured. `paper` is the paper's profile.
     """
 
     arm: Arm
@@ -36,6 +43,8 @@ class Study:
     runs: pd.DataFrame
     scores: pd.DataFrame
     curves: pd.DataFrame
+    responses: pd.DataFrame = field(default_factory=no_layers)
+    gradients: pd.DataFrame = field(default_factory=no_layers)
 
     @property
     def name(self) -> str:
@@ -133,6 +142,21 @@ class Study:
         step = self.iterations / curve.groupby("seed").size().max()
         return rule.Sample(below.groupby(curve["seed"]).min().to_numpy(float), step**2 / 12)
 
+    def sample_of_layers(
+        self, table: pd.DataFrame, name: str, sums_up: Callable[[pd.DataFrame], float]
+    ) -> rule.Sample | None:
+        """One number a seed of what was measured layer by layer, `responses` or `gradients`; None if it was not.
+
+        Its variance is not below that of rounding to four places.
+        """
+        net, variant = _parts(name)
+        rows = table[(table["net"] == net) & (table["variant"] == variant)]
+        if rows.empty:
+            return None
+        learned = not (self.runs_of(net, variant)["status"] == "chance").any()
+        values = [float(sums_up(of_seed)) for _, of_seed in rows.groupby("seed")]
+        return rule.Sample(np.array(values), 1e-8 / 12, learned)
+
     def _sample(
         self, net: str, variant: str, errors: pd.Series, protocol: str, published: Sequence[tuple[float, int]] = ()
     ) -> rule.Sample | None:
@@ -216,10 +240,11 @@ def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
     """
     profile, _, *label = folder.relative_to(results).parts
     recipes, tables = read_tables(folder, arm)
-    runs, scores, curves = (
-        pd.DataFrame(tables[name], columns=schema.columns(TABLES[name])) for name in (RUNS, SCORES, CURVES)
+    runs, *others = (
+        pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
+        for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
     )
-    return Study(arm, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, arm, paper), scores, curves)
+    return Study(arm, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, arm, paper), *others)
 
 
 def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper: Profile) -> pd.DataFrame:

@@ -14,9 +14,12 @@ from replication.study import schema
 from replication.study.schema import JOINED, checked
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
+RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
 RUN = ("net", "variant", "seed")
-NUMBER = ("protocol", "metric", "iteration")  # which number of a run a row has
+NUMBER = ("protocol", "metric", "iteration", "layer")  # which number of a run a row has
 TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
+# These are there where something was measured layer by layer.
+LAYERS: dict[str, type[schema.Row]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
 Row = dict[str, Any]  # of a table, by its columns
 
 
@@ -29,12 +32,15 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
     """
     restore = f"restore it with `git checkout {folder}`"
     recipes, tables = _read_recipes(folder / RECIPES, arm, restore), {}
-    for name in TABLES:
+    for name, model in (TABLES | LAYERS).items():
         path = folder / name
+        if name in LAYERS and not path.exists():
+            tables[name] = []
+            continue
         try:
             with regular(path).open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file, restkey="more", restval=["no cell"])
-                missing = [key for key in schema.columns(TABLES[name]) if key not in (reader.fieldnames or ())]
+                missing = [key for key in schema.columns(model) if key not in (reader.fieldnames or ())]
                 if missing:
                     raise UserError(f"{path} lacks the column {missing[0]}; {restore}.")
                 tables[name] = typed(name, reader, arm, str(path), restore)
@@ -61,7 +67,7 @@ def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
 
 def typed(name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str) -> list[Row]:
     """Rows of a table with the types of its columns; raises a UserError as `checked` says."""
-    return [row.model_dump() for row in checked(TABLES[name], rows, arm, where, remedy)]
+    return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, arm, where, remedy)]
 
 
 def _check_runs(folder: Path, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:

@@ -12,6 +12,14 @@ from replication.training.processes import Processes, RunningAverages
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
+def gradient_norms(net: nn.Module) -> list[float]:
+    """The norm of the gradient of each convolution's weights, from the input of the net on (section 4.1: are they
+    healthy in a deep plain net?); without weight decay, which is no part of the gradient of the loss.
+    """
+    convolutions = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    return [float(f"{layer.weight.grad.norm().item():.4g}") for layer in convolutions]
+
+
 def backward(
     net: nn.Module,
     batches: Batches,

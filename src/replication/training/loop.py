@@ -9,7 +9,7 @@ from replication.evaluation.error import wrong_top1
 from replication.feed.batches import Batches, Split
 from replication.recipe import Recipe
 from replication.runs.folder import Row
-from replication.training.backward import backward
+from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages
 from replication.training.schedule import learning_rate, reached_plateau, warms_up
 from replication.training.state import State, set_rate
@@ -50,6 +50,8 @@ def iterate(
         loss, wrong = backward(net, batches, state.iteration, objective, averages, processes)
         state.optimizer.step()
         state.iteration += 1
+        if state.iteration in (schedule.iterations // 10, schedule.iterations):
+            state.gradient_norms[state.iteration] = gradient_norms(state.net)
         state.losses.append(loss)
         state.wrong.append(wrong)
         _watch_training_error(state, recipe)

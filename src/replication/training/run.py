@@ -120,7 +120,7 @@ def train_run(
     state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled)
     if processes.rank > 0:
         return None
-    record = _record(recipe, state, batches.classes, processes, tracker, origin)
+    record = _record(recipe, state, batches, processes, tracker, origin)
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
     tracker.finish("FINISHED", final_figures(record, state.curve), {"status": record.status})
     last = state.curve[-1]
@@ -130,14 +130,14 @@ def train_run(
 
 
 def _record(
-    recipe: Recipe, state: State, classes: int, processes: Processes, tracker: Tracker, origin: dict[str, Any]
+    recipe: Recipe, state: State, batches: Batches, processes: Processes, tracker: Tracker, origin: dict[str, Any]
 ) -> RunRecord:
     schedule = recipe.schedule
     origin["machine"] |= {"threads": "+".join(map(str, state.threads)), "compiled": state.compiled}
-    size = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options)
+    size = complexity(recipe.net, recipe.input_size, batches.classes, **recipe.net_options)
     return RunRecord(
         recipe=recipe,
-        status=status_of(recipe, state.curve, classes),
+        status=status_of(recipe, state.curve, batches.classes),
         parameters=size.parameters,
         macs=size.macs,
         warmup_ended_at=state.warmup_ended_at,
@@ -147,5 +147,7 @@ def _record(
         starts=state.starts,
         processes=processes.count,
         mlflow_run_id=tracker.run_id,
+        gradient_norms=state.gradient_norms,
+        order_digests=batches.order_digests(),
         provenance=origin,
     )

@@ -40,6 +40,7 @@ class State:
     losses: list[Tensor] = field(default_factory=list)  # since the last row of the curve
     wrong: list[Tensor] = field(default_factory=list)
     curve: list[dict[str, float | None]] = field(default_factory=list)
+    gradient_norms: dict[int, list[float]] = field(default_factory=dict)  # by iteration; of each convolution's weights
     seconds: float = 0.0
     starts: int = 1
     threads: list[int] = field(default_factory=list)  # of the starts, where they differ: other threads, other bits

@@ -1,0 +1,1 @@
+"""What trained nets look like inside: the responses of their layers (Figure 7)."""
