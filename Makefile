@@ -3,7 +3,7 @@
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
 # make runs    log finished runs that MLflow lacks           make audit  known holes in the pinned packages
-# make drill   kills, damage, full disks: 25 minutes
+# make drill   kills, damage, full disks: 25 minutes   make bench  how fast it is here: 15 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
@@ -15,7 +15,7 @@ SEED ?= 0
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan study test lint ui runs audit drill
+.PHONY: repro plan study test lint ui runs audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -37,6 +37,9 @@ test: $(INSTALLED)
 
 drill: $(INSTALLED)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src:tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))
+
+bench: $(INSTALLED)
+	@python -m benchmarks.speed $(if $(QUICK),--quick)
 
 lint: $(INSTALLED)
 	ruff check .

@@ -17,12 +17,14 @@ from replication.report.page import page
 from replication.study.studies import read_studies
 
 NOTEBOOKS = ("answer", "imagenet", "cifar", "record")  # in the order of the page; the first has the parameters
+BENCHMARKS = Path("benchmarks/results")
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")
 
 
 def main() -> None:
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
+    parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run(join([Path("reports") / f"{name}.py" for name in NOTEBOOKS]), parameters)
     write_durably(PAGE, page(body).encode())
     nearest = read_studies(RESULTS, ARMS["cifar"], read_profile(PROFILES, "paper"))[0]

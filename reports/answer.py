@@ -11,6 +11,7 @@
 results = "results"  # folder of the studies
 profile = "quick"  # the study that was run last
 profiles = "pipeline/profiles"  # the paper's is what studies are compared with
+benchmarks = "benchmarks/results"  # folder of what `make bench` measured, machine by machine
 
 # %%
 from pathlib import Path

@@ -13,6 +13,9 @@ HTML(report.differences_table(imagenet) + report.differences_table(cifar))
 HTML(report.runs_table(imagenet) + report.runs_table(cifar))
 
 # %%
+HTML(report.benchmarks_part(Path(benchmarks)))
+
+# %%
 HTML(report.other_studies(studies["imagenet"], imagenet) + report.other_studies(studies["cifar"], cifar))
 
 # %% [markdown]

@@ -1,6 +1,7 @@
 """Figures and tables of the page as pure functions of studies: what the notebooks in reports/ call."""
 
 from replication.report.architecture import figure_3
+from replication.report.benchmarks import benchmarks_part
 from replication.report.claims import claim_cards, headline, verdict_rule, waiting_claims
 from replication.report.figures import depth_figure, figure_1, figure_4, figure_6
 from replication.report.html import shown
@@ -10,8 +11,8 @@ from replication.report.responses import figure_7
 from replication.report.tables import differences_table, other_studies, provenance_strip, runs_table, table_6
 
 __all__ = [
-    "claim_cards", "depth_figure", "differences_table", "figure_1", "figure_3", "figure_4", "figure_6", "figure_7",
-    "headline",
-    "other_studies", "others_table", "provenance_strip", "runs_table", "shown", "table_1", "table_2", "table_3",
+    "benchmarks_part", "claim_cards", "depth_figure", "differences_table", "figure_1", "figure_3", "figure_4",
+    "figure_6", "figure_7", "headline", "other_studies", "others_table", "provenance_strip", "runs_table", "shown",
+    "table_1", "table_2", "table_3",
     "table_4", "table_5", "table_6", "verdict_rule", "waiting_claims",
 ]  # fmt: skip

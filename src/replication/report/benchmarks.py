@@ -1,0 +1,152 @@
+"""How fast this project is, machine by machine: the tables that `make bench` writes, their figure, and the page's part.
+
+A table, benchmarks/results/<machine>.csv, has one measurement a row: the median of `n` and their quartiles. Ratios are
+of measurements by turns, A B A B …, so that what else the machine did is in both.
+"""
+
+import csv
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from replication.errors import UserError
+from replication.report.figures import INK, STYLE, svg
+from replication.report.html import render
+
+RATIO, PERCENT, RATE, MEMORY = "ratio", "percent", "images/s", "GiB"
+BY_DEPTH = "by depth"  # the benchmark whose cases are nets, resnet-20 and so on
+GREEN, BLUE = "#2f9e77", "#2f7fc1"
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Measurement(BaseModel):
+    """A row: the median of `n` measurements, and their quartiles."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    benchmark: str
+    case: str
+    unit: str
+    value: Positive
+    low: Positive
+    high: Positive
+    n: Count
+    threads: Count
+    date: datetime.date
+    commit: str
+    torch: str
+    processor: str
+    cores: Count
+
+
+def write_benchmarks(path: Path, rows: Sequence[Measurement]) -> None:
+    """Write a table, and its figure beside it, as .svg."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(Measurement.model_fields), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.model_dump() for row in rows)
+    picture = benchmark_figure(rows).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark
+    path.with_suffix(".svg").write_text(picture, encoding="utf-8")
+
+
+def read_benchmarks(path: Path) -> list[Measurement]:
+    """The rows of a table.
+
+    Raises:
+        UserError: it is not one that `write_benchmarks` wrote.
+    """
+    restore = f"make it again with `make bench`, or restore it with `git checkout {path}`"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [Measurement.model_validate(row) for row in csv.DictReader(file)]
+    except ValidationError as error:
+        found = error.errors()[0]
+        raise UserError(f"{path}: {found['loc'][0]}: {found['msg']} (found: {found['input']!r}); {restore}.") from error
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read ({error}); {restore}.") from error
+    if not rows:
+        raise UserError(f"{path} has no rows; {restore}.")
+    return rows
+
+
+def benchmarks_part(folder: Path) -> str:
+    """The page's part on speed: of each machine a figure and a table; empty where nothing was measured."""
+    machines = []
+    for path in sorted(folder.glob("*.csv")):
+        rows = read_benchmarks(path)
+        tables: dict[str, list[dict[str, object]]] = {}
+        for row in rows:
+            words = {"case": row.case, "value": _words(row.value, row.unit), "n": row.n, "threads": row.threads}
+            words["spread"] = f"{_words(row.low, row.unit)} to {_words(row.high, row.unit)}" if row.n > 1 else ""
+            tables.setdefault(row.benchmark, []).append(words)
+        machines.append({"first": rows[0], "file": path.name, "figure": benchmark_figure(rows), "tables": tables})
+    return render("benchmarks.html", machines=machines)
+
+
+def benchmark_figure(rows: Sequence[Measurement]) -> str:
+    """Ratios and shares of the peak, with their quartiles; below them images/s and memory by depth. SVG text."""
+    ratios = [row for row in rows if row.unit in (RATIO, PERCENT)]
+    with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
+        height = 0.6 + 0.2 * len(ratios)
+        figure, panels = plt.subplot_mosaic(
+            [["ratios", "ratios"], [RATE, MEMORY]],
+            figsize=(7.6, height + 2.6), height_ratios=(height, 2.4), layout="constrained",
+        )  # fmt: skip
+        _ratio_panel(panels["ratios"], ratios)
+        for unit, title in ((RATE, "training images/s, by layers"), (MEMORY, "most memory (GiB), by layers")):
+            _depth_panel(panels[unit], title, [row for row in rows if (row.benchmark, row.unit) == (BY_DEPTH, unit)])
+        return svg(figure, f"Ratios of speed, and speed and memory by depth, on {rows[0].processor}")
+
+
+def _ratio_panel(axes: Axes, rows: Sequence[Measurement]) -> None:
+    for place, row in enumerate(reversed(rows)):
+        scale = 100 if row.unit == PERCENT else 1
+        low, value, high = (number / scale for number in (row.low, row.value, row.high))
+        colour = GREEN if row.unit == PERCENT else BLUE
+        axes.plot([low, high], [place, place], color=colour, lw=1.4)
+        axes.plot(value, place, color=colour, marker="o", ms=4)
+        axes.annotate(
+            _words(row.value, row.unit), (high, place), xytext=(6, 0), textcoords="offset points", va="center",
+            fontsize=8, color=colour,
+        )  # fmt: skip
+    axes.axvline(1, color=INK, alpha=0.35, lw=0.8)
+    axes.set_yticks(range(len(rows)), [f"{row.benchmark}: {row.case}" for row in reversed(rows)], fontsize=8)
+    most = max((row.high for row in rows if row.unit == RATIO), default=1)
+    axes.set(ylim=(-0.7, len(rows) - 0.3), xlim=(0, 1.15 * most))
+    axes.set_title("times as fast, and share of the peak of matrix products", loc="left", fontsize=9.5)
+
+
+def _depth_panel(axes: Axes, title: str, rows: Sequence[Measurement]) -> None:
+    """Log against log: images/s on a line of slope -1 are of equal arithmetic a second."""
+    x, y = [int(row.case.partition("-")[2]) for row in rows], [row.value for row in rows]
+    axes.plot(x, y, color=BLUE, marker="o", ms=4)
+    for depth, row in zip(x, rows, strict=True):
+        axes.annotate(
+            f"{row.value:.3g}", (depth, row.value), xytext=(0, 6), textcoords="offset points", color=BLUE, fontsize=8,
+            ha="center",
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log")
+    axes.margins(0.12, 0.2)
+    axes.xaxis.set_major_locator(FixedLocator(x))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.set_title(title, loc="left", fontsize=9.5)
+
+
+def _words(value: float, unit: str) -> str:
+    if unit == RATIO:
+        return f"{value:.2f} ×"
+    if unit == PERCENT:
+        return f"{value:.0f} %"
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
