@@ -17,7 +17,8 @@ from replication.sources import DATASETS, Place
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
 # Resume state, tracking and the user's data belong there.
 ROOT = Path(os.environ.get("DVC_ROOT") or Path(__file__).parents[1]).resolve()
-WORK = ROOT / ".work"
+# REPLICATION_SCRATCH puts the resume state on a disk that other machines see, or that outlives this one.
+WORK = ROOT / Path(os.environ.get("REPLICATION_SCRATCH") or ".work").expanduser()
 # Relative, as MLflow reads "%20" or "?" in the name of a folder above as something else.
 TRACKING_URI = f"sqlite:///{os.path.relpath(ROOT / 'mlflow.db')}"
 

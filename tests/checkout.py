@@ -20,8 +20,8 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        # A user's shell knows nothing of a make or a DVC above it.
-        foreign = ("DVC_", "MLFLOW_", "REPLICATION_", "MAKE", "MFLAGS")
+        # A user's shell knows nothing of a make, a DVC or a Slurm job above it.
+        foreign = ("DVC_", "MLFLOW_", "REPLICATION_", "MAKE", "MFLAGS", "SLURM_", "SBATCH_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return kept | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -134,6 +134,16 @@ def test_groups_that_cannot_be_dealt_out_evenly_are_told_in_one_sentence(
         fit(recipe, batches="never used", processes=Processes(0, count))
 
 
+def test_processes_that_the_nodes_of_a_job_cannot_share_evenly_are_refused(
+    make_imagenet_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.launch import torchrun
+
+    monkeypatch.setenv("SLURM_JOB_NUM_NODES", "3")
+    with pytest.raises(UserError, match=r"^params\.yaml: processes: 2 cannot be dealt out to 3 nodes evenly"):
+        torchrun("pipeline.train", [], 2, make_imagenet_recipe(), torch.device("cpu"))
+
+
 def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     alone = Processes.under_torchrun(torch.device("cpu"))

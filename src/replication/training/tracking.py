@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,14 @@ from replication.recipe import Recipe
 from replication.runs.folder import Row
 from replication.runs.record import RunRecord
 
-# A tracking server that is gone would block each call for minutes.
+# A tracking server that is gone would block each call for minutes. So one that refuses costs nothing, and one that no
+# longer answers 15 seconds, once.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
@@ -101,19 +105,23 @@ class Tracker:
         from mlflow.tracking import MlflowClient
 
         self.lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.lock, timeout=120):  # two processes creating a store at once would kill one
+        # Two processes creating a file at once would kill one; a server has its own turns, and may be slow to answer.
+        with FileLock(self.lock, timeout=120) if self.uri.startswith("sqlite:") else nullcontext():
             _prepare_sqlite(self.uri)
             self.client = MlflowClient(self.uri)
             experiment = self.client.get_experiment_by_name(self.experiment)
-            experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(self.experiment)
-            if experiment and experiment.lifecycle_stage == "deleted":  # in the UI; MLflow refuses runs of it
-                self.client.restore_experiment(experiment_id)
+            if not experiment:
+                with suppress(MlflowException):  # another machine was first
+                    self.client.create_experiment(self.experiment)
+                experiment = self.client.get_experiment_by_name(self.experiment)
+            if experiment.lifecycle_stage == "deleted":  # in the UI; MLflow refuses runs of it
+                self.client.restore_experiment(experiment.experiment_id)
         if run_id:
             with suppress(MlflowException):  # the store may have been deleted meanwhile
                 self.client.update_run(run_id, status="RUNNING")
                 self.run_id = run_id
                 return
-        run = self.client.create_run(experiment_id, run_name=self.run_name, tags=self.tags)
+        run = self.client.create_run(experiment.experiment_id, run_name=self.run_name, tags=self.tags)
         self.client.log_batch(run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()])
         self.run_id = run.info.run_id
 

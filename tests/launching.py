@@ -1,0 +1,30 @@
+"""The page "From a laptop to a cluster", and what its tests share: every command in it is run by one of them."""
+
+import re
+from pathlib import Path
+
+import torch
+from checkout import PROJECT, Checkout, make_checkout
+
+PAGE = (PROJECT / "pipeline/launch/README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+# Saved often, so that a test need not wait to interrupt; one thread, so that every start makes the same bits.
+ENVIRONMENT = {"REPLICATION_SAVE_SECONDS": "0.3", "OMP_NUM_THREADS": "1", "REPLICATION_TRACKING": "off"}
+
+
+def small_checkout(folder: Path) -> Checkout:
+    """A checkout at the scale of small_launch.yaml. Its last stages are the tables, as the page takes long."""
+    checkout = make_checkout(folder, "small_launch.yaml")
+    checkout.run("dvc remove report && git add -A && git commit -qm 'A study without its page'")
+    return checkout
+
+
+def iterations(scratch: Path) -> list[int]:
+    """How far each training has come that is not at its end."""
+    return [torch.load(state)["iteration"] for state in scratch.glob("*/state.pt")]
+
+
+def trained(printed: str) -> list[str]:
+    """The stages that were run and not taken from the cache, of those that train and score."""
+    return re.findall(r"Running stage '((?:train|score)[^']*)", printed)

@@ -1,0 +1,131 @@
+"""A lab with Slurm: the commands of pipeline/launch/README.md on a real cluster of two nodes, one of which is lost."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from checkout import Checkout
+from launching import COMMANDS, ENVIRONMENT, iterations, small_checkout, trained
+from slurm_cluster import MISSING, Cluster, two_nodes, wait_until
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"no {', '.join(MISSING)}: install Debian's slurmctld, slurmd, slurm-client and munge"
+    ),
+]
+
+SUBMIT, COMMIT, OVER_NODES = [c for c in COMMANDS if "submit.sh" in c or "joined" in c]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with two_nodes(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+class Lab:
+    """A checkout that both nodes see, and what its user does."""
+
+    def __init__(self, head: Checkout, cluster: Cluster):
+        self.head, self.cluster = head, cluster
+        self.scratch, self.cache = head.folder / ".work", head.folder / ".dvc/cache"
+
+    def run(self, command: str) -> str:
+        return self.head.run(command, **ENVIRONMENT, **self.cluster.environment)
+
+    def submit(self, command: str) -> tuple[str, str]:
+        """The numbers of the array job and of the join."""
+        return re.search(r"job (\d+): .*; job (\d+) joins them", self.run(command)).groups()
+
+    def wait_for_training(self, count: int) -> None:
+        wait_until(lambda: sum(iteration > 0 for iteration in iterations(self.scratch)) == count)
+
+    def wait(self) -> None:
+        wait_until(lambda: not self.cluster.ask("squeue", "-h"), 240)
+
+    def log(self, job: str) -> str:
+        """What a job printed, all its tasks together."""
+        return "".join(path.read_text() for path in sorted((self.scratch / "slurm").glob(f"{job}[-_]*.txt")))
+
+    def commit(self) -> None:
+        self.run("git add -A")
+        self.run(COMMIT)
+
+
+@pytest.fixture(scope="module")
+def lab(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(small_checkout(tmp_path_factory.mktemp("lab") / "replication"), cluster)
+
+
+@pytest.fixture(scope="module")
+def jobs(lab: Lab) -> tuple[str, str]:
+    """The study, of which one item loses its node, and the other comes to the end of its time."""
+    array, join = lab.submit(SUBMIT)
+    lab.wait_for_training(2)
+    running = dict(line.split() for line in lab.cluster.ask("squeue", "-h", "-t", "R", "-o", "%N %A").splitlines())
+    lab.cluster.lose("n2")
+    lab.cluster.ask("scancel", "--batch", "--signal=USR1", running["n1"])  # as Slurm does before the end
+    lab.wait()
+    return array, join
+
+
+def test_items_that_lose_their_node_or_their_time_are_queued_again_and_resume(lab: Lab, jobs: tuple[str, str]) -> None:
+    printed = lab.log(jobs[0])
+    assert sorted(re.findall(r"(\S+) · seed 0: continues from iteration [1-9]", printed)) == ["plain-8", "resnet-8"]
+    assert len(re.findall("stopped at iteration", printed)) == 1, "the lost one had no time to say so"
+    assert not list((lab.scratch / "clones").iterdir())
+
+
+def test_the_join_trains_nothing_and_writes_tables_and_lock(lab: Lab, jobs: tuple[str, str]) -> None:
+    printed = lab.log(jobs[1])
+    assert trained(printed) == [] and "Stage 'score-depth@depth/resnet-8-0' is cached" in printed, printed
+    (table,) = (lab.head.folder / "results/quick/cifar").glob("bn_group=32*/runs.csv")
+    assert sorted(pd.read_csv(table)["net"]) == ["plain-8", "resnet-8"]
+    assert " M dvc.lock" in lab.run("git status --porcelain")
+
+
+def test_a_fresh_clone_and_a_second_submission_train_nothing(lab: Lab, jobs: tuple[str, str]) -> None:
+    lab.commit()
+    array, join = lab.submit(SUBMIT)
+    lab.run(f"git clone -q . ../fresh && cd ../fresh && dvc cache dir --local {lab.cache}")
+    assert "Running stage" not in lab.run("cd ../fresh && dvc repro")
+    lab.wait()
+    assert trained(lab.log(array) + lab.log(join)) == [] and "is cached" in lab.log(array)
+    assert lab.run("git status --porcelain") == ""
+
+
+@pytest.fixture(scope="module")
+def over_nodes(lab: Lab, jobs: tuple[str, str]) -> tuple[str, str]:
+    """A net over both nodes, of which one torchrun is killed; the other item of the study is cancelled."""
+    lab.run("sed -i 's/^processes: 1/processes: 2/; s/- plain-8/- resnet-8/; s/  - 0$/  - 1/' params.yaml")
+    lab.commit()
+    array, join = lab.submit(OVER_NODES)
+    lab.cluster.ask("scancel", f"{array}_1")
+    lab.wait_for_training(1)
+    (torchrun,) = [p for p in lab.cluster.processes("n2") if "torch.distributed.run" in p.cmdline()]
+    torchrun.kill()
+    lab.wait()
+    return array, join
+
+
+def test_a_net_over_both_nodes_whose_torchrun_is_killed_has_the_weights_of_an_uninterrupted_one(
+    lab: Lab, over_nodes: tuple[str, str]
+) -> None:
+    printed = lab.log(over_nodes[0])
+    assert re.search(r"resnet-8 · seed 1: continues from iteration [1-9]", printed), printed
+    assert trained(lab.run("pipeline/launch/join.sh HEAD train-cifar")) == []
+    lab.run(f"git clone -q . ../alone && cd ../alone && dvc cache dir --local {lab.cache} && dvc repro prepare@cifar")
+    lab.run("cd ../alone && python -m pipeline.train cifar resnet-8 1")
+    run = "runs/cifar/resnet-8/seed-1"
+    alone, here = lab.head.folder.parent / "alone" / run, lab.head.folder / run
+    assert (here / "net.safetensors").read_bytes() == (alone / "net.safetensors").read_bytes()
+    records = [json.loads((folder / "run.json").read_text()) for folder in (alone, here)]
+    assert [(record["processes"], record["starts"]) for record in records] == [(2, 1), (2, 2)]
+
+
+def test_where_an_item_fails_nothing_is_joined(lab: Lab, over_nodes: tuple[str, str]) -> None:
+    assert "DependencyNeverSatisfied" in lab.cluster.ask("scontrol", "show", "job", over_nodes[1])
+    assert lab.log(over_nodes[1]) == ""

@@ -1,0 +1,77 @@
+"""MLflow from many machines: one tracking server on this one, as pipeline/launch/README.md starts it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from replication.training.tracking import SETTINGS, Tracker
+
+PAGE = (Path(__file__).parents[2] / "pipeline/launch/README.md").read_text()
+COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]
+CLIENTS, ROWS = 8, 20
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """Its address, and its process group."""
+    for key, value in SETTINGS.items():  # as the first tracker sets them, for this test alone
+        monkeypatch.setenv(key, value)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        ["bash", "-c", COMMAND.replace("5001", str(port))], cwd=tmp_path, start_new_session=True,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            assert process.poll() is None, process.stdout.read().decode()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one_line(
+    server: tuple[str, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address, group = server
+    trackers = [Tracker(address, "many", f"net {n}", {"n": n}, {}, tmp_path / f"{n}/lock") for n in range(CLIENTS)]
+
+    def live(tracker: Tracker) -> str | None:
+        run = tracker.start(None)
+        for iteration in range(1, ROWS + 1):
+            tracker.log([{"iteration": iteration, "train_loss": iteration / 8, "train_error": 50.0}])
+        return run
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        runs = list(pool.map(live, trackers))
+    client = MlflowClient(address)
+    for run in runs:
+        points = [(point.step, point.value) for point in client.get_metric_history(run, "train_loss")]
+        assert sorted(points) == [(step, step / 8) for step in range(1, ROWS + 1)]
+        assert len(client.get_metric_history(run, "train_error")) == ROWS
+    assert capsys.readouterr() == ("", "")
+
+    os.killpg(group, signal.SIGKILL)
+    trackers[0].log([{"iteration": ROWS + 1, "train_loss": 1.0}])
+    trackers[0].log([{"iteration": ROWS + 2, "train_loss": 1.0}])
+    trackers[0].finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.startswith("MLflow tracking is off for net 0: ")
