@@ -1,15 +1,20 @@
-"""Weights of torchvision under the paper's protocols: `python -m pipeline.evaluate_weights`."""
+"""Weights of others under the paper's protocols: `python -m pipeline.evaluate_weights`."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from checkout import PROJECT
 from torchvision import models
 
 from replication.images.crops import centre_crop
 from replication.images.store import read_store
+from replication.nets.by_name import build
+from replication.paper import replications
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
@@ -47,3 +52,45 @@ def test_weights_that_do_not_fit_are_one_sentence(project: Any, tmp_path: Path) 
         failed = project.run("evaluate_weights", net, str(tmp_path / file))
         assert failed.returncode == 1 and told in failed.stderr, failed.stderr
         assert "Traceback" not in failed.stderr
+
+
+GOLDEN = os.environ.get("REPLICATION_GOLDEN_WEIGHTS", "")  # folder of resnet20-….th, …, as akamaster publishes them
+PUBLISHED = next(p for p in replications() if p["name"] == "akamaster/pytorch_resnet_cifar10")["errors"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not GOLDEN, reason="REPLICATION_GOLDEN_WEIGHTS names no folder of published weights")
+@pytest.mark.parametrize("depth", [20, 32, 44, 56])
+def test_published_weights_have_the_published_error(depth: int, project: Any) -> None:
+    """On official test pixels, to the last digit: nets, option A, mean and test protocol are as others have them.
+
+    Needs data/cifar of this checkout: `dvc repro check prepare@cifar` with profile: cpu.
+    """
+    if not (PROJECT / "data/cifar/meta.json").exists():
+        pytest.skip("data/cifar is not prepared")
+    if read_store(PROJECT / "data/cifar").meta.identity.pixels != "official":
+        pytest.skip("data/cifar does not hold the official pixels of CIFAR-10")
+    shutil.rmtree(project.folder / "data/cifar")
+    (project.folder / "data/cifar").symlink_to(PROJECT / "data/cifar")
+    project.configure(input_size=32)
+    (weights,) = Path(GOLDEN).glob(f"resnet{depth}[-.]*")
+    done = project.run("evaluate_weights", f"resnet-{depth}", str(weights))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"single_view: top-1 error {PUBLISHED[f'resnet-{depth}']:.2f} %"
+
+
+def test_weights_of_a_cifar_net_are_scored_on_the_single_view(project: Any, tmp_path: Path) -> None:
+    """Made-up weights of akamaster's layout, against the same net by hand."""
+    net, count = build("resnet-20", 4, seed=1).eval(), 3
+    theirs = {}
+    for key, value in net.state_dict().items():
+        key = re.sub(r"^blocks\.(\d+)", lambda b: f"layer{int(b[1]) // count + 1}.{int(b[1]) % count}", key)
+        theirs[f"module.{key.replace('fc.', 'linear.')}"] = value
+    torch.save({"state_dict": theirs, "best_prec1": 0.0}, tmp_path / "resnet20-made-up.th")
+    store = read_store(project.folder / "data/cifar")
+    seen = (store.test_images / 255 - MEAN[:, None, None]) / STD[:, None, None]
+    with torch.no_grad():
+        expected = 100 * (net(seen).argmax(1) != store.test_labels).double().mean().item()
+    done = project.run("evaluate_weights", "resnet-20", str(tmp_path / "resnet20-made-up.th"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"single_view: top-1 error {expected:.2f} %"

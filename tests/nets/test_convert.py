@@ -10,7 +10,14 @@ from torchvision import models
 
 from replication.errors import UserError
 from replication.nets.by_name import build
-from replication.nets.convert import COUNTERPARTS, fold_normalisation, from_torchvision, read_weights, to_torchvision
+from replication.nets.convert import (
+    COUNTERPARTS,
+    fold_normalisation,
+    from_akamaster,
+    from_torchvision,
+    read_weights,
+    to_torchvision,
+)
 
 NETS = list(COUNTERPARTS)
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -153,3 +160,68 @@ def test_what_is_no_state_dict_is_one_sentence(tmp_path: Path, content: Any) -> 
     with pytest.raises(UserError, match=r"weights\.pth (holds|is no state dict)") as told:
         read_weights(tmp_path / "weights.pth")
     assert "\n" not in str(told.value)
+
+
+# --- the CIFAR nets of akamaster/pytorch_resnet_cifar10
+
+
+class TheirBlock(nn.Module):
+    """A block as akamaster writes it, option A by slicing and padding."""
+
+    def __init__(self, in_planes: int, planes: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, planes, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.planes, self.halves = planes, stride != 1 or in_planes != planes
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
+        if self.halves:
+            x = nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.planes // 4, self.planes // 4))
+        return (out + x).relu()
+
+
+class TheirNet(nn.Module):
+    def __init__(self, n: int):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        for number, (before, planes) in enumerate(((16, 16), (16, 32), (32, 64)), start=1):
+            blocks = [TheirBlock(before if i == 0 else planes, planes, 1 + (i == 0 and number > 1)) for i in range(n)]
+            setattr(self, f"layer{number}", nn.Sequential(*blocks))
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.layer3(self.layer2(self.layer1(self.bn1(self.conv1(x)).relu())))
+        return self.linear(out.mean((2, 3)))
+
+
+def made_up_of_akamaster(n: int) -> nn.Module:
+    net = TheirNet(n)
+    net.fc = net.linear  # `randomise` looks for it there
+    randomise(net)
+    del net.fc
+    return net
+
+
+@pytest.mark.parametrize(("net", "n"), [("resnet-20", 3), ("resnet-56", 9)])
+@torch.no_grad()
+def test_weights_of_akamaster_give_equal_scores(net: str, n: int, tmp_path: Path) -> None:
+    original = made_up_of_akamaster(n)
+    checkpoint = {"state_dict": {f"module.{key}": value for key, value in original.state_dict().items()}}
+    torch.save(checkpoint, tmp_path / "made-up.th")
+    ours = build(net).double().eval()
+    ours.load_state_dict(from_akamaster(net, read_weights(tmp_path / "made-up.th")))
+    scores = original(images(32))
+    torch.testing.assert_close(ours(images(32)), scores)
+    assert scores.std(0).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("net", "told"),
+    [("plain-20", "residual nets only"), ("resnet-32", "akamaster's resnet32: layer1.3.conv1.weight is missing")],
+)
+def test_weights_that_are_not_akamasters_of_that_net_are_refused(net: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        from_akamaster(net, made_up_of_akamaster(3).state_dict())

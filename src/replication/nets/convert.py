@@ -1,12 +1,13 @@
-"""Weights to and from torchvision, whose nets of these names are those of Table 1 under other names.
+"""Weights of others, whose nets are the paper's under other names: of torchvision, and of akamaster's CIFAR nets.
 
 `resnet-18-B` and `resnet-34-B` are torchvision's resnet18 and resnet34; `resnet-50`, `-101` and `-152`, with the stride
 in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A and C and the CIFAR nets are not there.
+The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202, as the paper has them.
 """
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from replication.errors import UserError
 from replication.nets.by_name import build
+from replication.nets.names import blocks_of_cifar
 
 COUNTERPARTS = {
     "resnet-18-B": "resnet18",
@@ -31,24 +33,42 @@ def to_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
     _check(net, state, theirs=False)
-    return {_their_name(key): value for key, value in state.items()}
+    return {_of_torchvision(key): value for key, value in state.items()}
 
 
 def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of torchvision under our names, for `build(net, classes, bottleneck_stride="3x3")`.
 
-    Its weights expect normalised images; see `fold_normalisation`. Batch-norm layers of older files have no counter of
-    their batches; it is added as 0, as nothing reads it.
+    Its weights expect normalised images; see `fold_normalisation`.
 
     Raises:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
-    state = dict(state)
-    for key in list(state):
-        if key.endswith("running_mean"):
-            state.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))
+    state = _with_counters(state)
     order = _check(net, state, theirs=True)
-    return {key: state[_their_name(key)] for key in order}
+    return {key: state[_of_torchvision(key)] for key in order}
+
+
+def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of akamaster/pytorch_resnet_cifar10 under our names, for `build(net, classes)`.
+
+    Its weights expect images normalised as torchvision's do. Its option A keeps every other pixel, with half of the
+    zero channels on either side.
+
+    Raises:
+        UserError: there is no such residual net of section 4.2, or the state is not one of `net`.
+    """
+    count = blocks_of_cifar(net)  # on maps of each size: theirs are three modules, ours one
+    if not net.startswith("resnet-"):
+        raise UserError(f"{net}: akamaster has residual nets only, such as resnet-20.")
+
+    def name_of(key: str) -> str:
+        key = re.sub(r"^blocks\.(\d+)\.", lambda b: f"layer{int(b[1]) // count + 1}.{int(b[1]) % count}.", key)
+        return re.sub(r"^fc\.", "linear.", key)
+
+    state = _with_counters(state)
+    order = _refuse_others(net, state, name_of, f"akamaster's {net.replace('-', '')}", "linear.bias")
+    return {key: state[name_of(key)] for key in order}
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -87,21 +107,38 @@ def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dic
     return dict(state) | {"conv1.weight": weight / weight.new_tensor(std)[:, None, None]}
 
 
-def _their_name(key: str) -> str:
+def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Batch-norm layers of older files have no counter of their batches; it is added as 0, as nothing reads it."""
+    state = dict(state)
+    for key in list(state):
+        if key.endswith("running_mean"):
+            state.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))
+    return state
+
+
+def _of_torchvision(key: str) -> str:
     """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc are called the same."""
     key = re.sub(r"^conv([2-5])\.", lambda stage: f"layer{int(stage[1]) - 1}.", key)
     return key.replace(".shortcut.", ".downsample.")
 
 
 def _check(net: str, state: Mapping[str, Tensor], theirs: bool) -> list[str]:
-    """Our keys in order, if the state has exactly those of `net`, with their shapes; the number of classes is free."""
+    """As `_refuse_others`, of a net that torchvision has."""
     if net not in COUNTERPARTS:
         raise UserError(f"{net}: torchvision has no such net; those that it has are {', '.join(COUNTERPARTS)}.")
-    whose = f"torchvision's {COUNTERPARTS[net]}" if theirs else net
-    classes = len(state["fc.bias"]) if "fc.bias" in state else 1
+    if theirs:
+        return _refuse_others(net, state, _of_torchvision, f"torchvision's {COUNTERPARTS[net]}")
+    return _refuse_others(net, state, lambda key: key, net)
+
+
+def _refuse_others(
+    net: str, state: Mapping[str, Tensor], name_of: Callable[[str], str], whose: str, bias: str = "fc.bias"
+) -> list[str]:
+    """Our keys in order, if the state has exactly those of `net`, with their shapes; the number of classes is free."""
+    classes = len(state[bias]) if bias in state else 1
     with torch.device("meta"):
         ours = build(net, classes).state_dict()
-    wanted = {_their_name(key) if theirs else key: value.shape for key, value in ours.items()}
+    wanted = {name_of(key): value.shape for key, value in ours.items()}
     for key in [*wanted, *state]:
         if key not in state or key not in wanted:
             raise UserError(
