@@ -152,8 +152,7 @@ def matrix_product(dtype: torch.dtype, device: torch.device, side: int, count: i
 
 def step_flop(recipe: Recipe, classes: int) -> float:
     """Operations of a training step for one image, two a multiply-add."""
-    stride = recipe.net_options.get("bottleneck_stride", "1x1")
-    return 2 * FORWARD_AND_BACKWARD * complexity(recipe.net, recipe.input_size, classes, stride).macs
+    return 2 * FORWARD_AND_BACKWARD * complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
 
 
 @contextmanager
