@@ -26,7 +26,7 @@ from replication.images.store import Meta, Store
 from replication.nets.complexity import complexity
 from replication.nets.names import NETS
 from replication.profiles import read_profile
-from replication.recipe import Recipe, merged
+from replication.recipe import MOST, Recipe, merged
 from replication.training.loop import iterate
 from replication.training.processes import Processes
 from replication.training.run import train_run
@@ -35,7 +35,7 @@ from replication.training.state import State
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
 CPU = torch.device("cpu")
-NO_CURVE = {"log_every": 10**8, "evaluate_every": 10**8}
+NO_CURVE = {"log_every": MOST, "evaluate_every": MOST}
 
 Rate = Callable[[], float]  # works for a while; returns how much it did a second
 Samples = dict[str, NDArray[np.float64]]
@@ -50,16 +50,19 @@ def by_turns(ways: Mapping[str, Rate], rounds: int) -> Samples:
 
 
 def paper_recipe(net: str, **changes: object) -> Recipe:
-    """The recipe of the paper's profile for a net of either arm, of a length that no benchmark comes to the end of.
-
-    It records no curve, and does not warm up, which would wait for the device after each iteration; `changes` are put
-    over it.
-    """
-    endless: dict[str, object] = {"schedule": {"iterations": 10**8}, "logging": NO_CURVE}
-    if net not in NETS:
-        endless["warmup"] = {"from_depth": 10**8}
+    """The recipe of the paper's profile for a net of either arm, with `changes` put over it."""
     arm = ARMS["imagenet" if net in NETS else "cifar"]
-    return read_profile(PROFILES, "paper").recipe(arm, net, override=merged(endless, changes))
+    return read_profile(PROFILES, "paper").recipe(arm, net, override=changes)
+
+
+def endless(net: str, **changes: object) -> Recipe:
+    """The same, of a length that no benchmark comes to the end of, without a curve, and without warm-up, which waits
+    for the device after each iteration.
+    """
+    length: dict[str, object] = {"schedule": {"iterations": MOST}, "logging": NO_CURVE}
+    if net not in NETS:
+        length["warmup"] = {"from_depth": MOST}
+    return paper_recipe(net, **merged(length, changes))
 
 
 def noise_images(recipe: Recipe, test_images: int = 100, classes: int = 10, side: int | None = None) -> Store:
@@ -149,8 +152,7 @@ def matrix_product(dtype: torch.dtype, device: torch.device, side: int, count: i
 
 def step_flop(recipe: Recipe, classes: int) -> float:
     """Operations of a training step for one image, two a multiply-add."""
-    stride = recipe.net_options.get("bottleneck_stride", "1x1")
-    return 2 * FORWARD_AND_BACKWARD * complexity(recipe.net, recipe.input_size, classes, stride).macs
+    return 2 * FORWARD_AND_BACKWARD * complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
 
 
 @contextmanager

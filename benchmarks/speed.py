@@ -26,11 +26,11 @@ from benchmarks.measure import (
     Rate,
     Samples,
     by_turns,
+    endless,
     in_all,
     matrix_product,
     most_memory,
     noise_images,
-    paper_recipe,
     processes_of,
     slug,
     step_flop,
@@ -95,11 +95,11 @@ def end_to_end(size: Size) -> Iterator[Found]:
         "schedule": {"iterations": size.epoch, "drops": []},
         "logging": {"log_every": size.epoch, "evaluate_every": size.epoch},
     }
-    store = noise_images(paper_recipe(size.net, **changes), size.test_images)
+    store = noise_images(endless(size.net, **changes), size.test_images)
     train, test = (store.train_images, store.train_labels), (store.test_images, store.test_labels)
     ways: dict[str, Rate] = {"usual recipe": usual_recipe(int(size.net.partition("-")[2]), train, test, CPU)}
     for precision in TYPES:
-        recipe = paper_recipe(size.net, precision=precision, **changes)
+        recipe = endless(size.net, precision=precision, **changes)
         ways[precision] = whole_run(store, recipe, CPU)
         if can_compile():
             ways[f"{precision}, compiled"] = whole_run(store, recipe, CPU, compiled=True)
@@ -111,7 +111,7 @@ def arithmetic(size: Size) -> Iterator[Found]:
     ways: dict[str, Rate] = {}
     name = f"{size.net}, loop"
     for precision, dtype in TYPES.items():
-        recipe = paper_recipe(size.net, precision=precision, train_images=5000)
+        recipe = endless(size.net, precision=precision, train_images=5000)
         batches = CifarBatches(noise_images(recipe), recipe, CPU)
         ways[precision] = training(batches, size.steps)
         ways[f"{precision}, peak"] = matrix_product(dtype, CPU, size.side, 4)
@@ -136,7 +136,7 @@ def bottlenecks(size: Size) -> Iterator[Found]:
     ways: dict[str, Rate] = {"peak": matrix_product(torch.float32, CPU, size.side, 4)}
     few = {"schedule": {"batch_size": size.photographs}, "bn_group": size.photographs, "input_size": size.input_size}
     for precision in TYPES:
-        recipe = paper_recipe("resnet-50", precision=precision, **few)
+        recipe = endless("resnet-50", precision=precision, **few)
         batch = OneBatch.of(recipe, CPU)
         ways[precision] = training(batch, 1)
     ways["torchvision"] = usual_steps(resnet50(), batch.images.contiguous(), batch.labels, 1)
@@ -150,7 +150,7 @@ def by_depth(size: Size) -> Iterator[Found]:
     """Images a second and most memory of a process that trains a net with a batch-norm group of 64 at a time."""
     for depth in size.depths:
         room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        if memory(paper_recipe(f"resnet-{depth}"), 10) > room / 2:
+        if memory(endless(f"resnet-{depth}"), 10) > room / 2:
             print(f"resnet-{depth} is left out: a group of 64 may need more than half of the memory here.")
             continue
         with processes_of(1, THREADS) as pools:
@@ -161,7 +161,7 @@ def by_depth(size: Size) -> Iterator[Found]:
 
 def deep(net: str) -> tuple[np.ndarray, float]:
     """In a process of its own: images/s, and GiB at most."""
-    recipe = paper_recipe(net, schedule={"batch_size": 64}, train_images=500)
+    recipe = endless(net, schedule={"batch_size": 64}, train_images=500)
     work = training(CifarBatches(noise_images(recipe), recipe, CPU), 1)
     return by_turns({net: work}, 3)[net], most_memory()
 
@@ -169,16 +169,16 @@ def deep(net: str) -> tuple[np.ndarray, float]:
 def tests(size: Size) -> Iterator[Found]:
     """Test passes: single view of section 4.2; the 10 crops and the fully convolutional form of 3.4, at all scales."""
     ways: dict[str, Rate] = {}
-    recipe = paper_recipe(size.net, train_images=100)
+    recipe = endless(size.net, train_images=100)
     store = noise_images(recipe, size.test_images)
     for precision in TYPES:
         batches = CifarBatches(store, recipe.model_copy(update={"precision": precision}), CPU)
         net = build(size.net).to(memory_format=torch.channels_last)
         ways[precision] = per_second(lambda n=net, b=batches: wrong_top1(n, b, "test"), size.test_images)
     yield from rates_and_ratios(f"{size.net}, single view", by_turns(ways, size.rounds), "fp32")
-    side, recipe = size.input_size, paper_recipe("resnet-50", train_images=4)
+    side, recipe = size.input_size, endless("resnet-50", train_images=4)
     test = {"shorter_side": side * 256 // 224, "scales": [side * scale // 224 for scale in recipe.test.scales]}
-    recipe = paper_recipe("resnet-50", train_images=4, input_size=side, test=test)
+    recipe = endless("resnet-50", train_images=4, input_size=side, test=test)
     batches = PhotographBatches(noise_images(recipe, size.photographs // 2, 1000, side=256), recipe, CPU)
     net = build("resnet-50", 1000).to(memory_format=torch.channels_last)
     protocols = {"10 crops": ten_crop, "fully convolutional, 5 scales": fully_convolutional}
@@ -220,7 +220,7 @@ _work: list[Rate] = []  # of a process of `scaling`
 
 def prepare(net: str, steps: int) -> None:
     """In a process of its own: make ready to train, alone or together with others."""
-    recipe, processes = paper_recipe(net, train_images=1000), Processes.under_torchrun(CPU)
+    recipe, processes = endless(net, train_images=1000), Processes.under_torchrun(CPU)
     batches = CifarBatches(noise_images(recipe), recipe, CPU, processes.rank, processes.count)
     _work.append(training(batches, steps, processes=processes))
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from checkout import PROJECT
 from made_up import JPEG, joined, study
 
+from replication.arms import ARMS
+from replication.profiles import read_profile
 from replication.study import rule
 from replication.study.comparisons import Comparison, alike_of, difference_of, weighed
-from replication.study.cost import hours_a_run
+from replication.study.cost import hours_a_run, memory, training_flop
 from replication.study.planning import MOST, POWER, seeds_to_settle, typical
 from replication.study.rule import Sample
 
@@ -81,3 +84,11 @@ def test_a_run_takes_as_long_as_those_of_its_net_or_as_its_multiply_adds_say() -
     longer = study({"plain-56": (1, 9)}, variant="three-times-longer", pixels=JPEG)
     longer.runs["seconds"] = 18_000.0
     assert hours_a_run(joined(found, longer), "plain-56/three-times-longer") == 5
+
+
+def test_what_a_training_takes_is_counted_on_its_net() -> None:
+    """ResNet-20 has 40.55 million multiply-adds at 32 pixels."""
+    profile = read_profile(PROJECT / "pipeline/profiles", "paper")
+    small, large = (profile.recipe(ARMS["cifar"], net) for net in ("resnet-20", "resnet-1202"))
+    assert training_flop(small, 10) == pytest.approx(2 * 3 * 40.55e6 * 64_000 * 128, rel=0.01)
+    assert memory(large, 10) > 50 * memory(small, 10)

@@ -67,10 +67,10 @@ def read_benchmarks(path: Path) -> list[Measurement]:
     restore = f"make it again with `make bench`, or restore it with `git checkout {path}`"
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [Measurement.model_validate(row) for row in csv.DictReader(file)]
+            rows = [Measurement.model_validate(row) for row in csv.DictReader(file, restkey="more")]
     except ValidationError as error:
-        found = error.errors()[0]
-        raise UserError(f"{path}: {found['loc'][0]}: {found['msg']} (found: {found['input']!r}); {restore}.") from error
+        key, wrong = error.errors()[0]["loc"][0], error.errors()[0]["msg"]
+        raise UserError(f"{path}: {key}: {wrong}; {restore}.") from error
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read ({error}); {restore}.") from error
     if not rows:

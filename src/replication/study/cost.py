@@ -21,7 +21,7 @@ def gpu_hours(net: str) -> float:
 
 def training_flop(recipe: Recipe, classes: int) -> float:
     """Floating point operations of a training, two a multiply-add."""
-    macs = complexity(recipe.net, recipe.input_size, classes, _stride(recipe)).macs
+    macs = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
     return 2 * FORWARD_AND_BACKWARD * macs * recipe.schedule.iterations * recipe.schedule.batch_size
 
 
@@ -29,9 +29,9 @@ def memory(recipe: Recipe, classes: int) -> float:
     """GiB that a training takes, without the library and the images: weights, gradients and momentum, and of each layer
     the maps of a batch-norm group after convolution, batch norm and ReLU. An estimate within a factor of two.
     """
-    walked = layers(recipe.net, recipe.input_size, classes, _stride(recipe))
+    walked = layers(recipe.net, recipe.input_size, classes, **recipe.net_options)
     maps = sum(layer.channels * layer.output_size**2 for layer in walked)
-    parameters = complexity(recipe.net, recipe.input_size, classes, _stride(recipe)).parameters
+    parameters = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).parameters
     return 4 * 3 * (parameters + maps * recipe.bn_group) / 2**30
 
 
@@ -40,10 +40,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.{0 if seconds > 360_000 else 1}f} h"
-
-
-def _stride(recipe: Recipe) -> str:
-    return recipe.net_options.get("bottleneck_stride", "1x1")
 
 
 def hours_a_run(study: Study, name: str) -> float | None:

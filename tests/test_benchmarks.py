@@ -1,0 +1,149 @@
+"""What is measured of speed is written, read and shown as it was measured; benchmarks/gpu.py runs whole on a CPU."""
+
+import datetime
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from checkout import PROJECT
+
+from benchmarks.gpu import close
+from benchmarks.measure import CPU, by_turns, endless, losses, slug
+from benchmarks.speed import Found, rates_and_ratios, rows_of
+from benchmarks.usual import cifar_resnet, usual_recipe
+from replication.errors import UserError
+from replication.nets.complexity import complexity
+from replication.report.benchmarks import RATE, RATIO, Measurement, benchmarks_part, read_benchmarks, write_benchmarks
+
+MADE = {
+    "date": datetime.date(2026, 11, 26), "commit": "0000000-dirty", "torch": "2.14.1",
+    "processor": "Made-Up <Processor>", "cores": 2,
+}  # fmt: skip
+
+
+@pytest.fixture
+def rows() -> list[Measurement]:
+    found = [
+        *rates_and_ratios(
+            "resnet-20, whole run", {"usual": np.array([50.0, 10, 40]), "fp32": np.full(3, 100.0)}, "usual"
+        ),
+        Found("by depth", "resnet-20", "images/s", np.array([500.0])),
+        Found("by depth", "resnet-20", "GiB", np.array([1.25])),
+        Found("resnet-20, loop", "fp32, share of the peak", "percent", np.array([61.0, 62, 63])),
+    ]
+    return [rows_of(one, MADE) for one in found]
+
+
+def test_the_script_for_a_gpu_runs_whole_on_a_cpu() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/gpu.py", "--tiny"], cwd=PROJECT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = re.findall(r"^  (right|WRONG)  (.*)", done.stdout, flags=re.MULTILINE)
+    assert [holds for holds, _ in checks] == ["right"] * 6
+    told = " ".join(words for _, words in checks)
+    for promised in ("losses of five iterations", "not TF32", "same seed", "resumed", "by gloo train as one"):
+        assert promised in told
+    assert done.stdout.startswith("cpu, ")
+    assert re.search(r"^  usual recipe +[\d,]+ images/s +1\.00 x", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^  torchvision +[\d,]+ images/s", done.stdout, flags=re.MULTILINE)
+    assert len(re.findall(r"\d % of the (?:fp32|bf16) peak", done.stdout)) == 4
+    paper = done.stdout.partition("The profile paper")[2]
+    assert re.search(r"resnet-18-A +[\d,]+ images/s +[\d,.]+ (?:h|min) +\d+\.\d GiB", paper)
+    assert done.stdout.rstrip().endswith("All checks hold.")
+
+
+def test_its_check_tells_bf16_from_fp32() -> None:
+    recipe = endless("resnet-20", train_images=200, bn_group=16, schedule={"batch_size": 32})
+    fp32, bf16 = (losses(recipe.model_copy(update={"precision": p}), "cpu", 5) for p in ("fp32", "bf16"))
+    assert close("", fp32, fp32)[1]
+    assert not close("", bf16, fp32)[1]
+
+
+@pytest.mark.parametrize("depth", [20, 110])
+def test_the_usual_net_is_the_papers(depth: int) -> None:
+    net = cifar_resnet(depth)
+    assert sum(p.numel() for p in net.parameters()) == complexity(f"resnet-{depth}", 32).parameters
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_the_usual_recipe_trains() -> None:
+    images, labels = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8), torch.arange(64) % 10
+    rate = usual_recipe(8, (images, labels), (images[:10], labels[:10]), CPU, workers=0, batch=32)
+    assert rate() > 0
+
+
+def test_ways_are_measured_by_turns_after_one_round_that_does_not_count() -> None:
+    order: list[str] = []
+
+    def way(name: str) -> float:
+        order.append(name)
+        return float(len(order))
+
+    found = by_turns({"a": lambda: way("a"), "b": lambda: way("b")}, 2)
+    assert order == ["a", "b"] * 3
+    assert {name: list(samples) for name, samples in found.items()} == {"a": [3, 5], "b": [4, 6]}
+
+
+def test_a_ratio_is_the_median_of_the_rounds(rows: list[Measurement]) -> None:
+    """Of 100 over 50, 10 and 40: 2, 10 and 2.5."""
+    ratio = next(row for row in rows if row.unit == RATIO)
+    assert (ratio.case, ratio.value, ratio.low, ratio.high, ratio.n) == ("fp32 / usual", 2.5, 2.25, 6.25, 3)
+    assert [row.value for row in rows if row.unit == RATE] == [40, 100, 500]
+
+
+def test_a_table_is_read_as_it_was_written_and_has_its_figure_beside_it(
+    tmp_path: Path, rows: list[Measurement]
+) -> None:
+    write_benchmarks(tmp_path / "results/made-up.csv", rows)
+    assert read_benchmarks(tmp_path / "results/made-up.csv") == rows
+    picture = (tmp_path / "results/made-up.svg").read_text()
+    assert "61 %" not in picture
+    assert "62 %" in picture
+    assert "2.50 ×" in picture
+
+
+def test_the_page_names_the_processor_and_has_every_measurement(tmp_path: Path, rows: list[Measurement]) -> None:
+    assert not benchmarks_part(tmp_path).strip()
+    write_benchmarks(tmp_path / "made-up.csv", rows)
+    part = benchmarks_part(tmp_path)
+    assert "Speed on Made-Up &lt;Processor&gt;" in part
+    assert part.count('<td class="here">') == len(rows)
+    assert "2.25 × to 6.25 ×" in part
+    assert "commit 0000000-dirty" in part
+    assert "benchmarks/results/made-up.csv" in part
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (r"2\.5,", "-1,", "value: "),
+        ("cores", "kernels", "cores: "),
+        (r"\n.*", "", "no rows"),
+        (",2\n", "\n", "cores: "),
+    ],
+)
+def test_a_damaged_table_is_named(tmp_path: Path, rows: list[Measurement], old: str, new: str, said: str) -> None:
+    path = tmp_path / "made-up.csv"
+    write_benchmarks(path, rows)
+    path.write_text(re.sub(old, new, path.read_text(), flags=re.DOTALL))
+    with pytest.raises(UserError, match=rf"{re.escape(str(path))}.*{said}.*make bench"):
+        read_benchmarks(path)
+
+
+@pytest.mark.parametrize(
+    ("processor", "name"),
+    [
+        ("AMD EPYC", "amd-epyc-2-cores"),
+        ("Intel(R) Xeon(R) Processor @ 2.10GHz", "intel-xeon-2.10ghz-2-cores"),
+        ("unknown", "unknown-2-cores"),
+    ],
+)
+def test_a_machine_is_named_by_its_processor(processor: str, name: str) -> None:
+    assert slug(processor, 2) == name
