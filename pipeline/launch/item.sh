@@ -31,7 +31,8 @@ child=$! ended=0 asked=
 trap 'asked=again; kill -INT -- -$child' USR1
 trap 'asked=no; kill -INT -- -$child' INT TERM
 wait $child || ended=$?
-while kill -0 $child 2>/dev/null; do # a signal ends the wait, not the child
+while kill -0 $child 2>/dev/null; do # a signal ends the wait, not the child; nor does a stop (SIGSTOP)
+    sleep 1
     ended=0
     wait $child || ended=$?
 done
