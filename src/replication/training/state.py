@@ -46,6 +46,7 @@ class State:
     threads: list[int] = field(default_factory=list)  # of the starts, where they differ: other threads, other bits
     compiled: bool = False  # by torch.compile, from the first iteration on: eager kernels have other last bits
     mlflow_run_id: str | None = None
+    recipe: str = ""  # the hash of the recipe that it is trained by
     code: str = field(default_factory=code_digest)  # that trained it
 
     @classmethod
@@ -57,7 +58,7 @@ class State:
             seed=derived_seed(recipe.seeds[0], WEIGHTS),
             **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
-        return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled)
+        return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled, recipe=recipe.hash)
 
     def save(self, folder: Path) -> None:
         """Write `folder`/state.pt, atomically and durably; the one before it is kept.
@@ -130,6 +131,8 @@ class State:
         saved: dict[str, Any] = torch.load(io.BytesIO(content[:-32]), map_location=device, weights_only=True)
         if saved.keys() != vars(self).keys():
             raise ValueError("it was saved by another version of this code")
+        if saved["recipe"] != self.recipe:
+            raise ValueError("it is of another run")
         return saved
 
     def check_finite(self) -> None:
