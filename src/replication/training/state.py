@@ -58,7 +58,9 @@ class State:
             seed=derived_seed(recipe.seeds[0], WEIGHTS),
             **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
-        return cls(net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled, recipe=recipe.hash)
+        return cls(
+            net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled, recipe=recipe.hash
+        )
 
     def save(self, folder: Path) -> None:
         """Write `folder`/state.pt, atomically and durably; the one before it is kept.
