@@ -2,7 +2,7 @@
 # <h2 id="table-6" data-part="CIFAR-10">Table 6 · Test error on CIFAR-10</h2>
 
 # %%
-HTML(report.table_6(cifar))
+HTML(report.table_6(cifar, Path(benchmarks)))
 
 # %% [markdown]
 # <h2 id="others">Others beside us</h2>

@@ -5,9 +5,10 @@ import re
 import pandas as pd
 import pytest
 from checkout import PROJECT
+from made_up import recipe_of
 
 from replication.paper import table
-from replication.study.cost import gpu_hours
+from replication.study.cost import gpu_hours, memory, training_flop
 
 README = (PROJECT / "README.md").read_text()
 
@@ -55,3 +56,15 @@ def test_no_other_file_has_a_cost_of_its_own() -> None:
     """A time of training in a second place would be another number before long."""
     for file in [*(PROJECT / "pipeline/profiles").glob("*.yaml"), PROJECT / "params.yaml"]:
         assert not re.search(r"\d+ (GPU )?(hours|minutes|seconds)", file.read_text()), file
+
+
+def test_the_memory_of_a_training_grows_with_its_maps_unless_blocks_are_run_again() -> None:
+    """As measured: resnet-1202 keeps the maps of one stage of its blocks, not of all of them."""
+    needed = {net: memory(recipe_of(net=net), 10) for net in ("resnet-20", "resnet-110", "resnet-1202")}
+    assert needed["resnet-20"] < needed["resnet-110"] / 4
+    assert needed["resnet-1202"] < 2 * needed["resnet-110"]
+
+
+def test_what_a_training_costs_is_counted_on_the_net_of_its_blocks() -> None:
+    usual, bottleneck = (training_flop(recipe_of(net="plain-56", block=b), 10) for b in ("two_layers", "bottleneck"))
+    assert 0 < bottleneck != usual

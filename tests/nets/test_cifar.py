@@ -227,3 +227,25 @@ def test_a_plain_net_is_the_same_whether_its_blocks_are_of_one_layer_or_of_two()
 def test_a_depth_that_bottlenecks_do_not_fill_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"plain-44: .*18n\+2 layers; the nearest depths are 38 and 56"):
         build("plain-44", block="bottleneck")
+
+
+@pytest.mark.parametrize("stage", [1, 4, 100])
+@pytest.mark.parametrize("block", ["two_layers", "bottleneck"])
+def test_blocks_that_are_run_again_give_the_same_gradients_and_count_statistics_once(stage: int, block: str) -> None:
+    """Bit for bit: two steps, so that a difference in the first would show in the second."""
+    images, ends = torch.randn(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0)), []
+    for again in (0, stage):
+        net = build("resnet-38", block=block).train()
+        net.stage, before = again, list(map(id, net.buffers()))
+        for step in images:
+            net(step).square().sum().backward()
+        norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert list(map(id, net.buffers())) == before, "the running averages are the same tensors"
+        assert {int(norm.num_batches_tracked) for norm in norms} == {2}
+        ends.append([*(weight.grad for weight in net.parameters()), *net.buffers()])
+    assert all(torch.equal(kept, again) for kept, again in zip(*ends, strict=True))
+
+
+def test_only_nets_of_a_thousand_layers_run_their_blocks_again() -> None:
+    with torch.device("meta"):
+        assert build("resnet-1202").stage > 0 == build("resnet-110").stage == build("plain-56").stage

@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from made_up import PAPER, PAPER_IMAGENET, joined, study, with_curves
 
 from replication import report
 from replication.claims import WAITING
+from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmarks
 from replication.report.figures import INK
 from replication.report.page import contents, page
 from replication.study.cost import gpu_hours
@@ -316,6 +318,18 @@ def test_the_paper_others_and_ours_stand_in_one_table() -> None:
     assert "9.78 ± 0.13" in found["nabla0001/resnet"] and "45,000 training images" in found["nabla0001/resnet"]
     assert found["here: made-up"].startswith("proxy 3, last iteration – 13.00 ± 0.10 8.90 ± 0.10 – –")
     assert found["here: made-up"].endswith("1, listed under “What differs from the paper”")
+
+
+def test_what_1202_layers_cost_stands_below_table_6_where_it_was_measured(tmp_path: Path) -> None:
+    made = {"benchmark": BY_DEPTH, "case": "resnet-1202", "low": 1, "high": 9, "n": 3, "threads": 2, "cores": 2}
+    made |= {"date": "2026-01-02", "commit": "abc", "torch": "2.14.1", "processor": "a CPU"}
+    usual = made_up({"resnet-20": (1, 9)})
+    assert "an iteration of 128 images" not in report.table_6([usual], tmp_path)
+    rows = [made | {"unit": unit, "value": value} for unit, value in (("images/s", 1.6), ("GiB", 2.0))]
+    write_benchmarks(tmp_path / "a-cpu.csv", [Measurement.model_validate(row) for row in rows])
+    table = report.table_6([usual], tmp_path)
+    assert "80 seconds an iteration of 128 images and 2.0 GiB at most (a CPU, 2 threads)" in table
+    assert "7.93 % in the paper; 6.18 % by akamaster/pytorch_resnet_cifar10." in table
 
 
 def test_figure_7_is_drawn_over_the_papers_points_where_responses_were_measured() -> None:

@@ -13,14 +13,26 @@ Two of the paper's side experiments have other blocks, and as many layers in all
 are section 3.2's.
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
+from torch.utils.checkpoint import checkpoint
 
 from replication.nets.blocks import Block, Bottleneck, OneLayer, shortcut
 
+DEEP = 200  # blocks; a net of more keeps no maps but those between its stages for the backward pass
+STAGE = 25  # blocks of such a stage: about the square root of 600 costs the least memory
+
 
 class CifarNet(nn.Module):
-    """A plain or residual net of 6n+2 layers (section 4.2)."""
+    """A plain or residual net of 6n+2 layers (section 4.2).
+
+    `stage` blocks at a time are run again in the backward pass, so that their maps need not be kept; 0: all are kept.
+    Weights, gradients and batch-norm statistics are the same bit for bit.
+    """
 
     def __init__(self, count: int, residual: bool, classes: int, block: str = "two_layers", **of_option_a: str):
         """`count` blocks on maps of each size; `block` is "two_layers", "bottleneck" or "one_layer"."""
@@ -42,9 +54,36 @@ class CifarNet(nn.Module):
                 in_channels = out_channels
         self.blocks = nn.Sequential(*blocks)
         self.fc = nn.Linear(in_channels, classes)
+        self.stage = STAGE if len(blocks) > DEEP else 0
 
     def forward(self, images: Tensor) -> Tensor:
         """images [N, 3, H, W], mean subtracted → scores [N, classes], before the softmax."""
         maps = relu(self.bn1(self.conv1(images)))
-        maps = self.blocks(maps)
+        if self.stage and self.training and torch.is_grad_enabled():
+            for first in range(0, len(self.blocks), self.stage):
+                maps = _run_again(self.blocks[first : first + self.stage], maps)
+        else:
+            maps = self.blocks(maps)
         return self.fc(maps.mean(dim=(2, 3)))
+
+
+def _run_again(blocks: nn.Sequential, maps: Tensor) -> Tensor:
+    """What `blocks` make of `maps`; in the backward pass they are run again, without a second count of statistics."""
+
+    def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
+        return nullcontext(), _statistics_stand_still(blocks)
+
+    return checkpoint(blocks, maps, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+
+
+@contextmanager
+def _statistics_stand_still(blocks: nn.Module) -> Iterator[None]:
+    """Batch norm normalises as it does in training, and counts on copies of its running averages and its counter."""
+    buffers = [(norm, name, of) for norm in blocks.modules() for name, of in norm.named_buffers(recurse=False)]
+    for norm, name, of in buffers:
+        setattr(norm, name, of.clone())
+    try:
+        yield
+    finally:
+        for norm, name, of in buffers:
+            setattr(norm, name, of)

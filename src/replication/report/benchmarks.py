@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from replication.errors import UserError
+from replication.paper import protocol
 from replication.report.figures import INK, STYLE, svg
 from replication.report.html import render
 
@@ -90,6 +91,19 @@ def benchmarks_part(folder: Path) -> str:
             tables.setdefault(row.benchmark, []).append(words)
         machines.append({"first": rows[0], "file": path.name, "figure": benchmark_figure(rows), "tables": tables})
     return render("benchmarks.html", machines=machines)
+
+
+def of_1202_layers(folder: Path) -> list[str]:
+    """What an iteration of ResNet-1202 at the paper's batch took, machine by machine; for its row of Table 6."""
+    found, batch = [], protocol("cifar10", "C3")["batch"]
+    for path in sorted(folder.glob("*.csv")):
+        rows = [row for row in read_benchmarks(path) if (row.benchmark, row.case) == (BY_DEPTH, "resnet-1202")]
+        of = {row.unit: row for row in rows}
+        if of.keys() >= {RATE, MEMORY}:
+            seconds, most = batch / of[RATE].value, of[MEMORY].value
+            machine = f"{of[RATE].processor}, {of[RATE].threads} threads"
+            found.append(f"{seconds:.0f} seconds an iteration of {batch} images and {most:.1f} GiB at most ({machine})")
+    return found
 
 
 def benchmark_figure(rows: Sequence[Measurement]) -> str:

@@ -1,21 +1,24 @@
 """The tables of the page: Table 6 beside ours, the differences from the paper, and the runs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
-from replication.paper import table
+from replication.paper import replications, table
 from replication.profiles import DEFAULT, named
+from replication.report.benchmarks import of_1202_layers
 from replication.report.html import DATA_NAMES, command, pixels_name, render, study_header
 from replication.study.comparisons import POINTS, TRAIN, Measure, compare
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
 
 
-def table_6(studies: Sequence[Study]) -> str:
+def table_6(studies: Sequence[Study], benchmarks: Path | None = None) -> str:
     """Table 6: the paper's rows with its own statistic, ours beside them with n, mean ± std and fidelity.
 
-    Residual nets that were run here and are not in the paper follow as rows of their own.
+    Residual nets that were run here and are not in the paper follow as rows of their own. What 1202 layers cost, where
+    `make bench` measured it, and what others found stands below.
     """
     printed = table(6)
     known = {row["net"] for row in printed}
@@ -24,7 +27,11 @@ def table_6(studies: Sequence[Study]) -> str:
     for net in sorted(others, key=depth_of):
         rows.append(_paper_row({"method": "ResNet", "kind": "extra", "layers": depth_of(net), "net": net}, studies))
     records = [_record(study, study.runs["net"].str.startswith("resnet-")) for study in studies]
-    return render("table6.html", rows=rows, studies=[study_header(study) for study in studies], records=records)
+    others = {of["name"]: of["errors"]["resnet-1202"] for of in replications() if "resnet-1202" in of["errors"]}
+    deepest = {"printed": next(row["error"] for row in printed if row["net"] == "resnet-1202"), "others": others}
+    deepest["measured"] = of_1202_layers(benchmarks) if benchmarks else []
+    headers = [study_header(study) for study in studies]
+    return render("table6.html", rows=rows, studies=headers, records=records, deepest=deepest)
 
 
 def differences_table(studies: Sequence[Study]) -> str:

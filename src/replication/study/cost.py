@@ -1,5 +1,8 @@
 """What runs would cost: of the paper's protocol on a GPU, of a study on the machine that it was made on."""
 
+import torch
+
+from replication.nets.by_name import build
 from replication.nets.complexity import complexity, layers
 from replication.paper import protocol
 from replication.profiles import DEFAULT
@@ -27,11 +30,18 @@ def training_flop(recipe: Recipe, classes: int) -> float:
 
 def memory(recipe: Recipe, classes: int) -> float:
     """GiB that a training takes, without the library and the images: weights, gradients and momentum, and of each layer
-    the maps of a batch-norm group after convolution, batch norm and ReLU. An estimate within a factor of two.
+    the maps of a batch-norm group after convolution, batch norm and ReLU; where blocks are run again, of one stage of
+    them, and those between stages. An estimate within a factor of two.
     """
-    walked = layers(recipe.net, recipe.input_size, classes, **recipe.net_options)
-    maps = sum(layer.channels * layer.output_size**2 for layer in walked)
-    parameters = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).parameters
+    options = recipe.net_options
+    walked = layers(recipe.net, recipe.input_size, classes, **options)
+    sizes = [layer.channels * layer.output_size**2 for layer in walked]
+    parameters, maps = complexity(recipe.net, recipe.input_size, classes, **options).parameters, float(sum(sizes))
+    with torch.device("meta"):
+        net = build(recipe.net, classes, **options)
+    if stage := getattr(net, "stage", 0):
+        share = stage / len(net.blocks)
+        maps = max(sizes) * (share * len(sizes) + 1 / (3 * share))
     return 4 * 3 * (parameters + maps * recipe.bn_group) / 2**30
 
 
