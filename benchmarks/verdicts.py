@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from replication.arms import ARMS, Arm
+from replication.claims import signals
 from replication.claims.claim import Test, tests_of
 from replication.claims.section_4_2 import ALIKE, OF_110
 from replication.paper import published_spread
@@ -143,8 +144,15 @@ def _covered(comparison: Comparison, studies: Studies) -> float:
     return float(np.mean((found.low < value) & (value < found.high)))
 
 
+def on_errors(arm: Arm) -> list[Test]:
+    """The claims that are simulated: those on errors of nets. K21 to K23 weigh what was measured layer by layer, by the
+    same difference, trend and bound; no such numbers are made up here.
+    """
+    return [test for test in tests_of(arm) if not test.counted and test.compare.__module__ != signals.__name__]
+
+
 def main() -> None:
-    tests = [test for arm in ARMS.values() for test in tests_of(arm) if not test.counted]
+    tests = [test for arm in ARMS.values() for test in on_errors(arm)]
     for kind in KINDS:
         print(f"\n{kind.words}\n{'claim':15}" + "".join(f"{'n = ' + str(n):^27}" for n in seeds_of(kind)))
         print(" " * 15 + " supported  not  covered   " * len(seeds_of(kind)))
