@@ -26,5 +26,5 @@ def iterations(scratch: Path) -> list[int]:
 
 
 def trained(printed: str) -> list[str]:
-    """The stages that were run and not taken from the cache, of those that train and score."""
-    return re.findall(r"Running stage '((?:train|score)[^']*)", printed)
+    """The stages that were run and not taken from the cache, of those that each net has."""
+    return re.findall(r"Running stage '((?:train|score|analyse)[^']*)", printed)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(600)
 
 SUBMIT = COMMANDS[0]
 REMOTE, COMMIT, PREPARE, ITEM, JOIN = [c for c in COMMANDS if "remote" in c or "item.sh" in c or "join.sh" in c]
-ITEMS = [f"{net}-{seed}" for net in ("score-cifar@plain-8", "score-depth@depth/resnet-8") for seed in (0, 1)]
+ITEMS = [f"{net}-{seed}" for net in ("train-cifar@plain-8", "train-depth@depth/resnet-8") for seed in (0, 1)]
 
 
 class Spot:
@@ -43,7 +43,7 @@ class Spot:
 
     def start(self, machine: Checkout, item: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["bash", "-c", ITEM.replace("score-cifar@resnet-56-0", item)],
+            ["bash", "-c", ITEM.replace("train-cifar@resnet-56-0", item)],
             cwd=machine.folder, env=machine.environment | self.environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
@@ -72,7 +72,7 @@ def test_four_items_at_once_and_a_lost_machine_are_joined_with_nothing_trained_t
     items = [spot.start(machine, item) for machine, item in zip(machines[::-1], ITEMS, strict=True)]
     printed = [item.communicate(timeout=500)[0] for item in items]
     assert [item.returncode for item in items] == [0] * 4, "\n".join(printed)
-    assert [len(trained(of_item)) for of_item in printed] == [2] * 4, "each trains and scores its own"
+    assert [len(trained(of_item)) for of_item in printed] == [3] * 4, "each trains, scores and analyses its own net"
     assert re.search(r"plain-8 · seed 0: continues from iteration [1-9]", printed[0]), "on another machine"
     assert not list(spot.scratch.glob("*/state.pt"))
     assert {machine.run("git status --porcelain") for machine in machines} == {""}, "the join alone writes dvc.lock"

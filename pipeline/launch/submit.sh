@@ -14,7 +14,7 @@ commit=$(git rev-parse HEAD)
 logs=$(realpath -m "${REPLICATION_SCRATCH:-.work}")/slurm
 mkdir -p "$logs"
 pipeline/launch/item.sh "$commit" prepare
-mapfile -t items < <(dvc stage list --name-only | grep '^score-')
+mapfile -t items < <(dvc stage list --name-only | grep '^train-')
 array=$(sbatch --parsable --job-name=replication --array="0-$((${#items[@]} - 1))" --requeue --signal=B:USR1@120 \
     --open-mode=append --output="$logs/%A_%a.txt" "$@" pipeline/launch/item.sh "$commit" "${items[@]}")
 array=${array%%;*}
