@@ -5,14 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 HERE = Path(__file__).parent
 
 
-@pytest.mark.xfail(
-    reason="the drills do not know `compile` and the state that is kept until a run is scored", strict=False
-)
 def test_kills_damage_odd_values_and_full_disks_end_in_the_right_result_or_in_a_sentence() -> None:
     path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any
 
 import torch
 
-import replication.training.run
 from drills.project import NETS, Ended, files_of, make_photographs, make_project, printed_by, run, same_run, start
 from drills.runner import FORK, Silent, Trial
 from replication.runs.folder import read_curve, read_run
@@ -31,7 +30,6 @@ from replication.training.state import STATE
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CIFAR = ("cifar", "resnet-8", "0")
 RUN = "runs/cifar/resnet-8/seed-0"
-KEPT = "kept"  # where a training that reached its end leaves its state, for its momentum
 
 Part = tuple[tuple[str, ...], str]  # files, and the function from whose first call on their lines count
 PARTS: dict[str, Part] = {
@@ -61,9 +59,9 @@ class Command:
         return start(folder, self.script, *self.arguments, first=first, **self.environment)
 
     def end(self, folder: Path) -> float:
-        """Run it to its end; a training leaves its state in `KEPT`. Returns the seconds that it took."""
+        """Run it to its end. Returns the seconds that it took."""
         begin = time.monotonic()
-        run(folder, self.script, *self.arguments, first=_keep_the_state, **self.environment).check()
+        run(folder, self.script, *self.arguments, **self.environment).check()
         return time.monotonic() - begin
 
     def lines(self, part: Part, folder: Path) -> int:
@@ -157,10 +155,13 @@ def _killed(
 
 
 def _same_training(project: Path, wanted: Path) -> None:
-    """Weights, curve and record in the run folder; weights, momentum, curve and warm-up in the state."""
+    """Weights, curve and record in the run folder; weights, momentum, curve and warm-up in the state, which is kept until
+    the run is scored.
+    """
     (run_folder,) = (path.parent for path in wanted.glob("runs/*/*/seed-0/run.json"))
     same_run(project / run_folder.relative_to(wanted), run_folder)
-    states = [torch.load(folder / KEPT / STATE, weights_only=True) for folder in (project, wanted)]
+    (work,) = (path.relative_to(wanted) for path in wanted.glob(f".work/*/{STATE}"))
+    states = [torch.load(folder / work, weights_only=True) for folder in (project, wanted)]
     for key in states[0].keys() - {"seconds", "starts", "mlflow_run_id"}:
         if not _equal(states[0][key], states[1][key]):
             raise Silent(f"{key} of the state is not that of an undisturbed training")
@@ -212,10 +213,6 @@ def _another_stage(script: str, sent: signal.Signals, done: Path, seed: float, f
             raise Silent(f"{makes} is not what an undisturbed {script} makes")
 
     _killed(command, [kill], folder / "done", same, seed, folder)
-
-
-def _keep_the_state() -> None:
-    replication.training.run.shutil = SimpleNamespace(rmtree=lambda folder: folder.rename(KEPT))
 
 
 def _kill_itself(part: Part, line: int, number: signal.Signals) -> None:

@@ -125,9 +125,10 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
         Illegal: something that `check` must not accept.
     """
     params = _read(project / "params.yaml")
-    _keys(params, {"profile", "depth", "device", "processes", "data", *ARMS}, "")
+    _keys(params, {"profile", "depth", "device", "processes", "compile", "data", *ARMS}, "")
     must(one_of("auto", "cpu", "cuda", "mps")(params["device"]), "device")
     must(whole(1, 10_000)(params["processes"]), "processes")
+    must(one_of("auto", "always", "never")(params["compile"]), "compile")
     depth = params["depth"]
     must(is_cifar_net(f"resnet-{depth}") and type(depth) is int, "depth")
     _keys(params["data"], set(SOURCES), "data.")
