@@ -1,8 +1,8 @@
 """Stage `train`: train one net with one seed, and write runs/<arm>/<run>/seed-<n>/.
 
 `python -m pipeline.train cifar resnet-56 0`, after `check` and `prepare`. Killed at any moment and started again, it
-continues bit for bit. With `processes` above 1 in params.yaml it starts that many under torchrun, one a GPU; on several
-nodes call torchrun yourself. What a net costs on 2 cores stands in the README.
+continues bit for bit. With `processes` above 1 in params.yaml it starts that many under torchrun, one a GPU, in a Slurm
+job dealt out to its nodes. What a net costs on 2 cores stands in the README.
 """
 
 import os
@@ -35,7 +35,8 @@ def main() -> None:
     try:
         train_run(run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled)
     except Stopped as stopped:
-        print(stopped, file=sys.stderr)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration
+            print(stopped, file=sys.stderr)
         sys.exit(130)
 
 

@@ -105,7 +105,7 @@ def over_nodes(lab: Lab, jobs: tuple[str, str]) -> tuple[str, str]:
     array, join = lab.submit(OVER_NODES)
     lab.cluster.ask("scancel", f"{array}_1")
     lab.wait_for_training(1)
-    (torchrun,) = [p for p in lab.cluster.processes("n2") if "torch.distributed.run" in p.cmdline()]
+    (torchrun,) = [p for p in lab.cluster.processes("n2") if "pipeline.launch.agent" in p.cmdline()]
     torchrun.kill()
     lab.wait()
     return array, join

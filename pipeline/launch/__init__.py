@@ -31,7 +31,7 @@ def torchrun(module: str, arguments: list[str], count: int, recipe: Recipe, devi
             f"params.yaml: processes: {here} on this machine need a GPU each, and it has {torch.cuda.device_count()}; "
             "lower it, or take more nodes (pipeline/launch/README.md)."
         )
-    launcher = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={here}"]
+    launcher = [sys.executable, "-m", "pipeline.launch.agent", f"--nproc-per-node={here}"]
     if nodes > 1:
         sys.exit(run_on_nodes(launcher, [module, *arguments], nodes))
     os.execv(sys.executable, [*launcher, "--standalone", "-m", module, *arguments])

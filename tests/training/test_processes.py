@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from together import StopsItself, train_with
 
 from replication.arms.imagenet import ImagenetRecipe
@@ -159,6 +161,23 @@ def test_the_train_stage_starts_as_many_processes_as_params_say(project: Any) ->
     assert (record["processes"], record["starts"]) == (2, 1)
     rows = (project.folder / "runs/imagenet/plain-18/seed-0/curve.csv").read_text().splitlines()
     assert rows[-1].startswith("8,")
+
+
+@pytest.mark.slow
+def test_what_ends_two_processes_is_said_once_and_in_our_words(project: Any) -> None:
+    """Ctrl-C, and what one of them finds wrong; torchrun adds nothing."""
+    project.configure({"processes": 2, "imagenet": {"nets": ["plain-18"]}}, schedule={"iterations": 400, "drops": []})
+    command = ("train", "imagenet", "plain-18", "0")
+    training = project.start(*command, REPLICATION_SAVE_SECONDS="0")
+    state = project.wait_for_iteration(training, 3)
+    training.send_signal(signal.SIGINT)
+    _, told = training.communicate(timeout=60)
+    assert (training.returncode, told.count("the same command continues from there")) == (130, 1), told
+    with FileLock(state.with_name("lock")):
+        refused = project.run(*command)
+    assert (refused.returncode, refused.stderr.count("another process is training this run")) == (1, 1), refused.stderr
+    for text in (told, refused.stderr):
+        assert not re.search("Traceback|torchrun|elastic|SIG|exitcode", text), text
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ class Processes:
         """The sum of `value` over all processes."""
         if self.count > 1:
             value = value.clone()
-            dist.all_reduce(value)
+            with _together():
+                dist.all_reduce(value)
         return value
 
     def any(self, flag: bool) -> bool:
@@ -81,13 +82,24 @@ class Processes:
         if self.count == 1:
             return flag
         found = torch.tensor(int(flag))
-        dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        with _together():
+            dist.all_reduce(found, op=dist.ReduceOp.MAX)
         return bool(found)
 
     def wait(self) -> None:
         """Until all are here."""
         if self.count > 1:
-            dist.barrier()
+            with _together():
+                dist.barrier()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """What all processes do at once fails in those that are left when one has ended."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError("another process of this training has ended, which ends this one; it has said why.") from error
 
 
 class RunningAverages:
