@@ -21,8 +21,8 @@ def committed(pattern: str) -> pd.DataFrame:
     ("pattern", "row"),
     [
         ("quick/*", r"`quick` \| both"),
-        ("cpu/cifar/pixels=*", r"`cpu` \| `cifar`"),
-        ("cpu/imagenet", r"\| \| `imagenet` \| section 4\.1 at a quarter"),
+        ("cpu/cifar/precision=*", r"`cpu` \| `cifar`"),
+        ("cpu/imagenet/precision=*", r"\| \| `imagenet` \| section 4\.1 at a quarter"),
     ],
 )
 def test_the_readme_has_the_training_time_of_the_committed_runs(pattern: str, row: str) -> None:

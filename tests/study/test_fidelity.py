@@ -19,7 +19,6 @@ def test_a_shorter_schedule_on_official_pixels_is_reduced_and_each_difference_is
     assert found == {
         "schedule.iterations": (64_000, 4_000, "3.4, 4.2"),
         "schedule.drops": ((32_000, 48_000), (2_000, 3_000), "Figure 4, 4.2"),
-        "precision": ("fp32", "bf16", "2015's only choice was fp32"),
     }
     assert fidelity(recipe_of("cpu"), recipe_of("paper")) == "reduced"
 
