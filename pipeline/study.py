@@ -1,8 +1,8 @@
 """Train the runs of params.yaml side by side: `make study JOBS=2`, which also does what comes before and after.
 
-Each training is `dvc --wait-for-lock repro -s <stage>`, with its
-share of the cores and, where there are GPUs, one GPU; what it prints is in .work/study/. Ctrl-C stops all: each saves
-its state, and the same command continues. One that fails is named at the end, and the others are trained all the same.
+A net is trained, scored and analysed by one `dvc --wait-for-lock repro -s`, with its share of the cores and, where
+there are GPUs, one GPU; what that prints is in .work/study/. Ctrl-C stops all: each saves its state, and the same
+command continues. One that fails is named at the end, and the others are trained all the same.
 """
 
 import os
@@ -27,30 +27,31 @@ def main() -> None:
         raise UserError(f"JOBS is {jobs!r}; it must be a number of trainings at a time, from 1 to {CORES}.")
     LOGS.mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(["dvc", "stage", "list", "--name-only"], stdout=subprocess.PIPE, text=True).stdout
-    stages = [name for name in listed.split() if name.startswith("train-")]
+    nets = [name.removeprefix("train-") for name in listed.split() if name.startswith("train-")]
+    stages = {net: [name for name in listed.split() if name.partition("-")[2] == net] for net in nets}
     slots: queue.Queue[dict[str, str]] = queue.Queue()
     for number in range(int(jobs)):
         gpu = {"CUDA_VISIBLE_DEVICES": GPUS[number % len(GPUS)]} if GPUS[0] else {}
         slots.put({"OMP_NUM_THREADS": str(CORES // int(jobs))} | gpu)
     with ThreadPoolExecutor(int(jobs)) as pool:
         try:
-            failed = [name for name in pool.map(lambda name: trained(name, slots), stages) if name]
+            failed = [net for net in pool.map(lambda net: trained(net, stages[net], slots), nets) if net]
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)  # those that run have had the Ctrl-C too, and are saving
             raise
     if failed:
-        raise UserError(f"{len(failed)} of {len(stages)} trainings failed: {', '.join(failed)}; {LOGS} says why.")
+        raise UserError(f"{len(failed)} of {len(nets)} trainings failed: {', '.join(failed)}; {LOGS} says why.")
 
 
-def trained(name: str, slots: "queue.Queue[dict[str, str]]") -> str | None:
-    """Train one stage in a free slot; its name, if it failed."""
+def trained(net: str, stages: list[str], slots: "queue.Queue[dict[str, str]]") -> str | None:
+    """Run the stages of a net in a free slot; its name, if one failed."""
     slot, start = slots.get(), time.monotonic()
-    with (LOGS / f"{name.replace('/', '-')}.txt").open("w", encoding="utf-8") as log:
-        command = ["dvc", "--wait-for-lock", "repro", "-s", name]
+    with (LOGS / f"{net.replace('/', '-')}.txt").open("w", encoding="utf-8") as log:
+        command = ["dvc", "--wait-for-lock", "repro", "-s", *stages]
         failed = subprocess.run(command, env=os.environ | slot, stdout=log, stderr=log).returncode != 0
     slots.put(slot)
-    print(f"{name}: {'failed' if failed else 'done'}, {time.monotonic() - start:.0f} s", flush=True)
-    return name if failed else None
+    print(f"{net}: {'failed' if failed else 'done'}, {time.monotonic() - start:.0f} s", flush=True)
+    return net if failed else None
 
 
 if __name__ == "__main__":

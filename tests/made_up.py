@@ -130,14 +130,15 @@ def joined(*studies: Study) -> Study:
 
 
 def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **record: Any) -> Result:
-    """A finished run with a curve of 128 points, and one score: `error` by the arm's headline protocol."""
-    iterations = recipe.schedule.iterations
+    """A finished run with the points of its curve, and one score: `error` by the arm's headline protocol."""
+    last, logging = recipe.schedule.iterations, recipe.logging
     curve = [
         {
-            "iteration": iterations * point / 128, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
-            arm_of(recipe.arm).watched: error if point % 32 == 0 else None, "heldout_error": None,
+            "iteration": at, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
+            arm_of(recipe.arm).watched: None if at % logging.evaluate_every and at < last else error,
+            "heldout_error": None,
         }
-        for point in range(1, 129)
+        for at in (*range(logging.log_every, last, logging.log_every), last)
     ]  # fmt: skip
     made = RunRecord(
         recipe=recipe, status="trained", parameters=1, macs=2, warmup_ended_at=None,

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkout import PROJECT
 
 from pipeline import check, stage
-from replication.files import replacing, why
+from replication import files
+from replication.files import replacing, settle, why, write_together
 
 NOBODY = 65534
 
@@ -100,3 +102,28 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> Non
     with replacing(tmp_path / "made") as unfinished:
         (unfinished / "file").write_text("whole", encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == [living.name, "made"]
+
+
+@pytest.mark.parametrize("killed_at", range(6))
+def test_files_that_are_written_together_are_all_old_or_all_new_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    """Three are written, then three renamed; the kill comes before one of these steps."""
+    old, new = ({name: content + name.encode() for name in "abc"} for content in (b"old ", b"new "))
+    write_together(tmp_path, old)
+    steps = iter(range(6))
+
+    def killed(step: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*arguments: Any) -> Any:
+            if next(steps) == killed_at:
+                raise KeyboardInterrupt
+            return step(*arguments)
+
+        return instead
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(files, "_write", killed(files._write))
+        patched.setattr(Path, "replace", killed(Path.replace))
+        write_together(tmp_path, new)
+    settle(tmp_path, "a")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == (new if killed_at > 3 else old)

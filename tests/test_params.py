@@ -96,6 +96,8 @@ def test_a_profile_is_a_name_and_not_a_path(configure: Configure, profile: str) 
         ("base: paper\ncifar: {variants: {deeper: {bn_group: 8}}}\n", r"cifar\.variants\.deeper: needs `why`"),
         ("base: paper\ncifar: {variants: {deeper: 5}}\n", r"cifar\.variants\.deeper: needs `why`"),
         ("base: paper\ncifar: {variants: {deeper: {why: 5}}}\n", r"cifar\.variants\.deeper: needs `why`"),
+        ('base: paper\ncifar: {variants: {deeper: {why: "a\\nb"}}}\n', r"cifar\.variants\.deeper: needs `why`, a sent"),
+        ('base: paper\ncifar: {variants: {deeper: {why: b, section: " "}}}\n', r"variants\.deeper\.section: ' ' is no"),
         ("base: paper\ncifar: {variants: 5}\n", r"cifar\.variants: expected"),
     ],
 )

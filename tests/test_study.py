@@ -63,7 +63,7 @@ def test_one_that_fails_is_named_and_the_others_are_trained(checkout: Checkout) 
     (checkout.folder / "runs/cifar/plain-8").write_text("in the way", encoding="utf-8")
     done = checkout.attempt(STUDY)
     assert done.returncode != 0
-    assert "1 of 3 trainings failed: train-cifar@plain-8-1;" in done.stdout
+    assert "1 of 3 trainings failed: cifar@plain-8-1;" in done.stdout
     for net in ("plain-14", "depth/resnet-8"):
         assert (checkout.folder / f"runs/cifar/{net}/seed-1/run.json").exists()
 

@@ -106,7 +106,7 @@ def test_dvc_exp_run_trains_one_more_net_and_no_other(evening: Evening) -> None:
 def test_three_seeds_give_mean_and_spread(evening: Evening) -> None:
     evening.after(SEEDS)
     scores = evening.results(table="scores")
-    errors = scores[(scores["net"] == "resnet-20") & (scores["protocol"] == "single_view")]["value"]
+    errors = scores[(scores["net"] == "resnet-32") & (scores["protocol"] == "single_view")]["value"]
     assert len(errors) == 3
     assert f"{errors.mean():.2f} ± {errors.std():.2f}" in evening.page()
 

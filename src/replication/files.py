@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -131,6 +131,43 @@ def _runs(process: int) -> bool:
     return True
 
 
+UNFINISHED = ".unfinished"  # ends the name of a file that is being written
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Replace several files of a folder, all or none: once all lie there whole, they are renamed in this order.
+
+    Killed in the middle, the next call of `settle` makes the folder whole.
+
+    Raises:
+        UserError: one cannot be written; the old files are untouched.
+    """
+    try:
+        for name, content in contents.items():
+            _write(folder / (name + UNFINISHED), content)
+    except OSError as error:
+        for name in contents:
+            with suppress(OSError):
+                (folder / (name + UNFINISHED)).unlink(missing_ok=True)
+        raise UserError(f"{folder / name} could not be written: {why(error)}.") from error
+    for name in contents:
+        (folder / (name + UNFINISHED)).replace(folder / name)
+
+
+def settle(folder: Path, first: str) -> None:
+    """End what a killed `write_together` began, whose first file was this one: once it was renamed, all are whole."""
+    begun = (folder / (first + UNFINISHED)).exists()
+    for path in folder.glob(f"*{UNFINISHED}"):
+        path.unlink() if begun else path.replace(path.with_suffix(""))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_durably(path: Path, content: bytes, before: Path | None = None) -> None:
     """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
 
@@ -140,12 +177,9 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
     Raises:
         UserError: it cannot be written (the disk is full, say); the old file is untouched.
     """
-    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(unfinished, content)
         if before and path.exists():
             before.unlink(missing_ok=True)
             try:

@@ -110,9 +110,14 @@ def read_profile(folder: Path, name: str) -> Profile:
             raise UserError(f"{path}: {arm}.variants: expected names with the fields that differ, found {variants!r}.")
         for variant, changes in variants.items():
             why = changes.get("why") if isinstance(changes, dict) else None
-            if changes is not None and not (isinstance(why, str) and why.strip()):
+            if changes is not None and not (isinstance(why, str) and why.strip() and why.isprintable()):
                 raise UserError(
-                    f"{path}: {arm}.variants.{variant}: needs `why`, a sentence, and the fields that differ."
+                    f"{path}: {arm}.variants.{variant}: needs `why`, a sentence in a line, and the fields that differ."
+                )
+            section = str((changes or {}).get("section", "none"))
+            if not (section.strip() and section.isprintable()):
+                raise UserError(
+                    f"{path}: {arm}.variants.{variant}.section: {section!r} is no section, 4.1 say; remove it."
                 )
     return Profile(name, path, sections)
 

@@ -155,9 +155,7 @@ def _killed(
 
 
 def _same_training(project: Path, wanted: Path) -> None:
-    """Weights, curve and record in the run folder; weights, momentum, curve and warm-up in the state, which is kept until
-    the run is scored.
-    """
+    """Weights, curve and record in the run folder; weights, momentum, curve and warm-up in the state that is kept."""
     (run_folder,) = (path.parent for path in wanted.glob("runs/*/*/seed-0/run.json"))
     same_run(project / run_folder.relative_to(wanted), run_folder)
     (work,) = (path.relative_to(wanted) for path in wanted.glob(f".work/*/{STATE}"))

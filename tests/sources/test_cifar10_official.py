@@ -1,5 +1,7 @@
 """The archive of CIFAR-10's authors is fetched if its md5 is right; a failed download leaves nothing behind."""
 
+import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -172,6 +174,20 @@ def test_a_root_that_cannot_be_a_folder_is_told_in_one_sentence(tmp_path: Path) 
         UserError, match=r"root/cifar-10-batches-py could not be written: .*File exists|Not a directory"
     ):
         read(tmp_path / "root")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+@pytest.mark.parametrize("file", ["cifar-10-python.tar.gz", "cifar-10-batches-py/data_batch_3"])
+def test_what_is_no_file_is_neither_waited_for_nor_read_without_end(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], file: str, make: Callable[[Path], object]
+) -> None:
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(archive[0])
+    if file.startswith("cifar-10-batches-py"):
+        read(tmp_path)
+    (tmp_path / file).unlink()
+    make(tmp_path / file)
+    with pytest.raises(UserError, match=rf"{re.escape(file)} is missing, or no file; "):
+        read(tmp_path)
 
 
 def test_a_server_that_stops_sending_is_left_after_a_while(

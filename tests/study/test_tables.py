@@ -106,8 +106,12 @@ def test_rows_and_columns_lost_or_doubled_are_told(study: Path, table: str) -> N
         lambda cells: cells.__delitem__(slice(0, 1)),
         lambda cells: [row.pop(dice.randrange(3)) for row in cells],
     ]
-    if table == RUNS:
-        damages += [lambda cells: cells.pop(1), lambda cells: cells.__delitem__(slice(1, None))]
+    if table in (RUNS, CURVES):  # what a run has, by its recipe
+        damages += [
+            lambda cells: cells.pop(1),
+            lambda cells: cells.pop(),
+            lambda cells: cells.__delitem__(slice(1, None)),
+        ]
     for damage in damages:
         change(study / table, damage)
         with pytest.raises(UserError, match="restore it"):
@@ -126,6 +130,10 @@ def test_a_file_that_is_none_of_a_study_is_told(study: Path, name: str, content:
         (study / name).write_bytes(content)
     with pytest.raises(UserError, match=rf"{name}.*; restore it with `git checkout"):
         read_tables(study, CIFAR)
+    before = {path.name: path.read_bytes() for path in study.iterdir()}
+    with pytest.raises(UserError, match=rf"{name}.*; restore it with `git checkout"):
+        add_results(study, [result(recipe_of(net="resnet-32"))])
+    assert {path.name: path.read_bytes() for path in study.iterdir()} == before
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("nowhere")])

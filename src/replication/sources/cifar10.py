@@ -82,11 +82,11 @@ def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
 def _check(file: Path, md5: str, remedy: str) -> None:
     """Raise a UserError unless a file is the one with this md5."""
     try:
-        found = _md5(file)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise UserError(f"{file} is missing, or no file; {remedy}.") from error
+        found = _md5(file) if file.is_file() else ""
     except OSError as error:
         raise UserError(f"{file} cannot be read: {why(error)}.") from error
+    if not found:
+        raise UserError(f"{file} is missing, or no file; {remedy}.")
     if found != md5:
         raise UserError(f"{file} is not the authors' (its md5 is {found}, not {md5}); {remedy}.")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from replication.arms import Arm, arm_of
 from replication.errors import UserError
-from replication.files import write_durably
+from replication.files import settle, write_durably, write_together
 from replication.nets.names import depth_of
 from replication.profiles import DEFAULT, named
 from replication.recipe import Recipe
@@ -34,13 +34,13 @@ from replication.study.tables import (
     SCORES,
     TABLES,
     Row,
+    averaged_rows,
     read_tables,
     run_of,
     typed,
 )
 
 SUMMARY = "summary.json"
-CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
 
 
@@ -65,7 +65,8 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     """
     arm = arm_of(results[0].record.recipe.arm)
     nothing = ({}, {name: [] for name in TABLES | LAYERS})
-    recipes, tables = read_tables(folder, arm) if (folder / RUNS).exists() else nothing
+    settle(folder, RECIPES)
+    recipes, tables = read_tables(folder, arm) if _begun(folder) else nothing
     there = {run_of(row): recipes[row["recipe"]] for row in tables[RUNS]}
     for recipe in (result.record.recipe for result in results):
         _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, recipe.seed), recipe))
@@ -85,10 +86,11 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         tables[name] = sorted([*kept, *new], key=lambda row: _place(row, arm))
     folder.mkdir(parents=True, exist_ok=True)
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
-    write_durably(folder / RECIPES, (json.dumps(_factored(used), indent=2) + "\n").encode())
+    files = {RECIPES: (json.dumps(_factored(used), indent=2) + "\n").encode()}
     for name, rows in tables.items():
         if name in TABLES or rows or (folder / name).exists():
-            write_durably(folder / name, _csv(schema.columns((TABLES | LAYERS)[name]), map(_texts, rows)))
+            files[name] = _csv(schema.columns((TABLES | LAYERS)[name]), map(_texts, rows))
+    write_together(folder, files)
 
 
 def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
@@ -127,13 +129,18 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     Raises:
         UserError: as `add_results` would raise it.
     """
-    if not recipes or not (folder / RUNS).exists():
+    if not recipes or not _begun(folder):
         return
     there, tables = read_tables(folder, arm_of(recipes[0].arm))
     by_run = {run_of(row): there[row["recipe"]] for row in tables[RUNS]}
     for recipe in recipes:
         if old := by_run.get((recipe.net, recipe.variant, recipe.seed)):
             _refuse_another(folder, recipe.model_copy(update={"data": old.data}), old)
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a study is there, whole or damaged."""
+    return any((folder / name).exists() for name in (RECIPES, *TABLES))
 
 
 def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
@@ -208,7 +215,7 @@ def _curve_rows(result: Result) -> list[dict[str, Any]]:
     recipe, curve = result.record.recipe, result.curve
     arm = arm_of(recipe.arm)
     name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
-    step = -(-len(curve) // CURVE_POINTS)
+    step = averaged_rows(recipe)
     rows = []
     for first in range(0, len(curve), step):
         part = curve[first : first + step]

@@ -11,7 +11,7 @@ from replication.errors import UserError
 from replication.files import regular
 from replication.recipe import Recipe, merged, validate
 from replication.study import schema
-from replication.study.schema import JOINED, checked
+from replication.study.schema import JOINED, TRAINING, checked
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
@@ -20,7 +20,9 @@ NUMBER = ("protocol", "metric", "iteration", "layer")  # which number of a run a
 TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
 # These are there where something was measured layer by layer.
 LAYERS: dict[str, type[schema.Row]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
+CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 Row = dict[str, Any]  # of a table, by its columns
+Run = tuple[Any, ...]  # net, variant and seed
 
 
 def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
@@ -46,7 +48,7 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
                 tables[name] = typed(name, reader, arm, str(path), restore)
         except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{path} cannot be read ({error}); {restore}.") from error
-    _check_runs(folder, recipes, tables, restore)
+    _check_runs(folder, arm, recipes, tables, restore)
     return recipes, tables
 
 
@@ -70,8 +72,8 @@ def typed(name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, re
     return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, arm, where, remedy)]
 
 
-def _check_runs(folder: Path, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:
-    """Each run once, with its own recipe; each number once, and of a run that is there."""
+def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:
+    """Each run once, with its own recipe, its curve and its headline; each number once, and of a run that is there."""
     if not tables[RUNS]:
         raise UserError(f"{folder / RUNS} has no runs; {restore}.")
     there = {}
@@ -81,7 +83,7 @@ def _check_runs(folder: Path, recipes: dict[str, Recipe], tables: dict[str, list
             raise UserError(f"{where}: {RECIPES} lacks the recipe {row['recipe']}; {restore}.")
         if run_of(row) != (recipe.net, recipe.variant, recipe.seed):
             raise UserError(f"{where}: {row['recipe']} is the recipe of {recipe.net} · seed {recipe.seed}; {restore}.")
-        there[run_of(row)] = recipe.schedule.iterations
+        there[run_of(row)] = recipe
     for name, rows in tables.items():
         seen = set()
         for line, row in enumerate(rows, start=2):
@@ -90,13 +92,34 @@ def _check_runs(folder: Path, recipes: dict[str, Recipe], tables: dict[str, list
                 raise UserError(f"{where}: it stands there twice; {restore}.")
             seen.add(of)
             for net in row["net"].split(JOINED):
-                last = there.get((net, row["variant"], row["seed"]))
-                if last is None:
+                if (net, row["variant"], row["seed"]) not in there:
                     raise UserError(f"{where}: {RUNS} has no {net} · seed {row['seed']}; {restore}.")
+                last = there[net, row["variant"], row["seed"]].schedule.iterations
                 if row.get("iteration", 0) > last:
                     raise UserError(f"{where}: iteration {row['iteration']} of {last}; {restore}.")
+    _check_curves(folder / CURVES, there, tables[CURVES], arm.protocols[0].name, restore)
 
 
-def run_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:
+    """A curve has the points that its recipe says, neither more nor less."""
+    found: dict[Run, set[tuple[str, int]]] = {run: set() for run in recipes}
+    for row in rows:
+        found[run_of(row)].add((row["protocol"], row["iteration"]))
+    for run, recipe in recipes.items():
+        last, logging = recipe.schedule.iterations, recipe.logging
+        steps = {TRAINING: averaged_rows(recipe) * logging.log_every, watched: logging.evaluate_every}
+        wanted = {(protocol, at) for protocol, step in steps.items() for at in (*range(step, last, step), last)}
+        for point in sorted(wanted ^ found[run]):
+            told = "lacks the" if point in wanted else "has a"
+            where = f"{run[0]} · seed {run[2]}: {point[0]}, iteration {point[1]}"
+            raise UserError(f"{path} {told} point of {where}; {restore}.")
+
+
+def averaged_rows(recipe: Recipe) -> int:
+    """How many rows of a run's curve.csv make a point of the training error in curves.csv."""
+    return -(-recipe.schedule.iterations // recipe.logging.log_every // CURVE_POINTS)
+
+
+def run_of(row: Mapping[str, Any]) -> Run:
     """Which run a row is of: net, variant and seed."""
     return tuple(row[key] for key in RUN)
