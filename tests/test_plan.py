@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import result
 
 from pipeline.params import BaseParams, profile_of
 from pipeline.plan import named_run, plans, runs_of
@@ -13,8 +14,7 @@ from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
 from replication.errors import UserError
 from replication.recipe import Data
-from replication.runs.record import RunRecord
-from replication.study.results import Result, add_results
+from replication.study.results import add_results
 
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
 Configure = Callable[..., BaseParams]
@@ -92,16 +92,7 @@ def test_what_a_later_stage_could_not_use_is_refused_at_once(
 def test_a_run_that_the_results_have_under_another_recipe_is_refused_before_it_is_trained(configure: Configure) -> None:
     params = configure()
     recipe = profile_of(params).recipe(CIFAR, "plain-8", data=DATA)
-    record = RunRecord(
-        recipe=recipe, status="trained", parameters=1, macs=1, warmup_ended_at=None, dropped_at=[], seconds=1,
-        images_per_second=1, starts=1, processes=1, mlflow_run_id=None,
-        provenance={
-            "machine": {"cpu": "a", "cores": 2, "device": "cpu", "threads": 1}, "versions": {"torch": "2"},
-            "commit": "0" * 40, "dirty": False, "date": "2026-01-01",
-        },
-    )  # fmt: skip
-    row = {"iteration": 64, "train_error": 5.0, "single_view_error": 7.0}
-    add_results(Path("results/tiny/cifar"), [Result(record, [row], [])])
+    add_results(Path("results/tiny/cifar"), [result(recipe)])
     assert plans(params, profile_of(params), CIFAR), "the same recipe, on data that are not prepared yet"
     params = configure(schedule={"iterations": 99})
     told = r"results/tiny/cifar has plain-8 · seed 0 under another recipe: schedule.iterations is 64 there and 99 here"

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,14 @@ Interrupt = Callable[[CifarRecipe, int, Callable[[], object]], Batches]
 
 
 def send(number: signal.Signals, times: int = 1) -> Callable[[], None]:
-    """An action that sends this process a signal."""
+    """An action that sends this process a signal, and again once that was handled: two at a time can arrive as one."""
 
     def action() -> None:
         for _ in range(times):
-            signal.raise_signal(number)  # to this thread: two sent by os.kill can arrive as one
+            handler = signal.getsignal(number)
+            signal.raise_signal(number)
+            while signal.getsignal(number) is handler:
+                time.sleep(0.001)
 
     return action
 

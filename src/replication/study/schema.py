@@ -63,7 +63,7 @@ class RunRow(Row):
     torch: str = Field(description="its version")
     commit: str = Field(pattern=r"^([0-9a-f]{7,40}\+?|unknown\+?)$", description="of the code; +: it was changed since")
     date: datetime.date = Field(description="on which the training ended")
-    mlflow_run_id: str | None = Field(description="the run in MLflow, where it was tracked")
+    mlflow_run_id: str | None = Field(pattern=r"^[0-9a-f]+$", description="the run in MLflow, where it was tracked")
 
 
 class ScoreRow(Row):
