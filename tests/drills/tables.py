@@ -30,6 +30,7 @@ from replication.study.studies import read_studies
 from replication.study.tables import read_tables
 
 TABLES = ("runs.csv", "scores.csv", "curves.csv")
+LAYERS = ("responses.csv", "gradients.csv")
 RECIPES = "recipes.json"
 ODD = [
     *("", "nan", "inf", "-inf", "-5", "0", "1e9", "1e400", "x", "9,5", " 9.5", "9.5 ", "0x10", "1_000", "９", "+1"),
@@ -156,6 +157,17 @@ def _wrong(study: Path, arm: str) -> Iterator[str]:
         if not there >= {("training", "top1_error"), (HEADLINE[arm], "top1_error")}:
             yield f"scores.csv: {of_run} has {sorted(there)} alone"
         yield from _wrong_curve([row for row in curves if [row[key] for key in RUN] == of_run], recipe, arm)
+    for name in (name for name in LAYERS if (study / name).exists()):
+        by_run: dict[tuple[str, ...], list[int]] = {}
+        for row in _rows(study / name):
+            by_run.setdefault((*(row[key] for key in RUN), row["iteration"]), []).append(int(row["layer"]))
+        if any(
+            len(layers) != max(layers) or 2 * sum(layers) != max(layers) * (max(layers) + 1)
+            for layers in by_run.values()
+        ):
+            yield f"{name}: a layer is lost"
+        if len({(of[:2], len(layers)) for of, layers in by_run.items()}) != len({of[:2] for of in by_run}):
+            yield f"{name}: a net has not as many layers as with another seed"
     known = {tuple(row[key] for key in RUN) for row in runs}
     for row in (*scores, *curves):
         if any((net, row["variant"], row["seed"]) not in known for net in row["net"].split(" + ")):

@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -128,14 +129,13 @@ def test_a_recipe_changed_by_hand_is_found_out(tmp_path: Path) -> None:
 
 
 def test_protocols_stand_in_the_order_of_the_arm_and_ensembles_last(tmp_path: Path) -> None:
-    made = result(recipe_of(arm="imagenet", net="resnet-34-A"))
+    made = [result(recipe_of(arm="imagenet", net=net)) for net in ("resnet-34-A", "plain-18", "plain-34")]
     protocols = ("fully_convolutional", "centre_crop", "ten_crop")
     rows = [
         {"protocol": p, "metric": m, "value": 1.0, "images": 5} for p in protocols for m in ("top5_error", "top1_error")
     ]
     ensemble = {"net": "plain-18 + plain-34", "variant": "default", "seed": 0} | rows[0]
-    members = [result(recipe_of(arm="imagenet", net=net)) for net in ("plain-18", "plain-34")]
-    add_results(tmp_path, [*members, type(made)(made.record, made.curve, rows)], [ensemble])
+    add_results(tmp_path, [replace(each, scores=rows) for each in made], [ensemble])
     scores = read_tables(tmp_path, ARMS["imagenet"])[1][SCORES]
     scores = [row for row in scores if row["net"] not in ("plain-18", "plain-34")]
     assert [(row["protocol"], row["metric"]) for row in scores[:4]] == [

@@ -15,7 +15,7 @@ from replication.arms import ARMS
 from replication.errors import UserError
 from replication.study import schema
 from replication.study.results import add_results
-from replication.study.tables import CURVES, RECIPES, RUNS, SCORES, TABLES, read_tables
+from replication.study.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
 
 CIFAR = ARMS["cifar"]
 RESULTS = Path(__file__).parents[2] / "results"
@@ -105,19 +105,27 @@ def test_rows_and_columns_lost_or_doubled_are_told(study: Path, table: str) -> N
         lambda cells: cells[1].pop(),
         lambda cells: cells.__delitem__(slice(0, 1)),
         lambda cells: [row.pop(dice.randrange(3)) for row in cells],
+        # What a run has by its recipe and its arm.
+        lambda cells: cells.pop(1),
+        lambda cells: cells.pop(),
+        lambda cells: cells.__delitem__(slice(1, None)),
     ]
-    if table in (RUNS, CURVES):  # what a run has, by its recipe
-        damages += [
-            lambda cells: cells.pop(1),
-            lambda cells: cells.pop(),
-            lambda cells: cells.__delitem__(slice(1, None)),
-        ]
     for damage in damages:
         change(study / table, damage)
         with pytest.raises(UserError, match="restore it"):
             read_tables(study, CIFAR)
         (study / table).write_text(good)
     read_tables(study, CIFAR)
+
+
+@pytest.mark.parametrize("place", [1, 7, -1])
+def test_a_layer_that_is_lost_is_told(study: Path, place: int) -> None:
+    made = [result(recipe_of(seed=seed, net="resnet-20")) for seed in (2, 3)]
+    add_results(study, [replace(each, responses=[1.0] * 19) for each in made])
+    read_tables(study, CIFAR)
+    change(study / RESPONSES, lambda cells: cells.pop(place))
+    with pytest.raises(UserError, match=r"responses\.csv lacks, .*resnet-20 · seed [23], .*; restore it"):
+        read_tables(study, CIFAR)
 
 
 @pytest.mark.parametrize(

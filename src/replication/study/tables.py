@@ -11,7 +11,7 @@ from replication.errors import UserError
 from replication.files import regular
 from replication.recipe import Recipe, merged, validate
 from replication.study import schema
-from replication.study.schema import JOINED, TRAINING, checked
+from replication.study.schema import JOINED, TRAINING, TRAINING_ERROR, checked
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
@@ -97,7 +97,23 @@ def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict
                 last = there[net, row["variant"], row["seed"]].schedule.iterations
                 if row.get("iteration", 0) > last:
                     raise UserError(f"{where}: iteration {row['iteration']} of {last}; {restore}.")
+    _check_scores(folder / SCORES, arm, there, tables[SCORES], restore)
     _check_curves(folder / CURVES, there, tables[CURVES], arm.protocols[0].name, restore)
+    for name in LAYERS:
+        _check_layers(folder / name, tables[name], restore)
+
+
+def _check_scores(path: Path, arm: Arm, recipes: Iterable[Run], rows: list[Row], restore: str) -> None:
+    """A run has its headline, its training error, and what else the runs of the study were scored by, if it can be."""
+    found: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
+    for row in rows:
+        found.setdefault(run_of(row), set()).add((row["protocol"], row["metric"]))
+    wanted = {(arm.headline, arm.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, recipes))
+    cannot = {protocol.name: protocol.not_for for protocol in arm.protocols}
+    for run in recipes:
+        for protocol, metric in sorted(wanted - found[run]):
+            if run[0] not in cannot.get(protocol, ()):
+                raise UserError(f"{path} lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}; {restore}.")
 
 
 def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:
@@ -113,6 +129,20 @@ def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watch
             told = "lacks the" if point in wanted else "has a"
             where = f"{run[0]} · seed {run[2]}: {point[0]}, iteration {point[1]}"
             raise UserError(f"{path} {told} point of {where}; {restore}.")
+
+
+def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
+    """Layers are numbered from 1 without a gap, and every run of a net has as many."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        found.setdefault((*run_of(row), row["iteration"]), []).append(row["layer"])
+    most = {
+        (net, variant): max(len(found[of]) for of in found if of[:2] == (net, variant)) for net, variant, *_ in found
+    }
+    for (net, variant, seed, iteration), layers in found.items():
+        if missing := sorted({*range(1, most[net, variant] + 1)} ^ {*layers}):
+            where = f"{net} · seed {seed}, iteration {iteration}, layer {missing[0]}"
+            raise UserError(f"{path} lacks, or has alone, the row of {where}; {restore}.")
 
 
 def averaged_rows(recipe: Recipe) -> int:
