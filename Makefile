@@ -3,7 +3,7 @@
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
 # make runs    log finished runs that MLflow lacks           make audit  known holes in the pinned packages
-# make drill   kills, damage, full disks: 25 minutes   make bench  how fast it is here: 15 minutes
+# make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from pipeline.stage import choose_device
 from replication.arms import ARMS
@@ -137,14 +138,18 @@ def whole_run(store: Store, recipe: Recipe, device: torch.device, compiled: bool
 
 
 def matrix_product(dtype: torch.dtype, device: torch.device, side: int, count: int) -> Rate:
-    """Each call multiplies square matrices `count` times; it returns operations a second, two a multiply-add."""
-    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    """Each call multiplies square matrices `count` times; it returns operations a second, two a multiply-add.
+
+    As 1x1 convolutions: so the library of the layers does it, which on an AMD EPYC is twice as fast as that of `@`.
+    """
+    maps, weights = torch.randn(1, side, side // 32, 32, device=device), torch.randn(side, side, 1, 1, device=device)
+    maps, weights = (values.to(dtype, memory_format=torch.channels_last) for values in (maps, weights))
 
     def rate() -> float:
         start = time.perf_counter()
         for _ in range(count):
-            product = left @ right
-        product[0, 0].item()  # waits for the device
+            product = conv2d(maps, weights)
+        product[0, 0, 0, 0].item()  # waits for the device
         return count * 2 * side**3 / (time.perf_counter() - start)
 
     return rate

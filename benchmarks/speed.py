@@ -1,9 +1,9 @@
 """How fast this project is here, beside the usual way and beside what the machine can do: `make bench`.
 
-Writes benchmarks/results/<machine>.csv, a measurement a row, and its figure beside it; both stand on the page. About 15
+Writes benchmarks/results/<machine>.csv, a measurement a row, and its figure beside it; both stand on the page. About 10
 minutes on two idle cores; a minute and a half with `--quick`, which checks that all of it runs and writes elsewhere.
-Images are noise. Expect 1.5 times the usual recipe end to end, or twice with bf16 where a processor has it, and 60 to
-70 % of the peak of matrix products in fp32.
+Images are noise. Expect 1.4 times the usual recipe end to end, 1.9 times with bf16 where a processor has it, and half
+of the peak of matrix products in fp32.
 
 Times are by the wall clock, so that the machine should do nothing else.
 """

@@ -9,9 +9,7 @@ from pipeline import stage
 from pipeline.params import read_params
 from pipeline.plan import OF_DEPTH, finished, named_run, planned
 from replication.analyses.layers import write_responses
-from replication.analyses.responses import response_deviations
-from replication.arms import found
-from replication.evaluation.score import trained_net
+from replication.analyses.responses import responses_of_run
 
 
 def main() -> None:
@@ -19,10 +17,8 @@ def main() -> None:
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.responses, planned(run.recipe_file)):
         return
-    recipe, device = finished(run).recipe, stage.choose_device(params.device)
-    images = stage.images_of(params, run.arm)
-    net = trained_net(run.folder, recipe, len(images.meta.classes)).to(device)
-    deviations = response_deviations(net, found(run.arm.feed)(images, recipe, device))
+    finished(run)
+    deviations = responses_of_run(run.folder, stage.images_of(params, run.arm), stage.choose_device(params.device))
     write_responses(run.responses, deviations)
     mean = sum(deviations) / len(deviations)
     print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: standard deviation of the responses {mean:.2f}")

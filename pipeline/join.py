@@ -3,8 +3,8 @@
 `python -m pipeline.join FOLDER …`: each the folder of a run, with run.json, curve.csv and net.safetensors.
 
 Each run's recipe must be that of a profile here, its data the prepared ones (data/<arm>); strangers are refused, and
-nothing of them is added. The weights are scored anew, by the code that stands here; then the rows are added to
-results/<profile>/<arm>/, next to what is there. On 2 cores 5 to 15 seconds for a CIFAR net.
+nothing of them is added. The weights are scored and analysed anew, by the code that stands here; then the rows are
+added to results/<profile>/<arm>/, next to what is there. On 2 cores 10 to 20 seconds for a CIFAR net.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
+from replication.analyses.responses import responses_of_run
 from replication.arms import arm_of
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import rows_of
@@ -33,9 +34,11 @@ def main() -> None:
     for folder, profile in made:
         record = read_run(folder)
         arm = arm_of(record.recipe.arm)
-        scores = rows_of(score_run(folder, stage.images_of(params, arm), device), arm)
+        images = stage.images_of(params, arm)
+        scores = rows_of(score_run(folder, images, device), arm)
+        responses = () if arm.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
         tables = RESULTS / profile.name / arm.name / study_folder(pixels_label(arm, record.recipe.data))
-        add_results(tables, [Result(record, read_curve(folder), scores)])
+        add_results(tables, [Result(record, read_curve(folder), scores, responses)])
         errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
         print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)
 

@@ -38,6 +38,8 @@ def test_one_training_of_a_list_by_itself_and_its_run_joined_elsewhere(checkout:
     assert "resnet-56 · seed 0" in checkout.run(JOIN)
     joined = scores(checkout, "quick", "cifar")
     assert set(joined["net"]) == {"resnet-56"}
+    (responses,) = (checkout.folder / "results/quick/cifar").rglob("responses.csv")
+    assert len(pd.read_csv(responses)) == 55, "Figure 7"
     record = checkout.folder / "elsewhere/runs/cifar/resnet-56/seed-0/run.json"
     record.write_text(
         record.read_text()

@@ -2,7 +2,7 @@
 
 Each trial must end in the right result (survived) or in one sentence that names a file or key (sentence). One that
 ends in a wrong result or in accepted nonsense (silent), in no end (hung) or in a traceback is printed below the table,
-with the command that tries it again, and the exit status is 1. All trials take about 25 minutes of one core; `--small`,
+with the command that tries it again, and the exit status is 1. All trials take about 15 minutes of one core; `--small`,
 some of each drill, less than a minute. Equal seeds give equal trials, but for the moments of kills.
 """
 

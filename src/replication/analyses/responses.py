@@ -6,12 +6,28 @@ view; batch norm as in testing; and the deviation over all values of a layer, of
 """
 
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from replication.arms import arm_of, found
 from replication.evaluation.error import autocast
+from replication.evaluation.score import trained_net
 from replication.feed.batches import Batches
+from replication.images.store import Images
+from replication.runs.folder import read_run
+
+
+def responses_of_run(folder: Path, images: Images, device: torch.device) -> list[float]:
+    """`response_deviations` of the net of a run folder.
+
+    Raises:
+        UserError: its weights are missing or not those of its net.
+    """
+    recipe = read_run(folder).recipe
+    net = trained_net(folder, recipe, len(images.meta.classes)).to(device)
+    return response_deviations(net, found(arm_of(recipe.arm).feed)(images, recipe, device))
 
 
 @torch.inference_mode()
