@@ -172,6 +172,9 @@ def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
         ("cpu, pixels=jpeg", "proxy"), ("quick", "proxy"),
     ]  # fmt: skip
     assert [study.folder for study in read_studies(tmp_path, ARMS["imagenet"], PAPER_PROFILE)] == ["quick/imagenet"]
+    add_results(tmp_path / "cpu/cifar", [result(recipe_of("cpu", net="resnet-56"))])
+    first, second, *_ = read_studies(tmp_path, CIFAR, PAPER_PROFILE)
+    assert (first.name, second.name) == ("cpu", "paper"), "one depth says nothing of depth"
 
 
 def test_a_study_knows_what_it_overrides(tmp_path: Path) -> None:

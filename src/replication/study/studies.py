@@ -215,7 +215,8 @@ def _parts(name: str) -> tuple[str, str]:
 def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
     """All committed studies of an arm, the one nearest to the paper first.
 
-    By fidelity, then data set, then length; of equals, a profile's own before those with a label.
+    By fidelity, then data set, then length; of equals, a profile's own before those with a label. One of nets of a
+    single depth comes after all that compare depths.
 
     Args:
         results: folder with <profile>/<arm>/, and <profile>/<arm>/<label>/, of each study.
@@ -262,4 +263,5 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper
 
 def _nearness(study: Study) -> tuple[Any, ...]:
     nearest = max(study.arm.datasets.index(name) for name in set(study.runs["dataset"]))
-    return (RANK[study.fidelity], -nearest, bool(study.label), -study.iterations, study.name)
+    of_one_depth = study.runs["layers"].nunique() < 2  # it says nothing of depth, which the paper is about
+    return (of_one_depth, RANK[study.fidelity], -nearest, bool(study.label), -study.iterations, study.name)
