@@ -261,7 +261,7 @@ def main() -> None:
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
     torch.set_num_threads(THREADS)
-    origin = provenance(CPU)
+    origin = provenance(CPU, code=("src", "pipeline", "benchmarks"))
     machine, changed = origin["machine"], "-dirty" if origin["dirty"] else ""
     made = {
         "date": origin["date"], "commit": origin["commit"][:7] + changed, "torch": origin["versions"]["torch"],

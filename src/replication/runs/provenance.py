@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
     import torch
 
 
-def provenance(device: "torch.device") -> dict[str, Any]:
-    """Commit, machine and versions of this process, for `run.json` and MLflow tags."""
+def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")) -> dict[str, Any]:
+    """Commit, machine and versions of this process, for `run.json` and MLflow tags.
+
+    Args:
+        code: the folders in which a change since the commit makes it "dirty".
+    """
     import torch
 
-    changes = _git("status", "--porcelain", "--untracked-files=no", "--", "src", "pipeline")
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": _git("rev-parse", "HEAD") or "unknown",
