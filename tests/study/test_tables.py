@@ -37,7 +37,7 @@ def change(path: Path, how: Callable[[Cells], object]) -> None:
         csv.writer(file, lineterminator="\n").writerows(cells)
 
 
-NUMBERS = ["", "nan", "inf", "-5", "x", "1e400"]
+NUMBERS = ["", "nan", "inf", "-5", "x", "1e400", "1_000", " 9", "١", "9 "]
 BAD = {
     RUNS: {
         "net": ["", "xyz", "resnet-21", "resnet-18-A", "plain-20 + resnet-20"],
@@ -53,9 +53,9 @@ BAD = {
         "images_per_second": [*NUMBERS, "0"],
         "processes": [*NUMBERS, "0"],
         "starts": [*NUMBERS, "0"],
-        "threads": ["x", "-1", "1.5"],
+        "threads": ["x", "-1", "1.5", "١"],
         "machine": [""],
-        "torch": [""],
+        "torch": ["", "inf"],
         "commit": ["", "weird", "12"],
         "date": ["", "yesterday", "2026-13-01"],
     },

@@ -5,10 +5,20 @@ as results/README.md has them.
 """
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic import Json as InJson
 
 from replication.arms import Arm
@@ -19,8 +29,20 @@ JOINED = " + "  # between the nets of an ensemble
 TRAINING = "training"  # protocol of the training error, seen while training (augmented)
 TRAINING_ERROR = "top1_error"  # its metric
 
-Count = Annotated[int, Field(ge=1, le=10**15)]  # more is a slip of the finger
-Percent = Annotated[float, Field(ge=0, le=100)]
+PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+
+
+def _plain(value: Any) -> Any:
+    """A number as it is written here: pydantic also takes "1_000", " 9" and the digits of other scripts."""
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
+        raise ValueError("Input should be a number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_plain)]
+Number = Annotated[float, BeforeValidator(_plain)]
+Count = Annotated[Whole, Field(ge=1, le=10**15)]  # more is a slip of the finger
+Percent = Annotated[Number, Field(ge=0, le=100)]
 
 
 class Row(BaseModel):
@@ -30,7 +52,7 @@ class Row(BaseModel):
 
     net: str = Field(description='a net, "resnet-20"; of scores also an ensemble, "plain-18 + resnet-18-A"')
     variant: str = Field(description='"default", or the name of a variant in the profile', pattern=r"^[\w.-]+$")
-    seed: int = Field(ge=0, description="of weights and batches")
+    seed: Whole = Field(ge=0, description="of weights and batches")
 
     @model_validator(mode="after")
     def _nets_are_of_the_arm(self, info: ValidationInfo) -> "Row":
@@ -54,13 +76,15 @@ class RunRow(Row):
     macs: Count = Field(description="multiply-accumulates of the net for one image")
     warmup_ended_at: Count | None = Field(description="iteration at which the warm-up of section 4.2 ended; or empty")
     dropped_at: InJson[list[Count]] = Field(description="iterations from which the learning rate was lower")
-    seconds: float = Field(gt=0, description="that the training took, over all its starts")
-    images_per_second: float = Field(gt=0, description="training images, tests included in the time")
+    seconds: Number = Field(gt=0, description="that the training took, over all its starts")
+    images_per_second: Number = Field(gt=0, description="training images, tests included in the time")
     processes: Count = Field(description="that trained the net together, one a GPU")
     starts: Count = Field(description="1: never interrupted")
-    threads: str | None = Field(pattern=r"^\d+(\+\d+)*$", description='of the processor, "2"; "1+2": first 1, then 2')
+    threads: str | None = Field(
+        pattern=r"^[0-9]+(\+[0-9]+)*$", description='of the processor, "2"; "1+2": first 1, then 2'
+    )
     machine: str = Field(description="processor, cores and device")
-    torch: str = Field(description="its version")
+    torch: str = Field(pattern=r"^[0-9]+\.[0-9]+", description="its version")
     commit: str = Field(pattern=r"^([0-9a-f]{7,40}\+?|unknown\+?)$", description="of the code; +: it was changed since")
     date: datetime.date = Field(description="on which the training ended")
     mlflow_run_id: str | None = Field(pattern=r"^[0-9a-f]+$", description="the run in MLflow, where it was tracked")
@@ -103,7 +127,7 @@ class LayerRow(Row):
 
     iteration: Count = Field(description="after which, or at which, it was measured")
     layer: Count = Field(description="counted from the input")
-    value: float = Field(ge=0, description="standard deviation of its responses, or norm of its weights' gradient")
+    value: Number = Field(ge=0, description="standard deviation of its responses, or norm of its weights' gradient")
 
 
 def columns(model: type[Row]) -> list[str]:
