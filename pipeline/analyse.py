@@ -17,7 +17,7 @@ def main() -> None:
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.responses, planned(run.recipe_file)):
         return
-    finished(run)
+    finished(run)  # its folder holds no other run
     deviations = responses_of_run(run.folder, stage.images_of(params, run.arm), stage.choose_device(params.device))
     write_responses(run.responses, deviations)
     mean = sum(deviations) / len(deviations)

@@ -125,5 +125,8 @@ def test_files_that_are_written_together_are_all_old_or_all_new_after_a_kill(
         patched.setattr(files, "_write", killed(files._write))
         patched.setattr(Path, "replace", killed(Path.replace))
         write_together(tmp_path, new)
-    settle(tmp_path, "a")
+    (tmp_path / "other.unfinished").write_bytes(b"half")
+    settle(tmp_path, "abc")
+    assert (tmp_path / "other.unfinished").read_bytes() == b"half", "what another began is not whole"
+    (tmp_path / "other.unfinished").unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == (new if killed_at > 3 else old)

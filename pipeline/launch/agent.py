@@ -4,6 +4,7 @@ After a Ctrl-C or a failure torchrun would print a traceback of its own, below w
 """
 
 import logging
+import signal
 import sys
 
 from torch.distributed import run
@@ -19,7 +20,11 @@ def main() -> None:
         sys.exit(130)  # its processes have saved, or said what else they did
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
-        sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
+        if first.exitcode > 0:
+            sys.exit(first.exitcode)  # it has said why
+        killed = signal.Signals(-first.exitcode).name
+        print(f"\none of the processes was ended by {killed}; SIGKILL is often a lack of memory.\n", file=sys.stderr)
+        sys.exit(128 - first.exitcode)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -137,7 +137,7 @@ UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Replace several files of a folder, all or none: once all lie there whole, they are renamed in this order.
 
-    Killed in the middle, the next call of `settle` makes the folder whole.
+    Killed in the middle, `settle` makes the folder whole.
 
     Raises:
         UserError: one cannot be written; the old files are untouched.
@@ -152,13 +152,16 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
         raise UserError(f"{folder / name} could not be written: {why(error)}.") from error
     for name in contents:
         (folder / (name + UNFINISHED)).replace(folder / name)
+    _sync(folder)
 
 
-def settle(folder: Path, first: str) -> None:
-    """End what a killed `write_together` began, whose first file was this one: once it was renamed, all are whole."""
-    begun = (folder / (first + UNFINISHED)).exists()
-    for path in folder.glob(f"*{UNFINISHED}"):
-        path.unlink() if begun else path.replace(path.with_suffix(""))
+def settle(folder: Path, names: Sequence[str]) -> None:
+    """End what a killed `write_together` of these files began: all of them are whole once the first was renamed."""
+    begun = (folder / (names[0] + UNFINISHED)).exists()
+    for name in names:
+        unfinished = folder / (name + UNFINISHED)
+        if unfinished.exists():
+            unfinished.unlink() if begun else unfinished.replace(folder / name)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -166,6 +169,15 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Let a power cut not take back what was renamed in a folder."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def write_durably(path: Path, content: bytes, before: Path | None = None) -> None:
@@ -187,11 +199,7 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
             except OSError:  # a file system without links
                 shutil.copyfile(path, before)
         unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)

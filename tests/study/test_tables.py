@@ -124,7 +124,7 @@ def test_a_layer_that_is_lost_is_told(study: Path, place: int) -> None:
     add_results(study, [replace(each, responses=[1.0] * 19) for each in made])
     read_tables(study, CIFAR)
     change(study / RESPONSES, lambda cells: cells.pop(place))
-    with pytest.raises(UserError, match=r"responses\.csv lacks, .*resnet-20 · seed [23], .*; restore it"):
+    with pytest.raises(UserError, match=r"responses\.csv lacks layer \d+ of resnet-20 · seed [23], .*; restore it"):
         read_tables(study, CIFAR)
 
 

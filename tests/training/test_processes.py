@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from filelock import FileLock
@@ -176,6 +177,12 @@ def test_what_ends_two_processes_is_said_once_and_in_our_words(project: Any) -> 
     with FileLock(state.with_name("lock")):
         refused = project.run(*command)
     assert (refused.returncode, refused.stderr.count("another process is training this run")) == (1, 1), refused.stderr
+    training = project.start(*command, REPLICATION_SAVE_SECONDS="0")
+    project.wait_for_iteration(training, torch.load(state, weights_only=True)["iteration"] + 3)
+    psutil.Process(training.pid).children()[1].kill()
+    _, killed = training.communicate(timeout=60)
+    assert training.returncode == 128 + signal.SIGKILL
+    assert "one of the processes was ended by SIGKILL" in killed
     for text in (told, refused.stderr):
         assert not re.search("Traceback|torchrun|elastic|SIG|exitcode", text), text
 

@@ -65,8 +65,7 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     """
     arm = arm_of(results[0].record.recipe.arm)
     nothing = ({}, {name: [] for name in TABLES | LAYERS})
-    settle(folder, RECIPES)
-    recipes, tables = read_tables(folder, arm) if _begun(folder) else nothing
+    recipes, tables = read_tables(folder, arm) if _settled(folder) else nothing
     there = {run_of(row): recipes[row["recipe"]] for row in tables[RUNS]}
     for recipe in (result.record.recipe for result in results):
         _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, recipe.seed), recipe))
@@ -129,7 +128,7 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     Raises:
         UserError: as `add_results` would raise it.
     """
-    if not recipes or not _begun(folder):
+    if not recipes or not _settled(folder):
         return
     there, tables = read_tables(folder, arm_of(recipes[0].arm))
     by_run = {run_of(row): there[row["recipe"]] for row in tables[RUNS]}
@@ -138,8 +137,9 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
             _refuse_another(folder, recipe.model_copy(update={"data": old.data}), old)
 
 
-def _begun(folder: Path) -> bool:
-    """Whether a study is there, whole or damaged."""
+def _settled(folder: Path) -> bool:
+    """Whether a study is there, whole or damaged, once what a killed writer began is ended."""
+    settle(folder, [RECIPES, *TABLES, *LAYERS])
     return any((folder / name).exists() for name in (RECIPES, *TABLES))
 
 

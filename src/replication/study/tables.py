@@ -132,17 +132,16 @@ def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watch
 
 
 def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
-    """Layers are numbered from 1 without a gap, and every run of a net has as many."""
-    found: dict[tuple[Any, ...], list[int]] = {}
+    """Every run of a net has the same layers, numbered from 1 without a gap."""
+    found: dict[tuple[Any, ...], set[int]] = {}
+    last: dict[tuple[str, str], int] = {}
     for row in rows:
-        found.setdefault((*run_of(row), row["iteration"]), []).append(row["layer"])
-    most = {
-        (net, variant): max(len(found[of]) for of in found if of[:2] == (net, variant)) for net, variant, *_ in found
-    }
+        found.setdefault((*run_of(row), row["iteration"]), set()).add(row["layer"])
+        net = (row["net"], row["variant"])
+        last[net] = max(row["layer"], last.get(net, 0))
     for (net, variant, seed, iteration), layers in found.items():
-        if missing := sorted({*range(1, most[net, variant] + 1)} ^ {*layers}):
-            where = f"{net} · seed {seed}, iteration {iteration}, layer {missing[0]}"
-            raise UserError(f"{path} lacks, or has alone, the row of {where}; {restore}.")
+        for layer in sorted({*range(1, last[net, variant] + 1)} - layers):
+            raise UserError(f"{path} lacks layer {layer} of {net} · seed {seed}, iteration {iteration}; {restore}.")
 
 
 def averaged_rows(recipe: Recipe) -> int:

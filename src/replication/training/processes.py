@@ -95,11 +95,12 @@ class Processes:
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """What all processes do at once fails in those that are left when one has ended."""
+    """What all processes do at once fails in those that are left when one has ended, which has said why."""
     try:
         yield
     except RuntimeError as error:
-        raise UserError("another process of this training has ended, which ends this one; it has said why.") from error
+        cause = " ".join(str(error).split())[:200]
+        raise UserError(f"another process of this training has ended, or cannot be reached ({cause}).") from error
 
 
 class RunningAverages:

@@ -23,7 +23,7 @@ from replication.training.progress import run_name
 
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
 LONG = 2e13  # multiply-adds of a training from which on it is measured first: some five minutes of two cores
-# A step of ResNet-20 in eager mode against the same compiled, by turns in one process: 1.05 to 1.28 in fp32, 1.00 to
+# A step of ResNet-20 in eager mode against the same compiled, by turns in one process: 1.01 to 1.28 in fp32, 1.00 to
 # 1.11 in bf16; compiling it took 26 to 65 seconds the first time, 3 to 9 with the cache (AMD EPYC and Intel Xeon, 2
 # cores).
 GAIN = {"fp32": 1.15, "bf16": 1.05}
@@ -104,7 +104,7 @@ def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
         key = f"{recipe.arm}.override.precision={other}"
         words += f"; {other} would be {faster:.1f} times as fast (-S '++{key}', which makes it another recipe)"
     if compiled:
-        words += "; kernels are compiled first, a minute or two, for 1.05 to 1.3 times the speed"
+        words += "; kernels are compiled first, a minute or two, for up to 1.3 times the speed"
     return words
 
 
