@@ -34,17 +34,18 @@ STAGES = {  # which of them; what it makes; how many pages it needs, or more
     "check": ((), "recipes", 12),
     "train": (("cifar", "resnet-8", "0"), RUN, 400),
     "score": (("cifar", "resnet-8", "0"), f"{RUN}-scores", 4),
+    "analyse": (("cifar", "resnet-8", "0"), f"{RUN}-responses", 4),
     "tabulate": (("cifar",), "results", 4),
 }
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
-    """39, or none where this process may mount nothing."""
+    """45, or none where this process may mount nothing."""
     if "DRILLS_MOUNTS" not in os.environ:
         return
     done = shared / "done"
     make_project(done)
-    for stage in ALL:
+    for stage in (*ALL[:-1], ("analyse", "cifar", "resnet-8", "0"), ALL[-1]):
         run(done, *stage).right()
     for script, (_, _, pages) in STAGES.items():
         for number in range(6):

@@ -37,7 +37,20 @@ PARTS: dict[str, Part] = {
     "saving": (("training/state.py", "replication/files.py"), "save"),
     "writing the run folder": (("runs/folder.py", "replication/files.py", "shutil.py"), "write_run"),
 }
-OF_OTHERS: Part = (("files.py", "shutil.py", "check.py", "score.py", "scores.py", "tabulate.py", "results.py"), "main")
+OF_OTHERS: Part = (
+    (
+        "files.py",
+        "shutil.py",
+        "check.py",
+        "score.py",
+        "scores.py",
+        "analyse.py",
+        "layers.py",
+        "tabulate.py",
+        "results.py",
+    ),
+    "main",
+)
 # What shows that a training is at it.
 SIGHTS = {
     "saving": f".work/*/{STATE}.unfinished",
@@ -100,7 +113,7 @@ class Kill:
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
-    """84 of `train`, 4 of it with loader workers, 3 while MLflow's database is made, and 9 of the other stages."""
+    """84 of `train`, 4 of it with loader workers, 3 while MLflow's database is made, and 12 of the other stages."""
     training, done = Command(make_project(shared / "project"), "train", CIFAR), shared / "done"
     seconds = training.end(shutil.copytree(training.project, done))
     ways = {"at a moment": {}}
@@ -125,7 +138,7 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
         kill = Kill(sent, seconds, SIGHTS["making MLflow's database"])
         act = partial(_killed, tracked, [kill], done, _same_tracked_training, dice.random())
         yield Trial(f"{sent.name} while making MLflow's database", act, seconds=180)
-    for script in ("check", "score", "tabulate"):
+    for script in ("check", "score", "analyse", "tabulate"):
         for sent in SIGNALS:
             yield Trial(
                 f"{sent.name} at a line of {script}", partial(_another_stage, script, sent, done, dice.random())
@@ -195,7 +208,8 @@ def _another_stage(script: str, sent: signal.Signals, done: Path, seed: float, f
     """A stage that makes files only: they are equal, byte for byte."""
     template = shutil.copytree(done, folder / "template")
     arguments, makes = {
-        "check": ((), "recipes"), "score": (CIFAR, f"{RUN}-scores"), "tabulate": (CIFAR[:1], "results")
+        "check": ((), "recipes"), "score": (CIFAR, f"{RUN}-scores"), "analyse": (CIFAR, f"{RUN}-responses"),
+        "tabulate": (CIFAR[:1], "results"),
     }[script]  # fmt: skip
     if script == "tabulate":
         for net in NETS:
