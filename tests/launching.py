@@ -11,6 +11,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 # Saved often, so that a test need not wait to interrupt; one thread, so that every start makes the same bits.
 ENVIRONMENT = {"REPLICATION_SAVE_SECONDS": "0.3", "OMP_NUM_THREADS": "1", "REPLICATION_TRACKING": "off"}
+ITERATIONS = 300  # in small_launch.yaml: enough of them that what is seen training is still training when it is lost
 
 
 def small_checkout(folder: Path) -> Checkout:
@@ -20,9 +21,10 @@ def small_checkout(folder: Path) -> Checkout:
     return checkout
 
 
-def iterations(scratch: Path) -> list[int]:
-    """How far each training has come that is not at its end."""
-    return [torch.load(state)["iteration"] for state in scratch.glob("*/state.pt")]
+def underway(scratch: Path) -> list[int]:
+    """How far each training has come that has saved its state and is not yet in its second half."""
+    saved = [torch.load(state)["iteration"] for state in scratch.glob("*/state.pt")]
+    return [iteration for iteration in saved if 0 < iteration < ITERATIONS // 2]
 
 
 def trained(printed: str) -> list[str]:

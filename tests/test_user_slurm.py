@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 from checkout import Checkout
-from launching import COMMANDS, ENVIRONMENT, iterations, small_checkout, trained
+from launching import COMMANDS, ENVIRONMENT, small_checkout, trained, underway
 from slurm_cluster import MISSING, Cluster, two_nodes, wait_until
 
 pytestmark = [
@@ -41,7 +41,7 @@ class Lab:
         return re.search(r"job (\d+): .*; job (\d+) joins them", self.run(command)).groups()
 
     def wait_for_training(self, count: int) -> None:
-        wait_until(lambda: sum(iteration > 0 for iteration in iterations(self.scratch)) == count)
+        wait_until(lambda: len(underway(self.scratch)) == count)
 
     def wait(self) -> None:
         wait_until(lambda: not self.cluster.ask("squeue", "-h"), 240)

@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 from checkout import Checkout
-from launching import COMMANDS, ENVIRONMENT, iterations, small_checkout, trained
+from launching import COMMANDS, ENVIRONMENT, small_checkout, trained, underway
 from slurm_cluster import wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -29,7 +29,7 @@ class Spot:
         self.project = small_checkout(folder / "project")
         params = self.project.folder / "params.yaml"
         two_seeds = re.sub(r"(\n *- )0\n", r"\g<1>0\g<1>1\n", params.read_text(), count=1)
-        params.write_text(two_seeds.replace("iterations: 150", "iterations: 80").replace("[100]", "[60]"))
+        params.write_text(two_seeds)
         self.project.run(REMOTE.replace("s3://bucket/replication", f"{folder}/remote"))
         self.project.run(COMMIT)
 
@@ -66,7 +66,7 @@ def test_four_items_at_once_and_a_lost_machine_are_joined_with_nothing_trained_t
     machines = [spot.machine(f"machine-{number}") for number in range(4)]
     machines[0].run(PREPARE, **spot.environment)
     lost = spot.start(machines[0], ITEMS[0])
-    wait_until(lambda: max(iterations(spot.scratch), default=0) > 0)
+    wait_until(lambda: underway(spot.scratch))
     kill_all_of(lost.pid)
     lost.communicate()
     items = [spot.start(machine, item) for machine, item in zip(machines[::-1], ITEMS, strict=True)]
