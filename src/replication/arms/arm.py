@@ -53,6 +53,9 @@ class Arm:
     objective: str  # (scores, truth) → sum of losses, number of wrong answers
     protocols: tuple[Protocol, ...]  # the first, a single view, is that of the curves
     headline: str  # the protocol of the arm's comparisons and main tables; its first metric is the arm's error
+    watch: str = "replication.evaluation.error:wrong_top1"  # (net, batches, split) → wrong answers, for the curve
+    boxes: bool = False  # images come with the boxes of their objects
+    starts_from: str | None = None  # the arm whose trained net, of the same name, its nets begin with
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"
     cut: float = field(default=100.0)  # error in percent at which the paper's figures of training curves end

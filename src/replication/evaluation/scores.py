@@ -30,6 +30,18 @@ class Scores:
     probabilities: "Tensor"
     labels: "Tensor"
 
+    @property
+    def images(self) -> int:
+        return len(self.labels)
+
+    def value(self, metric: str) -> float:
+        """The error that `Metric.name` names, percent."""
+        return self.error(TOP[metric])
+
+    def tensors(self) -> dict[str, "Tensor"]:
+        """What is kept of them, by name."""
+        return {"probabilities": self.probabilities.half(), "labels": self.labels}
+
     def error(self, k: int = 1) -> float:
         """Top-k error: percent of images whose label is not among the k most probable classes."""
         if k == 1:
@@ -60,8 +72,8 @@ def rows_of(scores: Mapping[str, Scores], arm: Arm) -> list[dict[str, Any]]:
         {
             "protocol": protocol.name,
             "metric": metric.name,
-            "value": round(scores[protocol.name].error(TOP[metric.name]), 4),
-            "images": len(scores[protocol.name].labels),
+            "value": round(scores[protocol.name].value(metric.name), 4),
+            "images": scores[protocol.name].images,
         }
         for protocol in arm.protocols
         if protocol.name in scores
@@ -79,7 +91,7 @@ def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm) -> None:
 
     tensors = {}
     for protocol, found in scores.items():
-        tensors |= {f"{protocol}.probabilities": found.probabilities.half(), f"{protocol}.labels": found.labels}
+        tensors |= {f"{protocol}.{name}": tensor for name, tensor in found.tensors().items()}
     with replacing(folder) as unfinished:
         with (unfinished / SCORES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

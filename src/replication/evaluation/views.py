@@ -15,4 +15,4 @@ def ten_crop(image: Image.Image, shorter_side: int, size: int) -> Pixels:
 
 def whole(image: Image.Image, shorter_side: int) -> Pixels:
     """All of the image, its shorter side rescaled to `shorter_side`: for the fully convolutional test, [H, W, 3]."""
-    return np.array(image.resize(rescaled_size(image, shorter_side), Image.Resampling.BILINEAR))
+    return np.array(image.resize(rescaled_size(image.size, shorter_side), Image.Resampling.BILINEAR))

@@ -45,16 +45,22 @@ class PhotographBatches(Batches):
         self._next = -1
 
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
+        images, labels, _ = self.with_sizes(iteration)
+        return images, labels
+
+    def with_sizes(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
+        """`training`, and the width and height of the images that the crops are from, [B / ranks, 2]."""
         planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
         if self._training is None or iteration != self._next or iteration >= planned:
             iterations = range(iteration, max(planned, iteration + 1))
             pinned = self.device.type == "cuda"
             views = partial(_training_views, self.images, self.recipe, self.trained, self.slots(), pinned)
-            self._training = _ahead(views, iterations, self.workers)
+            self._training = ahead(views, iterations, self.workers)
         self._next = iteration + 1
-        pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in next(self._training))
+        *parts, sizes = next(self._training)
+        pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in parts)
         images = self.plain(pixels.permute(0, 3, 1, 2))
-        return images + (colours @ self.components)[:, :, None, None], labels
+        return images + (colours @ self.components)[:, :, None, None], labels, sizes
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         side, size = self.recipe.test.shorter_side, self.recipe.input_size
@@ -63,7 +69,7 @@ class PhotographBatches(Batches):
 
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """See `RandomView`."""
-        views = [_drawn_view(self.recipe, iteration, slot) for slot in range(self.recipe.schedule.batch_size)]
+        views = [drawn_view(self.recipe, iteration, slot) for slot in range(self.recipe.schedule.batch_size)]
         return [
             {"image": image, **vars(view), "colour": " ".join(f"{weight:.6g}" for weight in view.colour)}
             for image, view in zip(self.indices(iteration).tolist(), views, strict=True)
@@ -74,7 +80,7 @@ class PhotographBatches(Batches):
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
         views = partial(_test_views, self.images, split, view)
-        for pixels, labels in _ahead(views, chunks[self.rank :: self.ranks], self.workers):
+        for pixels, labels in ahead(views, chunks[self.rank :: self.ranks], self.workers):
             yield [part.to(self.device) for part in pixels], labels.to(self.device)
 
 
@@ -83,7 +89,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+def ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
     """What `load` makes of each item, in their order, by threads that work ahead; without workers, when asked for.
 
     Threads, as Pillow decodes and rescales without the interpreter's lock: processes would hand their batches over in
@@ -104,30 +110,33 @@ def _ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> It
         pool.shutdown(cancel_futures=True)
 
 
-# These do not hold the batches, which hold what `_ahead` gives: on a cycle its threads would live until Python looks.
+# These do not hold the batches, which hold what `ahead` gives: on a cycle its threads would live until Python looks.
 
 
 def _training_views(
     images: Images, recipe: ImagenetRecipe, trained: Tensor, slots: slice, pinned: bool, iteration: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """This process's part of the batch of an iteration: pixels [B, S, S, 3], colours [B, 3], labels [B]."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """This process's part of the batch of an iteration: pixels [B, S, S, 3], colours [B, 3], labels [B], sizes [B, 2]
+    of the images.
+    """
     chosen = trained[drawn(recipe, iteration)[slots]]
     seen = [_training_view(images, recipe, int(i), iteration, slot) for slot, i in enumerate(chosen, slots.start)]
-    pixels, colours = (torch.from_numpy(np.stack(part)) for part in zip(*seen, strict=True))
-    parts = pixels, colours.float(), images.train_labels[chosen]
+    pixels, colours, sizes = (torch.from_numpy(np.stack(part)) for part in zip(*seen, strict=True))
+    parts = pixels, colours.float(), images.train_labels[chosen], sizes
     return tuple(part.pin_memory() for part in parts) if pinned else parts
 
 
 def _training_view(
     images: Images, recipe: ImagenetRecipe, index: int, iteration: int, slot: int
-) -> tuple[Pixels, NDArray[np.float64]]:
-    view = _drawn_view(recipe, iteration, slot)
+) -> tuple[Pixels, NDArray[np.float64], tuple[int, int]]:
+    view = drawn_view(recipe, iteration, slot)
     image = images.load("train", index)
     pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
-    return pixels[:, ::-1] if view.mirror else pixels, view.colour
+    return pixels[:, ::-1] if view.mirror else pixels, view.colour, image.size
 
 
-def _drawn_view(recipe: ImagenetRecipe, iteration: int, slot: int) -> "RandomView":
+def drawn_view(recipe: ImagenetRecipe, iteration: int, slot: int) -> "RandomView":
+    """How the image in a place of an iteration's batch is shown."""
     return draw_view(recipe.augmentation, np.random.default_rng((recipe.seeds[1], AUGMENTATION, iteration, slot)))
 
 

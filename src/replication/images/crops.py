@@ -4,6 +4,8 @@ The paper does not name its interpolation; ours is bilinear with antialiasing, a
 the rescaled image is made in one step, without rescaling the rest.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -11,10 +13,32 @@ from PIL import Image
 Pixels = NDArray[np.uint8]
 
 
-def rescaled_size(image: Image.Image, shorter_side: int) -> tuple[int, int]:
+class Frame(NamedTuple):
+    """What a view shows: `size` pixels (width, height) from `left_top` on, of the image `scale` as large."""
+
+    scale: tuple[float, float]  # across, down
+    left_top: tuple[int, int]
+    size: tuple[int, int]
+
+
+def rescaled_size(of: tuple[int, int], shorter_side: int) -> tuple[int, int]:
     """Width and height after rescaling the shorter side to `shorter_side`, the ratio of the sides kept."""
-    scale = shorter_side / min(image.size)
-    return max(shorter_side, round(image.width * scale)), max(shorter_side, round(image.height * scale))
+    scale = shorter_side / min(of)
+    return max(shorter_side, round(of[0] * scale)), max(shorter_side, round(of[1] * scale))
+
+
+def frame_of(of: tuple[int, int], shorter_side: int, size: int, down: float, across: float) -> Frame:
+    """What `crop` shows of an image of this width and height."""
+    width, height = rescaled_size(of, shorter_side)
+    left = min(int(across * (width - size + 1)), width - size)
+    top = min(int(down * (height - size + 1)), height - size)
+    return Frame((width / of[0], height / of[1]), (left, top), (size, size))
+
+
+def whole_frame(of: tuple[int, int], shorter_side: int) -> Frame:
+    """All of an image, rescaled to `shorter_side`."""
+    size = rescaled_size(of, shorter_side)
+    return Frame((size[0] / of[0], size[1] / of[1]), (0, 0), size)
 
 
 def crop(image: Image.Image, shorter_side: int, size: int, down: float, across: float) -> Pixels:
@@ -22,9 +46,8 @@ def crop(image: Image.Image, shorter_side: int, size: int, down: float, across: 
 
     `down` and `across` choose among the whole-pixel places that lie inside: 0 is the first, 0.5 the middle, 1 the last.
     """
-    width, height = rescaled_size(image, shorter_side)
-    left = min(int(across * (width - size + 1)), width - size)
-    top = min(int(down * (height - size + 1)), height - size)
+    width, height = rescaled_size(image.size, shorter_side)
+    left, top = frame_of(image.size, shorter_side, size, down, across).left_top
     x, y = image.width / width, image.height / height
     box = (left * x, top * y, min((left + size) * x, image.width), min((top + size) * y, image.height))
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box=box))

@@ -23,8 +23,9 @@ from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
 from replication.files import check_whole, replacing
+from replication.images.boxes import Boxes, read_boxes, write_boxes
 from replication.images.decoding import BadImage, decode, one_line
-from replication.images.store import REMAKE, Images, Meta, Statistics, read_meta, read_store, write_meta
+from replication.images.store import REMAKE, Images, Meta, Statistics, read_meta, read_store, with_boxes, write_meta
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 
@@ -85,6 +86,8 @@ class Index:
     mean: torch.Tensor
     colour_covariance: torch.Tensor
     in_memory: bool = False
+    train_boxes: Boxes | None = None
+    test_boxes: Boxes | None = None
 
     def load(self, split: str, index: int) -> Image.Image:
         """Image number `index` of "train" or "test", RGB, upright.
@@ -101,7 +104,15 @@ def table_of(entries: Iterable[Entry]) -> pyarrow.Table:
     return pyarrow.table([pyarrow.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
 
 
-def write_index(folder: Path, files: Files, statistics: Statistics, *, name: str, source: str) -> Meta:
+def write_index(
+    folder: Path,
+    files: Files,
+    statistics: Statistics,
+    *,
+    name: str,
+    source: str,
+    boxes: tuple[Boxes, Boxes] | None = None,
+) -> Meta:
     """Write an index, whole or not at all: it is made beside `folder` and renamed."""
     meta = Meta(
         name=name,
@@ -111,12 +122,14 @@ def write_index(folder: Path, files: Files, statistics: Statistics, *, name: str
         train_images=files.train.num_rows,
         test_images=files.test.num_rows,
         input_size=None,
-        fingerprint=files.fingerprint,
+        fingerprint=with_boxes(files.fingerprint, boxes),
     )
     with replacing(folder) as unfinished:
         entries = pyarrow.concat_tables([files.train, files.test])
         pyarrow.parquet.write_table(entries, unfinished / ENTRIES, compression="zstd")
         save_file(vars(statistics), unfinished / STATISTICS)
+        if boxes:
+            write_boxes(unfinished, *boxes)
         write_meta(unfinished, meta)
     return meta
 
@@ -139,7 +152,11 @@ def read_index(folder: Path, root: Path) -> Index:
             )
     labels = torch.from_numpy(entries["label"].to_numpy().copy())
     train, test = labels.split([meta.train_images, meta.test_images])
-    return Index(meta, root, entries, train, test, statistics.mean, statistics.colour_covariance)
+    of_train, of_test = read_boxes(folder, REMAKE)
+    return Index(
+        meta, root, entries, train, test, statistics.mean, statistics.colour_covariance,
+        train_boxes=of_train, test_boxes=of_test,
+    )  # fmt: skip
 
 
 def read_images(folder: Path, root: Path) -> Images:

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from replication.files import check_whole, replacing
+from replication.images.boxes import Boxes, read_boxes, write_boxes
 from replication.recipe import Data
 
 ARRAYS, META = "store.safetensors", "meta.json"
@@ -74,6 +75,8 @@ class Images(Protocol):
     mean: torch.Tensor | None  # see `Statistics`; None for the arm `cifar`
     colour_covariance: torch.Tensor | None
     in_memory: bool
+    train_boxes: Boxes | None  # of the objects, for the arm `localization`
+    test_boxes: Boxes | None
 
     def load(self, split: str, index: int) -> Image.Image:
         """Image number `index` of "train" or "test", RGB."""
@@ -91,6 +94,8 @@ class Store:
     mean: torch.Tensor | None = None
     colour_covariance: torch.Tensor | None = None
     in_memory: bool = True
+    train_boxes: Boxes | None = None
+    test_boxes: Boxes | None = None
 
     def load(self, split: str, index: int) -> Image.Image:
         """Image number `index` of "train" or "test", RGB."""
@@ -121,6 +126,7 @@ def write_store(
     pixels: str,
     classes: list[str],
     statistics: Statistics | None = None,
+    boxes: tuple[Boxes, Boxes] | None = None,
 ) -> Meta:
     """Write a store, whole or not at all: it is made beside `folder` and renamed."""
     meta = Meta(
@@ -131,7 +137,7 @@ def write_store(
         train_images=len(train.labels),
         test_images=len(test.labels),
         input_size=train.images.shape[-1],
-        fingerprint=fingerprint(train, test),
+        fingerprint=with_boxes(fingerprint(train, test), boxes),
     )
     arrays = {
         "train_images": train.images,
@@ -142,8 +148,17 @@ def write_store(
     tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
     with replacing(folder) as unfinished:
         save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
+        if boxes:
+            write_boxes(unfinished, *boxes)
         write_meta(unfinished, meta)
     return meta
+
+
+def with_boxes(fingerprint: str, boxes: tuple[Boxes, Boxes] | None) -> str:
+    """The fingerprint of images and of the boxes that they come with, if they do."""
+    if boxes is None:
+        return fingerprint
+    return hashlib.sha256(b"".join([fingerprint.encode(), *(of.digest() for of in boxes)])).hexdigest()
 
 
 def read_store(folder: Path) -> Store:
@@ -152,7 +167,9 @@ def read_store(folder: Path) -> Store:
     Raises:
         UserError: it is missing or damaged.
     """
-    return Store(read_meta(folder), **load_file(check_whole(folder, ARRAYS, REMAKE)))
+    train, test = read_boxes(folder, REMAKE)
+    arrays = load_file(check_whole(folder, ARRAYS, REMAKE))
+    return Store(read_meta(folder), **arrays, train_boxes=train, test_boxes=test)
 
 
 def write_meta(folder: Path, meta: Meta) -> None:

@@ -6,6 +6,7 @@ from torch import nn
 from replication.nets.blocks import initialise
 from replication.nets.cifar import CifarNet
 from replication.nets.imagenet import ImagenetNet
+from replication.nets.localization import LocalizationNet
 from replication.nets.names import EARLIER, NETS, blocks_of_cifar, parse_imagenet
 
 
@@ -19,6 +20,8 @@ def build(
     block: str = "two_layers",
     subsample: str = "stride",
     zero_channels: str = "split",
+    locates_on: str | None = None,
+    anchors: int = 0,
 ) -> nn.Module:
     """Make a net by its paper name, with He initialisation from `seed`.
 
@@ -30,6 +33,8 @@ def build(
         bottleneck_stride: the layer of a bottleneck that halves the map, "1x1" or "3x3"; see `Bottleneck`.
         block: of a CIFAR net: "two_layers", "bottleneck" or "one_layer"; see `blocks_of_cifar`.
         subsample, zero_channels: see `option_a`.
+        locates_on: "conv3", "conv4" or "conv5": the maps of a net of Table 1 on which a `LocalizationNet` stands.
+        anchors: of that, at each place.
 
     Raises:
         UserError: no such net.
@@ -45,5 +50,10 @@ def build(
         module = ImagenetNet(layers, option, classes, bottleneck_stride, **of_option_a)
     else:
         module = CifarNet(blocks_of_cifar(net, block), net.startswith("resnet"), classes, block, **of_option_a)
-    initialise(module, initialisation, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    if locates_on:
+        module = LocalizationNet(module, locates_on, classes, anchors)
+    initialise(module, initialisation, generator)
+    if locates_on:
+        module.initialise(generator)
     return module

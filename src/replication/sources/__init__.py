@@ -42,6 +42,7 @@ class Dataset:
     input_size: int | None = None  # None where images have sizes of their own, or any
     test: str = "test"  # the name of its test split in file names
     readers: dict[str, str] = field(default_factory=dict)  # by the name of the source; none if it is embedded
+    boxes: dict[str, str] = field(default_factory=dict)  # what reads the boxes of the objects, by the source
     indexed: bool = False
     class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
     digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
@@ -75,6 +76,7 @@ CIFAR10 = Dataset(
 TINY_IMAGENET = Dataset(
     "tiny_imagenet", "Tiny ImageNet", 100_000, 10_000, classes=200, input_size=64, test="valid",
     readers={"parquet": f"{HERE}.parquet:parquet", "folder": f"{HERE}.tiny_imagenet:folder"},
+    boxes={"parquet": f"{HERE}.boxes:parquet", "folder": f"{HERE}.boxes:tiny_imagenet"},
 )  # fmt: skip
 
 IMAGENET = Dataset(

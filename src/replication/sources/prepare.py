@@ -10,11 +10,12 @@ from PIL import Image
 
 from replication.arms import Arm, found
 from replication.errors import UserError
+from replication.images.boxes import gathered
 from replication.images.heldout import split_training
 from replication.images.index import load_entry, write_index
 from replication.images.store import OFFICIAL, Meta, Statistics, image_of, write_store
 from replication.sources import DATASETS, Dataset, Place
-from replication.sources.digits import digits
+from replication.sources.digits import digits, digits_on_canvas
 from replication.sources.official import is_official
 from replication.sources.statistics import SAMPLE, image_statistics
 
@@ -56,8 +57,11 @@ def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, v
     if place:
         source, origin = found(dataset.readers[place.source])(place, dataset), f"{dataset.name}, {place.source}"
     else:
-        size = view["shorter_side"] if arm.photographs else view["input_size"]
-        source, origin = digits(size), "scikit-learn's load_digits"
+        size, origin = view["shorter_side"] if arm.photographs else view["input_size"], "scikit-learn's load_digits"
+        source, *corners = digits_on_canvas(size) if arm.boxes else (digits(size),)
+    if place and arm.boxes:
+        corners = found(dataset.boxes[place.source])(place, dataset)
+    boxes = tuple(map(gathered, corners)) if arm.boxes else None
 
     def load(index: int) -> Image.Image:
         return image_of(source.train.images[index])
@@ -69,6 +73,7 @@ def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, v
         pixels=OFFICIAL if is_official(source, dataset) else source.pixels,
         classes=source.classes,
         statistics=_statistics(load, source.train.labels, view) if arm.photographs else None,
+        boxes=boxes,
     )  # fmt: skip
 
 

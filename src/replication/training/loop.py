@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 
 from replication.arms import arm_of, found
-from replication.evaluation.error import wrong_top1
 from replication.feed.batches import Batches, Split
 from replication.recipe import Recipe
 from replication.runs.folder import Row
@@ -62,7 +61,8 @@ def iterate(
             state.check_finite()
             row = _row(state, rate, schedule.batch_size) | {arm.watched: None, "heldout_error": None}
             if last or state.iteration % logging.evaluate_every == 0:
-                row |= _measured(state, batches, processes, {"test": arm.watched, "heldout": "heldout_error"})
+                columns = {"test": arm.watched, "heldout": "heldout_error"}
+                row |= _measured(state, batches, processes, columns, arm.watch)
             state.curve.append(row)
         yield row
 
@@ -99,11 +99,11 @@ def _row(state: State, rate: float, batch_size: int) -> Row:
     return row
 
 
-def _measured(state: State, batches: Batches, processes: Processes, columns: dict[Split, str]) -> Row:
+def _measured(state: State, batches: Batches, processes: Processes, columns: dict[Split, str], watch: str) -> Row:
     """Test error, for the curve only: it selects nothing. Held-out error, if images are held out."""
     errors = {}
     for split, column in columns.items():
         if count := batches.test_count if split == "test" else batches.heldout_count:
-            wrong = processes.total(wrong_top1(state.net, batches, split))
+            wrong = processes.total(found(watch)(state.net, batches, split))
             errors[column] = round(100 * wrong.item() / count, 4)
     return errors

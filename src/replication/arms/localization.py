@@ -1,0 +1,121 @@
+"""The arm `localization`: appendix C, a box around the object of an image, whose class is given or guessed."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from replication.arms.arm import Arm, Metric, Protocol
+from replication.arms.imagenet import RescaledCrop, Side, Views
+from replication.errors import UserError
+from replication.nets.names import EARLIER, check_imagenet
+from replication.recipe import Real, Recipe, Section, Whole
+
+Share = Annotated[Real, Field(gt=0, le=1)]
+
+
+class Anchors(Section):
+    """The boxes at each place of the maps from which the net's own are counted."""
+
+    sides: tuple[Side, ...] = Field(min_length=1, max_length=20, description="square roots of areas, pixels · not said")
+    ratios: tuple[Annotated[Real, Field(ge=0.01, le=100)], ...] = Field(
+        min_length=1, max_length=20, description="height over width · not said"
+    )
+
+
+class Sampling(Section):
+    """Which anchors of an image train the logistics; the offsets are trained on the positive ones among them."""
+
+    anchors: Whole = Field(gt=0, le=10_000, description="anchors of an image that are trained on · C")
+    positive: Share = Field(description="share of positive ones among them, at most · C")
+    positive_from: Share = Field(description="overlap with a true box from which an anchor is positive · not said")
+    negative_below: Share = Field(description="overlap with all of them below which it is negative · not said")
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Sampling":
+        if self.negative_below > self.positive_from:
+            raise ValueError(
+                f"negative_below ({self.negative_below}) must not be more than positive_from ({self.positive_from})"
+            )
+        return self
+
+
+class LocalizationRecipe(Recipe):
+    """A run of appendix C."""
+
+    arm: Literal["localization"]
+    bottleneck_stride: Literal["1x1", "3x3"] = Field(
+        description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
+    )
+    init_from: Literal["imagenet", "nothing"] = Field(description="weights of the net of 4.1 that it starts from · C")
+    maps: Literal["conv3", "conv4", "conv5"] = Field(description="the last layers of the net that are kept · not said")
+    anchors: Anchors
+    sampling: Sampling
+    visible: Share = Field(description="share of a true box that a crop must show, or the box is left out · not said")
+    augmentation: RescaledCrop
+    test: Views
+    merged_from: Share = Field(
+        description="boxes of the dense test that overlap the best one by this are averaged with it · not said"
+    )
+
+    @model_validator(mode="after")
+    def _crops_fit(self) -> "LocalizationRecipe":
+        sides = {
+            "augmentation.shorter_side": self.augmentation.shorter_side[0],
+            "test.shorter_side": self.test.shorter_side,
+        }
+        for key, side in sides.items():
+            if side < self.input_size:
+                raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
+        if self.input_size < 32:
+            raise ValueError(f"input_size ({self.input_size}) must be 32 or more")
+        return self
+
+    @property
+    def net_options(self) -> dict[str, str | int]:
+        anchors = len(self.anchors.sides) * len(self.anchors.ratios)
+        of_trunk = super().net_options | {"bottleneck_stride": self.bottleneck_stride}
+        return of_trunk | {"locates_on": self.maps, "anchors": anchors}
+
+
+def check_localization(net: str) -> None:
+    """Refuse a name that is no net of Table 1.
+
+    Raises:
+        UserError: there is no such net; the sentence names those that there are.
+    """
+    if net in EARLIER:
+        raise UserError(f"{net!r} has no maps to locate on; take a net of Table 1, resnet-101 say.")
+    check_imagenet(net)
+
+
+WAYS = {
+    "per_class_rpn": "per-class RPN",
+    "rpn": "RPN",
+    "pcr": "per-class regression",
+    "scr": "single-class regression",
+}
+ERRORS = tuple(Metric(f"{way}_error", f"{words}, localization error") for way, words in WAYS.items())
+OVERLAPS = tuple(Metric(f"{way}_iou", f"{words}, mean IoU", less_is_better=False) for way, words in WAYS.items())
+TOP5 = (Metric("per_class_rpn_error", "per-class RPN, top-5 localization error"),)
+PROTOCOLS = "replication.evaluation.localization"
+
+LOCALIZATION = Arm(
+    name="localization",
+    section="C",
+    words="ImageNet localization",
+    datasets=("digits", "tiny_imagenet", "imagenet"),
+    recipe=LocalizationRecipe,
+    check_net=check_localization,
+    feed="replication.feed.localization:BoxBatches",
+    objective="replication.training.localization:localization",
+    watch=f"{PROTOCOLS}:wrong_boxes",
+    protocols=(
+        Protocol("oracle_centre", "true class, centre crop", ERRORS + OVERLAPS, f"{PROTOCOLS}:oracle_centre"),
+        Protocol("oracle_dense", "true class, dense", ERRORS[:2] + OVERLAPS[:2], f"{PROTOCOLS}:oracle_dense"),
+        Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense"),
+    ),
+    headline="oracle_centre",
+    boxes=True,
+    starts_from="imagenet",
+    photographs=True,
+)

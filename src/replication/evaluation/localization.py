@@ -1,0 +1,232 @@
+"""Test protocols of appendix C: the true class or the five guessed ones, a box for each; centre crop, or dense.
+
+A box is right if it overlaps a true box of the class by half or more (intersection over union).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from replication.arms.localization import WAYS, LocalizationRecipe
+from replication.evaluation.error import autocast, folded
+from replication.evaluation.protocols import ten_crop
+from replication.evaluation.views import whole
+from replication.feed.batches import Split
+from replication.feed.localization import BoxBatches, Seen, anchors_of, centre
+from replication.images.boxes import in_image, mirrored
+from replication.images.crops import Frame, Pixels, whole_frame
+from replication.nets.anchors import decoded, overlap
+from replication.nets.localization import LocalizationNet, Maps
+
+RIGHT = 0.5  # least overlap of a right box
+CANDIDATES = 20  # boxes of each image, class, scale and mirror image that the dense test merges
+GUESSES = 5
+
+
+@dataclass(frozen=True)
+class Located:
+    """What one protocol gave: for each way to locate, by its name, the overlap of its box with the nearest true box of
+    the class, [N] from 0 to 1; 0 where no guessed class is the true one. And the boxes, [N, 4] in pixels of the image,
+    of the true class; NaN likewise.
+    """
+
+    overlaps: Mapping[str, Tensor]
+    boxes: Mapping[str, Tensor]
+
+    @property
+    def images(self) -> int:
+        return len(next(iter(self.overlaps.values())))
+
+    def value(self, metric: str) -> float:
+        """`<way>_error`, the images whose box is wrong, or `<way>_iou`, the mean overlap; percent."""
+        way, _, kind = metric.rpartition("_")
+        overlaps = self.overlaps[way].double()
+        return 100 * ((overlaps < RIGHT).double() if kind == "error" else overlaps).mean().item()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is kept of it, by name."""
+        kept = {"overlaps": self.overlaps, "boxes": self.boxes}
+        return {f"{way}.{kind}": tensor for kind, of in kept.items() for way, tensor in of.items()}
+
+
+def candidates(
+    answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe, count: int
+) -> tuple[Tensor, Tensor]:
+    """The `count` most probable boxes by one of the ways, for the classes [B, n].
+
+    Returns:
+        Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the view. A regression has one box, whose
+        probability is half.
+    """
+    logits, offsets = answers.answers(way, classes)
+    if "rpn" in way:
+        anchors = anchors_of(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
+    else:
+        anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
+        logits = torch.zeros_like(logits)
+    best, which = logits.topk(min(count, logits.shape[2]))
+    offsets = offsets.gather(2, which[..., None].expand(-1, -1, -1, 4))
+    return best.sigmoid(), decoded(offsets, anchors[which])
+
+
+def best_boxes(answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
+    """The most probable box of each of the classes [B, n], [B, n, 4] in pixels of the view."""
+    return candidates(answers, way, classes, recipe, 1)[1][:, :, 0]
+
+
+def misses(boxes: Tensor, true: Tensor) -> Tensor:
+    """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
+    return nearest(boxes, true) < RIGHT
+
+
+def nearest(boxes: Tensor, true: Tensor) -> Tensor:
+    """The overlap of each of the boxes [B, 4] with the nearest of its image's true ones [B, K, 4], [B]."""
+    return overlap(boxes[:, None], true)[:, 0].amax(1)
+
+
+def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
+    """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
+
+    Args:
+        overlapping: from this overlap on.
+    """
+    best = scores.argmax(-1)[..., None, None].expand(*boxes.shape[:-2], 1, 4)
+    near = overlap(boxes.gather(-2, best), boxes)[..., 0, :] >= overlapping
+    weights = torch.where(near, scores, 0)[..., None]
+    return (weights * boxes).sum(-2) / weights.sum(-2)
+
+
+@torch.inference_mode()
+def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
+    """How many images of this process's part of a split the per-class RPN gives a wrong box; a scalar."""
+    net = folded(net)
+    wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
+    for images, truth in batches.single_view(split):
+        with autocast(batches):
+            answers = net(images)
+            boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
+        wrong += misses(boxes, truth.boxes).sum()
+    return wrong
+
+
+@torch.inference_mode()
+def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> Located:
+    """The true class is given, one crop from the middle (Table 13, "1-crop"), by all four ways."""
+    net = folded(net)
+
+    def locate(seen: Sequence[Seen], labels: Tensor) -> dict[str, Tensor]:
+        images = batches.plain(_stacked(seen).to(batches.device))
+        with autocast(batches):
+            answers = net(images)
+            own = labels[:, None].to(batches.device)
+            return {way: best_boxes(answers, way, own, batches.recipe)[:, 0].cpu() for way in WAYS}
+
+    found: list[dict[str, Tensor]] = []
+    true: list[Tensor] = []
+    for seen, labels in batches.seen("test", partial(centre, batches.recipe)):
+        of_part = locate(seen, labels)
+        found.append({way: in_images(boxes, seen) for way, boxes in of_part.items()})
+        true += [of.boxes for of in seen]
+    boxes = {way: torch.cat([part[way] for part in found]) for way in WAYS}
+    return Located({way: overlaps_of(boxes[way], true) for way in WAYS}, boxes)
+
+
+def oracle_dense(net: LocalizationNet, batches: BoxBatches) -> Located:
+    """The true class is given, the net slid over the whole image at several scales, the boxes merged (Table 13)."""
+    labels = batches.images.test_labels[:, None]
+    return _dense(net, batches, labels, ("per_class_rpn", "rpn"))
+
+
+def predicted_dense(net: LocalizationNet, batches: BoxBatches) -> Located:
+    """The five classes that the classifier finds most probable, a box for each, dense (Table 13, last column).
+
+    The classifier is the net of section 4.1 that this one began as, tested by 10 crops.
+    """
+    if batches.classifier is None:
+        raise ValueError("predicted classes need batches.classifier")
+    guesses = ten_crop(batches.classifier, batches).probabilities
+    return _dense(net, batches, guesses.topk(min(GUESSES, guesses.shape[1])).indices, ("per_class_rpn",))
+
+
+@torch.inference_mode()
+def _dense(net: LocalizationNet, batches: BoxBatches, classes: Tensor, ways: Sequence[str]) -> Located:
+    """Locate the classes [N, n] of each test image; see `Located`."""
+    tested, recipe, labels = folded(net), batches.recipe, batches.images.test_labels
+    scores: dict[str, list[Tensor]] = {way: [] for way in ways}  # of a scale or mirror image, [N, n, candidates]
+    boxes: dict[str, list[Tensor]] = {way: [] for way in ways}
+    true: list[Tensor] = []
+    for side in recipe.test.scales:
+        true = []
+        parts: dict[str, list[tuple[Tensor, Tensor]]] = {way: [] for way in ways}
+        for seen, _ in batches.seen("test", partial(_whole, side)):
+            asked = classes[len(true) : len(true) + len(seen)]
+            true += [of.boxes for of in seen]
+            for way, found in _slid(tested, batches, seen, asked, ways).items():
+                parts[way].append(found)
+        for way in ways:
+            scores[way].append(torch.cat([of for of, _ in parts[way]]))
+            boxes[way].append(torch.cat([of for _, of in parts[way]]))
+    is_own = classes == labels[:, None]
+    overlaps, kept = {}, {}
+    for way in ways:
+        one = merged(torch.cat(scores[way], 2), torch.cat(boxes[way], 2), recipe.merged_from)  # [N, n, 4]
+        own = one[torch.arange(len(one)), is_own.float().argmax(1)]
+        kept[way] = torch.where(is_own.any(1, keepdim=True), own, torch.nan)
+        overlaps[way] = overlaps_of(kept[way], true)
+    return Located(overlaps, kept)
+
+
+def _slid(
+    net: nn.Module, batches: BoxBatches, seen: Sequence[Seen], classes: Tensor, ways: Sequence[str]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Candidates of each way for images of any sizes, in pixels of the images: [B, n, M] and [B, n, M, 4]."""
+    found: dict[str, dict[int, tuple[Tensor, Tensor]]] = {way: {} for way in ways}
+    shapes = [of.pixels.shape for of in seen]
+    for shape in dict.fromkeys(shapes):  # images of one size go together
+        members = [index for index, own in enumerate(shapes) if own == shape]
+        images = batches.plain(_stacked([seen[index] for index in members]).to(batches.device))
+        asked = classes[members].to(batches.device)
+        flips = [False, True] if batches.recipe.test.mirrored else [False]
+        for way, (scores, boxes) in _candidates(net, batches, images, asked, ways, flips).items():
+            for row, index in enumerate(members):
+                found[way][index] = scores[row], in_image(boxes[row], seen[index].frame)
+    return {
+        way: tuple(torch.stack([of[index][kind] for index in range(len(seen))]) for kind in (0, 1))
+        for way, of in found.items()
+    }
+
+
+def _candidates(
+    net: nn.Module, batches: BoxBatches, images: Tensor, classes: Tensor, ways: Sequence[str], flips: Sequence[bool]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {way: [] for way in ways}
+    for flip in flips:
+        with autocast(batches):
+            answers = net(images.flip(3) if flip else images)
+            for way in ways:
+                scores, boxes = candidates(answers, way, classes, batches.recipe, CANDIDATES)
+                boxes = mirrored(boxes, images.shape[3]) if flip else boxes
+                found[way].append((scores.cpu(), boxes.cpu()))
+    return {way: (torch.cat([s for s, _ in of], 2), torch.cat([b for _, b in of], 2)) for way, of in found.items()}
+
+
+def overlaps_of(boxes: Tensor, true: Sequence[Tensor]) -> Tensor:
+    """The overlap of each box [N, 4] with the nearest of its image's true ones, lists of [K, 4]; of NaN 0."""
+    return torch.stack([overlap(box[None], of).amax() for box, of in zip(boxes, true, strict=True)])
+
+
+def in_images(boxes: Tensor, seen: Sequence[Seen]) -> Tensor:
+    """Boxes [n, 4] of views, a view each, in pixels of their images."""
+    return torch.stack([in_image(box, of.frame) for box, of in zip(boxes, seen, strict=True)])
+
+
+def _stacked(seen: Sequence[Seen]) -> Tensor:
+    return torch.stack([of.pixels for of in seen]).permute(0, 3, 1, 2)
+
+
+def _whole(side: int, image: Image.Image) -> tuple[Pixels, Frame]:
+    return whole(image, side), whole_frame(image.size, side)
