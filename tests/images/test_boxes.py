@@ -105,7 +105,7 @@ def test_parquet_with_boxes(tmp_path: Path) -> None:
     train, test = parquet(place, DATASETS["tiny_imagenet"])
     assert [box.tolist() for box in (*train, *test)] == [[[0, 0, 64, 64]], [[1, 2, 4, 5]], [[5, 5, 7, 7]]]
     pyarrow.parquet.write_table(pyarrow.table({"label": [1]}), tmp_path / "valid-0.parquet")
-    with pytest.raises(UserError, match="valid-0.parquet has no column bbox"):
+    with pytest.raises(UserError, match=r"valid-0\.parquet has no column bbox"):
         parquet(place, DATASETS["tiny_imagenet"])
 
 
@@ -139,7 +139,7 @@ def test_boxes_of_imagenet_as_kaggle_gives_them(tmp_path: Path) -> None:
     assert first.tolist() == [[1, 2, 4, 5], [5, 6, 8, 9]], "several of its class, none of another"
     assert second.shape == (0, 4), "an image without boxes"
     table.write_text("ImageId,PredictionString\nn01_7,n01 1 2 3\n")
-    with pytest.raises(UserError, match="LOC_train_solution.csv, line 2: expected an ImageId and five fields a box"):
+    with pytest.raises(UserError, match=r"LOC_train_solution\.csv, line 2: expected an ImageId and five fields a box"):
         loc(tmp_path, "train", NAMES, WNIDS)
 
 

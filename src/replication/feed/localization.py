@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from replication.arms.localization import LocalizationRecipe
 from replication.errors import UserError
@@ -64,6 +64,7 @@ class BoxBatches(PhotographBatches):
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.")
         stride = STRIDES[recipe.maps]
         side = -(-recipe.input_size // stride)
+        self.classifier: nn.Module | None = None  # of the arm that the nets start from, to guess classes
         self.anchor_count = len(anchors_of(recipe, (side, side), stride))
 
     def training(self, iteration: int) -> tuple[Tensor, Truth]:

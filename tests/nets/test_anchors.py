@@ -49,7 +49,7 @@ def test_anchors_of_a_map_of_two_places_worked_by_hand() -> None:
 def test_offsets_worked_by_hand_and_back() -> None:
     anchor, box = torch.tensor([0.0, 0, 10, 20]), torch.tensor([5.0, 10, 25, 30])
     offsets = encoded(box, anchor)
-    assert offsets.tolist() == pytest.approx([1, 0.5, math.log(2), 0]), "its centre is at (15, 20), the anchor's (5, 10)"
+    assert offsets.tolist() == pytest.approx([1, 0.5, math.log(2), 0]), "the centre goes from (5, 10) to (15, 20)"
     assert torch.allclose(decoded(offsets, anchor), box)
     random = torch.rand(50, 4)
     boxes = torch.cat([random[:, :2], random[:, :2] + random[:, 2:] + 0.1], 1) * 30
@@ -109,5 +109,5 @@ def test_the_trunk_is_taken_over_from_a_trained_net_and_the_ways_are_not() -> No
     assert torch.equal(net.bn1.running_mean, trained.bn1.running_mean)
     assert all(torch.equal(getattr(net, way).state_dict()[key], of) for way in WAYS for key, of in before[way].items())
     assert not hasattr(net, "conv5"), "what lies behind the maps is left out"
-    with pytest.raises(UserError, match="of another net: they have no conv1.weight"):
+    with pytest.raises(UserError, match=r"of another net: they have no conv1\.weight"):
         net.load_trunk({})
