@@ -43,7 +43,7 @@ def test_the_shorter_side_is_rescaled_and_the_ratio_of_the_sides_kept(
     width: int, height: int, shorter_side: int, expected: tuple[int, int]
 ) -> None:
     image = Image.new("RGB", (width, height))
-    assert rescaled_size(image, shorter_side) == expected
+    assert rescaled_size(image.size, shorter_side) == expected
     if width < 1000:
         assert whole(image, shorter_side).shape == (expected[1], expected[0], 3)
 

@@ -66,12 +66,13 @@ def _walk(net: str, input_size: int, classes: int, options: Mapping[str, str]) -
         found.append(Layer(name, kind, kernel, stride, channels, side, weights * output.numel() // channels))
 
     with torch.device("meta"):
-        module = build(net, classes, **options)
-        for name, layer in module.named_modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
-                layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))
-            elif isinstance(layer, nn.BatchNorm2d):
-                layer.forward = nn.Identity().forward  # changes no shape, and is half of the time of a deep net
-        with torch.no_grad():
-            module.eval()(torch.empty(1, 3, input_size, input_size))
+        module = build(net, classes, **options).eval()
+        image = torch.empty(1, 3, input_size, input_size)
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
+            layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.forward = nn.Identity().forward  # changes no shape, and is half of the time of a deep net
+    with torch.inference_mode():
+        module(image)
     return tuple(found), sum(p.numel() for p in module.parameters())
