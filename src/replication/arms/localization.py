@@ -108,11 +108,11 @@ LOCALIZATION = Arm(
     check_net=check_localization,
     feed="replication.feed.localization:BoxBatches",
     objective="replication.training.localization:localization",
-    watch=f"{PROTOCOLS}:wrong_boxes",
+    watch="replication.evaluation.boxes:wrong_boxes",
     protocols=(
         Protocol("oracle_centre", "true class, centre crop", ERRORS + OVERLAPS, f"{PROTOCOLS}:oracle_centre"),
         Protocol("oracle_dense", "true class, dense", ERRORS[:2] + OVERLAPS[:2], f"{PROTOCOLS}:oracle_dense"),
-        Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense"),
+        Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense", guesses=True),
     ),
     headline="oracle_centre",
     boxes=True,
