@@ -10,8 +10,7 @@ from torch import nn
 from replication.errors import UserError
 from replication.nets.anchors import anchors, decoded, encoded, overlap
 from replication.nets.by_name import build
-from replication.nets.localization import WAYS
-from replication.nets.names import STRIDES
+from replication.nets.localization import STRIDES, WAYS
 
 NET = "resnet-18-A"
 
