@@ -1,7 +1,5 @@
 """The tests of appendix C on images worked by hand, and against a recount in plain numpy."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -64,19 +62,25 @@ def test_two_images_worked_on_paper() -> None:
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[40])
     batches = batches_of(store, recipe)
     # In the centre crop, which begins at (4, 4): the first box is off by 5 pixels to the right, 15 x 20 of 25 x 20
-    # shared, so 0.6; of the second the half above, so 0.5.
-    told = torch.tensor([[[11.0, 6, 31, 26]] * 3, [[-4.0, -4, 16, 16]] * 3])
+    # shared, so 0.6; of the second the upper 24 of 40 rows, so 0.6 as well.
+    told = torch.tensor([[[11.0, 6, 31, 26]] * 3, [[-4.0, -4, 16, 20]] * 3])
     found = oracle_centre(Told(told, recipe), batches)
     for way in WAYS:
-        assert found.overlaps[way].tolist() == pytest.approx([0.6, 0.5], abs=1e-4)
+        assert found.overlaps[way].tolist() == pytest.approx([0.6, 0.6], abs=1e-4)
     assert found.boxes["rpn"][0].tolist() == pytest.approx([15, 10, 35, 30], abs=1e-3), "in pixels of the image"
-    assert found.value("per_class_rpn_error") in (0.0, 50.0), "0.5 is right, but for the last bit of it"
-    assert found.value("per_class_rpn_iou") == pytest.approx(55, abs=0.01)
-    assert wrong_boxes(Told(told, recipe), batches, "test").item() == found.value("per_class_rpn_error") / 50
-    told[1] += torch.tensor([4.0, 0, 4, 0])  # 16 x 20 shared, of 20 x 20 + 20 x 40 - 16 x 20: 0.36
+    assert found.value("per_class_rpn_error") == 0.0
+    assert found.value("per_class_rpn_iou") == pytest.approx(60, abs=0.01)
+    assert wrong_boxes(Told(told, recipe), batches, "test").item() == 0
+    told[1] += torch.tensor([4.0, 0, 4, 0])  # 16 x 24 shared, of 20 x 24 + 20 x 40 - 16 x 24: 0.43
     found = oracle_centre(Told(told, recipe), batches)
     assert found.value("per_class_rpn_error") == 50.0
-    assert found.overlaps["rpn"].tolist() == pytest.approx([0.6, 320 / 880], abs=1e-4)
+    assert found.overlaps["rpn"].tolist() == pytest.approx([0.6, 384 / 896], abs=1e-4)
+    assert wrong_boxes(Told(told, recipe), batches, "test").item() == 1
+
+
+def test_half_is_right() -> None:
+    halves = torch.tensor([[[0.0, 0, 2, 1]], [[0, 0, 2.01, 1]]])
+    assert misses(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1]]), halves).tolist() == [False, True]
 
 
 def test_dense_boxes_are_mapped_back_from_each_scale() -> None:
@@ -165,4 +169,4 @@ def test_scores_of_the_arm_are_kept_a_row_a_number(tmp_path) -> None:
         ("per_class_rpn_error", 25.0, 4), ("per_class_rpn_iou", 60.0, 4),
     ]  # fmt: skip
     write_scores(tmp_path / "scores", {"oracle_centre": found}, LOCALIZATION)
-    assert replace(found).images == 4 and Scores(torch.eye(2), torch.tensor([0, 0])).value("top1_error") == 50.0
+    assert found.images == 4 and Scores(torch.eye(2), torch.tensor([0, 0])).value("top1_error") == 50.0

@@ -50,7 +50,7 @@ class Seen(NamedTuple):
     boxes: Tensor  # [K, 4] true ones, pixels of the image
 
 
-Located = tuple[list[Seen], Tensor]  # some images, and their labels [n]
+Part = tuple[list[Seen], Tensor]  # some images, and their labels [n]
 
 
 class BoxBatches(PhotographBatches):
@@ -90,7 +90,7 @@ class BoxBatches(PhotographBatches):
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
 
-    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Located]:
+    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
         """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
@@ -104,7 +104,7 @@ def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Fram
     return centre_crop(image, side, size), frame_of(image.size, side, size, 0.5, 0.5)
 
 
-def _seen(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Located:
+def _seen(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
     source = "test" if split == "test" else "train"
     labels, boxes = (getattr(images, f"{source}_{of}") for of in ("labels", "boxes"))
     found = []
