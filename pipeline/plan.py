@@ -87,6 +87,15 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
     found["study.json"] = study | {"label": of_study}
+    for run in runs:
+        first = beginning(run, found[f"{run.path}/seed-{run.seed}.json"])
+        if first and first.path not in params.section(first.arm).nets:
+            raise UserError(
+                f"params.yaml: {arm.name}.nets: {run.net} begins with the trained net of the arm {first.arm.name}, "
+                f"whose nets do not have it; add it to {first.arm.name}.nets."
+            )
+        if first and first.seed not in params.section(first.arm).seeds:
+            raise UserError(f"params.yaml: {first.arm.name}.seeds: {arm.name} begins with the nets of seed 0; add it.")
     found["data.json"] = {"dataset": dataset} | (
         view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
     )
@@ -138,13 +147,20 @@ def planned(file: Path) -> dict[str, Any]:
     return json.loads(check_whole(RECIPES, file.relative_to(RECIPES).as_posix(), remake).read_text(encoding="utf-8"))
 
 
-def recipe_of(run: Run, plan: dict[str, Any], identity: Data) -> Recipe:
-    """The recipe that `check` planned for a run, on prepared images.
+def beginning(run: Run, plan: dict[str, Any]) -> Run | None:
+    """The run whose trained net this one begins with: that of seed 0 of another arm; None: it begins with none."""
+    if run.arm.starts_from is None or plan.get("init_from") == "nothing":
+        return None
+    return Run(arm_of(run.arm.starts_from), run.net, 0)
+
+
+def recipe_of(run: Run, plan: dict[str, Any], identity: Data, start: str | None = None) -> Recipe:
+    """The recipe that `check` planned for a run, on prepared images, begun with the net of a run of the recipe `start`.
 
     Raises:
         UserError: the plan is damaged.
     """
-    return validate(run.arm.recipe, plan | {"data": identity}, str(run.recipe_file))
+    return validate(run.arm.recipe, plan | {"data": identity, "start": start}, str(run.recipe_file))
 
 
 def finished(run: Run) -> RunRecord:
@@ -154,7 +170,7 @@ def finished(run: Run) -> RunRecord:
         UserError: its folder is missing or damaged, or holds another run.
     """
     record, plan = read_run(run.folder), planned(run.recipe_file)
-    if record.recipe != recipe_of(run, plan, record.recipe.data):
+    if record.recipe != recipe_of(run, plan, record.recipe.data, record.recipe.start):
         of = f"{record.recipe.net}, {record.recipe.variant}, seed {record.recipe.seed}, recipe {record.recipe.hash}"
         raise UserError(
             f"{run.folder} holds another run ({of}) than {run.recipe_file} plans; delete it and run `dvc repro`."

@@ -7,24 +7,26 @@ On 2 cores seconds for CIFAR-10, minutes for Tiny ImageNet, whose images are see
 
 from pipeline import stage
 from pipeline.params import read_params
-from pipeline.plan import OF_DEPTH, finished, named_run, planned
+from pipeline.plan import OF_DEPTH, beginning, finished, named_run, planned
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import write_scores
 
 
 def main() -> None:
     options = stage.arguments(
-        __doc__, arm="cifar or imagenet", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
+        __doc__, arm="cifar, imagenet or localization", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
     )
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.scores, planned(run.recipe_file)):
         return
-    record = finished(run)
-    scores = score_run(run.folder, stage.images_of(params, run.arm), stage.choose_device(params.device))
+    record, first = finished(run), beginning(run, planned(run.recipe_file))
+    images, device = stage.images_of(params, run.arm), stage.choose_device(params.device)
+    scores = score_run(run.folder, images, device, first.folder if first else None)
     write_scores(run.scores, scores, run.arm)
     stage.forget(record.recipe)  # DVC starts this stage once it has the run in its cache
-    text = ", ".join(f"{protocol} {found.error():.2f} %" for protocol, found in scores.items())
-    print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: top-1 error {text}")
+    metrics = {protocol.name: protocol.metrics[0] for protocol in run.arm.protocols}
+    text = ", ".join(f"{name} {found.value(metrics[name].name):.2f} %" for name, found in scores.items())
+    print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: {run.arm.metric.words} {text}")
 
 
 if __name__ == "__main__":

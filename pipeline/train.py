@@ -11,7 +11,8 @@ import sys
 from pipeline import stage
 from pipeline.launch import torchrun
 from pipeline.params import WORK, read_params
-from pipeline.plan import named_run, planned, recipe_of
+from pipeline.plan import beginning, named_run, planned, recipe_of
+from replication.runs.folder import read_run
 from replication.training.processes import launched
 from replication.training.run import Stopped, train_run
 from replication.training.speed import compiles
@@ -19,21 +20,25 @@ from replication.training.speed import compiles
 
 def main() -> None:
     options = stage.arguments(
-        __doc__, arm="cifar or imagenet", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
+        __doc__, arm="cifar, imagenet or localization", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
     )
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     plan, save_seconds = planned(run.recipe_file), stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     if stage.skipped(run.folder, plan):
         return
     images = stage.images_of(params, run.arm)
-    recipe = recipe_of(run, plan, images.meta.identity)
+    first = beginning(run, plan)
+    recipe = recipe_of(run, plan, images.meta.identity, read_run(first.folder).recipe.hash if first else None)
     device = stage.choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
     try:
-        train_run(run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled)
+        train_run(
+            run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled,
+            first.folder if first else None,
+        )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration
             print(stopped, file=sys.stderr)

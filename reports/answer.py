@@ -24,7 +24,7 @@ from replication.profiles import read_profile
 from replication.study.studies import read_studies
 
 paper = read_profile(Path(profiles), "paper")
-studies = {name: read_studies(Path(results), arm, paper) for name, arm in ARMS.items()}
+studies = {name: read_studies(Path(results), ARMS[name], paper) for name in ("cifar", "imagenet")}
 cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
 
 # %%

@@ -245,10 +245,12 @@ class Project:
         written = yaml.load((PROJECT / "params.yaml").read_text())
         common = {"variants": [], "seeds": [0], "ensembles": [], "override": {}}
         arms = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
+        arms["localization"] = arms["imagenet"]
         written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | arms)
         yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
         cifar = merged({"dataset": "cifar10"} | TINY, profile)
-        tiny = {"cifar": cifar, "imagenet": {"dataset": "digits"} | TINY_IMAGENET}
+        imagenet = {"dataset": "digits"} | TINY_IMAGENET
+        tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
         if check:
             checked = self.run("check")

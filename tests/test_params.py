@@ -117,7 +117,7 @@ def test_a_profile_says_only_what_differs_from_its_base() -> None:
         assert long.arms[arm.name]["input_size"] == cpu.arms[arm.name]["input_size"]
         iterations = [profile.arms[arm.name]["schedule"]["iterations"] for profile in (cpu, long)]
         assert iterations[1] == 4 * iterations[0]
-    assert len((PROFILES[0].parent / "cpu-long.yaml").read_text().splitlines()) < 20
+    assert len((PROFILES[0].parent / "cpu-long.yaml").read_text().splitlines()) < 25
 
 
 def test_a_variant_is_the_profiles_recipe_with_what_it_names_changed(configure: Configure) -> None:

@@ -105,7 +105,7 @@ def test_a_run_that_the_results_have_under_another_recipe_is_refused_before_it_i
 def test_a_stage_called_by_hand_is_told_what_is_wrong(project: Any) -> None:
     for arguments, told in [
         (("cifar", "plain-8", "x"), "the seed is 'x'"),
-        (("speech", "plain-8", "0"), "there is no arm 'speech'; the arms are cifar, imagenet."),
+        (("speech", "plain-8", "0"), "there is no arm 'speech'; the arms are cifar, imagenet, localization."),
         (
             ("cifar", "plain-14", "0"),
             "recipes/cifar/plain-14/seed-0.json is missing; run `dvc repro check`, which makes it",

@@ -142,6 +142,7 @@ class Recipe(Section):
     weights_seed: Seed | None = None  # of initialisation; none: `seed`
     order_seed: Seed | None = None  # of data order and augmentation; none: `seed`
     data: Data
+    start: str | None = None  # hash of the recipe of the run whose trained net this one begins with
     input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
     train_images: Whole = Field(
         gt=0, le=MOST, description="training images; the rest of the split is held out · 4.1, 4.2"

@@ -10,11 +10,13 @@ from ruamel.yaml import YAML
 
 Legal = Callable[[Any], bool]
 ARMS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
+ARMS["localization"] = ARMS["imagenet"]
 SOURCES = {
     "cifar10": ("official", "binary", "parquet", "folder"),
     "tiny_imagenet": ("parquet", "folder"),
     "imagenet": ("archives", "folder", "parquet"),
 }
+TABLE_1 = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152))")
 IMAGENET = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152)|vgg-16|vgg-19|googlenet)")
 
 
@@ -107,6 +109,19 @@ OWN: dict[str, dict[str, Legal]] = {
         "test.mirrored": flag,
     },
 }
+SHARE = real(0, 1, above=True)
+OWN["localization"] = OWN["imagenet"] | {
+    "init_from": one_of("imagenet", "nothing"),
+    "maps": one_of("conv3", "conv4", "conv5"),
+    "anchors.sides": lambda value: many(whole(1, 10_000), least=1)(value) and len(value) <= 20,
+    "anchors.ratios": lambda value: many(real(0.01, 100), least=1)(value) and len(value) <= 20,
+    "sampling.anchors": whole(1, 10_000),
+    "sampling.positive": SHARE,
+    "sampling.positive_from": SHARE,
+    "sampling.negative_below": SHARE,
+    "visible": SHARE,
+    "merged_from": SHARE,
+}
 
 
 class Illegal(Exception):
@@ -139,7 +154,11 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
         must(place.get("url") is None or text(place["url"]), f"data.{name}.url")
     must(type(params["profile"]) is str and params["profile"], "profile")
     profile = _profile(project / "pipeline/profiles", params["profile"])
-    return {arm: _runs(arm, params[arm], profile[arm], depth if arm == "cifar" else None) for arm in ARMS}
+    found = {arm: _runs(arm, params[arm], profile[arm], depth if arm == "cifar" else None) for arm in ARMS}
+    for run in found["localization"].values():
+        if run["init_from"] == "imagenet":
+            must(run["net"] in params["imagenet"]["nets"] and 0 in params["imagenet"]["seeds"], "nets")
+    return found
 
 
 def _profile(folder: Path, name: str) -> dict[str, Any]:
@@ -171,7 +190,8 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     """The runs of an arm and their fields."""
     optional = {"variants", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
-    is_net = is_cifar_net if arm == "cifar" else lambda net: type(net) is str and bool(IMAGENET.fullmatch(net))
+    of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(arm)
+    is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
     nets, variants = section["nets"], section.get("variants", [])
     must(many(is_net)(nets) and len(set(nets)) == len(nets), "nets")
     must(many(text)(variants) and len(set(variants)) == len(variants), "variants")
@@ -193,8 +213,7 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     for net, fields, _ in runs.values():
         _fields(arm, net, fields)
     must(
-        len({(f["input_size"], f["test"]["shorter_side"] if arm == "imagenet" else 0) for _, f, _ in runs.values()})
-        < 2,
+        len({(f["input_size"], f["test"]["shorter_side"] if arm != "cifar" else 0) for _, f, _ in runs.values()}) < 2,
         "input_size",
     )
     return {
@@ -220,7 +239,8 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     must(not (drops and "schedule.plateau.window" in found), "plateau")
     must(found["logging.evaluate_every"] % found["logging.log_every"] == 0, "evaluate_every")
     must(batch % found["bn_group"] == 0, "bn_group")
-    last = size // 4 if arm == "cifar" else -(-size // 32)
+    stride = {"conv3": 8, "conv4": 16}.get(found.get("maps", ""), 32)
+    last = size // 4 if arm == "cifar" else -(-size // stride)
     must(found["bn_group"] * last**2 > 1, "bn_group")  # a batch-norm statistic of one value is none
     must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")
     if arm == "cifar":
@@ -232,7 +252,9 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
         must(size >= 32, "input_size")
         must(size <= least <= most, "shorter_side")
         must(size <= found["test.shorter_side"], "shorter_side")
-        must(size <= min(found["test.scales"]), "scales")
+        must(arm != "imagenet" or size <= min(found["test.scales"]), "scales")
+        if arm == "localization":
+            must(found["sampling.negative_below"] <= found["sampling.positive_from"], "negative_below")
 
 
 def is_cifar_net(net: Any) -> bool:

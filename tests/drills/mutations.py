@@ -30,6 +30,7 @@ FILES = [PARAMS, "pipeline/profiles/quick.yaml", "pipeline/profiles/paper.yaml"]
 RUN = {
     "cifar": {"nets": ["plain-20", "resnet-20"], "variants": ["resnet-110/no-warmup"], "seeds": [0, 1]},
     "imagenet": {"nets": ["plain-18", "resnet-18-A"], "ensembles": [["plain-18", "resnet-18-A"]]},
+    "localization": {"nets": ["resnet-18-A"]},
 }
 HERE = "VALUE-HERE"  # of a value that is put in as text: YAML itself is a part of what is tried
 # As they are typed.

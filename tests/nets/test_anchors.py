@@ -10,7 +10,8 @@ from torch import nn
 from replication.errors import UserError
 from replication.nets.anchors import anchors, decoded, encoded, overlap
 from replication.nets.by_name import build
-from replication.nets.localization import STRIDES, WAYS
+from replication.nets.localization import WAYS
+from replication.nets.names import STRIDES
 
 NET = "resnet-18-A"
 

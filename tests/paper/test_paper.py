@@ -87,7 +87,7 @@ def test_nets_of_the_paper_go_by_our_names() -> None:
     assert curve("fig4", "test", "resnet-34-A") and curve("fig6r", "train", "resnet-1202")
 
 
-@pytest.mark.parametrize("arm", ARMS.values(), ids=list(ARMS))
+@pytest.mark.parametrize("arm", [ARMS["cifar"], ARMS["imagenet"]], ids=["cifar", "imagenet"])
 def test_each_arm_has_the_papers_errors_at_the_end(arm: object) -> None:
     ends = end_errors(arm.section)
     assert set(ends["train"]) == set(ends["test"])

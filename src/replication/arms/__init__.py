@@ -3,11 +3,12 @@
 from replication.arms.arm import Arm, Metric, Protocol, found
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
+from replication.arms.localization import LOCALIZATION
 from replication.errors import UserError
 
 __all__ = ["ARMS", "Arm", "Metric", "Protocol", "arm_of", "found"]
 
-ARMS: dict[str, Arm] = {arm.name: arm for arm in (CIFAR, IMAGENET)}
+ARMS: dict[str, Arm] = {arm.name: arm for arm in (CIFAR, IMAGENET, LOCALIZATION)}
 
 
 def arm_of(name: str) -> Arm:

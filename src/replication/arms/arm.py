@@ -33,6 +33,7 @@ class Protocol:
     metrics: tuple[Metric, ...]
     score: str
     not_for: frozenset[str] = frozenset()
+    guesses: bool = False  # it needs a net that guesses the class, the one that the net began with
 
 
 @dataclass(frozen=True)

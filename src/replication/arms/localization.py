@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from replication.arms.arm import Arm, Metric, Protocol
 from replication.arms.imagenet import RescaledCrop, Side, Views
 from replication.errors import UserError
-from replication.nets.names import EARLIER, check_imagenet
+from replication.nets.names import EARLIER, STRIDES, check_imagenet
 from replication.recipe import Real, Recipe, Section, Whole
 
 Share = Annotated[Real, Field(gt=0, le=1)]
@@ -68,6 +68,7 @@ class LocalizationRecipe(Recipe):
                 raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
         if self.input_size < 32:
             raise ValueError(f"input_size ({self.input_size}) must be 32 or more")
+        self.check_last_maps(-(-self.input_size // STRIDES[self.maps]))
         return self
 
     @property
@@ -108,11 +109,11 @@ LOCALIZATION = Arm(
     check_net=check_localization,
     feed="replication.feed.localization:BoxBatches",
     objective="replication.training.localization:localization",
-    watch=f"{PROTOCOLS}:wrong_boxes",
+    watch="replication.evaluation.boxes:wrong_boxes",
     protocols=(
         Protocol("oracle_centre", "true class, centre crop", ERRORS + OVERLAPS, f"{PROTOCOLS}:oracle_centre"),
         Protocol("oracle_dense", "true class, dense", ERRORS[:2] + OVERLAPS[:2], f"{PROTOCOLS}:oracle_dense"),
-        Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense"),
+        Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense", guesses=True),
     ),
     headline="oracle_centre",
     boxes=True,

@@ -1,7 +1,4 @@
-"""Test protocols of appendix C: the true class or the five guessed ones, a box for each; centre crop, or dense.
-
-A box is right if it overlaps a true box of the class by half or more (intersection over union).
-"""
+"""Test protocols of appendix C: the true class or the five guessed ones, a box for each; centre crop, or dense."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +8,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from replication.arms.localization import WAYS, LocalizationRecipe
+from replication.arms.localization import WAYS
+from replication.evaluation.boxes import RIGHT, best_boxes, candidates, merged
 from replication.evaluation.error import autocast, folded
 from replication.evaluation.protocols import ten_crop
 from replication.evaluation.views import whole
-from replication.feed.batches import Split
-from replication.feed.localization import BoxBatches, Seen, anchors_of, centre
+from replication.feed.localization import BoxBatches, Seen, centre
 from replication.images.boxes import in_image, mirrored
 from replication.images.crops import Frame, Pixels, whole_frame
-from replication.nets.anchors import decoded, overlap
-from replication.nets.localization import LocalizationNet, Maps
+from replication.nets.anchors import overlap
+from replication.nets.localization import LocalizationNet
 
-RIGHT = 0.5  # least overlap of a right box
 CANDIDATES = 20  # boxes of each image, class, scale and mirror image that the dense test merges
 GUESSES = 5
 
@@ -51,66 +47,6 @@ class Located:
         """What is kept of it, by name."""
         kept = {"overlaps": self.overlaps, "boxes": self.boxes}
         return {f"{way}.{kind}": tensor for kind, of in kept.items() for way, tensor in of.items()}
-
-
-def candidates(
-    answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe, count: int
-) -> tuple[Tensor, Tensor]:
-    """The `count` most probable boxes by one of the ways, for the classes [B, n].
-
-    Returns:
-        Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the view. A regression has one box, whose
-        probability is half.
-    """
-    logits, offsets = answers.answers(way, classes)
-    if "rpn" in way:
-        anchors = anchors_of(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
-    else:
-        anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
-        logits = torch.zeros_like(logits)
-    best, which = logits.topk(min(count, logits.shape[2]))
-    offsets = offsets.gather(2, which[..., None].expand(-1, -1, -1, 4))
-    return best.sigmoid(), decoded(offsets, anchors[which])
-
-
-def best_boxes(answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
-    """The most probable box of each of the classes [B, n], [B, n, 4] in pixels of the view."""
-    return candidates(answers, way, classes, recipe, 1)[1][:, :, 0]
-
-
-def misses(boxes: Tensor, true: Tensor) -> Tensor:
-    """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
-    return nearest(boxes, true) < RIGHT
-
-
-def nearest(boxes: Tensor, true: Tensor) -> Tensor:
-    """The overlap of each of the boxes [B, 4] with the nearest of its image's true ones [B, K, 4], [B]."""
-    return overlap(boxes[:, None], true)[:, 0].amax(1)
-
-
-def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
-    """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
-
-    Args:
-        overlapping: from this overlap on.
-    """
-    best = scores.argmax(-1)[..., None, None].expand(*boxes.shape[:-2], 1, 4)
-    near = overlap(boxes.gather(-2, best), boxes)[..., 0, :] >= overlapping
-    weights = torch.where(near, scores, 0)[..., None]
-    return (weights * boxes).sum(-2) / weights.sum(-2)
-
-
-@torch.inference_mode()
-def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
-    """How many images of this process's part of a split the per-class RPN gives a wrong box; a scalar."""
-    net = folded(net)
-    wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
-    for images, truth in batches.single_view(split):
-        with autocast(batches):
-            answers = net(images)
-            boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
-        wrong += misses(boxes, truth.boxes).sum()
-    return wrong
 
 
 @torch.inference_mode()

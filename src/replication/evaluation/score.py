@@ -1,6 +1,7 @@
 """Score a run: its net, rebuilt from its folder, by the protocols of its arm."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -14,9 +15,17 @@ from replication.nets.by_name import build
 from replication.recipe import Data, Recipe
 from replication.runs.folder import NET, read_run, read_weights
 
+if TYPE_CHECKING:
+    from replication.evaluation.localization import Located
 
-def score_run(folder: Path, images: Images, device: torch.device) -> dict[str, Scores]:
+
+def score_run(
+    folder: Path, images: Images, device: torch.device, classifier: Path | None = None
+) -> dict[str, "Scores | Located"]:
     """Test the net of a run folder on the test images, by each protocol that can test it.
+
+    Args:
+        classifier: folder of the run whose net guesses classes, for a net that locates.
 
     Raises:
         UserError: the run was trained on other images, or its weights are missing or not those of its net.
@@ -32,10 +41,13 @@ def score_run(folder: Path, images: Images, device: torch.device) -> dict[str, S
     batches = found(arm.feed)(images, recipe, device)
     if recipe.bn_statistics == "recomputed":
         recompute_bn_statistics(net, batches)
+    if classifier:
+        guesses = trained_net(classifier, read_run(classifier).recipe, len(images.meta.classes))
+        batches.classifier = guesses.to(device, memory_format=torch.channels_last)
     return {
         protocol.name: found(protocol.score)(net, batches)
         for protocol in arm.protocols
-        if recipe.net not in protocol.not_for
+        if recipe.net not in protocol.not_for and (classifier or not protocol.guesses)
     }
 
 

@@ -16,7 +16,7 @@ from replication.images.boxes import in_frame, in_view, padded
 from replication.images.crops import Frame, Pixels, centre_crop, frame_of
 from replication.images.store import Images
 from replication.nets.anchors import anchors
-from replication.nets.localization import STRIDES
+from replication.nets.names import STRIDES
 
 ANCHORS = 3  # a stream of random numbers, after those of feed.batches
 

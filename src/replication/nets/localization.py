@@ -21,8 +21,8 @@ from torch.nn.functional import relu
 
 from replication.errors import UserError
 from replication.nets.imagenet import ImagenetNet
+from replication.nets.names import STRIDES
 
-STRIDES = {"conv3": 8, "conv4": 16, "conv5": 32}
 WAYS = ("scr", "pcr", "rpn", "per_class_rpn")
 
 

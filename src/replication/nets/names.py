@@ -12,6 +12,9 @@ NETS = (
     *("resnet-50", "resnet-101", "resnet-152"),
 )
 
+# Pixels of the image between two places of the last maps of a stage of Table 1.
+STRIDES = {"conv3": 8, "conv4": 16, "conv5": 32}
+
 # Earlier systems of tables 3 to 5 and Figure 3, which torchvision has, and their weighted layers.
 EARLIER = {"vgg-16": 16, "vgg-19": 19, "googlenet": 22}
 

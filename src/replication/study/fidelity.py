@@ -15,7 +15,7 @@ Fidelity = Literal["exact", "reduced", "proxy"]
 RANK: dict[str, int] = {"exact": 0, "reduced": 1, "proxy": 2}
 
 # What tells one run of a study from another, or changes no weight, is no difference from the paper.
-NOT_COMPARED = {"arm", "net", "variant", "seed", "weights_seed", "order_seed", "logging", "fingerprint"}
+NOT_COMPARED = {"arm", "net", "variant", "seed", "weights_seed", "order_seed", "start", "logging", "fingerprint"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profi
         if recipe.variant != DEFAULT and recipe.variant not in profile.variants(arm):
             continue
         ours = profile.recipe(arm, recipe.net, recipe.variant, recipe.seed, recipe.data)
+        ours = ours.model_copy(update={"start": recipe.start})
         if ours == recipe:
             return profile
         told.append(f"{profile.name} has another {first_difference(recipe, ours)}")

@@ -123,7 +123,9 @@ def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: 
 
 
 def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
-    """Refuse, before anything is trained, runs that a study has under another recipe; data may not be prepared yet.
+    """Refuse, before anything is trained, runs that a study has under another recipe.
+
+    Neither their data nor the run that they start from need be there yet.
 
     Raises:
         UserError: as `add_results` would raise it.
@@ -134,7 +136,7 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     by_run = {run_of(row): there[row["recipe"]] for row in tables[RUNS]}
     for recipe in recipes:
         if old := by_run.get((recipe.net, recipe.variant, recipe.seed)):
-            _refuse_another(folder, recipe.model_copy(update={"data": old.data}), old)
+            _refuse_another(folder, recipe.model_copy(update={"data": old.data, "start": old.start}), old)
 
 
 def _settled(folder: Path) -> bool:

@@ -36,7 +36,8 @@ def first_ended(study: Study, names: tuple[str, ...]) -> str | None:
 
 def rule_hash() -> str:
     """Of the source of the rule, byte for byte, and of the published spread that it may borrow."""
-    published = [published_spread(arm.name, arm.headline, arm.metric.name) for arm in ARMS.values()]
+    of_depth = [arm for arm in ARMS.values() if not arm.boxes]  # no claim of the others is judged by it
+    published = [published_spread(arm.name, arm.headline, arm.metric.name) for arm in of_depth]
     source = files(__package__).joinpath("rule.py").read_bytes()
     return hashlib.sha256(source + json.dumps(published).encode()).hexdigest()[:12]
 

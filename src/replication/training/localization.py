@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from replication.evaluation.localization import best_boxes, misses
+from replication.evaluation.boxes import best_boxes, misses
 from replication.feed.localization import Truth, anchors_of
 from replication.nets.anchors import encoded, overlap
 from replication.nets.localization import WAYS, Maps

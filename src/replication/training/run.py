@@ -2,10 +2,12 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from replication.arms import arm_of, found
 from replication.feed.batches import Batches
@@ -13,7 +15,7 @@ from replication.files import remove_leftovers
 from replication.images.store import Images
 from replication.nets.complexity import complexity
 from replication.recipe import Recipe
-from replication.runs.folder import write_run
+from replication.runs.folder import read_weights, write_run
 from replication.runs.provenance import provenance
 from replication.runs.record import RunRecord, status_of
 from replication.training.loop import iterate
@@ -33,10 +35,12 @@ def train(
     save_seconds: float = 60,
     processes: Processes = Processes(),  # noqa: B008
     compiled: bool = False,
+    trunk: Mapping[str, Tensor] | None = None,
 ) -> State:
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
     Args:
+        trunk: weights of a trained net with which a net that locates begins.
         compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
         work: folder of the resume state, to be named by the recipe's hash; `forget` deletes it once the run is safe.
         save_seconds: how much work a kill -9 may cost.
@@ -52,6 +56,8 @@ def train(
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
     with only_process(work, processes), stop_requests() as stop, told(recipe, work, tracker, first):
         state = State.start(recipe, batches.classes, batches.device, compiled)
+        if trunk:
+            state.net.load_trunk(trunk)
         resumed = state.load(work, batches.device, schedule.iterations)
         processes.wait()
         saved_at, rows = time.monotonic(), []
@@ -95,6 +101,7 @@ def train_run(
     tracking: Tracking | None = None,
     save_seconds: float = 60,
     compiled: bool = False,
+    begins_with: Path | None = None,
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
@@ -104,6 +111,7 @@ def train_run(
     Args:
         work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
         tracking: where MLflow keeps the run; None: nowhere.
+        begins_with: folder of the run whose trained net this one begins with, if there is one.
 
     Returns:
         The record that was written; None in all processes but the first.
@@ -117,7 +125,8 @@ def train_run(
     origin = provenance(device)
     remove_leftovers(folder)
     tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
-    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled)
+    trunk = read_weights(begins_with) if begins_with else None
+    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk)
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, tracker, origin)

@@ -1,0 +1,76 @@
+"""The boxes that a net of appendix C answers with, and whether they are right. Training needs this alone.
+
+A box is right if it overlaps a true box of the class by half or more (intersection over union).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from replication.arms.localization import LocalizationRecipe
+from replication.evaluation.error import autocast, folded
+from replication.feed.batches import Split
+from replication.feed.localization import BoxBatches, anchors_of
+from replication.nets.anchors import decoded, overlap
+from replication.nets.localization import Maps
+
+RIGHT = 0.5  # least overlap of a right box
+
+
+def candidates(
+    answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe, count: int
+) -> tuple[Tensor, Tensor]:
+    """The `count` most probable boxes by one of the ways, for the classes [B, n].
+
+    Returns:
+        Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the view. A regression has one box, whose
+        probability is half.
+    """
+    logits, offsets = answers.answers(way, classes)
+    if "rpn" in way:
+        anchors = anchors_of(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
+    else:
+        anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
+        logits = torch.zeros_like(logits)
+    best, which = logits.topk(min(count, logits.shape[2]))
+    offsets = offsets.gather(2, which[..., None].expand(-1, -1, -1, 4))
+    return best.sigmoid(), decoded(offsets, anchors[which])
+
+
+def best_boxes(answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
+    """The most probable box of each of the classes [B, n], [B, n, 4] in pixels of the view."""
+    return candidates(answers, way, classes, recipe, 1)[1][:, :, 0]
+
+
+def misses(boxes: Tensor, true: Tensor) -> Tensor:
+    """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
+    return nearest(boxes, true) < RIGHT
+
+
+def nearest(boxes: Tensor, true: Tensor) -> Tensor:
+    """The overlap of each of the boxes [B, 4] with the nearest of its image's true ones [B, K, 4], [B]."""
+    return overlap(boxes[:, None], true)[:, 0].amax(1)
+
+
+def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
+    """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
+
+    Args:
+        overlapping: from this overlap on.
+    """
+    best = scores.argmax(-1)[..., None, None].expand(*boxes.shape[:-2], 1, 4)
+    near = overlap(boxes.gather(-2, best), boxes)[..., 0, :] >= overlapping
+    weights = torch.where(near, scores, 0)[..., None]
+    return (weights * boxes).sum(-2) / weights.sum(-2)
+
+
+@torch.inference_mode()
+def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
+    """How many images of this process's part of a split the per-class RPN gives a wrong box; a scalar."""
+    net = folded(net)
+    wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
+    for images, truth in batches.single_view(split):
+        with autocast(batches):
+            answers = net(images)
+            boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
+        wrong += misses(boxes, truth.boxes).sum()
+    return wrong
