@@ -8,6 +8,7 @@ On 2 cores seconds for CIFAR-10, minutes for Tiny ImageNet, whose images are see
 from pipeline import stage
 from pipeline.params import read_params
 from pipeline.plan import OF_DEPTH, beginning, finished, named_run, planned
+from replication.arms import found
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import write_scores
 
@@ -22,10 +23,11 @@ def main() -> None:
     record, first = finished(run), beginning(run, planned(run.recipe_file))
     images, device = stage.images_of(params, run.arm), stage.choose_device(params.device)
     scores = score_run(run.folder, images, device, first.folder if first else None)
-    write_scores(run.scores, scores, run.arm)
+    picture = found(run.arm.draw)(images, scores) if run.arm.draw else None
+    write_scores(run.scores, scores, run.arm, picture)
     stage.forget(record.recipe)  # DVC starts this stage once it has the run in its cache
     metrics = {protocol.name: protocol.metrics[0] for protocol in run.arm.protocols}
-    text = ", ".join(f"{name} {found.value(metrics[name].name):.2f} %" for name, found in scores.items())
+    text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())
     print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: {run.arm.metric.words} {text}")
 
 

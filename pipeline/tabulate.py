@@ -1,6 +1,6 @@
 """Stage `tabulate`: add an arm's runs and scores to its tables, results/<profile>/<arm>/. Takes 3 seconds.
 
-`python -m pipeline.tabulate cifar` (or imagenet). These tables are committed: they are the record of the study, and all
+`python -m pipeline.tabulate cifar` (or imagenet, localization). These tables are committed: they are the record of the study, and all
 that the page reads. Rows are added; those of other runs stay. Runs under an override, or on other pixels than the
 official ones of the paper's data set, go to a folder of their own in it, named after that.
 """
@@ -10,14 +10,17 @@ from pipeline.params import RESULTS, read_params
 from pipeline.plan import RECIPES, Run, finished, planned
 from replication.analyses.layers import read_responses
 from replication.arms import arm_of
-from replication.evaluation.scores import ensemble_rows, read_scores
+from replication.evaluation.scores import PICTURE, ensemble_rows, read_scores
+from replication.files import write_durably
 from replication.runs.folder import read_curve
 from replication.study.labels import pixels_label, study_folder
 from replication.study.results import Result, add_results, write_summary
 
+SHOWN = ("digits",)  # data sets whose images anybody may pass on: a picture of theirs is committed too
+
 
 def main() -> None:
-    arm, params = arm_of(stage.arguments(__doc__, arm="cifar or imagenet").arm), read_params()
+    arm, params = arm_of(stage.arguments(__doc__, arm="cifar, imagenet or localization").arm), read_params()
     plan, of_arm = planned(RECIPES / arm.name / "study.json"), RESULTS / params.profile / arm.name
     runs = [Run(arm, path, seed) for path, seed in plan["runs"]]
     results = [
@@ -42,6 +45,8 @@ def main() -> None:
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     add_results(folder, results, ensembles)
     write_summary(of_arm, arm, results)
+    if (runs[0].scores / PICTURE).exists() and results[0].record.recipe.data.name in SHOWN:
+        write_durably(folder / PICTURE, (runs[0].scores / PICTURE).read_bytes())
     print(f"tabulate {arm.name}: {len(results)} runs added to {folder}/runs.csv")
 
 

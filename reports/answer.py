@@ -5,7 +5,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# The page is one notebook: this file first, then imagenet.py, cifar.py and record.py, which hold cells alone.
+# The page is one notebook: this file first, then imagenet.py, cifar.py, localization.py and record.py, which hold cells alone.
 
 # %% tags=["parameters"]
 results = "results"  # folder of the studies
@@ -26,6 +26,8 @@ from replication.study.studies import read_studies
 paper = read_profile(Path(profiles), "paper")
 studies = {name: read_studies(Path(results), ARMS[name], paper) for name in ("cifar", "imagenet")}
 cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
+studies["localization"] = read_studies(Path(results), ARMS["localization"], paper, needed=False)
+localization = report.shown(studies["localization"], profile)
 
 # %%
 HTML(report.provenance_strip([imagenet, cifar]))

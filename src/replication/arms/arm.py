@@ -25,7 +25,8 @@ TOP5 = Metric("top5_error", "top-5 error")
 class Protocol:
     """A way to test a net, and the metrics that it gives.
 
-    `score` names the function (net, batches) → `evaluation.scores.Scores`; `not_for` the nets that it cannot test.
+    `score` names the function (net, batches) → `evaluation.scores.Scores`, or, `of_scores`, (scores of the protocols
+    before it) → the same; `not_for` the nets that it cannot test.
     """
 
     name: str  # as in scores.csv, "ten_crop"
@@ -34,6 +35,7 @@ class Protocol:
     score: str
     not_for: frozenset[str] = frozenset()
     guesses: bool = False  # it needs a net that guesses the class, the one that the net began with
+    of_scores: bool = False  # it compares, image by image, what the protocols before it gave
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Arm:
     headline: str  # the protocol of the arm's comparisons and main tables; its first metric is the arm's error
     watch: str = "replication.evaluation.error:wrong_top1"  # (net, batches, split) → wrong answers, for the curve
     boxes: bool = False  # images come with the boxes of their objects
+    draw: str | None = None  # (images, scores) → PNG file of some test images, kept beside the scores
     starts_from: str | None = None  # the arm whose trained net, of the same name, its nets begin with
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"

@@ -95,9 +95,24 @@ WAYS = {
     "pcr": "per-class regression",
     "scr": "single-class regression",
 }
+FLOORS = {"whole_image": "the whole image", "constant_box": "one box for all", "class_median": "the class's median box"}
+# Pairs of a protocol and a way, of which it is counted how often one alone is wrong.
+PAIRS = {
+    "pcr_or_per_class_rpn": (("oracle_centre", "pcr"), ("oracle_centre", "per_class_rpn")),
+    "scr_or_pcr": (("oracle_centre", "scr"), ("oracle_centre", "pcr")),
+    "rpn_or_per_class_rpn": (("oracle_centre", "rpn"), ("oracle_centre", "per_class_rpn")),
+    "centre_or_dense": (("oracle_centre", "per_class_rpn"), ("oracle_dense", "per_class_rpn")),
+}
+ALONE = ("first_alone_wrong", "second_alone_wrong")
+
 ERRORS = tuple(Metric(f"{way}_error", f"{words}, localization error") for way, words in WAYS.items())
 OVERLAPS = tuple(Metric(f"{way}_iou", f"{words}, mean IoU", less_is_better=False) for way, words in WAYS.items())
 TOP5 = (Metric("per_class_rpn_error", "per-class RPN, top-5 localization error"),)
+OF_FLOORS = (
+    *(Metric(f"{floor}_error", f"{words}, localization error") for floor, words in FLOORS.items()),
+    *(Metric(f"{floor}_iou", f"{words}, mean IoU", less_is_better=False) for floor, words in FLOORS.items()),
+)
+OF_PAIRS = tuple(Metric(f"{pair}_{alone}", f"{pair}, {alone}".replace("_", " ")) for pair in PAIRS for alone in ALONE)
 PROTOCOLS = "replication.evaluation.localization"
 
 LOCALIZATION = Arm(
@@ -114,9 +129,12 @@ LOCALIZATION = Arm(
         Protocol("oracle_centre", "true class, centre crop", ERRORS + OVERLAPS, f"{PROTOCOLS}:oracle_centre"),
         Protocol("oracle_dense", "true class, dense", ERRORS[:2] + OVERLAPS[:2], f"{PROTOCOLS}:oracle_dense"),
         Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense", guesses=True),
+        Protocol("floors", "without a look at the image", OF_FLOORS, "replication.evaluation.floors:floors"),
+        Protocol("pairs", "image by image", OF_PAIRS, "replication.evaluation.pairs:pairs", of_scores=True),
     ),
     headline="oracle_centre",
     boxes=True,
+    draw="replication.evaluation.examples:examples",
     starts_from="imagenet",
     photographs=True,
 )

@@ -25,11 +25,16 @@ class Test:
     needs: tuple[str, ...]  # nets, "plain-56" or "plain-56/three-times-longer", that must have been trained
     role: Role | None
     compare: Compare
+    any_net: bool = False  # it is tested on whatever nets a study has
 
     @property
     def counted(self) -> bool:
         """Whether it is arithmetic, counted on the built nets."""
-        return not self.needs
+        return not self.needs and not self.any_net
+
+    def rests_on(self, study: Study) -> tuple[str, ...]:
+        """The nets whose runs decide it."""
+        return tuple(study.nets) if self.any_net else self.needs
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ _tests: list[Test] = []
 
 
 def claim(
-    claim_id: str, title: str, *, arm: Arm, needs: Sequence[str] = (), role: Role | None = None
+    claim_id: str, title: str, *, arm: Arm, needs: Sequence[str] = (), any_net: bool = False,
+    role: Role | None = None,
 ) -> Callable[[Compare], Compare]:
     """Make a function from a study to comparisons the test of a claim of paper.yaml.
 
@@ -71,7 +77,7 @@ def claim(
     of_paper = paper.claim(claim_id)
 
     def register(compare: Compare) -> Compare:
-        _tests.append(Test(of_paper, title, arm, tuple(needs), role, compare))
+        _tests.append(Test(of_paper, title, arm, tuple(needs), role, compare, any_net))
         return compare
 
     return register
@@ -90,7 +96,7 @@ def judge(test: Test, study: Study) -> Tested:
     of_deciding = iter(outcomes)
     judged = [replace(c, outcome=next(of_deciding) if c.deciding else _outcome(c)) for c in comparisons]
     provisional = found != "no verdict" and any(c.evidence.provisional for c in deciding if c.evidence)
-    fidelity = "exact" if test.counted else study.fidelity_of(test.needs)
+    fidelity = "exact" if test.counted else study.fidelity_of(test.rests_on(study))
     elsewhere = any(c.elsewhere for c in comparisons)
     missing = () if elsewhere else tuple(name for name in test.needs if not study.has(name))
     return Tested(test, found, provisional, tuple(judged), missing, fidelity)

@@ -24,7 +24,7 @@ def settling(tested: Tested, study: Study) -> Settling | None:
     """What would settle a claim that has no verdict yet; None where more seeds are not what it needs."""
     if tested.verdict in ("supported", "not supported") or any(c.elsewhere for c in tested.comparisons):
         return None
-    there = {name: len(study.runs_named(name)) for name in tested.test.needs}
+    there = {name: len(study.runs_named(name)) for name in tested.test.rests_on(study)}
     wanted = {name: SEEDS for name, seeds in there.items() if seeds < SEEDS}
     measured = False
     for comparison in tested.comparisons:

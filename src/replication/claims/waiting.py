@@ -7,5 +7,4 @@ WAITING = {
     "K29": "needs an arm for detection with its three improvements, which does not exist yet, and MS COCO",
     "K30": "needs an arm for detection, which does not exist yet, MS COCO, PASCAL VOC and the test server of VOC 2012",
     "K31": "needs an arm for detection, which does not exist yet, ImageNet DET and its test server",
-    "K32": "needs an arm for localization, which does not exist yet, and the boxes of ImageNet",
 }  # by claim; with its id as the subject, a sentence

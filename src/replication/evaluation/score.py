@@ -17,11 +17,12 @@ from replication.runs.folder import NET, read_run, read_weights
 
 if TYPE_CHECKING:
     from replication.evaluation.localization import Located
+    from replication.evaluation.pairs import Pairs
 
 
 def score_run(
     folder: Path, images: Images, device: torch.device, classifier: Path | None = None
-) -> dict[str, "Scores | Located"]:
+) -> dict[str, "Scores | Located | Pairs"]:
     """Test the net of a run folder on the test images, by each protocol that can test it.
 
     Args:
@@ -44,11 +45,12 @@ def score_run(
     if classifier:
         guesses = trained_net(classifier, read_run(classifier).recipe, len(images.meta.classes))
         batches.classifier = guesses.to(device, memory_format=torch.channels_last)
-    return {
-        protocol.name: found(protocol.score)(net, batches)
-        for protocol in arm.protocols
-        if recipe.net not in protocol.not_for and (classifier or not protocol.guesses)
-    }
+    scores: dict[str, Scores | Located | Pairs] = {}
+    for protocol in arm.protocols:
+        if recipe.net not in protocol.not_for and (classifier or not protocol.guesses):
+            score = found(protocol.score)
+            scores[protocol.name] = score(scores) if protocol.of_scores else score(net, batches)
+    return scores
 
 
 def trained_net(folder: Path, recipe: Recipe, classes: int) -> nn.Module:

@@ -17,7 +17,7 @@ from replication.profiles import DEFAULT
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCORES, PROBABILITIES = "scores.csv", "probabilities.safetensors"
+SCORES, PROBABILITIES, PICTURE = "scores.csv", "probabilities.safetensors", "examples.png"
 REMAKE = "run `dvc repro`"
 COLUMNS = ["protocol", "metric", "value", "images"]
 TOP = {"top1_error": 1, "top5_error": 5}  # k of a metric
@@ -81,8 +81,8 @@ def rows_of(scores: Mapping[str, Scores], arm: Arm) -> list[dict[str, Any]]:
     ]
 
 
-def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm) -> None:
-    """Write a folder of scores by protocol, whole or not at all.
+def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm, picture: bytes | None = None) -> None:
+    """Write a folder of scores by protocol, whole or not at all; with a picture of some test images, if there is one.
 
     Raises:
         UserError: it cannot be written.
@@ -98,6 +98,8 @@ def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm) -> None:
             writer.writeheader()
             writer.writerows(rows_of(scores, arm))
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished / PROBABILITIES)
+        if picture:
+            (unfinished / PICTURE).write_bytes(picture)
 
 
 def read_scores(folder: Path) -> list[dict[str, Any]]:

@@ -6,13 +6,14 @@ from replication.report.claims import claim_cards, headline, verdict_rule, waiti
 from replication.report.figures import depth_figure, figure_1, figure_4, figure_6
 from replication.report.html import shown
 from replication.report.imagenet_tables import table_1, table_2, table_3, table_4, table_5
+from replication.report.localization_tables import box_examples, table_13, table_14
 from replication.report.replications import others_table
 from replication.report.responses import figure_7
 from replication.report.tables import differences_table, other_studies, provenance_strip, runs_table, table_6
 
 __all__ = [
-    "benchmarks_part", "claim_cards", "depth_figure", "differences_table", "figure_1", "figure_3", "figure_4",
+    "benchmarks_part", "box_examples", "claim_cards", "depth_figure", "differences_table", "figure_1", "figure_3", "figure_4",
     "figure_6", "figure_7", "headline", "other_studies", "others_table", "provenance_strip", "runs_table", "shown",
-    "table_1", "table_2", "table_3",
+    "table_1", "table_13", "table_14", "table_2", "table_3",
     "table_4", "table_5", "table_6", "verdict_rule", "waiting_claims",
 ]  # fmt: skip

@@ -97,8 +97,8 @@ def _verdict(study: Study, tested: Tested) -> dict[str, object]:
         "most": most,
         "hours": duration(needed.hours) if needed and needed.hours is not None else "",
         "command": command(study, list(needed.seeds), most) if runnable else "",
-        "since": "" if rule.is_older_than(study, tested.test.needs) else rule.since or "it was changed",
-        "ended": first_ended(study, tested.test.needs),
+        "since": "" if rule.is_older_than(study, tested.test.rests_on(study)) else rule.since or "it was changed",
+        "ended": first_ended(study, tested.test.rests_on(study)),
         # A column has a heading where one of its cells has something to say.
         "intervals": any(c.interval for c in tested.comparisons),
         "seeds": any(c.n for c in tested.comparisons),

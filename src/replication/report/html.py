@@ -30,7 +30,7 @@ def render(template: str, **values: object) -> str:
 
 def shown(studies: Sequence[Study], profile: str) -> list[Study]:
     """The studies that the page shows: the one nearest to the paper, then the reader's own, those under `profile`."""
-    return [studies[0], *(study for study in studies[1:] if study.profile == profile)]
+    return [*studies[:1], *(study for study in studies[1:] if study.profile == profile)]
 
 
 def data_name(study: Study) -> str:

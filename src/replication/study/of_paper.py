@@ -19,7 +19,7 @@ Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
 
 
 def study_of_paper(arm: Arm, paper: Profile) -> Study:
-    """What tables 2 to 4 and 6 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
+    """What tables 2 to 4, 6 and 13 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
 
     ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
     """
@@ -42,6 +42,9 @@ def study_of_paper(arm: Arm, paper: Profile) -> Study:
 
 
 def _printed(arm: Arm) -> Iterator[Score]:
+    if arm.boxes:
+        yield from _table_13()
+        return
     if arm.photographs:
         top1 = {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
         yield from ((net, "ten_crop", "top1_error", error) for net, error in top1.items())
@@ -61,10 +64,21 @@ def _printed(arm: Arm) -> Iterator[Score]:
     yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())
 
 
+def _table_13() -> Iterator[Score]:
+    """The single nets; VGG-16's per-class regression as if it were of the other rows' net."""
+    ways = {"VGG's": "pcr", "RPN": "per_class_rpn"}
+    for row in table(13):
+        if row["loc_method"] in ways:
+            known = row["loc_err_gt_class"] is not None
+            protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if known else "predicted_dense"}
+            error = row["loc_err_gt_class"] if known else row["top5_loc_err_predicted_class"]
+            yield "resnet-101", protocol[row["testing"]], f"{ways[row['loc_method']]}_error", error
+
+
 def _curves(arm: Arm) -> pd.DataFrame:
     """The one point of a curve that a claim looks at (K06)."""
     columns = ["net", "variant", "seed", "protocol", "iteration", "error"]
-    early = figure(4)["digitised"]["val_at_5e4"] if arm.photographs else {}
+    early = figure(4)["digitised"]["val_at_5e4"] if arm.photographs and not arm.boxes else {}
     point = ("default", 0, arm.protocols[0].name, EARLY)
     return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
 

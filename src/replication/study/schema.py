@@ -94,7 +94,7 @@ class ScoreRow(Row):
     """A number: a metric of one net, or of an ensemble, by one protocol, at the last iteration."""
 
     protocol: str = Field(description='how it was tested, "ten_crop"; "training": on its last training batches')
-    metric: str = Field(description='"top1_error" or "top5_error"')
+    metric: str = Field(description='a metric of the arm, "top1_error"')
     value: Percent = Field(description="in percent")
     images: Count = Field(description="on which it was measured")
 

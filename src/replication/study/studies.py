@@ -212,7 +212,7 @@ def _parts(name: str) -> tuple[str, str]:
     return net, variant or DEFAULT
 
 
-def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
+def read_studies(results: Path, arm: Arm, paper: Profile, needed: bool = True) -> list[Study]:
     """All committed studies of an arm, the one nearest to the paper first.
 
     By fidelity, then data set, then length; of equals, a profile's own before those with a label. One of nets of a
@@ -220,14 +220,15 @@ def read_studies(results: Path, arm: Arm, paper: Profile) -> list[Study]:
 
     Args:
         results: folder with <profile>/<arm>/, and <profile>/<arm>/<label>/, of each study.
+        needed: there must be one.
 
     Raises:
-        UserError: there is none, or a table is damaged.
+        UserError: there is none, though it is needed, or a table is damaged.
     """
     # By any of its files: a study that has lost one is told, not left out.
     places = (f"*/{arm.name}/{below}{name}" for below in ("", "*/") for name in (RECIPES, *TABLES))
     folders = sorted({path.parent for place in places for path in results.glob(place)})
-    if not folders:
+    if not folders and needed:
         raise UserError(f"{results} has no study of the arm {arm.name}; make one with `dvc repro tabulate@{arm.name}`.")
     studies = [read_study(folder, results, arm, paper) for folder in folders]
     return sorted(studies, key=_nearness)

@@ -1,0 +1,45 @@
+"""Two ways to locate compared image by image: how often one alone is wrong.
+
+The two counts give the difference of their errors and its standard error over images, which is what a bootstrap of
+images gives, without random numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from replication.arms.localization import ALONE, PAIRS
+from replication.evaluation.boxes import RIGHT
+from replication.evaluation.localization import Located
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """For each of `PAIRS`, whether the first and the second are wrong, each [N] bool."""
+
+    wrong: Mapping[str, tuple[Tensor, Tensor]]
+
+    @property
+    def images(self) -> int:
+        return len(next(iter(self.wrong.values()))[0])
+
+    def value(self, metric: str) -> float:
+        """`<pair>_first_alone_wrong` or `<pair>_second_alone_wrong`: percent of the images."""
+        alone = next(alone for alone in ALONE if metric.endswith(alone))
+        first, second = self.wrong[metric.removesuffix(f"_{alone}")]
+        which = first & ~second if alone == ALONE[0] else second & ~first
+        return 100 * which.double().mean().item()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Nothing: what they are made of is kept with the protocols."""
+        return {}
+
+
+def pairs(scores: Mapping[str, Located]) -> Pairs:
+    """The pairs of what the protocols gave."""
+
+    def wrong(protocol: str, way: str) -> Tensor:
+        return scores[protocol].overlaps[way] < RIGHT
+
+    return Pairs({name: (wrong(*first), wrong(*second)) for name, (first, second) in PAIRS.items()})
