@@ -16,7 +16,8 @@ from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.study.studies import read_studies
 
-NOTEBOOKS = ("answer", "imagenet", "cifar", "localization", "record")  # in the order of the page; the first has the parameters
+# In the order of the page; the first has the parameters.
+NOTEBOOKS = ("answer", "imagenet", "cifar", "localization", "record")
 BENCHMARKS = Path("benchmarks/results")
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")

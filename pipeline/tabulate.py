@@ -1,8 +1,8 @@
 """Stage `tabulate`: add an arm's runs and scores to its tables, results/<profile>/<arm>/. Takes 3 seconds.
 
-`python -m pipeline.tabulate cifar` (or imagenet, localization). These tables are committed: they are the record of the study, and all
-that the page reads. Rows are added; those of other runs stay. Runs under an override, or on other pixels than the
-official ones of the paper's data set, go to a folder of their own in it, named after that.
+`python -m pipeline.tabulate cifar` (or imagenet, localization). These tables are committed: they are the record of the
+study, and all that the page reads. Rows are added; those of other runs stay. Runs under an override, or on other pixels
+than the official ones of the paper's data set, go to a folder of their own in it, named after that.
 """
 
 from pipeline import stage

@@ -44,7 +44,8 @@ def _paired(study: Study, net: str, pair: str, paper: float) -> Comparison:
     first, second = PAIRS[pair]
     words = [f"{WAYS[way]}, {SEEN[protocol]}" for protocol, way in (first, second)]
     what = f"{net}: {words[0]} − {words[1]}, error"
-    return weighed(what, POINTS.format(paper), {net: differences(study, net, pair)}, lambda found: rule.bound(found[net], above=0))
+    samples = {net: differences(study, net, pair)}
+    return weighed(what, POINTS.format(paper), samples, lambda found: rule.bound(found[net], above=0))
 
 
 def differences(study: Study, net: str, pair: str) -> Sample | None:

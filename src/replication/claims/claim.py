@@ -61,7 +61,12 @@ _tests: list[Test] = []
 
 
 def claim(
-    claim_id: str, title: str, *, arm: Arm, needs: Sequence[str] = (), any_net: bool = False,
+    claim_id: str,
+    title: str,
+    *,
+    arm: Arm,
+    needs: Sequence[str] = (),
+    any_net: bool = False,
     role: Role | None = None,
 ) -> Callable[[Compare], Compare]:
     """Make a function from a study to comparisons the test of a claim of paper.yaml.

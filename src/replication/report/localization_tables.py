@@ -48,10 +48,10 @@ def _rows() -> list[Row]:
 
 def table_13(studies: Sequence[Study]) -> str:
     """Table 13: localization errors by way and protocol, mean IoU, and the floors; then differences image by image."""
-    floors = [Row(words, "no look at the image", None, "floors", floor, "comparator") for floor, words in FLOORS.items()]
+    floors = [Row(words, "no look at the image", None, "floors", of, "comparator") for of, words in FLOORS.items()]
     nets = [(study, net) for study in studies for net in study.nets]
     rows = [
-        {"label": row.label, "seen": row.seen, "kind": row.kind, "paper": _paper(row.paper),
+        {"label": row.label, "seen": row.seen, "kind": row.kind, "paper": _paper(row.paper), "built": row.protocol,
          "cells": [_cell(study, net, row.protocol, row.way) for study, net in nets]}
         for row in (*_rows(), *floors)
     ]  # fmt: skip
@@ -61,7 +61,7 @@ def table_13(studies: Sequence[Study]) -> str:
 
 
 def table_14(studies: Sequence[Study]) -> str:
-    """Table 14: the paper's ensemble and earlier winners; ours, single nets on guessed classes, on validation images."""
+    """Table 14: the paper's ensemble and earlier winners; ours, single nets on validation images."""
     rows = [row | {"val": _paper(row["val"]), "test": _paper(row["test"])} for row in table(14)]
     ours = [
         study_header(study) | {"net": net, "cell": _cell(study, net, "predicted_dense", "per_class_rpn")}
