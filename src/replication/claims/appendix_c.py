@@ -1,6 +1,6 @@
 """The claim on appendix C: how a box is found, and what dense tests, R-CNN and ensembles add to it."""
 
-import pandas as pd
+from dataclasses import replace
 
 from replication.arms.localization import ALONE, FLOORS, LOCALIZATION, PAIRS, WAYS
 from replication.claims.claim import claim
@@ -49,26 +49,10 @@ def _paired(study: Study, net: str, pair: str, paper: float) -> Comparison:
 
 
 def differences(study: Study, net: str, pair: str) -> Sample | None:
-    """By how many points the first of a pair has more errors than the second, a value a seed; None: not measured.
-
-    Its variance is not below that over images, which follows from how often one alone is wrong.
-    """
-    first, second = (study.errors(net, protocol, f"{way}_error") for protocol, way in PAIRS[pair])
-    if first.empty or second.empty:
-        return None
-    found = (first - second).sort_index()
-    images = study.images(net, PAIRS[pair][1][0])
-    alone = [study.errors(net, "pairs", f"{pair}_{of}") for of in ALONE]
-    told = alone if not alone[0].empty else [first, second]  # unpaired, of the paper's own numbers
-    return Sample(found.to_numpy(float), _variance(*(of.mean() for of in told), images), _learned(study, net, second))
-
-
-def _variance(first: float, second: float, images: int) -> float:
-    """Of a difference over images, in squared points, from the percent on which one alone is wrong."""
-    return max(100 * (first + second) - (first - second) ** 2, 100.0) / images  # never quite none
-
-
-def _learned(study: Study, net: str, errors: pd.Series) -> bool:
-    """Whether every seed is below the least floor."""
+    """By how many points the first of a pair has more errors than the second, a value a seed; None: not measured."""
+    first, second = ((protocol, f"{way}_error") for protocol, way in PAIRS[pair])
+    found = study.paired(net, first, second, [("pairs", f"{pair}_{of}") for of in ALONE])
     floors = [study.errors(net, "floors", f"{floor}_error") for floor in FLOORS]
-    return all(of.empty for of in floors) or bool(max(errors) < min(of.min() for of in floors))
+    if found is None or any(of.empty for of in floors):
+        return found
+    return replace(found, learned=bool(study.errors(net, *second).max() < min(of.min() for of in floors)))

@@ -20,6 +20,8 @@ from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differenc
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
 
+Number = tuple[str, str]  # protocol and metric of scores.csv
+
 
 def no_layers() -> pd.DataFrame:
     """A table of responses or gradients in which nothing was measured."""
@@ -116,6 +118,23 @@ class Study:
         net, variant = _parts(name)
         errors = self.errors(net, protocol, metric, variant)
         return self._sample(net, variant, errors, protocol, published_spread(self.arm.name, protocol, metric))
+
+    def paired(self, net: str, first: Number, second: Number, alone: Sequence[Number]) -> rule.Sample | None:
+        """By how many points the first of two errors of a net exceeds the second, a value a seed; None: not measured.
+
+        Args:
+            first, second: protocol and metric.
+            alone: protocol and metric of the percent of images on which the first, and on which the second, alone is
+                wrong. The variance of a value is not below that over images, which follows from these; where they were
+                not counted, from the two errors.
+        """
+        errors = [self.errors(net, *number) for number in (first, second)]
+        if any(of.empty for of in errors):
+            return None
+        counted = [self.errors(net, *number) for number in alone]
+        a, b = (float(of.mean()) for of in (errors if any(of.empty for of in counted) else counted))
+        least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0])  # never quite none
+        return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least)
 
     def sample_at(self, name: str, iteration: int) -> rule.Sample | None:
         """The errors of all seeds on the test images at a point of the curves; None if it was not watched there."""
