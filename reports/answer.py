@@ -29,23 +29,23 @@ cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "i
 studies["localization"] = read_studies(Path(results), ARMS["localization"], paper, needed=False)
 localization = report.shown(studies["localization"], profile)
 
-# %%
-HTML(report.provenance_strip([imagenet, cifar]))
-
 # %% [markdown]
 # <h2 id="answer" data-part="Answer">In short</h2>
 
 # %%
+HTML(report.answer([cifar, imagenet, localization]))
+
+# %%
 HTML(f'<figure class="wide">{report.depth_figure(cifar[0])}</figure>')
 
-# %%
-HTML("".join(report.headline(study) for study in cifar))
+# %% [markdown]
+# <h2 id="comparisons">All comparisons</h2>
+#
+# Each inequality between errors that a verdict rests on, as far as it was measured. To the right of zero it is as
+# the paper says. The scale is even to two points on either side, and compressed beyond.
 
 # %%
-HTML(f'<figure class="wide">{report.depth_figure(imagenet[0])}</figure>')
-
-# %%
-HTML("".join(report.headline(study) for study in imagenet))
+HTML(f'<figure class="wide tall">{report.forest([*cifar, *imagenet, *localization])}</figure>')
 
 # %% [markdown]
 # <h2 id="claims-imagenet">Claims of section 4.1</h2>

@@ -10,6 +10,9 @@ HTML(report.differences_table(imagenet) + report.differences_table(cifar) + repo
 # <h2 id="runs">Runs and cost</h2>
 
 # %%
+HTML(report.provenance_strip([of for of in (imagenet, cifar, localization) if of]))
+
+# %%
 HTML(report.runs_table(imagenet) + report.runs_table(cifar) + report.runs_table(localization))
 
 # %%

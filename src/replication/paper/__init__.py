@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
-    "Claim", "claim", "claim_ids", "curve", "end_errors", "figure", "number", "protocol", "published_spread",
+    "Claim", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "number", "protocol", "published_spread",
     "replications", "replications_seen", "table",
 ]  # fmt: skip
 
@@ -55,6 +55,11 @@ def claim(claim_id: str) -> Claim:
 def claim_ids() -> list[str]:
     """The ids of all claims of the paper, in its order."""
     return [found["id"] for found in _paper()["claims"]]
+
+
+def extent() -> dict[str, int]:
+    """How many `tables` and `figures` the paper has."""
+    return {key: _paper()["paper"]["versions"]["arxiv_v1"][key] for key in ("tables", "figures")}
 
 
 def figure(number: int) -> dict[str, Any]:

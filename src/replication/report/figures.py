@@ -8,6 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil, log10
 
 import matplotlib
 
@@ -22,6 +23,7 @@ from replication.study.comparisons import TRAIN
 from replication.study.studies import Study
 
 FAMILIES = {"plain": "plain", "resnet": "residual"}
+LEAST = 0.05  # percent, the lower end of a logarithmic axis
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 # A colour for each depth, and shades of their own for the options B and C.
 COLOURS = {
@@ -114,15 +116,26 @@ def depth_figure(study: Study) -> str:
         for split, measure in measures.items()
     }
     paper_iterations = study.paper_recipe.schedule.iterations
+    top = 10 ** ceil(log10(max(y for errors in (theirs, ours) for points in errors.values() for _, y in points)))
     with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
-        figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
+        figure, panels = plt.subplots(1, 2, figsize=(7.6, 3.3), sharey=True, layout="constrained")
         for axes, title, errors in (
             (panels[0], f"section {study.arm.section}, the paper, {paper_iterations:,} iterations", theirs),
             (panels[1], f"here: {study.profile}, {study.iterations:,} iterations", ours),
         ):
-            _depth_panel(axes, title, errors)
-        panels[0].set_ylabel("error at the end (%)")
-        return svg(figure, "Error at the end of training against depth, plain and residual nets, the paper and here")
+            _depth_panel(axes, title, errors, max(top, 10))
+        panels[0].set_ylabel("error at the end (%), one scale")
+        told = ". ".join(f"{title}: {_depths_as_text(errors)}" for title, errors in (("Paper", theirs), ("Here", ours)))
+        return svg(figure, f"Error at the end of training in percent, by depth. {told}")
+
+
+def _depths_as_text(errors: dict[tuple[str, str], list[tuple[int, float]]]) -> str:
+    return "; ".join(
+        f"{FAMILIES[family]}, {'training' if split == 'train' else split}: "
+        + ", ".join(f"{depth} layers {error:.1f}" for depth, error in points)
+        for (family, split), points in errors.items()
+        if points
+    )
 
 
 def _family(net: str) -> str:
@@ -135,21 +148,28 @@ def _a_net_a_depth(study: Study, printed: list[str]) -> list[str]:
     return [net for net in study.nets if net in printed or (_family(net), depth_of(net)) not in there]
 
 
-def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
+def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]], top: float) -> None:
+    """On a logarithmic scale, so that 0.1 % and 60 % stand on the same one; what is less than its end, on its end."""
     colours = {"plain": "#c5407c", "resnet": "#2f7fc1"}
     labels = []
     for (kind, split), points in errors.items():
         if not points:
             continue
-        x, y = zip(*points, strict=True)
+        x, y = zip(*((depth, max(error, LEAST)) for depth, error in points), strict=True)
         style = {"lw": 1.2, "ls": (0, (4, 2)), "ms": 3} if split == "train" else {"lw": 2.2, "ms": 4.5}
         axes.plot(x, y, color=colours[kind], marker="o", **style)
-        labels.append((y[-1], f"{FAMILIES[kind]}, {'training' if split == 'train' else 'test'}", colours[kind]))
-    top = max((y for points in errors.values() for _, y in points), default=1) * 1.12
+        words = f"{FAMILIES[kind]}, {'training' if split == 'train' else 'test'} {points[-1][1]:.1f}"
+        labels.append((log10(y[-1]), words, colours[kind]))
     depths = sorted({x for points in errors.values() for x, _ in points})
-    axes.set(ylim=(0, top), xticks=depths, xlabel="layers")
+    axes.set_yscale("log")
+    axes.set(ylim=(LEAST, top), xticks=depths, xlabel="layers")
+    ticks = [tick for tick in (0.1, 1, 10, 100) if LEAST <= tick <= top]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_title(title, loc="left", fontsize=9.5)
-    _end_labels(axes, labels, depths[-1] if depths else 0, top, gap=0.07)
+    low, high = log10(LEAST), log10(top)
+    spread = [((at - low) / (high - low), text, colour) for at, text, colour in labels]  # shares of the axis
+    _end_labels(axes, spread, depths[-1] if depths else 0, 1, gap=0.07, low=low, high=high)
 
 
 def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, list[str], list[str]]]) -> str:
@@ -227,8 +247,14 @@ def _panel(title: str, lines: list[Line], top: float, iterations: int, drops: Se
         return svg(figure, title)
 
 
-def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float, gap: float = 0.058) -> None:
-    """Names at the right end of the curves, pushed apart where they would overlap."""
+def _end_labels(
+    axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float, gap: float = 0.058,
+    low: float | None = None, high: float = 0.0,
+) -> None:  # fmt: skip
+    """Names at the right end of the curves, pushed apart where they would overlap.
+
+    Heights are on the axis of errors; with `low` shares of a logarithmic one from 10^low to 10^high.
+    """
     gap, labels = top * gap, sorted(labels)
     heights: list[float] = []
     for y, _, _ in labels:
@@ -236,6 +262,7 @@ def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top:
     for index in reversed(range(len(heights))):  # and back down from the top of the panel
         heights[index] = min(heights[index], top - gap * (len(heights) - 1 - index))
     for height, (_, text, colour) in zip(heights, labels, strict=True):
+        height = height if low is None else 10 ** (low + height * (high - low))
         axes.annotate(
             text, (x, height), xytext=(7, 0), textcoords="offset points", color=colour, va="center",
             fontsize=8.5, annotation_clip=False,

@@ -7,9 +7,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from replication.arms import Arm
 from replication.profiles import DEFAULT
+from replication.study.fidelity import RANK
+from replication.study.rule import Verdict
 from replication.study.studies import Study
 
 SHIPPED = "quick"  # the profile of params.yaml as it comes
+SYMBOL: dict[Verdict, str] = {
+    "supported": "●", "not supported": "▲", "cannot tell yet": "◐", "no verdict": "○", "not tested": "–",
+}  # fmt: skip
 DATA_NAMES = {
     "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
 }  # fmt: skip
@@ -29,8 +34,11 @@ def render(template: str, **values: object) -> str:
 
 
 def shown(studies: Sequence[Study], profile: str) -> list[Study]:
-    """The studies that the page shows: the one nearest to the paper, then the reader's own, those under `profile`."""
-    return [*studies[:1], *(study for study in studies[1:] if study.profile == profile)]
+    """The studies that the page shows: the one nearest to the paper, those that are of better fidelity but say nothing
+    of depth, and the reader's own, those under `profile`.
+    """
+    better = [study for study in studies if RANK[study.fidelity] < RANK[studies[0].fidelity]]
+    return [study for study in studies if study in (studies[0], *better) or study.profile == profile]
 
 
 def data_name(study: Study) -> str:

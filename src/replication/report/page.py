@@ -3,13 +3,18 @@
 from html.parser import HTMLParser
 from importlib.resources import files
 
+from replication import paper
 from replication.report.html import render
 
 
 def page(body: str) -> str:
     """One self-contained page. `body` has the headings; one that opens a part of the page says so in `data-part`."""
     css = files("replication.report").joinpath("templates/page.css").read_text(encoding="utf-8")
-    return render("page.html", css=css, body=body, contents=contents(body))
+    found = contents(body)
+    tables, figures = (sum(of["id"].startswith(kind) for of in found) for kind in ("table-", "figure-"))
+    return render(
+        "page.html", css=css, body=body, contents=found, tables=tables, figures=figures, extent=paper.extent()
+    )  # fmt: skip
 
 
 def contents(body: str) -> list[dict[str, str]]:

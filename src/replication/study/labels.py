@@ -32,6 +32,19 @@ def study_folder(*labels: str) -> str:
     return ",".join(filter(None, labels))
 
 
+def in_words(label: str, pixels: str) -> list[str]:
+    """A label as a reader is told it: "precision=bf16,train_images=45000" is bf16, train_images 45000.
+
+    Args:
+        pixels: what is known of the study's pixels; a label has it without spaces.
+    """
+    found = []
+    for key, _, value in (part.partition("=") for part in label.split(",") if part):
+        short = {"precision": value, "pixels": pixels}
+        found.append(short.get(key, f"{key} {value}".strip()))
+    return found
+
+
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in sorted(values.items()):
         if isinstance(value, Mapping):

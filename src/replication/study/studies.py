@@ -17,6 +17,7 @@ from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
 from replication.study import rule, schema
 from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
+from replication.study.labels import in_words
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
 
@@ -50,8 +51,8 @@ class Study:
 
     @property
     def name(self) -> str:
-        """As on the page: the profile, with the label where there is one."""
-        return f"{self.profile}, {self.label}" if self.label else self.profile
+        """As on the page: the profile, and in words what its label says, "cpu, bf16, re-compressed as JPEG"."""
+        return ", ".join([self.profile, *in_words(self.label, self.pixels)])
 
     @property
     def folder(self) -> str:
