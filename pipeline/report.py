@@ -17,7 +17,7 @@ from replication.report.page import page
 from replication.study.studies import read_studies
 
 # In the order of the page; the first has the parameters.
-NOTEBOOKS = ("answer", "imagenet", "cifar", "localization", "record")
+NOTEBOOKS = ("answer", "imagenet", "cifar", "detection", "localization", "record")
 BENCHMARKS = Path("benchmarks/results")
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")

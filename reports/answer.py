@@ -5,7 +5,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# The page is one notebook: this file first, then imagenet.py, cifar.py, localization.py and record.py, which hold cells alone.
+# The page is one notebook: this file first, then the others, which hold cells alone.
 
 # %% tags=["parameters"]
 results = "results"  # folder of the studies

@@ -1,5 +1,11 @@
 # %% [markdown]
-# <h2 id="table-1" data-part="ImageNet">Table 1 · The ImageNet nets</h2>
+# <h2 id="figure-2" data-part="ImageNet">Figure 2 · A residual block</h2>
+
+# %%
+HTML(f'<figure class="small">{report.figure_2()}</figure>')
+
+# %% [markdown]
+# <h2 id="table-1">Table 1 · The ImageNet nets</h2>
 
 # %%
 HTML(report.table_1())
@@ -29,6 +35,14 @@ HTML(report.table_2(imagenet))
 
 # %%
 HTML(report.figure_4(imagenet))
+
+# %% [markdown]
+# <h2 id="figure-5">Figure 5 · Two blocks that cost alike</h2>
+#
+# Drawn from the built blocks, and counted on them.
+
+# %%
+HTML(f'<figure class="small">{report.figure_5()}</figure>')
 
 # %% [markdown]
 # <h2 id="table-3">Table 3 · Shortcut options and deeper nets</h2>

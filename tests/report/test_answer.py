@@ -10,6 +10,7 @@ from replication import report
 from replication.arms import ARMS
 from replication.claims import judge_claims
 from replication.claims.claim import tests_of as of_arm
+from replication.report.page import page
 from replication.study.labels import in_words
 
 
@@ -102,3 +103,20 @@ def test_the_answer_on_imagenet_speaks_of_34_layers() -> None:
 )
 def test_a_label_is_told_in_words(label: str, words: list[str]) -> None:
     assert in_words(label, "re-compressed as JPEG") == words
+
+
+def test_figures_2_and_5_are_drawn_from_the_built_blocks() -> None:
+    block, pair = (re.findall(r'aria-label="([^"]+)"', figure)[0] for figure in (report.figure_2(), report.figure_5()))
+    assert block.startswith("A residual block: 2 weight layers")
+    assert "on 64 channels 3×3, 64; 3×3, 64: 73,728 weights, 231 M multiply-adds at 56×56" in pair
+    assert "on 256 channels 1×1, 64; 3×3, 64; 1×1, 256: 69,632 weights, 218 M" in pair
+
+
+def test_tables_that_wait_have_the_papers_rows_and_are_not_counted_as_measured() -> None:
+    text = report.waiting_tables(range(7, 13))
+    assert "The paper&#39;s 6 rows" in text or "The paper's 6 rows" in text
+    for printed in ("76.4", "48.4", "59.0", "85.6", "83.8", "62.1", "test-dev mAP@[.5,.95]", "PASCAL VOC 2007 test"):
+        assert printed in text, printed
+    found = page('<h2 id="table-1">Table 1 · Nets</h2><h2 id="figure-2">Figure 2</h2>' + text)
+    assert "1 of the paper's 14 tables and 1 of its 7 figures stand here" in found
+    assert 'href="#table-7"' not in found and 'href="#table-1"' in found

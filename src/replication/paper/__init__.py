@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
-    "Claim", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "number", "protocol", "published_spread",
-    "replications", "replications_seen", "table",
+    "Claim", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "number", "protocol",
+    "published_spread", "replications", "replications_seen", "table",
 ]  # fmt: skip
 
 
@@ -38,6 +38,11 @@ def table(number: int) -> list[dict[str, Any]]:
     `net` is the row's net by our name, None for one that cannot be built here; Table 2 has a row a net.
     """
     return next(t["rows"] for t in _paper()["tables"] if t["id"] == number)
+
+
+def about_table(number: int) -> dict[str, Any]:
+    """A table of the paper as `paper.yaml` has it: caption, metric, dataset, test_protocol, columns, and rows."""
+    return next(t for t in _paper()["tables"] if t["id"] == number)
 
 
 def claim(claim_id: str) -> Claim:

@@ -11,14 +11,17 @@ def page(body: str) -> str:
     """One self-contained page. `body` has the headings; one that opens a part of the page says so in `data-part`."""
     css = files("replication.report").joinpath("templates/page.css").read_text(encoding="utf-8")
     found = contents(body)
-    tables, figures = (sum(of["id"].startswith(kind) for of in found) for kind in ("table-", "figure-"))
+    measured = [of["id"] for of in found if not of["waiting"]]
+    tables, figures = (sum(of.startswith(kind) for of in measured) for kind in ("table-", "figure-"))
     return render(
         "page.html", css=css, body=body, contents=found, tables=tables, figures=figures, extent=paper.extent()
     )  # fmt: skip
 
 
 def contents(body: str) -> list[dict[str, str]]:
-    """The headings h2 and h3 that have an id, in their order: id, words before a "·", and the part that it opens."""
+    """The headings h2 and h3 that have an id, in their order: id, words before a "·", the part that it opens, and
+    whether nothing was measured for it, `waiting`.
+    """
     parser = _Headings()
     parser.feed(body)
     return [found | {"words": found["words"].partition("·")[0].strip()} for found in parser.found]
@@ -34,6 +37,7 @@ class _Headings(HTMLParser):
         values = dict(attrs)
         if tag in ("h2", "h3") and values.get("id"):
             self.found.append({"id": values["id"] or "", "part": values.get("data-part") or "", "words": ""})
+            self.found[-1]["waiting"] = "yes" if "data-waiting" in values else ""
             self._inside = True
 
     def handle_endtag(self, tag: str) -> None:
