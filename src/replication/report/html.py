@@ -1,6 +1,7 @@
 """Templates, and the few words that all parts of the page share."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,6 +10,7 @@ from replication.arms import Arm
 from replication.profiles import DEFAULT
 from replication.study.fidelity import RANK
 from replication.study.rule import Verdict
+from replication.study.schema import JOINED
 from replication.study.studies import Study
 
 SHIPPED = "quick"  # the profile of params.yaml as it comes
@@ -39,6 +41,11 @@ def shown(studies: Sequence[Study], profile: str) -> list[Study]:
     """
     better = [study for study in studies if RANK[study.fidelity] < RANK[studies[0].fidelity]]
     return [study for study in studies if study in (studies[0], *better) or study.profile == profile]
+
+
+def runs_id(study: Study, name: str) -> str:
+    """Where on the page the runs of a net, or of a net under a variant, stand; of an ensemble, those of its first."""
+    return re.sub(r"[^\w.-]+", "-", f"runs-{study.folder}-{name.split(JOINED)[0]}")
 
 
 def data_name(study: Study) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from replication.arms.localization import FLOORS, LOCALIZATION, PAIRS, WAYS
 from replication.claims.appendix_c import differences
 from replication.paper import table
-from replication.report.html import render, study_header
+from replication.report.html import render, runs_id, study_header
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
 
@@ -92,6 +92,7 @@ def _cell(study: Study, net: str, protocol: str, way: str) -> dict[str, object] 
     return {
         "error": f"{errors.mean():.2f}" + (f" ± {errors.std():.2f}" if len(errors) > 1 else ""),
         "iou": "" if ious.empty else f"{ious.mean() / 100:.3f}",
+        "runs": runs_id(study, net),
         "n": len(errors),
         "fidelity": max(study.runs_of(net)["fidelity"], key=RANK.__getitem__),
         "floored": protocol.startswith("oracle") and least is not None and errors.mean() >= least,
@@ -117,7 +118,8 @@ def _pair(study: Study, net: str, name: str) -> dict[str, object] | None:
         else f"{WAYS[first]}: {WORDS[of_first]} − {WORDS[of_second]}"
     )
     return {
-        "study": study.name, "net": net, "what": what, "n": sample.n, "mean": f"{float(sample.mean):+.2f}",
+        "study": study.name, "net": net, "runs": runs_id(study, net), "what": what,
+        "n": sample.n, "mean": f"{float(sample.mean):+.2f}",
         "interval": f"[{float(sample.mean) - error:+.2f}, {float(sample.mean) + error:+.2f}]",
         "values": ", ".join(f"{value:+.2f}" for value in sample.values),
     }  # fmt: skip

@@ -1,10 +1,14 @@
 """The page around what the notebooks give: its style, and its contents from their headings."""
 
+import re
 from html.parser import HTMLParser
 from importlib.resources import files
+from itertools import count
 
 from replication import paper
 from replication.report.html import render
+
+REFERENCE = re.compile(r'(?:url\(|href=")#([^")]+)')
 
 
 def page(body: str) -> str:
@@ -14,8 +18,22 @@ def page(body: str) -> str:
     measured = [of["id"] for of in found if not of["waiting"]]
     tables, figures = (sum(of.startswith(kind) for of in measured) for kind in ("table-", "figure-"))
     return render(
-        "page.html", css=css, body=body, contents=found, tables=tables, figures=figures, extent=paper.extent()
+        "page.html", css=css, body=with_own_ids(body), contents=found, tables=tables, figures=figures,
+        extent=paper.extent(),
     )  # fmt: skip
+
+
+def with_own_ids(body: str) -> str:
+    """The body with ids in its drawings that no two of them share; ids that nothing refers to are left out."""
+    number = count(1)
+
+    def of_drawing(found: re.Match[str]) -> str:
+        mark, drawing = f"d{next(number)}-", found[0]
+        used = {of[1] for of in REFERENCE.finditer(drawing)}
+        drawing = re.sub(r' id="([^"]+)"', lambda of: f' id="{mark}{of[1]}"' if of[1] in used else "", drawing)
+        return REFERENCE.sub(lambda of: of[0].replace("#", f"#{mark}"), drawing)
+
+    return re.sub(r"<svg .*?</svg>", of_drawing, body, flags=re.DOTALL)
 
 
 def contents(body: str) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from replication.nets.names import depth_of
 from replication.paper import replications, table
 from replication.profiles import DEFAULT, named
 from replication.report.benchmarks import of_1202_layers
-from replication.report.html import DATA_NAMES, command, pixels_name, render, study_header
+from replication.report.html import DATA_NAMES, command, pixels_name, render, runs_id, study_header
 from replication.study.comparisons import POINTS, TRAIN, Measure, compare
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
@@ -127,6 +127,7 @@ def _cell(study: Study, net: str) -> dict:
         text += f" ± {errors.std():.2f}"
     return {
         "error": text,
+        "runs": runs_id(study, net),
         "best": f"best {errors.min():.2f}" if len(errors) > 1 else "",
         "n": len(errors),
         "fidelity": max(runs["fidelity"], key=RANK.__getitem__),
@@ -136,7 +137,7 @@ def _cell(study: Study, net: str) -> dict:
 
 def _record(study: Study, which: object = slice(None)) -> dict:
     """A study's runs in words."""
-    rows = []
+    rows, known = [], set()
     for run in study.runs[which].sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed = run["net"], run["variant"], run["seed"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
@@ -150,6 +151,9 @@ def _record(study: Study, which: object = slice(None)) -> dict:
             "macs": f"{run['macs'] / 1e6:.1f} M",
             "data_sha256": study.recipes[run["recipe"]].data.fingerprint,
         }
+        name = named(net, variant)
+        words["id"] = "" if name in known else runs_id(study, name)
+        known.add(name)
         rows.append(run | words)
     protocol = study.arm.protocol(study.arm.headline)
     variants = bool((study.runs["variant"] != DEFAULT).any())
