@@ -11,11 +11,13 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
+from replication.nets.localization import WAYS, Maps
 from replication.nets.names import depth_of
 from replication.recipe import Recipe
 from replication.training.processes import launched
@@ -86,13 +88,19 @@ def images_per_second(
     while len(steps) < 2 or sum(steps) < seconds:
         start = time.perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            scores = net(images)
-        loss = cross_entropy(scores.float(), labels)
+            loss = _some_loss(net(images), labels)
         net.zero_grad()
         loss.backward()
         loss.item()  # waits for the device
         steps.append(time.perf_counter() - start)
     return count / min(steps[1:])
+
+
+def _some_loss(answers: Tensor | Maps, labels: Tensor) -> Tensor:
+    """A loss that all weights of the net have a part in, whatever it says."""
+    if isinstance(answers, Tensor):
+        return cross_entropy(answers.float(), labels)
+    return sum(of.square().mean() for way in WAYS for of in answers.answers(way, labels[:, None]))
 
 
 def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
