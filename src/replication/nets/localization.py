@@ -45,18 +45,21 @@ class Siblings(nn.Module):
     def forward(self, maps: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """maps [B, channels, H, W] and the classes asked for [B, n] → logits [B, n, P], offsets [B, n, P, 4].
 
-        P are the anchors of all places, in the order of `anchors.anchors`.
+        P are the anchors of all places, in the order of `anchors.anchors`. In fp32, whatever the maps were made in.
         """
-        (base,), count = self._base, classes.shape[1]
-        if base is None:
-            answers = self.layer(maps).flatten(2)[:, None].expand(-1, count, -1, -1)
-        else:
-            shared = base.layer
-            weight = shared.weight.detach().flatten(1) + self.weight[classes]  # [B, n, 5 anchors, channels]
-            bias = shared.bias.detach() + self.bias[classes]
-            answers = torch.einsum("bkp,bnok->bnop", maps.flatten(2), weight) + bias[..., None]
-        answers = answers.float().unflatten(2, (5, self.anchors)).flatten(3)
+        with torch.autocast(maps.device.type, enabled=False):
+            answers = self._answers(maps.float(), classes).unflatten(2, (5, self.anchors)).flatten(3)
         return answers[:, :, 0], answers[:, :, 1:].transpose(2, 3)
+
+    def _answers(self, maps: Tensor, classes: Tensor) -> Tensor:
+        """[B, n, 5 anchors, places]."""
+        (base,) = self._base
+        if base is None:
+            return self.layer(maps).flatten(2)[:, None].expand(-1, classes.shape[1], -1, -1)
+        shared = base.layer
+        weight = shared.weight.detach().flatten(1) + self.weight[classes]  # [B, n, 5 anchors, channels]
+        bias = shared.bias.detach() + self.bias[classes]
+        return torch.einsum("bkp,bnok->bnop", maps.flatten(2), weight) + bias[..., None]
 
 
 @dataclass(frozen=True)
