@@ -92,7 +92,7 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         if first and first.path not in params.section(first.arm).nets:
             raise UserError(
                 f"params.yaml: {arm.name}.nets: {run.net} begins with the trained net of the arm {first.arm.name}, "
-                f"whose nets do not have it; add it to {first.arm.name}.nets."
+                f"whose nets do not have it; add it to {first.arm.name}.nets, or set {arm.name}.nets=[]."
             )
         if first and first.seed not in params.section(first.arm).seeds:
             raise UserError(f"params.yaml: {first.arm.name}.seeds: {arm.name} begins with the nets of seed 0; add it.")

@@ -129,3 +129,15 @@ def test_it_learns_to_find_digits_on_a_canvas(monkeypatch: pytest.MonkeyPatch) -
     errors = {way: found.value(f"{way}_error") for way in WAYS}
     assert floor > 60 and all(error < floor / 2 for error in errors.values()), errors
     assert state.curve[-1]["oracle_centre_error"] == pytest.approx(errors["per_class_rpn"], abs=0.3)
+
+
+def test_boxes_are_answered_in_fp32_whatever_the_maps_were_made_in() -> None:
+    """In bf16 a box of ImageNet would be rounded to whole pixels."""
+    net = build("resnet-18-A", 3, **RECIPE.net_options)
+    with torch.autocast("cpu", torch.bfloat16):
+        answers = net(torch.zeros(2, 3, 32, 32))
+        inside = answers.answers("per_class_rpn", torch.tensor([[0], [2]]))
+    outside = answers.answers("per_class_rpn", torch.tensor([[0], [2]]))
+    assert answers.maps.dtype == torch.bfloat16
+    for one, other in zip(inside, outside, strict=True):
+        assert one.dtype == torch.float32 and torch.equal(one, other)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from locating import made_up_store
+from locating import recipe_of as located
 
 from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
@@ -56,3 +58,10 @@ def test_without_a_compiler_auto_does_without_and_always_says_what_is_missing(
     assert not compiles("auto", make_recipe(**LONG), 4, CPU)
     with pytest.raises(UserError, match=r"compile: always needs a C\+\+ compiler"):
         compiles("always", make_recipe(), 4, CPU)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_net_that_answers_with_boxes_is_measured_too(precision: str) -> None:
+    store = made_up_store([[[0, 0, 20, 20]]], side=32)
+    recipe = located(store, input_size=32, shorter_side=32, scales=[32])
+    assert images_per_second(recipe, 3, CPU, precision, 0.05) > 0

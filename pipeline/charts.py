@@ -1,0 +1,24 @@
+"""Print where the MLflow UI shows the curves of each study: `python -m pipeline.charts 5000`, called by `make ui`.
+
+The root of the UI opens another product's page, and a list of runs shows no curve. Takes 2 seconds.
+"""
+
+from mlflow import MlflowClient
+
+from pipeline import stage
+from pipeline.params import TRACKING_URI
+
+CHARTS = "runs?workflowType=machine_learning&compareRunsMode=CHART"
+
+
+def main() -> None:
+    port = stage.arguments(__doc__, port="of the UI, 5000 say").port
+    client = MlflowClient(TRACKING_URI)
+    for experiment in client.search_experiments(order_by=["name"]):
+        if client.search_runs([experiment.experiment_id], max_results=1):
+            address = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/{CHARTS}"
+            print(f"Curves of {experiment.name}: {address}")
+
+
+if __name__ == "__main__":
+    stage.run(main)
