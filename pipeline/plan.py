@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import RESULTS, BaseParams, net_of_depth
-from replication.arms import Arm, arm_of
+from replication.arms import ARMS, Arm, arm_of
 from replication.errors import UserError
 from replication.files import check_whole
 from replication.profiles import DEFAULT, Profile
@@ -62,14 +62,32 @@ class Run:
 def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
     """All runs of an arm: its nets, its variants and the net of `depth`, unless the list has it; each with every seed.
 
-    An arm without nets and variants is not run, whatever `depth` says.
+    An arm without nets and variants is not run, whatever `depth` says; nor is a net whose beginning is not: `lacking`.
     """
     section = params.section(arm)
     paths = [*section.nets, *section.variants]
     more = net_of_depth(params, arm)
     if paths and more and more not in section.nets:
         paths.append(OF_DEPTH + more)
-    return [Run(arm, path, seed) for path in paths for seed in section.seeds]
+    runs = [Run(arm, path, seed) for path in paths for seed in section.seeds]
+    return [run for run in runs if not lacking(params, run)]
+
+
+def lacking(params: BaseParams, run: Run) -> str:
+    """Why a run that begins with the net of another arm cannot: that net is not run there; "" if it can."""
+    first = beginning(run, {})
+    if first is None:
+        return ""
+    section = params.section(first.arm)
+    if first.path in section.nets and first.seed in section.seeds:
+        return ""
+    return f"it begins with the net of seed {first.seed} of {first.arm.name}.nets, which do not have it."
+
+
+def without_beginning(params: BaseParams) -> list[Run]:
+    """The runs that others would begin with, and that are not run."""
+    asked = [Run(arm, path, 0) for arm in ARMS.values() for path in params.section(arm).nets]
+    return [first for run in asked if lacking(params, run) and (first := beginning(run, {}))]
 
 
 def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
@@ -87,15 +105,10 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
     found["study.json"] = study | {"label": of_study}
-    for run in runs:
-        first = beginning(run, found[f"{run.path}/seed-{run.seed}.json"])
-        if first and first.path not in params.section(first.arm).nets:
-            raise UserError(
-                f"params.yaml: {arm.name}.nets: {run.net} begins with the trained net of the arm {first.arm.name}, "
-                f"whose nets do not have it; add it to {first.arm.name}.nets, or set {arm.name}.nets=[]."
-            )
-        if first and first.seed not in params.section(first.arm).seeds:
-            raise UserError(f"params.yaml: {first.arm.name}.seeds: {arm.name} begins with the nets of seed 0; add it.")
+    for run in (Run(arm, path, seed) for path in section.nets for seed in section.seeds):
+        if why := lacking(params, run):
+            profile.recipe(arm, run.net, run.variant, run.seed, override=section.override)  # wrong is wrong, run or not
+            found[f"{run.path}/seed-{run.seed}.json"] = {"skip": why}
     found["data.json"] = {"dataset": dataset} | (
         view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
     )

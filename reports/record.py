@@ -27,8 +27,8 @@ HTML(report.other_studies(studies["imagenet"], imagenet) + report.other_studies(
 # ```
 # make repro                                  # this page from nothing, on a laptop, in minutes
 # dvc exp run -S depth=110                    # one more net
-# dvc exp run -S profile=cpu -S 'imagenet.nets=[]' -S 'localization.nets=[]'     # section 4.2, a sixteenth of the schedule
-# dvc exp run -S profile=paper -S 'imagenet.nets=[]' -S 'localization.nets=[]'   # section 4.2 as it stands
+# dvc exp run -S profile=cpu -S 'imagenet.nets=[]'     # section 4.2 on CIFAR-10, a sixteenth of the schedule
+# dvc exp run -S profile=paper -S 'imagenet.nets=[]'   # section 4.2 as it stands
 # ```
 #
 # Every number above is in `results/<profile>/<arm>/`: `scores.csv`, `curves.csv`, `runs.csv` and `recipes.json`;

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import profile_of as shipped
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import named_run, plans, runs_of
+from pipeline.plan import named_run, plans, runs_of, without_beginning
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
@@ -138,3 +139,20 @@ def test_a_locale_without_utf8_reads_and_says_the_same(project: Any) -> None:
         done = project.run(*stage, **ascii_only)
         assert done.returncode == 0, done.stderr
     assert r"plain-8 \xb7 seed 0: top-1 error" in done.stdout
+
+
+def test_a_net_whose_beginning_is_not_run_is_left_out_and_says_why(configure: Configure) -> None:
+    """So that `-S 'imagenet.nets=[resnet-50]'` needs no second list."""
+    found = {}
+    for nets in ([], ["plain-18"], ["resnet-18-A"]):
+        params = configure({"imagenet": {"nets": nets}, "localization": {"nets": ["resnet-18-A"], "seeds": [0, 1]}})
+        found[tuple(nets)] = plans(params, shipped("quick"), ARMS["localization"])
+        missing = [run.folder.as_posix() for run in without_beginning(params)]
+        assert missing == ([] if nets == ["resnet-18-A"] else ["runs/imagenet/resnet-18-A/seed-0"])
+    for nets in ((), ("plain-18",)):
+        plan = found[nets]
+        assert plan["study.json"]["runs"] == [] and plan["data.json"]["skip"] == "no nets"
+        assert all("which do not have it" in plan[f"resnet-18-A/seed-{seed}.json"]["skip"] for seed in (0, 1))
+    whole = found["resnet-18-A",]
+    assert whole["study.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
+    assert "skip" not in whole["data.json"] and whole["resnet-18-A/seed-1.json"]["init_from"] == "imagenet"

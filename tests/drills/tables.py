@@ -101,7 +101,7 @@ def _page(results: Path) -> str:
     parts += [table(imagenet) for table in (report.table_2, report.table_3, report.table_4, report.table_5)]
     for shown, name in ((cifar, "cifar"), (imagenet, "imagenet")):
         parts += [report.differences_table(shown), report.runs_table(shown), report.other_studies(studies[name], shown)]
-        parts += [report.depth_figure(shown[0]), *(report.headline(study) for study in shown)]
+        parts += [report.depth_figure(shown[0]), report.answer([shown]), report.forest(shown)]
     return "".join(parts)
 
 
