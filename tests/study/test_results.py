@@ -151,8 +151,30 @@ def test_the_summary_has_a_column_a_net_with_the_mean_over_seeds(tmp_path: Path)
     made += [result(recipe_of(net="plain-20", variant="bn-group-128"), error=9.125)]
     write_summary(tmp_path, CIFAR, made)
     assert json.loads((tmp_path / "summary.json").read_text()) == {
-        "top1_error": {"plain-20/bn-group-128": 9.12, "resnet-56": 7.5}
+        "top1_error": {"plain-20/bn-group-128": 9.12, "resnet-56": 7.5},
+        "n": {"plain-20/bn-group-128": 1, "resnet-56": 2},
+        "std": {"resnet-56": 0.71},
     }
+
+
+@pytest.mark.parametrize(
+    ("arm", "errors", "gaps"),
+    [
+        ("cifar", {"plain-20": 9, "plain-56": 13, "resnet-20": 8, "resnet-56": 7},
+         {"degradation_gap": 4, "cure_gap": 6}),
+        ("cifar", {"plain-20": 9, "plain-56": 13, "resnet-20": 8}, {"degradation_gap": 4}),
+        ("cifar", {"plain-20": 9, "resnet-20": 8}, {"cure_gap": 1}),
+        ("cifar", {"resnet-20": 8}, {}),
+        ("imagenet", {"plain-18": 28, "plain-34": 29, "resnet-34-A": 25, "resnet-34-B": 24},
+         {"degradation_gap": 1, "cure_gap": 4}),
+    ],
+)  # fmt: skip
+def test_the_summary_has_what_the_paper_is_about(
+    tmp_path: Path, arm: str, errors: dict[str, float], gaps: dict[str, float]
+) -> None:
+    write_summary(tmp_path, ARMS[arm], [result(recipe_of(arm=arm, net=net), error=of) for net, of in errors.items()])
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert {key: value for key, value in found.items() if key.endswith("_gap")} == gaps
 
 
 def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
@@ -168,8 +190,8 @@ def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
     make("quick/imagenet", "quick", "imagenet", "plain-18", dataset="digits")
     found = read_studies(tmp_path, CIFAR, PAPER_PROFILE)
     assert [(study.name, study.fidelity) for study in found] == [
-        ("paper", "exact"), ("cpu-long", "reduced"), ("cpu", "reduced"), ("cpu, train_images=45000", "reduced"),
-        ("cpu, pixels=jpeg", "proxy"), ("quick", "proxy"),
+        ("paper", "exact"), ("cpu-long", "reduced"), ("cpu", "reduced"), ("cpu, train_images 45000", "reduced"),
+        (f"cpu, {JPEG}", "proxy"), ("quick", "proxy"),
     ]  # fmt: skip
     assert [study.folder for study in read_studies(tmp_path, ARMS["imagenet"], PAPER_PROFILE)] == ["quick/imagenet"]
     add_results(tmp_path / "cpu/cifar", [result(recipe_of("cpu", net="resnet-56"))])

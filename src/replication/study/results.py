@@ -8,9 +8,11 @@ a row a layer; `summary.json` the metrics of `dvc metrics`. Equal runs give equa
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from replication.arms import Arm, arm_of
@@ -93,9 +95,9 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
 
 
 def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
-    """summary.json: the arm's metric by its headline protocol, a mean over the seeds of the runs just tabulated.
-
-    A column a net, or net/variant, of `dvc exp show`.
+    """summary.json, for `dvc metrics` and `dvc exp`: the arm's metric by its headline protocol, of the runs just
+    tabulated: by net, or net/variant, the mean over seeds, their number and standard deviation; and in points what the
+    paper is about, see `_gaps`.
     """
     found: dict[str, list[float]] = {}
     for result in sorted(results, key=lambda result: _place(_run_row(result.record), arm)):
@@ -103,9 +105,26 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
         for row in result.scores:
             if (row["protocol"], row["metric"]) == (arm.headline, arm.metric.name):
                 found.setdefault(name, []).append(row["value"])
-    means = {name: round(sum(values) / len(values), 2) for name, values in found.items()}
+    means = {name: round(mean(values), 2) for name, values in found.items()}
+    spread = {name: round(stdev(values), 2) for name, values in found.items() if len(values) > 1}
+    summary = {arm.metric.name: means, "n": {name: len(values) for name, values in found.items()}, "std": spread}
     folder.mkdir(parents=True, exist_ok=True)
-    write_durably(folder / SUMMARY, (json.dumps({arm.metric.name: means}, indent=2) + "\n").encode())
+    write_durably(folder / SUMMARY, (json.dumps(summary | _gaps(means), indent=2) + "\n").encode())
+
+
+def _gaps(means: Mapping[str, float]) -> dict[str, float]:
+    """`degradation_gap`, by how many points the deepest plain net is worse than the shallowest, and `cure_gap`, by how
+    many the deepest is worse than the residual net of its depth (option A); each where both nets were run.
+    """
+    plain = sorted((depth_of(name), error) for name, error in means.items() if re.fullmatch(r"plain-\d+", name))
+    if not plain:
+        return {}
+    deepest, error = plain[-1]
+    gaps = {"degradation_gap": error - plain[0][1]} if len(plain) > 1 else {}
+    for twin in (f"resnet-{deepest}", f"resnet-{deepest}-A"):
+        if twin in means:
+            gaps["cure_gap"] = error - means[twin]
+    return {key: round(gap, 2) for key, gap in gaps.items()}
 
 
 def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:
