@@ -139,6 +139,14 @@ def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
     assert float(queued["top1_error.resnet-20"]) > 0
 
 
+def test_dvc_plots_show_draws_every_net(evening: Evening) -> None:
+    evening.after("make repro")
+    evening.checkout.run("dvc plots show -o drawn")
+    drawn = (evening.checkout.folder / "drawn/index.html").read_text()
+    assert all(f'"net": "{net}"' in drawn for net in ("plain-8", "resnet-20", "plain-18"))
+    assert '"field": "net"' in drawn and "<DVC_METRIC" not in drawn
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")
 def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None:
     client = MlflowClient(f"sqlite:///{evening.checkout.folder}/mlflow.db")
