@@ -16,3 +16,12 @@
 
 Imports go downward only, in this order; `recipe`, `files` and `errors` stand beneath them all.
 """
+
+from typing import Any
+
+
+def load(folder: Any) -> Any:
+    """A trained net ready for raw images, from its run's folder; see `replication.evaluation.ready.load`."""
+    from replication.evaluation.ready import load  # torch is imported where it is needed
+
+    return load(folder)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import replication
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
@@ -121,3 +122,19 @@ def test_a_run_of_before_is_scored(store: Store, make_recipe: Recipes, trained: 
     save_file(weights, folder / NET, metadata={"net": "resnet-8", "recipe_hash": "0"})
     seal(folder)
     assert torch.equal(score_run(folder, store, CPU)["single_view"].probabilities, before)
+
+
+def test_a_run_can_be_loaded_for_raw_images(store: Store, make_recipe: Recipes, trained: Trained) -> None:
+    folder = trained(make_recipe(**SHORT), store)
+    net = replication.load(folder)
+    with torch.inference_mode():
+        found = net(store.test_images)
+    expected = score_run(folder, store, CPU)["single_view"].probabilities
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)  # its batch norm is not folded
+    assert (net.classes, net.input_size) == (store.meta.classes, make_recipe().input_size)
+    assert not net.training
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run.json is missing"):
+        replication.load(str(tmp_path))

@@ -94,10 +94,14 @@ class Batches(ABC):
 
     def plain(self, images: Tensor) -> Tensor:
         """uint8 images [n, 3, H, W] as a net sees them. For another size than S the mean image is rescaled to it."""
-        mean = self.mean
-        if images.shape[2:] != mean.shape[2:]:
-            mean = interpolate(mean, images.shape[2:], mode="bilinear", antialias=True)
-        return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
+        return as_seen(images, self.mean)
+
+
+def as_seen(images: Tensor, mean: Tensor) -> Tensor:
+    """uint8 images [n, 3, H, W] less the mean image [1, 3, S, S], which is rescaled to their size; in units of 255."""
+    if images.shape[2:] != mean.shape[2:]:
+        mean = interpolate(mean, images.shape[2:], mode="bilinear", antialias=True)
+    return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
 
 
 def drawn(recipe: Recipe, iteration: int) -> Tensor:
