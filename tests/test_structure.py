@@ -38,6 +38,7 @@ ORDER = [
 # What no number of a run depends on: sentences, writing, tracking, the record, and what the recipe file of a run says.
 SAID_BY_THE_RECIPE = {"arms", "nets/names.py", "profiles.py", "recipe.py"}
 CHANGES_NO_NUMBER = {
+    "__init__.py",  # finds `load`
     "errors.py",
     "files.py",
     "runs",

@@ -17,11 +17,12 @@
 Imports go downward only, in this order; `recipe`, `files` and `errors` stand beneath them all.
 """
 
+from importlib import import_module
 from typing import Any
 
 
-def load(folder: Any) -> Any:
-    """A trained net ready for raw images, from its run's folder; see `replication.evaluation.ready.load`."""
-    from replication.evaluation.ready import load  # torch is imported where it is needed
-
-    return load(folder)
+def __getattr__(name: str) -> Any:
+    """`replication.load`, found when it is asked for, so that records and profiles are read without torch."""
+    if name == "load":
+        return import_module("replication.evaluation.ready").load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

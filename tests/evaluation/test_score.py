@@ -136,5 +136,5 @@ def test_a_run_can_be_loaded_for_raw_images(store: Store, make_recipe: Recipes, 
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="run.json is missing"):
+    with pytest.raises(UserError, match=r"run\.json is missing"):
         replication.load(str(tmp_path))

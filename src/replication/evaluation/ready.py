@@ -21,7 +21,7 @@ class Ready(nn.Module):
 
     def __init__(self, net: nn.Module, mean: Tensor, classes: list[str], input_size: int):
         super().__init__()
-        self.net, self.classes, self.input_size = net.eval(), classes, input_size
+        self.net, self.classes, self.input_size = net, classes, input_size
         self.register_buffer("mean", mean)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -37,9 +37,7 @@ def load(folder: Path | str) -> Ready:
     folder = Path(folder)
     recipe = read_run(folder).recipe
     if "locates_on" in recipe.net_options:
-        raise UserError(
-            f"{folder} holds a net that answers with boxes; `replication.evaluation.localization` reads it."
-        )
+        raise UserError(f"{folder} holds a net that answers with boxes, not with classes.")
     with safe_open(check_whole(folder, NET, REMAKE), "pt") as file:
         about, mean = json.loads(file.metadata()["about"]), file.get_tensor(MEAN)
-    return Ready(trained_net(folder, recipe, len(about["classes"])), mean, about["classes"], about["input_size"])
+    return Ready(trained_net(folder, recipe, len(about["classes"])), mean, about["classes"], about["input_size"]).eval()
