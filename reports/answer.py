@@ -36,7 +36,7 @@ localization = report.shown(studies["localization"], profile)
 HTML(report.answer([cifar, imagenet, localization]))
 
 # %%
-HTML(f'<figure class="wide">{report.depth_figure(cifar[0])}</figure>')
+HTML(f'<figure class="wide" tabindex="0">{report.depth_figure(cifar[0])}</figure>')
 
 # %% [markdown]
 # <h2 id="comparisons">All comparisons</h2>
@@ -45,7 +45,7 @@ HTML(f'<figure class="wide">{report.depth_figure(cifar[0])}</figure>')
 # the paper says. The scale is even to two points on either side, and compressed beyond.
 
 # %%
-HTML(f'<figure class="wide tall">{report.forest([*cifar, *imagenet, *localization])}</figure>')
+HTML(f'<figure class="wide tall" tabindex="0">{report.forest([*cifar, *imagenet, *localization])}</figure>')
 
 # %% [markdown]
 # <h2 id="claims-imagenet">Claims of section 4.1</h2>

@@ -263,10 +263,9 @@ def _end_labels(
         heights[index] = min(heights[index], top - gap * (len(heights) - 1 - index))
     for height, (_, text, colour) in zip(heights, labels, strict=True):
         height = height if low is None else 10 ** (low + height * (high - low))
-        axes.annotate(
-            text, (x, height), xytext=(7, 0), textcoords="offset points", color=colour, va="center",
-            fontsize=8.5, annotation_clip=False,
-        )  # fmt: skip
+        beside = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "annotation_clip": False}
+        axes.annotate("■", (x, height), xytext=(6, 0), color=colour, **beside)
+        axes.annotate(text, (x, height), xytext=(15, 0), **beside)  # in the page's own colour, legible on any
 
 
 def svg(figure: plt.Figure, label: str) -> str:
