@@ -44,7 +44,7 @@ Cells = list[list[str]]
 Change = Callable[[Path, random.Random], object]
 
 
-COMMITTED = ("cifar", "imagenet")  # arms of which results/ has studies
+COMMITTED = ("cifar", "imagenet", "localization")  # arms of which results/ has studies
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
@@ -70,7 +70,7 @@ def _read_damaged(file: Path, change: Change, seed: float, folder: Path) -> None
         paper = read_profile(PROJECT / "pipeline/profiles", "paper")
         there = {found.folder for each in COMMITTED for found in read_studies(results, ARMS[each], paper)}
     except UserError:
-        new = result(recipe_of(profile, arm.name, {"cifar": "resnet-32", "imagenet": "resnet-50"}[arm.name], seed=7))
+        new = result(recipe_of(profile, arm.name, "resnet-32" if arm.name == "cifar" else "resnet-50", seed=7))
         try:
             add_results(study, [new])
         except UserError:
@@ -96,8 +96,9 @@ def _page(results: Path) -> str:
     """The tables of the page, and its first figures; claims and curves would take ten times as long."""
     paper = read_profile(PROJECT / "pipeline/profiles", "paper")
     studies = {name: read_studies(results, ARMS[name], paper) for name in COMMITTED}
-    cifar, imagenet = (report.shown(studies[name], "quick") for name in ("cifar", "imagenet"))
-    parts = [report.provenance_strip([imagenet, cifar]), report.table_6(cifar)]
+    cifar, imagenet, localization = (report.shown(studies[name], "quick") for name in COMMITTED)
+    parts = [report.table_13(localization), report.table_14(localization), report.runs_table(localization)]
+    parts += [report.provenance_strip([imagenet, cifar]), report.table_6(cifar)]
     parts += [table(imagenet) for table in (report.table_2, report.table_3, report.table_4, report.table_5)]
     for shown, name in ((cifar, "cifar"), (imagenet, "imagenet")):
         parts += [report.differences_table(shown), report.runs_table(shown), report.other_studies(studies[name], shown)]
@@ -124,13 +125,17 @@ LEGAL = {
     "commit": r"([0-9a-f]{7,40}|unknown)\+?",
     "date": r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
     "mlflow_run_id": "[0-9a-f]*",
-    "metric": "top[15]_error",
+    "metric": "top[15]_error|[a-z_]+_(error|iou|alone_wrong)",
     "value": NUMBER,
     "error": NUMBER,
 }
 MOST = {"value": 100, "error": 100} | dict.fromkeys(("parameters", "macs", "processes", "starts", "images"), 1e15)
-HEADLINE = {"cifar": "single_view", "imagenet": "ten_crop"}  # another score that is lost leaves a gap on the page
-WATCHED = {"cifar": "single_view", "imagenet": "centre_crop"}  # by the curves
+# Another score that is lost leaves a gap on the page.
+HEADLINE = {
+    "cifar": ("single_view", "top1_error"), "imagenet": ("ten_crop", "top1_error"),
+    "localization": ("oracle_centre", "per_class_rpn_error"),
+}  # fmt: skip
+WATCHED = {"cifar": "single_view", "imagenet": "centre_crop", "localization": "oracle_centre"}  # by the curves
 
 
 def _wrong(study: Path, arm: str) -> Iterator[str]:
@@ -157,7 +162,7 @@ def _wrong(study: Path, arm: str) -> Iterator[str]:
         if not float(row["seconds"]) or not float(row["images_per_second"]):
             yield "runs.csv: no time"
         there = {(score["protocol"], score["metric"]) for score in scores if [score[key] for key in RUN] == of_run}
-        if not there >= {("training", "top1_error"), (HEADLINE[arm], "top1_error")}:
+        if not there >= {("training", "top1_error"), HEADLINE[arm]}:
             yield f"scores.csv: {of_run} has {sorted(there)} alone"
         yield from _wrong_curve([row for row in curves if [row[key] for key in RUN] == of_run], recipe, arm)
     for name in (name for name in LAYERS if (study / name).exists()):
