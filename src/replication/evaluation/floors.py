@@ -14,7 +14,8 @@ from replication.images.boxes import Boxes
 from replication.images.store import Images
 from replication.nets.anchors import overlap
 
-MOST = 100_000  # training images whose boxes are looked at, evenly spread
+# Training images whose boxes are looked at, evenly spread: in memory, and where each must be decoded for its size.
+MOST, MOST_DECODED = 100_000, 20_000
 WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])
 
 
@@ -23,7 +24,7 @@ def floors(_: object, batches: BoxBatches) -> Located:
     on the training images; and the median of each side over the training boxes of the image's class.
     """
     images, chosen = batches.images, batches.trained
-    chosen = chosen[:: -(-len(chosen) // MOST)].tolist()
+    chosen = chosen[:: -(-len(chosen) // (MOST if images.in_memory else MOST_DECODED))].tolist()
     boxes, classes = _shares(images, "train", images.train_boxes, images.train_labels, chosen)
     medians = torch.stack(
         [

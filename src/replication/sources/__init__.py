@@ -42,7 +42,9 @@ class Dataset:
     input_size: int | None = None  # None where images have sizes of their own, or any
     test: str = "test"  # the name of its test split in file names
     readers: dict[str, str] = field(default_factory=dict)  # by the name of the source; none if it is embedded
-    boxes: dict[str, str] = field(default_factory=dict)  # what reads the boxes of the objects, by the source
+    # What reads the boxes of the objects, by the source: (place, dataset) → corners of both splits; of an indexed data
+    # set (place, dataset, files) → the files that have boxes, and theirs.
+    boxes: dict[str, str] = field(default_factory=dict)
     indexed: bool = False
     class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
     digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
@@ -82,6 +84,7 @@ TINY_IMAGENET = Dataset(
 IMAGENET = Dataset(
     "imagenet", "ImageNet", 1_281_167, 50_000, classes=1000, test="val", indexed=True,
     readers={name: f"{HERE}.imagenet:{name}" for name in ("archives", "folder", "parquet")},
+    boxes=dict.fromkeys(("archives", "folder"), f"{HERE}.boxes:imagenet"),
 )  # fmt: skip
 
 DATASETS: dict[str, Dataset] = {dataset.key: dataset for dataset in (DIGITS, CIFAR10, TINY_IMAGENET, IMAGENET)}

@@ -6,6 +6,7 @@ one more. A box of coinciding corners (434 of Tiny ImageNet's training boxes hav
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from replication.errors import UserError
 from replication.files import regular, why
+from replication.images.index import Files
 from replication.sources import Dataset, Place
 from replication.sources.folder import class_folders, image_files
 from replication.sources.parquet import files_of, unreadable
@@ -75,6 +77,28 @@ def tiny_imagenet(place: Place, dataset: Dataset) -> tuple[list[Corners], list[C
         of_class_images.append([boxes[name] for name in images])
     train = [box for turn in zip_longest(*of_class_images) for box in turn if box is not None]
     return train, list(_named(root / "val" / "val_annotations.txt", 1, size).values())
+
+
+def imagenet(place: Place, dataset: Dataset, files: Files) -> tuple[Files, list[Corners], list[Corners]]:
+    """ImageNet's boxes, of its index. Training images without a box of their class are left out.
+
+    Raises:
+        UserError: the boxes are missing or bad, a validation image has none, or a class has no training image left.
+    """
+    boxes = {}
+    for split in ("train", "test"):
+        table, part = getattr(files, split), "train" if split == "train" else "val"
+        wnids = [files.classes[label] for label in table["label"].to_pylist()]
+        boxes[split] = loc(place.root, part, table["name"].to_pylist(), wnids)
+    has = np.array([len(of) > 0 for of in boxes["train"]])
+    train = files.train.filter(pyarrow.array(has))
+    if missing := set(range(len(files.classes))) - set(train["label"].to_pylist()):
+        raise UserError(f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put them there.")
+    for name, of in zip(files.test["name"].to_pylist(), boxes["test"], strict=True):
+        if not len(of):
+            raise UserError(f"{place.root}: the validation image {name} has no box of its class; put the boxes there.")
+    print(f"{train.num_rows:,} of {len(has):,} training images have a box", flush=True)
+    return replace(files, train=train), [of for of in boxes["train"] if len(of)], boxes["test"]
 
 
 def loc(root: Path, split: str, names: Sequence[str], wnids: Sequence[str]) -> list[Corners]:

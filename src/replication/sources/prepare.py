@@ -39,7 +39,7 @@ def prepare(folder: Path, arm: Arm, dataset_name: str, place: Place | None, view
             f"{dataset.input_size}x{dataset.input_size} images; set it to {dataset.input_size}."
         )
     if dataset.indexed:
-        return _make_index(folder, dataset, place, view)
+        return _make_index(folder, arm, dataset, place, view)
     return _make_store(folder, arm, dataset, place, view)
 
 
@@ -60,7 +60,7 @@ def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, v
         size, origin = view["shorter_side"] if arm.photographs else view["input_size"], "scikit-learn's load_digits"
         source, *corners = digits_on_canvas(size) if arm.boxes else (digits(size),)
     if place and arm.boxes:
-        corners = found(dataset.boxes[place.source])(place, dataset)
+        corners = found(_reader_of_boxes(dataset, place))(place, dataset)
     boxes = tuple(map(gathered, corners)) if arm.boxes else None
 
     def load(index: int) -> Image.Image:
@@ -77,15 +77,28 @@ def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, v
     )  # fmt: skip
 
 
-def _make_index(folder: Path, dataset: Dataset, place: Place, view: dict[str, Any]) -> Meta:
+def _make_index(folder: Path, arm: Arm, dataset: Dataset, place: Place, view: dict[str, Any]) -> Meta:
     """Index images where they lie, after decoding a sample of both splits (all, if it is small)."""
     files = found(dataset.readers[place.source])(place, dataset)
+    boxes = None
+    if arm.boxes:
+        files, *corners = found(_reader_of_boxes(dataset, place))(place, dataset, files)
+        boxes = tuple(map(gathered, corners))
     print(f"decoding a sample of {files.train.num_rows + files.test.num_rows:,} images", flush=True)
     count = files.test.num_rows
     for number in range(0, count, max(1, count // SAMPLE)):
         load_entry(place.root, files.test, number)
     made = _statistics(lambda index: load_entry(place.root, files.train, index), files.train["label"].to_numpy(), view)
-    return write_index(folder, files, made, name=dataset.key, source=f"{dataset.name}, {place.source}")
+    return write_index(folder, files, made, name=dataset.key, source=f"{dataset.name}, {place.source}", boxes=boxes)
+
+
+def _reader_of_boxes(dataset: Dataset, place: Place) -> str:
+    if place.source not in dataset.boxes:
+        raise UserError(
+            f"{dataset.name} from {place.source} comes without boxes; set data.{dataset.key}.source to "
+            f"{' or '.join(dataset.boxes)}."
+        )
+    return dataset.boxes[place.source]
 
 
 def _statistics(load: Callable[[int], Image.Image], labels: NDArray[np.int64], view: dict[str, Any]) -> Statistics:
