@@ -34,11 +34,13 @@ def answer(arms: Sequence[Sequence[Study]]) -> str:
                 verdicts[tested.test.claim.id] = tested
     measured = [tested.verdict for tested in verdicts.values() if not tested.test.counted]
     counted = [tested.verdict == "supported" for tested in verdicts.values() if tested.test.counted]
-    counts = [{"symbol": SYMBOL[kind], "kind": kind, "count": measured.count(kind)} for kind in get_args(Verdict)]
+    kinds = [kind for kind in get_args(Verdict) if kind != "not tested"]
+    counts = [{"symbol": SYMBOL[kind], "kind": kind, "count": measured.count(kind)} for kind in kinds]
+    not_run = measured.count("not tested")
     rows = [_row(study) for studies in arms for study in sorted(studies, key=lambda study: RANK[study.fidelity])]
     shown = [study for studies in arms for study in studies]
     return render(
-        "answer.html", tested=len(verdicts), claims=len(paper.claim_ids()), waiting=len(WAITING), counts=counts,
+        "answer.html", tested=len(verdicts) - not_run, not_run=not_run, claims=len(paper.claim_ids()), waiting=len(WAITING), counts=counts,
         counted=counted, rows=[row for row in rows if any(row["cells"])], subjects=list(SUBJECTS.values()),
         best=min((study.fidelity for study in shown), key=RANK.__getitem__), seeds=SEEDS,
     )  # fmt: skip
