@@ -40,7 +40,8 @@ def answer(arms: Sequence[Sequence[Study]]) -> str:
     rows = [_row(study) for studies in arms for study in sorted(studies, key=lambda study: RANK[study.fidelity])]
     shown = [study for studies in arms for study in studies]
     return render(
-        "answer.html", tested=len(verdicts) - not_run, not_run=not_run, claims=len(paper.claim_ids()), waiting=len(WAITING), counts=counts,
+        "answer.html", tested=len(verdicts) - not_run, not_run=not_run, claims=len(paper.claim_ids()),
+        waiting=len(WAITING), counts=counts,
         counted=counted, rows=[row for row in rows if any(row["cells"])], subjects=list(SUBJECTS.values()),
         best=min((study.fidelity for study in shown), key=RANK.__getitem__), seeds=SEEDS,
     )  # fmt: skip
