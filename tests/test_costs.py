@@ -20,9 +20,10 @@ def committed(pattern: str) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("pattern", "row"),
     [
-        ("quick/*", r"`quick` \| both"),
+        ("quick/*", r"`quick` \| all"),
         ("cpu/cifar/precision=*", r"`cpu` \| `cifar`"),
         ("cpu/imagenet/precision=*", r"\| \| `imagenet` \| section 4\.1 at a quarter"),
+        ("cpu/localization/precision=*", r"\| \| `localization` \| appendix C at a quarter"),
     ],
 )
 def test_the_readme_has_the_training_time_of_the_committed_runs(pattern: str, row: str) -> None:
