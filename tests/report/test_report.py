@@ -194,20 +194,21 @@ def test_claims_that_wait_say_what_they_need() -> None:
     assert "It needs the closed test server of ILSVRC" in text
 
 
-def test_figures_have_the_paper_and_ours_on_the_same_axes() -> None:
+def test_figures_have_the_papers_panels_once_and_its_curves_beneath_ours() -> None:
     found = [made_up({"plain-20": (1.4, 9.7), "plain-56": (5.6, 50.0)})]
+    found = [with_curves(study, [(0.5, 3.0), (1.0, 0.0)]) for study in (*found, *found)]
     figure = report.figure_1(found)
     labels = re.findall(r'aria-label="([^"]+)"', figure)
     assert labels == [
-        "training error, the paper", "training error, here: made-up",
-        "test error, the paper", "test error, here: made-up",
+        "training error, the paper", "test error, the paper",
+        *["training error, here: made-up", "test error, here: made-up"] * 2,
     ]  # fmt: skip
     panels = figure.split("<svg ")[1:]
-    ticks = [re.findall(r">(\d+)</text>", panel) for panel in panels]
-    assert all({"20", "40", "60"} <= set(found) for found in ticks[2:]), (
-        "the test panels both reach as high as our plain-56 needs"
-    )
-    assert "the paper's figure ends here" in panels[2]
+    ticks = [{int(tick) for tick in re.findall(r">(\d+)</text>", panel)} for panel in panels]
+    assert 20 in ticks[1] and 40 not in ticks[1], "the paper's figure ends at 20 %"
+    assert {20, 40, 60} <= ticks[3], "ours reach as high as plain-56 needs"
+    drawn = [len(re.findall(r"stroke-dasharray", panel)) for panel in panels]
+    assert drawn[3] >= drawn[1] + 2, "the paper's two curves are drawn beneath ours"
 
 
 def test_figure_6_has_the_papers_three_panels_and_the_third_says_what_was_not_run() -> None:
@@ -215,7 +216,7 @@ def test_figure_6_has_the_papers_three_panels_and_the_third_says_what_was_not_ru
     assert [label for label in re.findall(r'aria-label="([^"]+)"', figure) if label.endswith("the paper")] == [
         "plain nets, the paper", "residual nets, the paper", "110 and 1202 layers, the paper",
     ]  # fmt: skip
-    assert "Drawn in the paper and not run here: resnet-110, resnet-1202." in figure
+    assert re.search(r"Drawn in the paper and not run here: plain-20, .*resnet-110, resnet-1202\.", figure)
     assert "ResNet-1202" in figure.split('aria-label="110 and 1202 layers, the paper"')[1]
 
 

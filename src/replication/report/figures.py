@@ -173,27 +173,36 @@ def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tupl
 
 
 def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, list[str], list[str]]]) -> str:
-    """Pairs of panels, the paper's curves and a study's on the same axes."""
-    groups = []
+    """The paper's panels once, then each study's, with the paper's curves thin beneath them, over the share of the
+    schedule.
+    """
+    arm, schedule = studies[0].arm, studies[0].paper_recipe.schedule
+    drops = [drop / schedule.iterations for drop in schedule.drops]
+    theirs = {
+        title: [
+            Line(net, split, [(x / schedule.iterations, y) for x, y in points])
+            for net in nets
+            for split in splits
+            if (points := paper.curve(figure_id, split, net))
+        ]
+        for title, figure_id, nets, splits in panels
+    }
+    printed = [
+        _panel(f"{title}, the paper", lines, arm.cut, schedule.iterations, drops) for title, lines in theirs.items()
+    ]
+    groups = [{"name": "The paper", "fidelity": "", "panels": printed, "absent": []}]
     for study in studies:
-        pairs, schedule, cut = [], study.paper_recipe.schedule, study.arm.cut
-        drops = [drop / schedule.iterations for drop in schedule.drops]
+        drawn, absent = [], []
         for title, figure_id, nets, splits in panels:
-            theirs = [
-                Line(net, split, [(x / schedule.iterations, y) for x, y in points])
-                for net in nets
-                for split in splits
-                if (points := paper.curve(figure_id, split, net))
-            ]
             ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
-            top = _top(ours, cut)
-            pair = [
-                _panel(f"{title}, the paper", theirs, top, schedule.iterations, drops, cut),
-                _panel(f"{title}, here: {study.profile}", ours, top, study.iterations, study.drops),
-            ]
-            absent = [net for net in nets if net not in study.nets]
-            pairs.append({"panels": pair, "absent": [net for net in absent if paper.curve(figure_id, splits[0], net)]})
-        groups.append(study_header(study) | {"pairs": pairs})
+            drawn.append(
+                _panel(
+                    f"{title}, here: {study.profile}", ours, _top(ours, arm.cut), study.iterations, study.drops,
+                    beneath=theirs[title],
+                )
+            )  # fmt: skip
+            absent += [net for net in nets if net not in study.nets and paper.curve(figure_id, splits[0], net)]
+        groups.append(study_header(study) | {"panels": drawn, "absent": list(dict.fromkeys(absent))})
     return render("figure.html", name=name, groups=groups)
 
 
@@ -215,15 +224,19 @@ def _top(lines: list[Line], cut: float) -> float:
     return cut if highest <= cut else min(100.0, 20 * (int(highest * 1.08) // 20 + 1))
 
 
-def _panel(title: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], cut: float = 100) -> str:
+def _panel(
+    title: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], beneath: Sequence[Line] = ()
+) -> str:
     with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
         figure, axes = plt.subplots(figsize=(4.3, 3.1), layout="constrained")
         for drop in drops:
             axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
+        for line in beneath:
+            x, y = zip(*line.points, strict=True)
+            axes.plot(x, y, color=_colour(line.net), lw=0.8, alpha=0.55, ls=(0, (1, 1.2)))
         labels: dict[str, tuple[float, str, str]] = {}
         for line in lines:
-            name = line.net.split("-", 1)[1].removesuffix("-A")
-            colour = COLOURS.get(name, "#b0452a")
+            colour = _colour(line.net)
             x, y = zip(*line.points, strict=True)
             style = {"lw": 1.1, "ls": (0, (3.5, 1.6)), "alpha": 0.9} if line.split == "train" else {"lw": 1.9}
             axes.plot(x, y, color=colour, solid_joinstyle="round", **style)
@@ -232,9 +245,6 @@ def _panel(title: str, lines: list[Line], top: float, iterations: int, drops: Se
                 axes.fill_between(bx, low, high, color=colour, alpha=0.18, lw=0)
             if line.split == "test" or line.net not in labels:
                 labels[line.net] = (y[-1], line.net.replace("resnet", "ResNet"), colour)
-        if cut < top:
-            axes.axhline(cut, color=INK, alpha=0.35, lw=0.7)
-            axes.text(0.01, cut + top * 0.012, "the paper's figure ends here", fontsize=8, alpha=0.7)
         if not lines:
             axes.text(0.5, top / 2, "not run yet", ha="center", alpha=0.7)
         ticks = [0, 0.25, 0.5, 0.75, 1]
@@ -245,6 +255,11 @@ def _panel(title: str, lines: list[Line], top: float, iterations: int, drops: Se
         axes.set_title(title, loc="left", fontsize=9.5)
         _end_labels(axes, list(labels.values()), 1, top)
         return svg(figure, title)
+
+
+def _colour(net: str) -> str:
+    """Of a net's curves: by its depth, and by its option where that is B or C."""
+    return COLOURS.get(net.split("-", 1)[1].removesuffix("-A"), "#b0452a")
 
 
 def _end_labels(

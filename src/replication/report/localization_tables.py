@@ -55,9 +55,18 @@ def table_13(studies: Sequence[Study]) -> str:
          "cells": [_cell(study, net, row.protocol, row.way) for study, net in nets]}
         for row in (*_rows(), *floors)
     ]  # fmt: skip
-    heads = [study_header(study) | {"net": net, "least": _least_floor(study, net)} for study, net in nets]
+    heads = [_head(study, net) for study, net in nets]
     pairs = [_pair(study, net, name) for study, net in nets for name in PAIRS]
     return render("table13.html", rows=rows, heads=heads, pairs=[pair for pair in pairs if pair], command=_command())
+
+
+def _head(study: Study, net: str) -> dict[str, object]:
+    """What is the same down a column of a study's net."""
+    runs = study.runs_of(net)
+    fidelity = max(runs["fidelity"], key=RANK.__getitem__)
+    return study_header(study) | {
+        "net": net, "n": len(runs), "fidelity": fidelity, "least": _least_floor(study, net),
+    }  # fmt: skip
 
 
 def table_14(studies: Sequence[Study]) -> str:

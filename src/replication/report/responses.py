@@ -30,13 +30,9 @@ def figure_7(studies: Sequence[Study]) -> str:
     for study in studies:
         if study.responses.empty:
             continue
-        pairs = [
-            {"panels": [_panel(study, nets, drawn, by_size) for nets in PANELS], "absent": []}
-            for by_size in (False, True)
-        ]
+        panels = [_panel(study, nets, drawn, by_size) for by_size in (False, True) for nets in PANELS]
         absent = [net for nets in PANELS for net in nets if net not in set(study.responses["net"])]
-        pairs[-1]["absent"] = absent
-        groups.append(study_header(study) | {"pairs": pairs})
+        groups.append(study_header(study) | {"panels": panels, "absent": absent})
     return render("responses.html", figure=render("figure.html", name="Figure 7", groups=groups), any=bool(groups))
 
 
