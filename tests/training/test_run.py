@@ -91,6 +91,10 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
         "recipe_hash": recipe.hash, "commit": record.provenance["commit"], "status": record.status,
     }  # fmt: skip
     assert {key: run.data.tags[key] for key in expected} == expected
+    note = run.data.tags["mlflow.note.content"]
+    assert "**resnet-8 · no-warmup · seed 3**, section 4.2" in note and "Fidelity: proxy" in note
+    assert "`python -m pipeline.train cifar resnet-8/no-warmup 3`" in note
+    assert run.data.tags["mlflow.source.git.commit"] == record.provenance["commit"]
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
     last = read_curve(tmp_path / "seed-3")[-1]

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from replication.arms import arm_of
+from replication.profiles import named
 from replication.recipe import Recipe
 from replication.runs.folder import Row
 from replication.runs.record import RunRecord
@@ -159,7 +160,26 @@ def tracker_of(recipe: Recipe, name: str, origin: dict[str, Any], tracking: Trac
         "dvc_experiment": origin["dvc_experiment"],
         "machine": origin["machine"]["cpu"],
     }
+    tags |= {
+        "mlflow.note.content": _note(recipe, name, tags["dataset"], tracking.tags),
+        "mlflow.source.name": "pipeline.train",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": origin["commit"],
+    }
     return Tracker(tracking.uri, tracking.experiment, name, flat, tracking.tags | tags, tracking.lock)
+
+
+def _note(recipe: Recipe, name: str, dataset: str, tags: Mapping[str, str]) -> str:
+    """What a run is, in Markdown, for the head of its page in the UI."""
+    arm, run = arm_of(recipe.arm), named(recipe.net, recipe.variant)
+    schedule = recipe.schedule
+    return (
+        f"**{name}**, section {arm.section} of *Deep Residual Learning*: {schedule.iterations:,} iterations of "
+        f"{schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
+        f"Fidelity: {tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test set "
+        f"selects nothing. The weights are in `runs/{recipe.arm}/{run}/seed-{recipe.seed}/net.safetensors`, kept by DVC.\n\n"
+        f"Again, and continued if it was stopped: `python -m pipeline.train {recipe.arm} {run} {recipe.seed}`"
+    )
 
 
 def is_tracked(tracking: Tracking, recipe: Recipe) -> bool:
