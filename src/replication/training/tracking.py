@@ -177,7 +177,8 @@ def _note(recipe: Recipe, name: str, dataset: str, tags: Mapping[str, str]) -> s
         f"**{name}**, section {arm.section} of *Deep Residual Learning*: {schedule.iterations:,} iterations of "
         f"{schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
         f"Fidelity: {tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test set "
-        f"selects nothing. The weights are in `runs/{recipe.arm}/{run}/seed-{recipe.seed}/net.safetensors`, kept by DVC.\n\n"
+        f"selects nothing. The weights are in `runs/{recipe.arm}/{run}/seed-{recipe.seed}/net.safetensors`, which DVC "
+        "keeps.\n\n"
         f"Again, and continued if it was stopped: `python -m pipeline.train {recipe.arm} {run} {recipe.seed}`"
     )
 
