@@ -15,6 +15,7 @@ import torch
 
 from pipeline import stage
 from pipeline.params import WORK
+from replication.arms import ARMS
 from replication.errors import UserError
 
 CORES, LOGS = os.cpu_count() or 1, WORK / "study"
@@ -33,9 +34,12 @@ def main() -> None:
     for number in range(int(jobs)):
         gpu = {"CUDA_VISIBLE_DEVICES": GPUS[number % len(GPUS)]} if GPUS[0] else {}
         slots.put({"OMP_NUM_THREADS": str(CORES // int(jobs))} | gpu)
+    late = tuple(f"{arm.name}@" for arm in ARMS.values() if arm.starts_from)  # after those that they begin with
+    waves = [[net for net in nets if net.startswith(late) == last] for last in (False, True)]
     with ThreadPoolExecutor(int(jobs)) as pool:
         try:
-            failed = [net for net in pool.map(lambda net: trained(net, stages[net], slots), nets) if net]
+            ended = (pool.map(lambda net: trained(net, stages[net], slots), wave) for wave in waves)
+            failed = [net for wave in ended for net in wave if net]
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)  # those that run have had the Ctrl-C too, and are saving
             raise

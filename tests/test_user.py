@@ -100,7 +100,7 @@ def test_dvc_exp_run_trains_one_more_net_and_no_other(evening: Evening) -> None:
     assert set(evening.results()["net"]) == {"plain-8", "resnet-20", "resnet-110"}, "those before it stay"
     assert evening.mlflow_runs()["resnet-110 · seed 0"][0].info.status == "FINISHED"
     row = re.search(r"<td>ResNet</td><td>110</td>.*?</tr>", evening.page(), flags=re.DOTALL)[0]
-    assert f'<td class="here">{evening.error("resnet-110"):.2f}' in row
+    assert f"{evening.error('resnet-110'):.2f}</a>" in row
 
 
 def test_more_seeds_are_added_and_give_mean_and_spread(evening: Evening) -> None:
