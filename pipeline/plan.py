@@ -90,6 +90,12 @@ def without_beginning(params: BaseParams) -> list[Run]:
     return [first for run in asked if lacking(params, run) and (first := beginning(run, {}))]
 
 
+def waves(items: list[str]) -> list[list[str]]:
+    """Items of the stages `train`, "imagenet@resnet-18-A-0", in two groups: the second begins with nets of the first."""
+    late = tuple(f"{arm.name}@" for arm in ARMS.values() if arm.starts_from)
+    return [[item for item in items if item.startswith(late) == last] for last in (False, True)]
+
+
 def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
     """The files of an arm and their content."""
     section, runs = params.section(arm), runs_of(params, arm)

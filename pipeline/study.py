@@ -1,8 +1,7 @@
 """Train the runs of params.yaml side by side: `make study JOBS=2`, which also does what comes before and after.
 
 A net is trained, scored and analysed by one `dvc --wait-for-lock repro -s`, with its share of the cores and, where
-there are GPUs, one GPU; what that prints is in .work/study/. Ctrl-C stops all: each saves its state, and the same
-command continues. One that fails is named at the end, and the others are trained all the same.
+there are GPUs, one GPU; what that prints is in .work/study/. Ctrl-C stops all; the same command continues.
 """
 
 import os
@@ -15,7 +14,7 @@ import torch
 
 from pipeline import stage
 from pipeline.params import WORK
-from replication.arms import ARMS
+from pipeline.plan import waves
 from replication.errors import UserError
 
 CORES, LOGS = os.cpu_count() or 1, WORK / "study"
@@ -34,12 +33,10 @@ def main() -> None:
     for number in range(int(jobs)):
         gpu = {"CUDA_VISIBLE_DEVICES": GPUS[number % len(GPUS)]} if GPUS[0] else {}
         slots.put({"OMP_NUM_THREADS": str(CORES // int(jobs))} | gpu)
-    late = tuple(f"{arm.name}@" for arm in ARMS.values() if arm.starts_from)  # after those that they begin with
-    waves = [[net for net in nets if net.startswith(late) == last] for last in (False, True)]
     with ThreadPoolExecutor(int(jobs)) as pool:
         try:
-            ended = (pool.map(lambda net: trained(net, stages[net], slots), wave) for wave in waves)
-            failed = [net for wave in ended for net in wave if net]
+            ended = (pool.map(lambda net: trained(net, stages[net], slots), wave) for wave in waves(nets))
+            failed = [net for of_wave in ended for net in of_wave if net]
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)  # those that run have had the Ctrl-C too, and are saving
             raise

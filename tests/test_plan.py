@@ -9,7 +9,7 @@ from made_up import profile_of as shipped
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import named_run, plans, runs_of, without_beginning
+from pipeline.plan import named_run, plans, runs_of, waves, without_beginning
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
@@ -156,3 +156,8 @@ def test_a_net_whose_beginning_is_not_run_is_left_out_and_says_why(configure: Co
     whole = found["resnet-18-A",]
     assert whole["study.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
     assert "skip" not in whole["data.json"] and whole["resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
+
+
+def test_what_begins_with_another_net_is_trained_after_it() -> None:
+    items = ["cifar@plain-20-0", "localization@resnet-18-A-0", "imagenet@resnet-18-A-0", "depth@depth/resnet-20-0"]
+    assert waves(items) == [[items[0], items[2], items[3]], [items[1]]]
