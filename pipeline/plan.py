@@ -91,7 +91,7 @@ def without_beginning(params: BaseParams) -> list[Run]:
 
 
 def waves(items: list[str]) -> list[list[str]]:
-    """Items of the stages `train`, "imagenet@resnet-18-A-0", in two groups: the second begins with nets of the first."""
+    """Items of the stages `train`, "imagenet@resnet-18-A-0", in two groups: those last begin with nets of the first."""
     late = tuple(f"{arm.name}@" for arm in ARMS.values() if arm.starts_from)
     return [[item for item in items if item.startswith(late) == last] for last in (False, True)]
 
