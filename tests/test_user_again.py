@@ -32,7 +32,7 @@ def test_an_edit_that_changes_no_number_trains_nothing(evening: Evening) -> None
         with (library / name).open("a") as file:
             file.write("# a comment\n")
     changed = json.loads(evening.checkout.run("dvc status --json"))
-    tests = {"score-cifar", "score-depth", "score-imagenet", "score-localization", "analyse-cifar", "analyse-depth"}
+    tests = {"score-cifar", "score-depth", "score-imagenet", "analyse-cifar", "analyse-depth"}
     assert {stage.partition("@")[0] for stage in changed} == {"prepare", *tests}
     evening.checkout.run("git checkout src")
 
