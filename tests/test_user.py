@@ -140,10 +140,11 @@ def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
 
 
 def test_dvc_plots_show_draws_every_net(evening: Evening) -> None:
+    """Those of the profile's own study; the reader's small one, under an override, stands beside it."""
     evening.after("make repro")
     evening.checkout.run("dvc plots show -o drawn")
     drawn = (evening.checkout.folder / "drawn/index.html").read_text()
-    assert all(f'"net": "{net}"' in drawn for net in ("plain-8", "resnet-20", "plain-18"))
+    assert all(f'"net": "{net}"' in drawn for net in ("plain-20", "resnet-56", "plain-18", "resnet-34-C"))
     assert '"field": "net"' in drawn and "<DVC_METRIC" not in drawn
 
 
