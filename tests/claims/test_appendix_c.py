@@ -125,7 +125,7 @@ def test_tables_without_a_study_have_the_papers_rows_and_the_command() -> None:
 
 def test_table_14_says_what_ours_is() -> None:
     table = report.table_14([located()])
-    assert "14.40, n = 1" in table and "one net without R-CNN, Tiny ImageNet" in table
+    assert ">14.40</a>, n = 1" in table and "one net without R-CNN, Tiny ImageNet" in table
 
 
 def test_a_picture_is_shown_where_the_study_keeps_one(tmp_path) -> None:
