@@ -8,7 +8,7 @@ import json
 
 from pipeline import stage
 from pipeline.params import profile_of, read_params
-from pipeline.plan import RECIPES, plans, without_beginning
+from pipeline.plan import RECIPES, plans
 from replication.arms import ARMS
 from replication.files import replacing
 
@@ -22,9 +22,6 @@ def main() -> None:
                 path = folder / arm.name / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    for first in without_beginning(params):
-        if not first.folder.exists():  # DVC wants what a stage depends on, though there is nothing to do
-            stage.skipped(first.folder, {"skip": f"{first.arm.name}.nets do not have it"})
 
 
 if __name__ == "__main__":

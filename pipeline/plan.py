@@ -62,32 +62,14 @@ class Run:
 def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
     """All runs of an arm: its nets, its variants and the net of `depth`, unless the list has it; each with every seed.
 
-    An arm without nets and variants is not run, whatever `depth` says; nor is a net whose beginning is not: `lacking`.
+    An arm without nets and variants is not run, whatever `depth` says.
     """
     section = params.section(arm)
     paths = [*section.nets, *section.variants]
     more = net_of_depth(params, arm)
     if paths and more and more not in section.nets:
         paths.append(OF_DEPTH + more)
-    runs = [Run(arm, path, seed) for path in paths for seed in section.seeds]
-    return [run for run in runs if not lacking(params, run)]
-
-
-def lacking(params: BaseParams, run: Run) -> str:
-    """Why a run that begins with the net of another arm cannot: that net is not run there; "" if it can."""
-    first = beginning(run, {})
-    if first is None:
-        return ""
-    section = params.section(first.arm)
-    if first.path in section.nets and first.seed in section.seeds:
-        return ""
-    return f"it begins with the net of seed {first.seed} of {first.arm.name}.nets, which do not have it."
-
-
-def without_beginning(params: BaseParams) -> list[Run]:
-    """The runs that others would begin with, and that are not run."""
-    asked = [Run(arm, path, 0) for arm in ARMS.values() for path in params.section(arm).nets]
-    return [first for run in asked if lacking(params, run) and (first := beginning(run, {}))]
+    return [Run(arm, path, seed) for path in paths for seed in section.seeds]
 
 
 def waves(items: list[str]) -> list[list[str]]:
@@ -111,10 +93,14 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
     found["study.json"] = study | {"label": of_study}
-    for run in (Run(arm, path, seed) for path in section.nets for seed in section.seeds):
-        if why := lacking(params, run):
-            profile.recipe(arm, run.net, run.variant, run.seed, override=section.override)  # wrong is wrong, run or not
-            found[f"{run.path}/seed-{run.seed}.json"] = {"skip": why}
+    for run in runs:
+        first = beginning(run, found[f"{run.path}/seed-{run.seed}.json"])
+        of_first = params.section(first.arm) if first else section
+        if first and not (first.path in of_first.nets and first.seed in of_first.seeds):
+            raise UserError(
+                f"params.yaml: {arm.name}.nets: {run.net} begins with the net of seed {first.seed} of "
+                f"{first.arm.name}.nets, which do not have it; add it there, or set {arm.name}.nets=[]."
+            )
     found["data.json"] = {"dataset": dataset} | (
         view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
     )

@@ -1,4 +1,4 @@
-"""Stage `report`: run the notebooks of reports/ with papermill and join them to reports/replication.html.
+"""Stage `report`: run the notebooks of reports/notebooks/ with papermill and join them to reports/replication.html.
 
 Takes 20 seconds. The page is one file that loads nothing; equal results give equal bytes. Also writes
 reports/replication.svg, the picture of the README.
@@ -16,8 +16,9 @@ from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.study.studies import read_studies
 
+NOTEBOOKS = Path("reports/notebooks")
 # In the order of the page; the first has the parameters.
-NOTEBOOKS = ("answer", "imagenet", "cifar", "detection", "localization", "record")
+PARTS = ("answer", "imagenet", "cifar", "detection", "localization", "record")
 BENCHMARKS = Path("benchmarks/results")
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")
@@ -26,7 +27,7 @@ PICTURE = Path("reports/replication.svg")
 def main() -> None:
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
-    body = run(join([Path("reports") / f"{name}.py" for name in NOTEBOOKS]), parameters)
+    body = run(join([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
     write_durably(PAGE, page(body).encode())
     nearest = read_studies(RESULTS, ARMS["cifar"], read_profile(PROFILES, "paper"))[0]
     picture = depth_figure(nearest).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark

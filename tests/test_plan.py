@@ -9,7 +9,7 @@ from made_up import profile_of as shipped
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import named_run, plans, runs_of, waves, without_beginning
+from pipeline.plan import named_run, plans, runs_of, waves
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
@@ -141,21 +141,15 @@ def test_a_locale_without_utf8_reads_and_says_the_same(project: Any) -> None:
     assert r"plain-8 \xb7 seed 0: top-1 error" in done.stdout
 
 
-def test_a_net_whose_beginning_is_not_run_is_left_out_and_says_why(configure: Configure) -> None:
-    """So that `-S 'imagenet.nets=[resnet-50]'` needs no second list."""
-    found = {}
-    for nets in ([], ["plain-18"], ["resnet-18-A"]):
-        params = configure({"imagenet": {"nets": nets}, "localization": {"nets": ["resnet-18-A"], "seeds": [0, 1]}})
-        found[tuple(nets)] = plans(params, shipped("quick"), ARMS["localization"])
-        missing = [run.folder.as_posix() for run in without_beginning(params)]
-        assert missing == ([] if nets == ["resnet-18-A"] else ["runs/imagenet/resnet-18-A/seed-0"])
-    for nets in ((), ("plain-18",)):
-        plan = found[nets]
-        assert plan["study.json"]["runs"] == [] and plan["data.json"]["skip"] == "no nets"
-        assert all("which do not have it" in plan[f"resnet-18-A/seed-{seed}.json"]["skip"] for seed in (0, 1))
-    whole = found["resnet-18-A",]
+def test_a_net_whose_beginning_is_not_run_is_refused_before_anything_is(configure: Configure) -> None:
+    begun = {"localization": {"nets": ["resnet-18-A"], "seeds": [0, 1]}}
+    told = r"resnet-18-A begins with the net of seed 0 of imagenet.nets, which do not have it; add it there, or"
+    for first in ({"nets": []}, {"nets": ["plain-18"]}, {"nets": ["resnet-18-A"], "seeds": [1]}):
+        with pytest.raises(UserError, match=told):
+            plans(configure({"imagenet": first} | begun), shipped("quick"), ARMS["localization"])
+    whole = plans(configure({"imagenet": {"nets": ["resnet-18-A"]}} | begun), shipped("quick"), ARMS["localization"])
     assert whole["study.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
-    assert "skip" not in whole["data.json"] and whole["resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
+    assert whole["resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
 
 
 def test_what_begins_with_another_net_is_trained_after_it() -> None:

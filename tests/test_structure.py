@@ -104,7 +104,7 @@ def test_a_stage_depends_on_the_code_that_its_script_runs_and_on_no_other(name: 
     elif stage["script"] == "check":
         starts |= {PROJECT / "pipeline/plan.py", PROJECT / "pipeline/params.py"}
     elif stage["script"] == "report":
-        starts |= set((PROJECT / "reports").glob("*.py"))
+        starts |= set((PROJECT / "reports/notebooks").glob("*.py"))
     needed = closure(*starts) | {p.relative_to(SRC / "replication").as_posix() for p in starts if SRC in p.parents}
     listed = [dep.removeprefix("src/replication/") for dep in stage["deps"] if dep.startswith("src/")]
     assert f"pipeline/{stage['script']}.py" in stage["deps"]
@@ -184,7 +184,7 @@ def test_no_file_grows_out_of_one_sitting() -> None:
     for script in [*(PROJECT / "pipeline").rglob("*.py"), *(PROJECT / "pipeline").rglob("*.sh")]:
         if script.stem not in ("params", "plan", "stage"):
             assert len(script.read_text().splitlines()) < 60, script
-    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 226
+    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 221
 
 
 def test_no_file_names_this_machine() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pytest
-from evening import COMMANDS, CPU, DEPTH, FIRST, PAGE, SEEDS, SHOW, START, TEMP, VARIANT, Evening, new_evening
+from evening import COMMANDS, CPU, DEPTH, FIRST, PAGE, README, SEEDS, SHOW, START, TEMP, VARIANT, Evening, new_evening
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
@@ -137,6 +137,20 @@ def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
     table = pd.read_csv(io.StringIO(evening.checkout.run("dvc exp show --csv 2>/dev/null")))
     (queued,) = table[(table["depth"] == 14) & table["top1_error.resnet-14"].notna()].to_dict("records")
     assert float(queued["top1_error.resnet-20"]) > 0
+
+
+def test_the_arm_of_boxes_is_added_by_its_list_of_nets(evening: Evening) -> None:
+    """As the README says beside its profiles; the page has its table, and its nets begin with those of section 4.1."""
+    evening.after("make repro")
+    (command,) = re.findall(r"`(dvc exp run -S 'localization[^`]*)`", README)
+    evening.checkout.run("git show HEAD:params.yaml > params.yaml")
+    printed = evening.checkout.run(command)
+    assert "Running stage 'train-localization@resnet-18-A-0'" in printed
+    assert "Running stage 'train-imagenet" not in printed, "its beginning is there"
+    (run,) = evening.results(arm="localization").to_dict("records")
+    scores = evening.results(arm="localization", table="scores")
+    (error,) = scores.loc[scores["metric"] == "pcr_error", "value"]
+    assert run["net"] == "resnet-18-A" and f">{error:.2f}</a>" in evening.page()
 
 
 def test_dvc_plots_show_draws_every_net(evening: Evening) -> None:

@@ -155,9 +155,9 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
     must(type(params["profile"]) is str and params["profile"], "profile")
     profile = _profile(project / "pipeline/profiles", params["profile"])
     found = {arm: _runs(arm, params[arm], profile[arm], depth if arm == "cifar" else None) for arm in ARMS}
-    first = params["imagenet"]  # whose nets of seed 0 those of the arm localization begin with; others are not run
-    there = first["nets"] if 0 in first["seeds"] else []
-    found["localization"] = {key: run for key, run in found["localization"].items() if run["net"] in there}
+    for run in found["localization"].values():
+        if run["init_from"] == "imagenet":
+            must(run["net"] in params["imagenet"]["nets"] and 0 in params["imagenet"]["seeds"], "nets")
     return found
 
 

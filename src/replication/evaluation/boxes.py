@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from replication.arms.localization import LocalizationRecipe
-from replication.evaluation.error import autocast, folded
+from replication.evaluation.error import wrong_answers
 from replication.feed.batches import Split
-from replication.feed.localization import BoxBatches, anchors_of
+from replication.feed.localization import BoxBatches, Truth, anchors_of
 from replication.nets.anchors import decoded, overlap
 from replication.nets.localization import Maps
 
@@ -63,14 +63,11 @@ def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
     return (weights * boxes).sum(-2) / weights.sum(-2)
 
 
-@torch.inference_mode()
 def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
     """How many images of this process's part of a split the per-class RPN gives a wrong box; a scalar."""
-    net = folded(net)
-    wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
-    for images, truth in batches.single_view(split):
-        with autocast(batches):
-            answers = net(images)
-            boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
-        wrong += misses(boxes, truth.boxes).sum()
-    return wrong
+
+    def wrong(answers: Maps, truth: Truth) -> Tensor:
+        boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
+        return misses(boxes, truth.boxes)
+
+    return wrong_answers(net, batches, split, wrong)

@@ -1,7 +1,9 @@
 """Top-1 error on a single view (section 4.2; Figure 4), in the precision of the recipe. Training needs this alone."""
 
 import copy
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,16 +18,21 @@ def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float
     return 100 * wrong_top1(net, batches, split).item() / count
 
 
-@torch.inference_mode()
 def wrong_top1(net: nn.Module, batches: Batches, split: Split) -> Tensor:
     """How many images of this process's part of a split get another class than their own, a scalar."""
+    return wrong_answers(net, batches, split, lambda scores, labels: scores.argmax(1) != labels)
+
+
+@torch.inference_mode()
+def wrong_answers(net: nn.Module, batches: Batches, split: Split, wrong: Callable[[Any, Any], Tensor]) -> Tensor:
+    """On how many images of this process's part of a split `wrong`(answers, truth), [n] bool, says so, a scalar."""
     net = folded(net)
-    wrong = torch.zeros((), dtype=torch.int64, device=batches.device)
-    for images, labels in batches.single_view(split):
+    count = torch.zeros((), dtype=torch.int64, device=batches.device)
+    for images, truth in batches.single_view(split):
         with autocast(batches):
-            scores = net(images)
-        wrong += (scores.argmax(1) != labels).sum()
-    return wrong
+            answers = net(images)
+        count += wrong(answers, truth).sum()
+    return count
 
 
 def folded(net: nn.Module) -> nn.Module:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from replication.arms import Arm
@@ -46,6 +47,11 @@ def shown(studies: Sequence[Study], profile: str) -> list[Study]:
 def runs_id(study: Study, name: str) -> str:
     """Where on the page the runs of a net, or of a net under a variant, stand; of an ensemble, those of its first."""
     return re.sub(r"[^\w.-]+", "-", f"runs-{study.folder}-{name.split(JOINED)[0]}")
+
+
+def mean_and_std(errors: pd.Series) -> str:
+    """Errors of the seeds of a net: their mean, with the standard deviation where there are several."""
+    return f"{errors.mean():.2f}" + (f" ± {errors.std():.2f}" if len(errors) > 1 else "")
 
 
 def data_name(study: Study) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from replication.nets.complexity import complexity, layers
 from replication.nets.names import NETS, depth_of
 from replication.paper import table
-from replication.report.html import paper_command, render, runs_id, study_header
+from replication.report.html import mean_and_std, paper_command, render, runs_id, study_header
 from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.study.fidelity import RANK
 from replication.study.schema import JOINED
@@ -124,7 +124,7 @@ def _cell(study: Study, net: str | None, protocol: str, metrics: tuple[str, ...]
         return {"errors": None, "hours": _hours(net)} if set(net.split(JOINED)) <= set(NETS) else None
     members = study.runs_of(net)
     return {
-        "errors": [f"{e.mean():.2f}" + (f" ± {e.std():.2f}" if len(e) > 1 else "") for e in found],
+        "errors": list(map(mean_and_std, found)),
         "runs": runs_id(study, net),
         "n": len(found[0]),
         "fidelity": max(members["fidelity"], key=RANK.__getitem__),

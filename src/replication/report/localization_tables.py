@@ -9,49 +9,47 @@ from pathlib import Path
 from replication.arms.localization import FLOORS, LOCALIZATION, PAIRS, WAYS
 from replication.claims.appendix_c import differences
 from replication.paper import table
-from replication.report.html import render, runs_id, study_header
+from replication.report.html import mean_and_std, render, runs_id, study_header
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
 
 PICTURE = "examples.png"
-WORDS = {"oracle_centre": "true class, centre crop", "oracle_dense": "true class, dense"}
+SEEN = {protocol.name: protocol.words for protocol in LOCALIZATION.protocols}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of Table 13: the paper's error, and the protocol and way that give ours; "" where there is none yet."""
+    """A row of Table 13: the paper's error, and the protocol and way that give ours; no way where it is not built."""
 
     label: str
-    seen: str
+    protocol: str
     paper: float | None
-    protocol: str = ""
     way: str = ""
     kind: str = "own"
 
 
 def _rows() -> list[Row]:
     vgg, centre, dense, guessed, rcnn, ensemble = table(13)
+    centred, slid, five = "oracle_centre", "oracle_dense", "predicted_dense"
     return [
-        Row("per-class regression (paper: VGG-16)", "true class, centre crop", vgg["loc_err_gt_class"], "oracle_centre",
-            "pcr"),
-        Row("single-class regression", "true class, centre crop", None, "oracle_centre", "scr", "extra"),
-        Row("per-class RPN", "true class, centre crop", centre["loc_err_gt_class"], "oracle_centre", "per_class_rpn"),
-        Row("RPN, the same for all classes", "true class, centre crop", None, "oracle_centre", "rpn", "extra"),
-        Row("per-class RPN", "true class, dense", dense["loc_err_gt_class"], "oracle_dense", "per_class_rpn"),
-        Row("RPN, the same for all classes", "true class, dense", None, "oracle_dense", "rpn", "extra"),
-        Row("per-class RPN", "five guessed classes, dense", guessed["top5_loc_err_predicted_class"], "predicted_dense",
-            "per_class_rpn"),
-        Row("RPN + R-CNN", "five guessed classes, dense", rcnn["top5_loc_err_predicted_class"]),
-        Row("RPN + R-CNN, ensemble", "five guessed classes, dense", ensemble["top5_loc_err_predicted_class"]),
+        Row("per-class regression (paper: VGG-16)", centred, vgg["loc_err_gt_class"], "pcr"),
+        Row("single-class regression", centred, None, "scr", "extra"),
+        Row("per-class RPN", centred, centre["loc_err_gt_class"], "per_class_rpn"),
+        Row("RPN, the same for all classes", centred, None, "rpn", "extra"),
+        Row("per-class RPN", slid, dense["loc_err_gt_class"], "per_class_rpn"),
+        Row("RPN, the same for all classes", slid, None, "rpn", "extra"),
+        Row("per-class RPN", five, guessed["top5_loc_err_predicted_class"], "per_class_rpn"),
+        Row("RPN + R-CNN", five, rcnn["top5_loc_err_predicted_class"]),
+        Row("RPN + R-CNN, ensemble", five, ensemble["top5_loc_err_predicted_class"]),
     ]  # fmt: skip
 
 
 def table_13(studies: Sequence[Study]) -> str:
     """Table 13: localization errors by way and protocol, mean IoU, and the floors; then differences image by image."""
-    floors = [Row(words, "no look at the image", None, "floors", of, "comparator") for of, words in FLOORS.items()]
+    floors = [Row(words, "floors", None, floor, "comparator") for floor, words in FLOORS.items()]
     nets = [(study, net) for study in studies for net in study.nets]
     rows = [
-        {"label": row.label, "seen": row.seen, "kind": row.kind, "paper": _paper(row.paper), "built": row.protocol,
+        {"label": row.label, "seen": SEEN[row.protocol], "kind": row.kind, "paper": _paper(row.paper), "built": row.way,
          "cells": [_cell(study, net, row.protocol, row.way) for study, net in nets]}
         for row in (*_rows(), *floors)
     ]  # fmt: skip
@@ -99,7 +97,7 @@ def _cell(study: Study, net: str, protocol: str, way: str) -> dict[str, object] 
     ious = study.errors(net, protocol, f"{way}_iou")
     least = _least_floor(study, net)
     return {
-        "error": f"{errors.mean():.2f}" + (f" ± {errors.std():.2f}" if len(errors) > 1 else ""),
+        "error": mean_and_std(errors),
         "iou": "" if ious.empty else f"{ious.mean() / 100:.3f}",
         "runs": runs_id(study, net),
         "n": len(errors),
@@ -122,9 +120,9 @@ def _pair(study: Study, net: str, name: str) -> dict[str, object] | None:
     one_test = of_first == of_second
     error = 1.96 * sqrt(float(sample.least))
     what = (
-        f"{WAYS[first]} − {WAYS[second]}, {WORDS[of_first]}"
+        f"{WAYS[first]} − {WAYS[second]}, {SEEN[of_first]}"
         if one_test
-        else f"{WAYS[first]}: {WORDS[of_first]} − {WORDS[of_second]}"
+        else f"{WAYS[first]}: {SEEN[of_first]} − {SEEN[of_second]}"
     )
     return {
         "study": study.name, "net": net, "runs": runs_id(study, net), "what": what,

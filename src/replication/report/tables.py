@@ -8,7 +8,7 @@ from replication.nets.names import depth_of
 from replication.paper import replications, table
 from replication.profiles import DEFAULT, named
 from replication.report.benchmarks import of_1202_layers
-from replication.report.html import DATA_NAMES, command, pixels_name, render, runs_id, study_header
+from replication.report.html import DATA_NAMES, command, mean_and_std, pixels_name, render, runs_id, study_header
 from replication.study.comparisons import POINTS, TRAIN, Measure, compare
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
@@ -122,11 +122,8 @@ def _cell(study: Study, net: str) -> dict:
     errors, runs = study.errors(net, study.arm.headline, study.arm.metric.name), study.runs_of(net)
     if errors.empty:
         return {"error": None, "command": command(study, [net])}
-    text = f"{errors.mean():.2f}"
-    if len(errors) > 1:
-        text += f" ± {errors.std():.2f}"
     return {
-        "error": text,
+        "error": mean_and_std(errors),
         "runs": runs_id(study, net),
         "best": f"best {errors.min():.2f}" if len(errors) > 1 else "",
         "n": len(errors),

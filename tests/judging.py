@@ -1,0 +1,26 @@
+"""Claims judged on made-up studies; each net has three seeds, 0.2 points apart, unless it says so."""
+
+from typing import Any
+
+from made_up import PAPER, study
+
+from replication import claims
+from replication.claims.claim import judge
+from replication.claims.claim import tests_of as of_arm
+from replication.study.studies import Study
+
+
+def seeds(errors: dict[str, tuple[float, float]] = PAPER, count: int = 3, **options: Any) -> Study:
+    return study(errors, count, **{"spread": 0.2} | options)
+
+
+def judged(found: Study, claim_id: str) -> claims.Tested:
+    return next(judge(test, found) for test in of_arm(found.arm) if test.claim.id == claim_id)
+
+
+def verdict(found: Study, claim_id: str) -> str:
+    return judged(found, claim_id).words
+
+
+def outcomes(found: Study, claim_id: str) -> dict[str, str]:
+    return {c.what: c.outcome for c in judged(found, claim_id).comparisons}
