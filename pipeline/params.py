@@ -38,13 +38,14 @@ class Section(Strict):
 
     nets: list[Name]
     variants: list[Name] = []  # "<net>/<variant>"
+    rcnn: list[Name] = []  # of the arm localization: nets whose boxes R-CNN judges and moves
     seeds: list[Seed] = Field(min_length=1)
     ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # scored where all of their nets are in the list
     override: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Section":
-        for key in ("nets", "variants", "seeds"):
+        for key in ("nets", "variants", "rcnn", "seeds"):
             items = getattr(self, key)
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} names {max(items, key=items.count)} twice; remove one")
@@ -119,6 +120,9 @@ def _unknown(params: BaseParams) -> Iterator[str]:
     for arm in ARMS.values():
         section = params.section(arm)
         nets = [("nets", net) for net in section.nets] + [("ensembles", net) for net in chain(*section.ensembles)]
+        nets += [("rcnn", net) for net in section.rcnn]
+        if section.rcnn and not arm.second:
+            yield f"{arm.name}.rcnn: this arm has no second step; remove it"
         for variant in section.variants:
             net, slash, name = variant.partition("/")
             if slash and name:

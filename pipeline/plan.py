@@ -21,6 +21,7 @@ from replication.runs.record import RunRecord
 from replication.study.labels import label
 from replication.study.results import refuse_others
 
+REGIONS = "rcnn"  # the variant that is the second step of appendix C
 RECIPES = Path("recipes")
 RUNS = Path("runs")
 OF_DEPTH = "depth/"
@@ -65,7 +66,7 @@ def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
     An arm without nets and variants is not run, whatever `depth` says.
     """
     section = params.section(arm)
-    paths = [*section.nets, *section.variants]
+    paths = [*section.nets, *section.variants, *(f"{net}/{REGIONS}" for net in section.rcnn)]
     more = net_of_depth(params, arm)
     if paths and more and more not in section.nets:
         paths.append(OF_DEPTH + more)
@@ -73,9 +74,13 @@ def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
 
 
 def waves(items: list[str]) -> list[list[str]]:
-    """Items of the stages `train`, "imagenet@resnet-18-A-0", in two groups: those last begin with nets of the first."""
+    """Items of the stages `train`, "imagenet@resnet-18-A-0", in groups: each needs nets of those before it."""
     late = tuple(f"{arm.name}@" for arm in ARMS.values() if arm.starts_from)
-    return [[item for item in items if item.startswith(late) == last] for last in (False, True)]
+
+    def wave(item: str) -> int:
+        return 2 if item.startswith(f"{REGIONS}@") else int(item.startswith(late))
+
+    return [[item for item in items if wave(item) == number] for number in range(3)]
 
 
 def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
@@ -100,6 +105,12 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
             raise UserError(
                 f"params.yaml: {arm.name}.nets: {run.net} begins with the net of seed {first.seed} of "
                 f"{first.arm.name}.nets, which do not have it; add it there, or set {arm.name}.nets=[]."
+            )
+        before = proposer(run, found[f"{run.path}/seed-{run.seed}.json"])
+        if before and not (before.path in section.nets and before.seed in section.seeds):
+            raise UserError(
+                f"params.yaml: {arm.name}.rcnn: {run.net} is proposed boxes by the net of seed {before.seed} of "
+                f"{arm.name}.nets, which do not have it; add it there, or set {arm.name}.rcnn=[]."
             )
     found["data.json"] = {"dataset": dataset} | (
         view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
@@ -157,6 +168,17 @@ def beginning(run: Run, plan: dict[str, Any]) -> Run | None:
     if run.arm.starts_from is None or plan.get("init_from") == "nothing":
         return None
     return Run(arm_of(run.arm.starts_from), run.net, 0)
+
+
+def proposer(run: Run, plan: dict[str, Any]) -> Run | None:
+    """The run of the first step whose net proposes the boxes of this one, that of seed 0; None: it needs none."""
+    return Run(run.arm, run.net, 0) if plan.get("regions") else None
+
+
+def folders_before(run: Run, plan: dict[str, Any]) -> tuple[Path | None, Path | None]:
+    """Folders of the run that this one begins with, and of the one that proposes its boxes."""
+    begun, proposes = beginning(run, plan), proposer(run, plan)
+    return begun and begun.folder, proposes and proposes.folder
 
 
 def recipe_of(run: Run, plan: dict[str, Any], identity: Data, start: str | None = None) -> Recipe:

@@ -7,8 +7,8 @@ On 2 cores seconds for CIFAR-10, minutes for Tiny ImageNet, whose images are see
 
 from pipeline import stage
 from pipeline.params import read_params
-from pipeline.plan import OF_DEPTH, beginning, finished, named_run, planned
-from replication.arms import found
+from pipeline.plan import OF_DEPTH, finished, folders_before, named_run, planned
+from replication.arms import found, step_of
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import write_scores
 
@@ -20,15 +20,16 @@ def main() -> None:
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     if stage.skipped(run.scores, planned(run.recipe_file)):
         return
-    record, first = finished(run), beginning(run, planned(run.recipe_file))
+    record = finished(run)
+    step = step_of(record.recipe)
     images, device = stage.images_of(params, run.arm), stage.choose_device(params.device)
-    scores = score_run(run.folder, images, device, first.folder if first else None)
-    picture = found(run.arm.draw)(images, scores) if run.arm.draw else None
-    write_scores(run.scores, scores, run.arm, picture)
+    scores = score_run(run.folder, images, device, *folders_before(run, planned(run.recipe_file)))
+    picture = found(step.draw)(images, scores) if step.draw else None
+    write_scores(run.scores, scores, step, picture)
     stage.forget(record.recipe)  # DVC starts this stage once it has the run in its cache
-    metrics = {protocol.name: protocol.metrics[0] for protocol in run.arm.protocols}
+    metrics = {protocol.name: protocol.metrics[0] for protocol in step.protocols}
     text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())
-    print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: {run.arm.metric.words} {text}")
+    print(f"{run.path.removeprefix(OF_DEPTH)} · seed {run.seed}: {step.metric.words} {text}")
 
 
 if __name__ == "__main__":

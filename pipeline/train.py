@@ -11,7 +11,7 @@ import sys
 from pipeline import stage
 from pipeline.launch import torchrun
 from pipeline.params import WORK, read_params
-from pipeline.plan import beginning, named_run, planned, recipe_of
+from pipeline.plan import folders_before, named_run, planned, recipe_of
 from replication.runs.folder import read_run
 from replication.training.processes import launched
 from replication.training.run import Stopped, train_run
@@ -27,8 +27,9 @@ def main() -> None:
     if stage.skipped(run.folder, plan):
         return
     images = stage.images_of(params, run.arm)
-    first = beginning(run, plan)
-    recipe = recipe_of(run, plan, images.meta.identity, read_run(first.folder).recipe.hash if first else None)
+    begun, proposes = folders_before(run, plan)
+    nearest = proposes or begun
+    recipe = recipe_of(run, plan, images.meta.identity, read_run(nearest).recipe.hash if nearest else None)
     device = stage.choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
@@ -37,7 +38,7 @@ def main() -> None:
     try:
         train_run(
             run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled,
-            first.folder if first else None,
+            begun, proposes,
         )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration

@@ -185,6 +185,11 @@ class Recipe(Section):
         return self.seed if weights is None else weights, self.seed if order is None else order
 
     @property
+    def second_step(self) -> bool:
+        """Whether it is of its arm's second step (`Arm.second`)."""
+        return False
+
+    @property
     def net_options(self) -> dict[str, str]:
         """What `build` needs besides name, classes and seed."""
         return {"initialisation": self.initialisation, **self.shortcut.model_dump()}

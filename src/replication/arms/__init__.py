@@ -5,8 +5,9 @@ from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
 from replication.arms.localization import LOCALIZATION
 from replication.errors import UserError
+from replication.recipe import Recipe
 
-__all__ = ["ARMS", "Arm", "Metric", "Protocol", "arm_of", "found"]
+__all__ = ["ARMS", "Arm", "Metric", "Protocol", "arm_of", "found", "step_of"]
 
 ARMS: dict[str, Arm] = {arm.name: arm for arm in (CIFAR, IMAGENET, LOCALIZATION)}
 
@@ -20,3 +21,9 @@ def arm_of(name: str) -> Arm:
     if name not in ARMS:
         raise UserError(f"there is no arm {name!r}; the arms are {', '.join(ARMS)}.")
     return ARMS[name]
+
+
+def step_of(recipe: Recipe) -> Arm:
+    """What trains and tests a recipe: its arm, or the arm's second step."""
+    arm = arm_of(recipe.arm)
+    return arm.second if arm.second and recipe.second_step else arm

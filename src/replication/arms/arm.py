@@ -1,7 +1,7 @@
 """What an arm of the study is: one value, which everything else asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
@@ -62,11 +62,19 @@ class Arm:
     starts_from: str | None = None  # the arm whose trained net, of the same name, its nets begin with
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"
-    cut: float = field(default=100.0)  # error in percent at which the paper's figures of training curves end
+    cut: float = 100.0  # error in percent at which the paper's figures of training curves end
+    second: "Arm | None" = (
+        None  # its second step, for the recipes that say so: another net, which begins with the first
+    )
 
     def protocol(self, name: str) -> Protocol:
         """The protocol of that name."""
         return next(protocol for protocol in self.protocols if protocol.name == name)
+
+    @property
+    def all_protocols(self) -> tuple[Protocol, ...]:
+        """Those of its second step too; a name that both have stands there twice, with the metrics of each."""
+        return (*self.protocols, *(self.second.protocols if self.second else ()))
 
     @property
     def watched(self) -> str:

@@ -1,5 +1,7 @@
 """The arm `localization`: appendix C, a box around the object of an image, whose class is given or guessed."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -39,6 +41,14 @@ class Sampling(Section):
         return self
 
 
+class Regions(Section):
+    """R-CNN on top: the boxes that a trained net proposes for a class, each cropped and warped to the input."""
+
+    proposals: Whole = Field(gt=0, le=10_000, description="boxes that are proposed for a class of an image · C")
+    positive: Share = Field(description="share of positive ones in a batch, where they are proposed · not said")
+    positive_from: Share = Field(description="overlap with a true box from which a proposal is positive · not said")
+
+
 class LocalizationRecipe(Recipe):
     """A run of appendix C."""
 
@@ -51,6 +61,7 @@ class LocalizationRecipe(Recipe):
     anchors: Anchors
     sampling: Sampling
     visible: Share = Field(description="share of a true box that a crop must show, or the box is left out · not said")
+    regions: Regions | None = None  # of R-CNN, the second step; none: the first
     augmentation: RescaledCrop
     test: Views
     merged_from: Share = Field(
@@ -68,14 +79,19 @@ class LocalizationRecipe(Recipe):
                 raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
         if self.input_size < 32:
             raise ValueError(f"input_size ({self.input_size}) must be 32 or more")
-        self.check_last_maps(-(-self.input_size // STRIDES[self.maps]))
+        self.check_last_maps(-(-self.input_size // (32 if self.regions else STRIDES[self.maps])))
         return self
 
     @property
+    def second_step(self) -> bool:
+        return self.regions is not None
+
+    @property
     def net_options(self) -> dict[str, str | int]:
-        anchors = len(self.anchors.sides) * len(self.anchors.ratios)
         of_trunk = super().net_options | {"bottleneck_stride": self.bottleneck_stride}
-        return of_trunk | {"locates_on": self.maps, "anchors": anchors}
+        if self.regions:
+            return of_trunk | {"locates_on": "regions"}
+        return of_trunk | {"locates_on": self.maps, "anchors": len(self.anchors.sides) * len(self.anchors.ratios)}
 
 
 def check_localization(net: str) -> None:
@@ -103,6 +119,10 @@ PAIRS = {
     "rpn_or_per_class_rpn": (("oracle_centre", "rpn"), ("oracle_centre", "per_class_rpn")),
     "centre_or_dense": (("oracle_centre", "per_class_rpn"), ("oracle_dense", "per_class_rpn")),
 }
+PAIRS_OF_REGIONS = {
+    "rpn_or_rcnn": (("oracle_centre", "per_class_rpn"), ("oracle_centre", "rcnn")),
+    "rpn_or_rcnn_guessed": (("predicted_dense", "per_class_rpn"), ("predicted_dense", "rcnn")),
+}
 ALONE = ("first_alone_wrong", "second_alone_wrong")
 
 ERRORS = tuple(Metric(f"{way}_error", f"{words}, localization error") for way, words in WAYS.items())
@@ -112,7 +132,17 @@ OF_FLOORS = (
     *(Metric(f"{floor}_error", f"{words}, localization error") for floor, words in FLOORS.items()),
     *(Metric(f"{floor}_iou", f"{words}, mean IoU", less_is_better=False) for floor, words in FLOORS.items()),
 )
-OF_PAIRS = tuple(Metric(f"{pair}_{alone}", f"{pair}, {alone}".replace("_", " ")) for pair in PAIRS for alone in ALONE)
+
+
+def _of_pairs(pairs: Iterable[str]) -> tuple[Metric, ...]:
+    return tuple(Metric(f"{pair}_{alone}", f"{pair}, {alone}".replace("_", " ")) for pair in pairs for alone in ALONE)
+
+
+RCNN = {"rcnn": "R-CNN", "per_class_rpn": "the boxes that R-CNN begins with"}
+OF_REGIONS = (
+    *(Metric(f"{way}_error", f"{words}, localization error") for way, words in RCNN.items()),
+    *(Metric(f"{way}_iou", f"{words}, mean IoU", less_is_better=False) for way, words in RCNN.items()),
+)
 PROTOCOLS = "replication.evaluation.localization"
 
 LOCALIZATION = Arm(
@@ -130,7 +160,7 @@ LOCALIZATION = Arm(
         Protocol("oracle_dense", "true class, dense", ERRORS[:2] + OVERLAPS[:2], f"{PROTOCOLS}:oracle_dense"),
         Protocol("predicted_dense", "five guessed classes, dense", TOP5, f"{PROTOCOLS}:predicted_dense", guesses=True),
         Protocol("floors", "without a look at the image", OF_FLOORS, "replication.evaluation.floors:floors"),
-        Protocol("pairs", "image by image", OF_PAIRS, "replication.evaluation.pairs:pairs", of_scores=True),
+        Protocol("pairs", "image by image", _of_pairs(PAIRS), "replication.evaluation.pairs:pairs", of_scores=True),
     ),
     headline="oracle_centre",
     boxes=True,
@@ -138,3 +168,22 @@ LOCALIZATION = Arm(
     starts_from="imagenet",
     photographs=True,
 )
+REGIONS = "replication.evaluation.regions"
+SECOND = replace(
+    LOCALIZATION,
+    feed="replication.feed.regions:RegionBatches",
+    objective="replication.training.regions:regions",
+    watch="replication.evaluation.boxes:wrong_regions",
+    protocols=(
+        Protocol("oracle_centre", "true class, centre crop", OF_REGIONS, f"{REGIONS}:oracle_centre"),
+        Protocol(
+            "predicted_dense", "five guessed classes, dense", OF_REGIONS, f"{REGIONS}:predicted_dense", guesses=True
+        ),
+        Protocol(
+            "pairs", "image by image", _of_pairs(PAIRS_OF_REGIONS), "replication.evaluation.pairs:pairs_of_regions",
+            of_scores=True,
+        ),
+    ),
+    draw=None,
+)  # fmt: skip
+LOCALIZATION = replace(LOCALIZATION, second=SECOND)

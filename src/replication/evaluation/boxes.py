@@ -3,6 +3,8 @@
 A box is right if it overlaps a true box of the class by half or more (intersection over union).
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +12,13 @@ from replication.arms.localization import LocalizationRecipe
 from replication.evaluation.error import wrong_answers
 from replication.feed.batches import Split
 from replication.feed.localization import BoxBatches, Truth, anchors_of
+from replication.images.boxes import padded
 from replication.nets.anchors import decoded, overlap
 from replication.nets.localization import Maps
+from replication.nets.regions import Features
+
+if TYPE_CHECKING:
+    from replication.feed.regions import Proposed, RegionBatches
 
 RIGHT = 0.5  # least overlap of a right box
 
@@ -71,3 +78,27 @@ def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
         return misses(boxes, truth.boxes)
 
     return wrong_answers(net, batches, split, wrong)
+
+
+def wrong_regions(net: nn.Module, batches: "RegionBatches", split: Split) -> Tensor:
+    """How many images of this process's part of a split R-CNN gives a wrong box, its best proposal moved; a scalar."""
+
+    def wrong(answers: Features, proposed: "Proposed") -> Tensor:
+        boxes = best_of(*moved(answers, proposed))[:, 0]
+        return misses(boxes, padded(proposed.true))
+
+    return wrong_answers(net, batches, split, wrong)
+
+
+def moved(answers: Features, proposed: "Proposed") -> tuple[Tensor, Tensor]:
+    """What R-CNN makes of the boxes that are proposed: probabilities [B, n, P] and boxes [B, n, P, 4]."""
+    shape = proposed.scores.shape
+    classes = proposed.classes[..., None].expand(shape).reshape(-1, 1)
+    logits, offsets = answers.answers("rcnn", classes.to(answers.features.device))
+    scores, offsets = logits.sigmoid().reshape(shape).cpu(), offsets.reshape(*shape, 4).cpu()
+    return scores, decoded(offsets, proposed.boxes)
+
+
+def best_of(scores: Tensor, boxes: Tensor) -> Tensor:
+    """Of boxes [B, n, P, 4] those of the largest scores [B, n, P], [B, n, 4]."""
+    return boxes.gather(2, scores.argmax(2)[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]

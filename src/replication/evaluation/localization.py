@@ -13,7 +13,7 @@ from replication.evaluation.boxes import RIGHT, best_boxes, candidates, merged
 from replication.evaluation.error import autocast, folded
 from replication.evaluation.protocols import ten_crop
 from replication.evaluation.views import whole
-from replication.feed.localization import BoxBatches, Seen, centre
+from replication.feed.localization import BoxBatches, BoxedBatches, Seen, centre
 from replication.images.boxes import in_image, mirrored
 from replication.images.crops import Frame, Pixels, whole_frame
 from replication.nets.anchors import overlap
@@ -82,42 +82,58 @@ def predicted_dense(net: LocalizationNet, batches: BoxBatches) -> Located:
 
     The classifier is the net of section 4.1 that this one began as, tested by 10 crops.
     """
+    return _dense(net, batches, guessed(batches), ("per_class_rpn",))
+
+
+def guessed(batches: BoxedBatches) -> Tensor:
+    """The five classes of each test image that the classifier finds most probable, [N, 5]."""
     if batches.classifier is None:
         raise ValueError("predicted classes need batches.classifier")
     guesses = ten_crop(batches.classifier, batches).probabilities
-    return _dense(net, batches, guesses.topk(min(GUESSES, guesses.shape[1])).indices, ("per_class_rpn",))
+    return guesses.topk(min(GUESSES, guesses.shape[1])).indices
+
+
+def _dense(net: LocalizationNet, batches: BoxBatches, classes: Tensor, ways: Sequence[str]) -> Located:
+    """Locate the classes [N, n] of each test image; see `Located`."""
+    found = dense_candidates(folded(net), batches, classes, ways, CANDIDATES)
+    one = {way: merged(*of, batches.recipe.merged_from) for way, of in found.items()}  # [N, n, 4]
+    return of_own_class(one, classes, batches)
+
+
+def of_own_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: BoxedBatches) -> Located:
+    """Of a box for each of the classes [N, n] of each test image, [N, n, 4], that of the true class, if it is one."""
+    is_own = classes == batches.images.test_labels[:, None]
+    true = [batches.images.test_boxes.of(index) for index in range(len(classes))]
+    kept = {}
+    for way, of in boxes.items():
+        own = of[torch.arange(len(of)), is_own.float().argmax(1)]
+        kept[way] = torch.where(is_own.any(1, keepdim=True), own, torch.nan)
+    return Located({way: overlaps_of(of, true) for way, of in kept.items()}, kept)
 
 
 @torch.inference_mode()
-def _dense(net: LocalizationNet, batches: BoxBatches, classes: Tensor, ways: Sequence[str]) -> Located:
-    """Locate the classes [N, n] of each test image; see `Located`."""
-    tested, recipe, labels = folded(net), batches.recipe, batches.images.test_labels
-    scores: dict[str, list[Tensor]] = {way: [] for way in ways}  # of a scale or mirror image, [N, n, candidates]
-    boxes: dict[str, list[Tensor]] = {way: [] for way in ways}
-    true: list[Tensor] = []
-    for side in recipe.test.scales:
-        true = []
+def dense_candidates(
+    net: nn.Module, batches: BoxBatches, classes: Tensor, ways: Sequence[str], count: int
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What a net slid over each whole test image finds of its classes [N, n], in pixels of the image: for each way the
+    `count` most probable boxes of each scale and mirror image, probabilities [N, n, M] and boxes [N, n, M, 4].
+    """
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {way: [] for way in ways}  # a scale each
+    for side in batches.recipe.test.scales:
+        seen_before = 0
         parts: dict[str, list[tuple[Tensor, Tensor]]] = {way: [] for way in ways}
         for seen, _ in batches.seen("test", partial(_whole, side)):
-            asked = classes[len(true) : len(true) + len(seen)]
-            true += [of.boxes for of in seen]
-            for way, found in _slid(tested, batches, seen, asked, ways).items():
-                parts[way].append(found)
+            asked = classes[seen_before : seen_before + len(seen)]
+            seen_before += len(seen)
+            for way, of_part in _slid(net, batches, seen, asked, ways, count).items():
+                parts[way].append(of_part)
         for way in ways:
-            scores[way].append(torch.cat([of for of, _ in parts[way]]))
-            boxes[way].append(torch.cat([of for _, of in parts[way]]))
-    is_own = classes == labels[:, None]
-    overlaps, kept = {}, {}
-    for way in ways:
-        one = merged(torch.cat(scores[way], 2), torch.cat(boxes[way], 2), recipe.merged_from)  # [N, n, 4]
-        own = one[torch.arange(len(one)), is_own.float().argmax(1)]
-        kept[way] = torch.where(is_own.any(1, keepdim=True), own, torch.nan)
-        overlaps[way] = overlaps_of(kept[way], true)
-    return Located(overlaps, kept)
+            found[way].append(tuple(torch.cat(of) for of in zip(*parts[way], strict=True)))
+    return {way: tuple(torch.cat(of, 2) for of in zip(*scales, strict=True)) for way, scales in found.items()}
 
 
 def _slid(
-    net: nn.Module, batches: BoxBatches, seen: Sequence[Seen], classes: Tensor, ways: Sequence[str]
+    net: nn.Module, batches: BoxBatches, seen: Sequence[Seen], classes: Tensor, ways: Sequence[str], count: int
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Candidates of each way for images of any sizes, in pixels of the images: [B, n, M] and [B, n, M, 4]."""
     found: dict[str, dict[int, tuple[Tensor, Tensor]]] = {way: {} for way in ways}
@@ -127,7 +143,7 @@ def _slid(
         images = batches.plain(_stacked([seen[index] for index in members]).to(batches.device))
         asked = classes[members].to(batches.device)
         flips = [False, True] if batches.recipe.test.mirrored else [False]
-        for way, (scores, boxes) in _candidates(net, batches, images, asked, ways, flips).items():
+        for way, (scores, boxes) in _candidates(net, batches, images, asked, ways, flips, count).items():
             for row, index in enumerate(members):
                 found[way][index] = scores[row], in_image(boxes[row], seen[index].frame)
     return {
@@ -137,14 +153,20 @@ def _slid(
 
 
 def _candidates(
-    net: nn.Module, batches: BoxBatches, images: Tensor, classes: Tensor, ways: Sequence[str], flips: Sequence[bool]
+    net: nn.Module,
+    batches: BoxBatches,
+    images: Tensor,
+    classes: Tensor,
+    ways: Sequence[str],
+    flips: Sequence[bool],
+    count: int,
 ) -> dict[str, tuple[Tensor, Tensor]]:
     found: dict[str, list[tuple[Tensor, Tensor]]] = {way: [] for way in ways}
     for flip in flips:
         with autocast(batches):
             answers = net(images.flip(3) if flip else images)
             for way in ways:
-                scores, boxes = candidates(answers, way, classes, batches.recipe, CANDIDATES)
+                scores, boxes = candidates(answers, way, classes, batches.recipe, count)
                 boxes = mirrored(boxes, images.shape[3]) if flip else boxes
                 found[way].append((scores.cpu(), boxes.cpu()))
     return {way: (torch.cat([s for s, _ in of], 2), torch.cat([b for _, b in of], 2)) for way, of in found.items()}

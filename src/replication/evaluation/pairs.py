@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from replication.arms.localization import ALONE, PAIRS
+from replication.arms.localization import ALONE, PAIRS, PAIRS_OF_REGIONS
 from replication.evaluation.boxes import RIGHT
 from replication.evaluation.localization import Located
+
+Of = tuple[str, str]  # a protocol and a way
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """For each of `PAIRS`, whether the first and the second are wrong, each [N] bool."""
+    """For each pair, whether the first and the second are wrong, each [N] bool."""
 
     wrong: Mapping[str, tuple[Tensor, Tensor]]
 
@@ -37,9 +39,23 @@ class Pairs:
 
 
 def pairs(scores: Mapping[str, Located]) -> Pairs:
-    """The pairs of what the protocols gave."""
+    """Those of the first step."""
+    return _compared(scores, PAIRS)
+
+
+def pairs_of_regions(scores: Mapping[str, Located]) -> Pairs:
+    """Those of R-CNN and the boxes that it begins with."""
+    return _compared(scores, PAIRS_OF_REGIONS)
+
+
+def _compared(scores: Mapping[str, Located], pairs: Mapping[str, tuple[Of, Of]]) -> Pairs:
+    """The pairs whose protocols were tested by."""
 
     def wrong(protocol: str, way: str) -> Tensor:
         return scores[protocol].overlaps[way] < RIGHT
 
-    return Pairs({name: (wrong(*first), wrong(*second)) for name, (first, second) in PAIRS.items()})
+    return Pairs({
+        name: (wrong(*first), wrong(*second))
+        for name, (first, second) in pairs.items()
+        if {first[0], second[0]} <= scores.keys()
+    })  # fmt: skip

@@ -50,17 +50,23 @@ class PhotographBatches(Batches):
 
     def with_sizes(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
         """`training`, and the width and height of the images that the crops are from, [B / ranks, 2]."""
+        pinned = self.device.type == "cuda"
+        views = partial(_training_views, self.images, self.recipe, self.trained, self.slots(), pinned)
+        *parts, sizes = self.loaded(iteration, views)
+        pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in parts)
+        return self.coloured(pixels, colours), labels, sizes
+
+    def loaded(self, iteration: int, load: Callable[[int], Any]) -> Any:
+        """What `load` makes of an iteration; threads are at those after it. Each call must have the same `load`."""
         planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
         if self._training is None or iteration != self._next or iteration >= planned:
-            iterations = range(iteration, max(planned, iteration + 1))
-            pinned = self.device.type == "cuda"
-            views = partial(_training_views, self.images, self.recipe, self.trained, self.slots(), pinned)
-            self._training = ahead(views, iterations, self.workers)
+            self._training = ahead(load, range(iteration, max(planned, iteration + 1)), self.workers)
         self._next = iteration + 1
-        *parts, sizes = next(self._training)
-        pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in parts)
-        images = self.plain(pixels.permute(0, 3, 1, 2))
-        return images + (colours @ self.components)[:, :, None, None], labels, sizes
+        return next(self._training)
+
+    def coloured(self, pixels: Tensor, colours: Tensor) -> Tensor:
+        """uint8 views [B, S, S, 3] as a net sees them, shifted by `colours` [B, 3] of the principal components."""
+        return self.plain(pixels.permute(0, 3, 1, 2)) + (colours @ self.components)[:, :, None, None]
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         side, size = self.recipe.test.shorter_side, self.recipe.input_size

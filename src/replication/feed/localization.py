@@ -48,13 +48,15 @@ class Seen(NamedTuple):
     pixels: Tensor  # [H, W, 3] uint8
     frame: Frame
     boxes: Tensor  # [K, 4] true ones, pixels of the image
+    size: tuple[int, int]  # width and height of the image
+    index: int  # of the image in its split
 
 
 Part = tuple[list[Seen], Tensor]  # some images, and their labels [n]
 
 
-class BoxBatches(PhotographBatches):
-    """Photographs with boxes. Only images that have one are trained on; the curve's test is on centre crops."""
+class BoxedBatches(PhotographBatches):
+    """Photographs with boxes, for both steps of appendix C. Only images that have one are trained on."""
 
     recipe: LocalizationRecipe
 
@@ -62,9 +64,23 @@ class BoxBatches(PhotographBatches):
         super().__init__(images, recipe, device, rank, ranks)
         if images.train_boxes is None:
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.")
+        self.classifier: nn.Module | None = None  # of the arm that the nets start from, to guess classes
+
+    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
+        """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
+        positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
+        chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
+        views = partial(_seen, self.images, split, view)
+        yield from ahead(views, chunks[self.rank :: self.ranks], self.workers)
+
+
+class BoxBatches(BoxedBatches):
+    """Batches of the first step; the curve's test is on centre crops."""
+
+    def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
+        super().__init__(images, recipe, device, rank, ranks)
         stride = STRIDES[recipe.maps]
         side = -(-recipe.input_size // stride)
-        self.classifier: nn.Module | None = None  # of the arm that the nets start from, to guess classes
         self.anchor_count = len(anchors_of(recipe, (side, side), stride))
 
     def training(self, iteration: int) -> tuple[Tensor, Truth]:
@@ -90,13 +106,6 @@ class BoxBatches(PhotographBatches):
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
 
-    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
-        """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
-        positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
-        chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-        views = partial(_seen, self.images, split, view)
-        yield from ahead(views, chunks[self.rank :: self.ranks], self.workers)
-
 
 def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
     """The middle of an image (Table 13: "1-crop")."""
@@ -109,6 +118,7 @@ def _seen(images: Images, split: Split, view: Callable, chunk: Sequence[int]) ->
     labels, boxes = (getattr(images, f"{source}_{of}") for of in ("labels", "boxes"))
     found = []
     for index in chunk:
-        pixels, frame = view(images.load(source, index))
-        found.append(Seen(torch.from_numpy(pixels), frame, boxes.of(index)))
+        image = images.load(source, index)
+        pixels, frame = view(image)
+        found.append(Seen(torch.from_numpy(pixels), frame, boxes.of(index), image.size, index))
     return found, labels[list(chunk)]

@@ -96,6 +96,13 @@ def in_image(boxes: Tensor, frame: Frame) -> Tensor:
     return (boxes + torch.tensor(frame.left_top * 2)) / torch.tensor(frame.scale * 2)
 
 
+def clipped(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The parts of boxes [..., 4] that lie in an image of this width and height; each has a pixel of it at least."""
+    most = torch.tensor(size, dtype=boxes.dtype)
+    near = torch.minimum(boxes[..., :2].clamp(min=0), most - 1)
+    return torch.cat([near, torch.minimum(torch.maximum(boxes[..., 2:], near + 1), most)], dim=-1)
+
+
 def mirrored(boxes: Tensor, width: int) -> Tensor:
     """Boxes [..., 4] of a view `width` pixels wide, as its mirror image shows them."""
     left, top, right, bottom = boxes.unbind(-1)

@@ -53,6 +53,11 @@ def crop(image: Image.Image, shorter_side: int, size: int, down: float, across: 
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
+def warped(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Pixels:
+    """A box of an image made a square of `size` pixels, whatever its shape (R-CNN), [size, size, 3]."""
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
 def centre_crop(image: Image.Image, shorter_side: int, size: int) -> Pixels:
     """The middle of the image rescaled to `shorter_side`, [size, size, 3]."""
     return crop(image, shorter_side, size, 0.5, 0.5)

@@ -8,6 +8,7 @@ from replication.nets.cifar import CifarNet
 from replication.nets.imagenet import ImagenetNet
 from replication.nets.localization import LocalizationNet
 from replication.nets.names import EARLIER, NETS, blocks_of_cifar, parse_imagenet
+from replication.nets.regions import RegionNet
 
 
 def build(
@@ -33,7 +34,8 @@ def build(
         bottleneck_stride: the layer of a bottleneck that halves the map, "1x1" or "3x3"; see `Bottleneck`.
         block: of a CIFAR net: "two_layers", "bottleneck" or "one_layer"; see `blocks_of_cifar`.
         subsample, zero_channels: see `option_a`.
-        locates_on: "conv3", "conv4" or "conv5": the maps of a net of Table 1 on which a `LocalizationNet` stands.
+        locates_on: "conv3", "conv4" or "conv5": the maps of a net of Table 1 on which a `LocalizationNet` stands;
+            "regions": a `RegionNet`.
         anchors: of that, at each place.
 
     Raises:
@@ -51,7 +53,9 @@ def build(
     else:
         module = CifarNet(blocks_of_cifar(net, block), net.startswith("resnet"), classes, block, **of_option_a)
     generator = torch.Generator().manual_seed(seed)
-    if locates_on:
+    if locates_on == "regions":
+        module = RegionNet(module, classes)
+    elif locates_on:
         module = LocalizationNet(module, locates_on, classes, anchors)
     initialise(module, initialisation, generator)
     if locates_on:

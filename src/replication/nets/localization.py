@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from replication.errors import UserError
 from replication.nets.imagenet import ImagenetNet
 from replication.nets.names import STRIDES
+from replication.nets.trunk import load_trunk
 
 WAYS = ("scr", "pcr", "rpn", "per_class_rpn")
 
@@ -71,6 +71,7 @@ class Maps:
 
     maps: Tensor  # [B, channels, H, W]
     net: "LocalizationNet"
+    ways = WAYS
 
     def answers(self, way: str, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, n, P] and offsets [B, n, P, 4] by one of `WAYS` for the classes [B, n]; P is 1 for regression."""
@@ -113,14 +114,5 @@ class LocalizationNet(nn.Module):
             nn.init.zeros_(way.layer.bias)
 
     def load_trunk(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the layers up to the maps from the weights of a trained net of Table 1.
-
-        Raises:
-            UserError: they are those of another net.
-        """
-        ways = tuple(f"{way}." for way in WAYS)
-        wanted = {key: value for key, value in self.state_dict().items() if not key.startswith(ways)}
-        wrong = [key for key, value in wanted.items() if key not in weights or weights[key].shape != value.shape]
-        if wrong:
-            raise UserError(f"the weights to start from are of another net: they have no {wrong[0]} of its shape.")
-        self.load_state_dict({key: weights[key] for key in wanted}, strict=False)
+        """Take over the layers up to the maps from the weights of a trained net of Table 1; see `load_trunk`."""
+        load_trunk(self, weights, tuple(f"{way}." for way in WAYS))

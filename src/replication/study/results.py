@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from replication.arms import Arm, arm_of
+from replication.arms import Arm, arm_of, step_of
 from replication.errors import UserError
 from replication.files import settle, write_durably, write_together
 from replication.nets.names import depth_of
@@ -101,9 +101,10 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
     """
     found: dict[str, list[float]] = {}
     for result in sorted(results, key=lambda result: _place(_run_row(result.record), arm)):
-        name = named(result.record.recipe.net, result.record.recipe.variant)
+        recipe = result.record.recipe
+        name, step = named(recipe.net, recipe.variant), step_of(recipe)
         for row in result.scores:
-            if (row["protocol"], row["metric"]) == (arm.headline, arm.metric.name):
+            if (row["protocol"], row["metric"]) == (step.headline, step.metric.name):
                 found.setdefault(name, []).append(row["value"])
     means = {name: round(mean(values), 2) for name, values in found.items()}
     spread = {name: round(stdev(values), 2) for name, values in found.items() if len(values) > 1}
@@ -261,7 +262,7 @@ def _place(row: Row, arm: Arm) -> tuple[Any, ...]:
     """Where a row stands: by depth, net, variant and seed, ensembles last; then protocols and metrics as in the arm."""
     members = row["net"].split(JOINED)
     run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
-    scored = [(protocol.name, metric.name) for protocol in arm.protocols for metric in protocol.metrics]
+    scored = [(protocol.name, metric.name) for protocol in arm.all_protocols for metric in protocol.metrics]
     score = (row.get("protocol"), row.get("metric"))
     point = (row.get("protocol", "") != TRAINING, int(row.get("iteration", 0)))
     return (*run, int(row["seed"]), scored.index(score) if score in scored else len(scored), *point)

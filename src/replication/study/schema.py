@@ -101,7 +101,7 @@ class ScoreRow(Row):
     @model_validator(mode="after")
     def _protocol_is_of_the_arm(self, info: ValidationInfo) -> "ScoreRow":
         arm: Arm = info.context["arm"]
-        known = {(protocol.name, metric.name) for protocol in arm.protocols for metric in protocol.metrics}
+        known = {(protocol.name, metric.name) for protocol in arm.all_protocols for metric in protocol.metrics}
         if (self.protocol, self.metric) not in known | {(TRAINING, TRAINING_ERROR)}:
             raise ValueError(f"the arm {arm.name} has no {self.metric!r} by the protocol {self.protocol!r}")
         return self

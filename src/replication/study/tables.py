@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from replication.arms import Arm
+from replication.arms import Arm, step_of
 from replication.errors import UserError
 from replication.files import regular
 from replication.recipe import Recipe, merged, validate
@@ -103,17 +103,19 @@ def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict
         _check_layers(folder / name, tables[name], restore)
 
 
-def _check_scores(path: Path, arm: Arm, recipes: Iterable[Run], rows: list[Row], restore: str) -> None:
-    """A run has its headline, its training error, and what else the runs of the study were scored by, if it can be."""
+def _check_scores(path: Path, arm: Arm, recipes: Mapping[Run, Recipe], rows: list[Row], restore: str) -> None:
+    """A run has its headline, its training error, and what else the runs of its step were scored by, if it can be."""
     found: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
     for row in rows:
         found.setdefault(run_of(row), set()).add((row["protocol"], row["metric"]))
-    wanted = {(arm.headline, arm.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, recipes))
-    cannot = {protocol.name: protocol.not_for for protocol in arm.protocols}
-    for run in recipes:
-        for protocol, metric in sorted(wanted - found[run]):
-            if run[0] not in cannot.get(protocol, ()):
-                raise UserError(f"{path} lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}; {restore}.")
+    for step in filter(None, (arm, arm.second)):
+        of_step = [run for run, recipe in recipes.items() if step_of(recipe) is step]
+        wanted = {(step.headline, step.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, of_step))
+        cannot = {protocol.name: protocol.not_for for protocol in step.protocols}
+        for run in of_step:
+            for protocol, metric in sorted(wanted - found[run]):
+                if run[0] not in cannot.get(protocol, ()):
+                    raise UserError(f"{path} lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}; {restore}.")
 
 
 def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from replication.arms import arm_of, found
+from replication.arms import found, step_of
 from replication.feed.batches import Batches, Split
 from replication.recipe import Recipe
 from replication.runs.folder import Row
@@ -34,8 +34,8 @@ def iterate(
         NonFiniteLoss: a loss since the last row is not finite.
     """
     schedule, logging = recipe.schedule, recipe.logging
-    arm = arm_of(recipe.arm)
-    objective = found(arm.objective)
+    step = step_of(recipe)
+    objective = found(step.objective)
     net, averages = processes.wrap(state.net).train(), RunningAverages(state.net, processes)
     if state.compiled:
         net = torch.compile(net)
@@ -59,10 +59,10 @@ def iterate(
         last, row = state.iteration == schedule.iterations, None
         if last or state.iteration % logging.log_every == 0:
             state.check_finite()
-            row = _row(state, rate, schedule.batch_size) | {arm.watched: None, "heldout_error": None}
+            row = _row(state, rate, schedule.batch_size) | {step.watched: None, "heldout_error": None}
             if last or state.iteration % logging.evaluate_every == 0:
-                columns = {"test": arm.watched, "heldout": "heldout_error"}
-                row |= _measured(state, batches, processes, columns, arm.watch)
+                columns = {"test": step.watched, "heldout": "heldout_error"}
+                row |= _measured(state, batches, processes, columns, step.watch)
             state.curve.append(row)
         yield row
 

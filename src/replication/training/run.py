@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from replication.arms import arm_of, found
+from replication.arms import found, step_of
 from replication.feed.batches import Batches
 from replication.files import remove_leftovers
 from replication.images.store import Images
 from replication.nets.complexity import complexity
+from replication.nets.trained import trained_net
 from replication.recipe import Recipe
-from replication.runs.folder import read_weights, write_run
+from replication.runs.folder import read_run, read_weights, write_run
 from replication.runs.provenance import provenance
 from replication.runs.record import RunRecord, status_of
 from replication.training.loop import iterate
@@ -102,6 +103,7 @@ def train_run(
     save_seconds: float = 60,
     compiled: bool = False,
     begins_with: Path | None = None,
+    proposer: Path | None = None,
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
@@ -112,6 +114,7 @@ def train_run(
         work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
         tracking: where MLflow keeps the run; None: nowhere.
         begins_with: folder of the run whose trained net this one begins with, if there is one.
+        proposer: folder of the run whose net proposes boxes, for a net of the second step.
 
     Returns:
         The record that was written; None in all processes but the first.
@@ -120,8 +123,11 @@ def train_run(
         Stopped: asked to stop; the state is saved.
         UserError: as `train` and `write_run` say.
     """
-    processes, arm = Processes.under_torchrun(device), arm_of(recipe.arm)
-    batches = found(arm.feed)(images, recipe, device, processes.rank, processes.count)
+    processes, step = Processes.under_torchrun(device), step_of(recipe)
+    batches = found(step.feed)(images, recipe, device, processes.rank, processes.count)
+    if proposer:
+        of_proposer = read_run(proposer).recipe
+        batches.propose_with(trained_net(proposer, of_proposer, batches.classes), of_proposer)
     origin = provenance(device)
     remove_leftovers(folder)
     tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
@@ -133,8 +139,8 @@ def train_run(
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
     tracker.finish("FINISHED", final_figures(record, state.curve), {"status": record.status})
     last = state.curve[-1]
-    told = f"training error {last['train_error']:.2f} %, test error {last[arm.watched]:.2f} %"
-    print(f"{run_name(recipe)}: {told} ({arm.protocols[0].words})")
+    told = f"training error {last['train_error']:.2f} %, test error {last[step.watched]:.2f} %"
+    print(f"{run_name(recipe)}: {told} ({step.protocols[0].words})")
     return record
 
 

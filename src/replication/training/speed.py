@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,6 @@ from torch.nn.functional import cross_entropy
 from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
-from replication.nets.localization import WAYS, Maps
 from replication.nets.names import depth_of
 from replication.recipe import Recipe
 from replication.training.processes import launched
@@ -96,11 +96,11 @@ def images_per_second(
     return count / min(steps[1:])
 
 
-def _some_loss(answers: Tensor | Maps, labels: Tensor) -> Tensor:
+def _some_loss(answers: Any, labels: Tensor) -> Tensor:
     """A loss that all weights of the net have a part in, whatever it says."""
     if isinstance(answers, Tensor):
         return cross_entropy(answers.float(), labels)
-    return sum(of.square().mean() for way in WAYS for of in answers.answers(way, labels[:, None]))
+    return sum(of.square().mean() for way in answers.ways for of in answers.answers(way, labels[:, None]))
 
 
 def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:

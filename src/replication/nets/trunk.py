@@ -1,0 +1,20 @@
+"""Nets that begin as another that was trained (appendix C): its layers, without those on top."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from replication.errors import UserError
+
+
+def load_trunk(net: nn.Module, weights: Mapping[str, Tensor], own: tuple[str, ...] = ()) -> None:
+    """Take over the weights of a trained net of Table 1 in all layers but those whose names begin with one of `own`.
+
+    Raises:
+        UserError: they are those of another net.
+    """
+    wanted = {key: value for key, value in net.state_dict().items() if not key.startswith(own)}
+    wrong = [key for key, value in wanted.items() if key not in weights or weights[key].shape != value.shape]
+    if wrong:
+        raise UserError(f"the weights to start from are of another net: they have no {wrong[0]} of its shape.")
+    net.load_state_dict({key: weights[key] for key in wanted}, strict=False)
