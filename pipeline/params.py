@@ -123,6 +123,8 @@ def _unknown(params: BaseParams) -> Iterator[str]:
         nets += [("rcnn", net) for net in section.rcnn]
         if section.rcnn and not arm.second:
             yield f"{arm.name}.rcnn: this arm has no second step; remove it"
+        if section.variants and arm.second:
+            yield f"{arm.name}.variants: no stage trains them; R-CNN is set by {arm.name}.rcnn"
         for variant in section.variants:
             net, slash, name = variant.partition("/")
             if slash and name:

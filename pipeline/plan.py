@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.params import RESULTS, BaseParams, net_of_depth
 from replication.arms import ARMS, Arm, arm_of
+from replication.arms.localization import REGIONS
 from replication.errors import UserError
 from replication.files import check_whole
 from replication.profiles import DEFAULT, Profile
@@ -21,7 +22,6 @@ from replication.runs.record import RunRecord
 from replication.study.labels import label
 from replication.study.results import refuse_others
 
-REGIONS = "rcnn"  # the variant that is the second step of appendix C
 RECIPES = Path("recipes")
 RUNS = Path("runs")
 OF_DEPTH = "depth/"
@@ -99,6 +99,11 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
     found["study.json"] = study | {"label": of_study}
     for run in runs:
+        if (run.variant == REGIONS) != ("regions" in found[f"{run.path}/seed-{run.seed}.json"]):
+            raise UserError(
+                f"{profile.path} or params.yaml: {arm.name}.override: regions belong to the variant {REGIONS} alone; "
+                "set them there."
+            )
         first = beginning(run, found[f"{run.path}/seed-{run.seed}.json"])
         of_first = params.section(first.arm) if first else section
         if first and not (first.path in of_first.nets and first.seed in of_first.seeds):

@@ -31,8 +31,8 @@ def main() -> None:
         for run in runs
     ]  # fmt: skip
     if not results:
-        print(f"tabulate {arm.name}: no nets, so nothing to add")
         of_arm.mkdir(parents=True, exist_ok=True)
+        print(f"tabulate {arm.name}: no nets, so nothing to add")
         return
     scored = {(run.net, run.seed): run.scores for run in runs if run.path == run.net}
     ensembles = [
@@ -42,6 +42,10 @@ def main() -> None:
         if all((net, seed) in scored for net in nets)
         for row in ensemble_rows(nets, seed, [scored[net, seed] for net in nets], arm)
     ]
+    if arm.boxes:
+        from replication.evaluation.located import rows_of_seeds  # takes torch
+
+        ensembles += rows_of_seeds([(finished(run).recipe, run.scores) for run in runs])
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     add_results(folder, results, ensembles)
     write_summary(of_arm, arm, results)

@@ -153,5 +153,11 @@ def test_a_net_whose_beginning_is_not_run_is_refused_before_anything_is(configur
 
 
 def test_what_begins_with_another_net_is_trained_after_it() -> None:
-    items = ["cifar@plain-20-0", "localization@resnet-18-A-0", "imagenet@resnet-18-A-0", "depth@depth/resnet-20-0"]
-    assert waves(items) == [[items[0], items[2], items[3]], [items[1]]]
+    items = [
+        "cifar@plain-20-0",
+        "localization@resnet-18-A-0",
+        "imagenet@resnet-18-A-0",
+        "depth@depth/resnet-20-0",
+        "rcnn@resnet-18-A-0",
+    ]
+    assert waves(items) == [[items[0], items[2], items[3]], [items[1]], [items[4]]]

@@ -124,6 +124,14 @@ OWN["localization"] = OWN["imagenet"] | {
 }
 
 
+REGIONS: dict[str, Legal] = {
+    "regions.proposals": whole(1, 10_000),
+    "regions.positive": SHARE,
+    "regions.positive_from": SHARE,
+}
+MAY_BE_NONE = ("schedule.plateau", "warmup", "regions")
+
+
 class Illegal(Exception):
     """A value that must not be accepted, with its key."""
 
@@ -188,13 +196,17 @@ def _profile(folder: Path, name: str) -> dict[str, Any]:
 
 def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int | None) -> dict[str, Any]:
     """The runs of an arm and their fields."""
-    optional = {"variants", "ensembles", "override"}
+    optional = {"variants", "rcnn", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
     of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(arm)
     is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
     nets, variants = section["nets"], section.get("variants", [])
     must(many(is_net)(nets) and len(set(nets)) == len(nets), "nets")
     must(many(text)(variants) and len(set(variants)) == len(variants), "variants")
+    two_steps, rcnn = arm == "localization", section.get("rcnn", [])
+    must(many(is_net)(rcnn) and len(set(rcnn)) == len(rcnn), "rcnn")
+    must(two_steps or not rcnn, "rcnn")
+    must(not (two_steps and variants), "variants")
     seeds, ensembles, override = section["seeds"], section.get("ensembles", []), section.get("override", {})
     must(many(whole(0, 2**32 - 1), least=1)(seeds) and len(set(seeds)) == len(seeds), "seeds")
     must(many(many(is_net, least=2))(ensembles), "ensembles")
@@ -202,7 +214,8 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     must(isinstance(override, dict), "override")
     of_profile = {key: value for key, value in profile.items() if key not in ("dataset", "variants")}
     runs = {net: (net, merged(of_profile, override), {}) for net in nets}
-    for path in variants:
+    must(all(net in nets for net in rcnn) and (not rcnn or 0 in seeds), "rcnn")
+    for path in (*variants, *(f"{net}/rcnn" for net in rcnn)):
         net, slash, name = path.partition("/")
         variant = profile["variants"].get(name)
         must(slash and is_net(net) and variant, "variants")
@@ -210,7 +223,8 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
         runs[path] = (net, merged(merged(of_profile, changes), override), {"variant": name})
     if runs and depth and f"resnet-{depth}" not in nets:
         runs[f"depth/resnet-{depth}"] = (f"resnet-{depth}", merged(of_profile, override), {})
-    for net, fields, _ in runs.values():
+    for net, fields, variant in runs.values():
+        must((fields.get("regions") is not None) == (variant.get("variant") == "rcnn"), "regions")
         _fields(arm, net, fields)
     must(
         len({(f["input_size"], f["test"]["shorter_side"] if arm != "cifar" else 0) for _, f, _ in runs.values()}) < 2,
@@ -226,8 +240,8 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
 def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     """Each field by itself, and then those that must fit each other."""
     rules = COMMON | OWN[arm]
-    found = {key: value for key, value in flat(fields) if not (value is None and key in ("schedule.plateau", "warmup"))}
-    for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP)):
+    found = {key: value for key, value in flat(fields) if not (value is None and key in MAY_BE_NONE)}
+    for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP), ("regions.", REGIONS)):
         if any(key.startswith(prefix) for key in found):
             rules = rules | optional
     rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and (key != "block" or arm == "cifar")}
@@ -239,7 +253,7 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     must(not (drops and "schedule.plateau.window" in found), "plateau")
     must(found["logging.evaluate_every"] % found["logging.log_every"] == 0, "evaluate_every")
     must(batch % found["bn_group"] == 0, "bn_group")
-    stride = {"conv3": 8, "conv4": 16}.get(found.get("maps", ""), 32)
+    stride = {"conv3": 8, "conv4": 16}.get("" if "regions.positive" in found else found.get("maps", ""), 32)
     last = size // 4 if arm == "cifar" else -(-size // stride)
     must(found["bn_group"] * last**2 > 1, "bn_group")  # a batch-norm statistic of one value is none
     must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")

@@ -30,7 +30,7 @@ FILES = [PARAMS, "pipeline/profiles/quick.yaml", "pipeline/profiles/paper.yaml"]
 RUN = {
     "cifar": {"nets": ["plain-20", "resnet-20"], "variants": ["resnet-110/no-warmup"], "seeds": [0, 1]},
     "imagenet": {"nets": ["plain-18", "resnet-18-A"], "ensembles": [["plain-18", "resnet-18-A"]]},
-    "localization": {"nets": ["resnet-18-A"]},
+    "localization": {"nets": ["resnet-18-A"], "rcnn": ["resnet-18-A"]},
 }
 HERE = "VALUE-HERE"  # of a value that is put in as text: YAML itself is a part of what is tried
 # As they are typed.
@@ -59,6 +59,9 @@ PAIRS = [  # overrides whose parts are legal, and some of which are not together
     "{logging: {log_every: 3}}",
     "{warmup: ~}",
     "{test: {scales: [37]}}",
+    "{regions: {proposals: 5, positive: 0.5, positive_from: 0.5}}",
+    "{regions: {proposals: 5}}",
+    "{regions: ~}",
     "{input_size: 4, augmentation: {pad: 4}}",
     "{input_size: 4, augmentation: {pad: 5}}",
 ]

@@ -10,7 +10,7 @@ from PIL import Image
 from replication.arms.localization import LOCALIZATION, PAIRS
 from replication.evaluation.examples import COLUMNS, FOUND, GAP, ROWS, TILE, TRUE, examples
 from replication.evaluation.floors import best_constant, floors
-from replication.evaluation.localization import Located
+from replication.evaluation.located import Located
 from replication.evaluation.pairs import pairs
 from replication.evaluation.scores import PICTURE, write_scores
 from replication.nets.anchors import overlap

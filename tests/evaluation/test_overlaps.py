@@ -6,7 +6,8 @@ import torch
 from locating import batches_of, made_up_store, recipe_of
 
 from replication.evaluation.boxes import best_boxes, merged, misses, wrong_boxes
-from replication.evaluation.localization import Located, oracle_centre, oracle_dense, predicted_dense
+from replication.evaluation.localization import oracle_centre, oracle_dense, predicted_dense
+from replication.evaluation.located import Located
 from replication.evaluation.scores import Scores, rows_of, write_scores
 from replication.nets.anchors import anchors, encoded
 from replication.nets.by_name import build

@@ -15,7 +15,8 @@ from replication.errors import UserError
 from replication.evaluation.batch_norm import recompute_bn_statistics
 from replication.evaluation.error import top1_error
 from replication.evaluation.protocols import single_view
-from replication.evaluation.score import score_run, trained_net
+from replication.evaluation.score import score_run
+from replication.evaluation.trained import trained_net
 from replication.feed.batches import Batches
 from replication.files import seal
 from replication.images.store import Images, Store

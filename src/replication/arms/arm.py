@@ -59,6 +59,7 @@ class Arm:
     watch: str = "replication.evaluation.error:wrong_top1"  # (net, batches, split) → wrong answers, for the curve
     boxes: bool = False  # images come with the boxes of their objects
     draw: str | None = None  # (images, scores) → PNG file of some test images, kept beside the scores
+    propose: str | None = None  # (folder of a run of the first step, images, device) → what proposes boxes
     starts_from: str | None = None  # the arm whose trained net, of the same name, its nets begin with
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"

@@ -123,6 +123,7 @@ PAIRS_OF_REGIONS = {
     "rpn_or_rcnn": (("oracle_centre", "per_class_rpn"), ("oracle_centre", "rcnn")),
     "rpn_or_rcnn_guessed": (("predicted_dense", "per_class_rpn"), ("predicted_dense", "rcnn")),
 }
+REGIONS = "rcnn"  # the variant that is the second step
 ALONE = ("first_alone_wrong", "second_alone_wrong")
 
 ERRORS = tuple(Metric(f"{way}_error", f"{words}, localization error") for way, words in WAYS.items())
@@ -168,16 +169,16 @@ LOCALIZATION = Arm(
     starts_from="imagenet",
     photographs=True,
 )
-REGIONS = "replication.evaluation.regions"
+OF_SECOND = "replication.evaluation.regions"
 SECOND = replace(
     LOCALIZATION,
     feed="replication.feed.regions:RegionBatches",
     objective="replication.training.regions:regions",
     watch="replication.evaluation.boxes:wrong_regions",
     protocols=(
-        Protocol("oracle_centre", "true class, centre crop", OF_REGIONS, f"{REGIONS}:oracle_centre"),
+        Protocol("oracle_centre", "true class, centre crop", OF_REGIONS, f"{OF_SECOND}:oracle_centre"),
         Protocol(
-            "predicted_dense", "five guessed classes, dense", OF_REGIONS, f"{REGIONS}:predicted_dense", guesses=True
+            "predicted_dense", "five guessed classes, dense", OF_REGIONS, f"{OF_SECOND}:predicted_dense", guesses=True
         ),
         Protocol(
             "pairs", "image by image", _of_pairs(PAIRS_OF_REGIONS), "replication.evaluation.pairs:pairs_of_regions",
@@ -185,5 +186,6 @@ SECOND = replace(
         ),
     ),
     draw=None,
+    propose="replication.evaluation.boxes:proposer_of",
 )  # fmt: skip
 LOCALIZATION = replace(LOCALIZATION, second=SECOND)

@@ -3,24 +3,28 @@
 A box is right if it overlaps a true box of the class by half or more (intersection over union).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from replication.arms.localization import LocalizationRecipe
-from replication.evaluation.error import wrong_answers
+from replication.evaluation.error import autocast, folded, wrong_answers
+from replication.evaluation.trained import trained_net
 from replication.feed.batches import Split
-from replication.feed.localization import BoxBatches, Truth, anchors_of
+from replication.feed.localization import BoxBatches, Seen, Truth, anchors_of
 from replication.images.boxes import padded
-from replication.nets.anchors import decoded, overlap
+from replication.images.store import Images
+from replication.nets.anchors import RIGHT, decoded, nearest, overlap
 from replication.nets.localization import Maps
 from replication.nets.regions import Features
+from replication.runs.folder import read_run
 
 if TYPE_CHECKING:
     from replication.feed.regions import Proposed, RegionBatches
-
-RIGHT = 0.5  # least overlap of a right box
 
 
 def candidates(
@@ -53,11 +57,6 @@ def misses(boxes: Tensor, true: Tensor) -> Tensor:
     return nearest(boxes, true) < RIGHT
 
 
-def nearest(boxes: Tensor, true: Tensor) -> Tensor:
-    """The overlap of each of the boxes [B, 4] with the nearest of its image's true ones [B, K, 4], [B]."""
-    return overlap(boxes[:, None], true)[:, 0].amax(1)
-
-
 def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
     """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
 
@@ -78,6 +77,34 @@ def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
         return misses(boxes, truth.boxes)
 
     return wrong_answers(net, batches, split, wrong)
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """A trained net of the first step proposes boxes for the second; see `feed.regions.Proposer`."""
+
+    net: nn.Module  # folded
+    batches: BoxBatches  # as it sees images
+
+    @property
+    def recipe(self) -> LocalizationRecipe:
+        return self.batches.recipe
+
+    @torch.no_grad()
+    def __call__(self, seen: Sequence[Seen], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        images = torch.stack([of.pixels for of in seen]).permute(0, 3, 1, 2).to(self.batches.device)
+        with autocast(self.batches):
+            answers = self.net(self.batches.plain(images))
+            asked = classes.to(self.batches.device)
+            scores, boxes = candidates(answers, "per_class_rpn", asked, self.recipe, count)
+        return scores.float().cpu(), boxes.float().cpu()
+
+
+def proposer_of(folder: Path, images: Images, device: torch.device) -> Proposer:
+    """The net of a run folder of appendix C's first step, as it proposes boxes of these images."""
+    recipe = read_run(folder).recipe
+    net = trained_net(folder, recipe, len(images.meta.classes)).to(device, memory_format=torch.channels_last)
+    return Proposer(folded(net), BoxBatches(images, recipe, device))
 
 
 def wrong_regions(net: nn.Module, batches: "RegionBatches", split: Split) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageDraw
 
-from replication.evaluation.localization import Located
+from replication.evaluation.located import Located
 from replication.images.store import Images
 
 COLUMNS, ROWS = 6, 2

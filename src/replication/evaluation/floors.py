@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from replication.arms.localization import FLOORS
-from replication.evaluation.boxes import RIGHT
-from replication.evaluation.localization import Located, overlaps_of
+from replication.evaluation.localization import overlaps_of
+from replication.evaluation.located import Located
 from replication.feed.localization import BoxBatches
 from replication.images.boxes import Boxes
 from replication.images.store import Images
-from replication.nets.anchors import overlap
+from replication.nets.anchors import RIGHT, overlap
 
 # Training images whose boxes are looked at, evenly spread: in memory, and where each must be decoded for its size.
 MOST, MOST_DECODED = 100_000, 20_000

@@ -1,7 +1,6 @@
 """Test protocols of appendix C: the true class or the five guessed ones, a box for each; centre crop, or dense."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -9,44 +8,19 @@ from PIL import Image
 from torch import Tensor, nn
 
 from replication.arms.localization import WAYS
-from replication.evaluation.boxes import RIGHT, best_boxes, candidates, merged
+from replication.evaluation.boxes import best_boxes, candidates, merged
 from replication.evaluation.error import autocast, folded
+from replication.evaluation.located import Located
 from replication.evaluation.protocols import ten_crop
 from replication.evaluation.views import whole
 from replication.feed.localization import BoxBatches, BoxedBatches, Seen, centre
-from replication.images.boxes import in_image, mirrored
+from replication.images.boxes import in_image, mirrored, padded
 from replication.images.crops import Frame, Pixels, whole_frame
 from replication.nets.anchors import overlap
 from replication.nets.localization import LocalizationNet
 
 CANDIDATES = 20  # boxes of each image, class, scale and mirror image that the dense test merges
 GUESSES = 5
-
-
-@dataclass(frozen=True)
-class Located:
-    """What one protocol gave: for each way to locate, by its name, the overlap of its box with the nearest true box of
-    the class, [N] from 0 to 1; 0 where no guessed class is the true one. And the boxes, [N, 4] in pixels of the image,
-    of the true class; NaN likewise.
-    """
-
-    overlaps: Mapping[str, Tensor]
-    boxes: Mapping[str, Tensor]
-
-    @property
-    def images(self) -> int:
-        return len(next(iter(self.overlaps.values())))
-
-    def value(self, metric: str) -> float:
-        """`<way>_error`, the images whose box is wrong, or `<way>_iou`, the mean overlap; percent."""
-        way, _, kind = metric.rpartition("_")
-        overlaps = self.overlaps[way].double()
-        return 100 * ((overlaps < RIGHT).double() if kind == "error" else overlaps).mean().item()
-
-    def tensors(self) -> dict[str, Tensor]:
-        """What is kept of it, by name."""
-        kept = {"overlaps": self.overlaps, "boxes": self.boxes}
-        return {f"{way}.{kind}": tensor for kind, of in kept.items() for way, tensor in of.items()}
 
 
 @torch.inference_mode()
@@ -68,7 +42,7 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> Located:
         found.append({way: in_images(boxes, seen) for way, boxes in of_part.items()})
         true += [of.boxes for of in seen]
     boxes = {way: torch.cat([part[way] for part in found]) for way in WAYS}
-    return Located({way: overlaps_of(boxes[way], true) for way in WAYS}, boxes)
+    return Located({way: overlaps_of(boxes[way], true) for way in WAYS}, boxes, padded(true))
 
 
 def oracle_dense(net: LocalizationNet, batches: BoxBatches) -> Located:
@@ -108,7 +82,7 @@ def of_own_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: BoxedBat
     for way, of in boxes.items():
         own = of[torch.arange(len(of)), is_own.float().argmax(1)]
         kept[way] = torch.where(is_own.any(1, keepdim=True), own, torch.nan)
-    return Located({way: overlaps_of(of, true) for way, of in kept.items()}, kept)
+    return Located({way: overlaps_of(of, true) for way, of in kept.items()}, kept, padded(true))
 
 
 @torch.inference_mode()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from replication.arms.localization import ALONE, PAIRS, PAIRS_OF_REGIONS
-from replication.evaluation.boxes import RIGHT
-from replication.evaluation.localization import Located
+from replication.evaluation.located import Located
+from replication.nets.anchors import RIGHT
 
 Of = tuple[str, str]  # a protocol and a way
 

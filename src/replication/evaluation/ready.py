@@ -7,7 +7,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from replication.errors import UserError
-from replication.evaluation.score import trained_net
+from replication.evaluation.trained import trained_net
 from replication.feed.batches import as_seen
 from replication.files import check_whole
 from replication.runs.folder import MEAN, NET, REMAKE, read_run

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from replication.evaluation.boxes import best_of, merged, moved
 from replication.evaluation.error import autocast, folded
-from replication.evaluation.localization import Located, dense_candidates, guessed, of_own_class
+from replication.evaluation.localization import dense_candidates, guessed, of_own_class
+from replication.evaluation.located import Located
 from replication.feed.regions import Proposed, RegionBatches
 from replication.images.boxes import clipped
 
@@ -31,8 +32,8 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> Located:
     slid over the whole image; R-CNN's boxes are merged as those of the dense test are (Table 13, "RPN+RCNN").
     """
     classes, recipe = guessed(batches), batches.recipe
-    ways, count = ("per_class_rpn",), recipe.regions.proposals
-    scores, boxes = dense_candidates(batches.proposer, batches.proposing, classes, ways, count)["per_class_rpn"]
+    way, count, first = "per_class_rpn", recipe.regions.proposals, batches.proposer
+    scores, boxes = dense_candidates(first.net, first.batches, classes, [way], count)[way]
     scores, which = scores.topk(min(count, scores.shape[2]))
     boxes = boxes.gather(2, which[..., None].expand(-1, -1, -1, 4))
     images = batches.images

@@ -9,13 +9,13 @@ from replication.arms import found, step_of
 from replication.errors import UserError
 from replication.evaluation.batch_norm import recompute_bn_statistics
 from replication.evaluation.scores import Scores
+from replication.evaluation.trained import trained_net
 from replication.images.store import Images
-from replication.nets.trained import trained_net
 from replication.recipe import Data
 from replication.runs.folder import read_run
 
 if TYPE_CHECKING:
-    from replication.evaluation.localization import Located
+    from replication.evaluation.located import Located
     from replication.evaluation.pairs import Pairs
 
 
@@ -45,8 +45,7 @@ def score_run(
     net = trained_net(folder, recipe, classes).to(device, memory_format=torch.channels_last)
     batches = found(step.feed)(images, recipe, device)
     if proposer:
-        of_proposer = read_run(proposer).recipe
-        batches.propose_with(trained_net(proposer, of_proposer, classes), of_proposer)
+        batches.proposer = found(step.propose)(proposer, images, device)
     if recipe.bn_statistics == "recomputed":
         recompute_bn_statistics(net, batches)
     if classifier:

@@ -127,6 +127,21 @@ def read_probabilities(folder: Path, protocol: str) -> Scores | None:
         return Scores(probabilities, file.get_tensor(f"{protocol}.labels"))
 
 
+def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":
+    """All that is kept of the protocols, by protocol and name.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    from safetensors.torch import load_file
+
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in load_file(check_whole(folder, PROBABILITIES, REMAKE)).items():
+        protocol, _, name = key.partition(".")
+        found.setdefault(protocol, {})[name] = tensor
+    return found
+
+
 def ensemble(folders: Sequence[Path], protocol: str) -> Scores | None:
     """The average of the probabilities in several folders; None if a member was not tested by the protocol."""
     members = [read_probabilities(folder, protocol) for folder in folders]

@@ -8,19 +8,17 @@ drawn, from its centre crop: nothing must be kept, and each iteration depends on
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from replication.arms.localization import LocalizationRecipe
-from replication.evaluation.boxes import candidates
-from replication.evaluation.error import autocast, folded
 from replication.feed.batches import Split, derived_seed, drawn
 from replication.feed.imagenet import ahead, drawn_view
-from replication.feed.localization import BoxBatches, BoxedBatches, Seen, centre
+from replication.feed.localization import BoxedBatches, Seen, centre
 from replication.images.boxes import clipped, in_image
 from replication.images.crops import warped
 from replication.images.store import Images
@@ -52,20 +50,25 @@ class Proposed(NamedTuple):
     boxes: Tensor  # [B, n, P, 4] in pixels of the images, inside them
 
 
+class Proposer(Protocol):
+    """A trained net of the first step."""
+
+    recipe: LocalizationRecipe
+
+    def __call__(self, seen: Sequence[Seen], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The `count` most probable boxes of each image for its classes [B, n], from one view of each: probabilities
+        [B, n, count], and boxes [B, n, count, 4] in pixels of the views.
+        """
+
+
 class RegionBatches(BoxedBatches):
     """Batches of the second step; the curve's test proposes boxes from centre crops, for the true class."""
 
-    proposer: nn.Module
-    proposing: BoxBatches  # as the proposer sees images
-
-    def propose_with(self, net: nn.Module, recipe: LocalizationRecipe) -> None:
-        """Let a trained net of the first step propose the boxes."""
-        self.proposing = BoxBatches(self.images, recipe, self.device)
-        self.proposer = folded(net).to(self.device)
+    proposer: Proposer  # to be set before use
 
     def training(self, iteration: int) -> tuple[Tensor, Drawn]:
         part, recipe = self.slots(), self.recipe
-        load = partial(_training_photographs, self.images, recipe, self.proposing.recipe, self.trained, part)
+        load = partial(_training_photographs, self.images, recipe, self.proposer.recipe, self.trained, part)
         photographs, seen, labels = self.loaded(iteration, load)
         _, boxes = self.proposals(seen, labels[:, None])
         generator = torch.Generator().manual_seed(derived_seed(recipe.seeds[1], PROPOSALS, iteration))
@@ -99,18 +102,12 @@ class RegionBatches(BoxedBatches):
         index = among[int(which * len(among))]
         return boxes[index], wanted, encoded(true[nearest[index]], boxes[index])
 
-    @torch.no_grad()
     def proposals(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n]: probabilities [B, n, P], and boxes
         [B, n, P, 4] in pixels of the images, inside them. Where the view has fewer than P anchors, all of them.
         """
-        images = torch.stack([of.pixels for of in seen]).permute(0, 3, 1, 2).to(self.device)
-        with autocast(self.proposing):
-            answers = self.proposer(self.proposing.plain(images))
-            count, asked = self.recipe.regions.proposals, classes.to(self.device)
-            scores, boxes = candidates(answers, "per_class_rpn", asked, self.proposing.recipe, count)
-        found = [inside(of, image) for of, image in zip(boxes.cpu(), seen, strict=True)]
-        return scores.float().cpu(), torch.stack(found)
+        scores, boxes = self.proposer(seen, classes, self.recipe.regions.proposals)
+        return scores, torch.stack([inside(of, image) for of, image in zip(boxes, seen, strict=True)])
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Proposed]]:
         """Regions [n * P, 3, S, S] of n images, and what is proposed for their own classes, in small parts."""
@@ -120,7 +117,7 @@ class RegionBatches(BoxedBatches):
     def proposed(self, split: Split) -> Iterator[Proposed]:
         """Boxes for the true class of each image of this process's part of a split, from its centre crop."""
         source = "test" if split == "test" else "train"
-        for seen, labels in self.seen(split, partial(centre, self.proposing.recipe)):
+        for seen, labels in self.seen(split, partial(centre, self.proposer.recipe)):
             classes = labels[:, None]
             scores, boxes = self.proposals(seen, classes)
             images = [(source, of.index) for of in seen]

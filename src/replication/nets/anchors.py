@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+RIGHT = 0.5  # least overlap of a right box with a true one
 GROWTH = math.log(1000 / 16)  # at most, of a side over its anchor's: what Fast R-CNN's code allows
 
 
@@ -55,6 +56,11 @@ def overlap(boxes: Tensor, others: Tensor) -> Tensor:
     shared = (far - near).clamp(min=0).prod(-1)
     areas = [(of[..., 2:] - of[..., :2]).clamp(min=0).prod(-1) for of in (boxes, others)]
     return torch.nan_to_num(shared / (areas[0] + areas[1] - shared), nan=0.0)
+
+
+def nearest(boxes: Tensor, true: Tensor) -> Tensor:
+    """The overlap of each of the boxes [B, 4] with the nearest of its image's true ones [B, K, 4], [B]."""
+    return overlap(boxes[:, None], true)[:, 0].amax(1)
 
 
 def _centre_and_side(boxes: Tensor) -> tuple[Tensor, Tensor]:

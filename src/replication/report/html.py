@@ -82,9 +82,13 @@ def command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> str:
     """
     variants = study.runs[study.runs["variant"] != DEFAULT]
     names = names or [*study.nets, *dict.fromkeys(variants["net"] + "/" + variants["variant"])]
+    varied = [name for name in names if "/" in name]
+    if study.arm.second:  # its one variant, which has a list of nets of its own
+        names = list(dict.fromkeys(name.partition("/")[0] for name in names))
+        varied = [name.partition("/")[0] for name in varied]
     lists = {
         "nets": [name for name in names if "/" not in name],
-        "variants": [name for name in names if "/" in name],
+        "rcnn" if study.arm.second else "variants": varied,
         "seeds": [str(seed) for seed in (range(seeds) if seeds else sorted(study.runs["seed"].unique()))],
     }
     profile = "" if study.profile == SHIPPED else f" -S profile={study.profile}"

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from replication.arms.localization import FLOORS, LOCALIZATION, PAIRS, WAYS
-from replication.claims.appendix_c import differences
+import pandas as pd
+
+from replication.arms.localization import FLOORS, LOCALIZATION, REGIONS
+from replication.claims.appendix_c import ALL_PAIRS, differences, named_run, words_of
 from replication.paper import table
+from replication.profiles import DEFAULT, named
 from replication.report.html import mean_and_std, render, runs_id, study_header
 from replication.study.fidelity import RANK
 from replication.study.studies import Study
@@ -19,13 +22,15 @@ SEEN = {protocol.name: protocol.words for protocol in LOCALIZATION.protocols}
 
 @dataclass(frozen=True)
 class Row:
-    """A row of Table 13: the paper's error, and the protocol and way that give ours; no way where it is not built."""
+    """A row of Table 13: the paper's error, and the protocol, way and variant that give ours."""
 
     label: str
     protocol: str
     paper: float | None
-    way: str = ""
+    way: str
     kind: str = "own"
+    variant: str = DEFAULT
+    together: bool = False  # all seeds, averaged
 
 
 def _rows() -> list[Row]:
@@ -39,8 +44,9 @@ def _rows() -> list[Row]:
         Row("per-class RPN", slid, dense["loc_err_gt_class"], "per_class_rpn"),
         Row("RPN, the same for all classes", slid, None, "rpn", "extra"),
         Row("per-class RPN", five, guessed["top5_loc_err_predicted_class"], "per_class_rpn"),
-        Row("RPN + R-CNN", five, rcnn["top5_loc_err_predicted_class"]),
-        Row("RPN + R-CNN, ensemble", five, ensemble["top5_loc_err_predicted_class"]),
+        Row("RPN + R-CNN", centred, None, "rcnn", "extra", REGIONS),
+        Row("RPN + R-CNN", five, rcnn["top5_loc_err_predicted_class"], "rcnn", "own", REGIONS),
+        Row("RPN + R-CNN, ensemble", five, ensemble["top5_loc_err_predicted_class"], "rcnn", "own", REGIONS, True),
     ]  # fmt: skip
 
 
@@ -49,12 +55,12 @@ def table_13(studies: Sequence[Study]) -> str:
     floors = [Row(words, "floors", None, floor, "comparator") for floor, words in FLOORS.items()]
     nets = [(study, net) for study in studies for net in study.nets]
     rows = [
-        {"label": row.label, "seen": SEEN[row.protocol], "kind": row.kind, "paper": _paper(row.paper), "built": row.way,
-         "cells": [_cell(study, net, row.protocol, row.way) for study, net in nets]}
+        {"label": row.label, "seen": SEEN[row.protocol], "kind": row.kind, "paper": _paper(row.paper),
+         "cells": [_cell(study, net, row) for study, net in nets]}
         for row in (*_rows(), *floors)
     ]  # fmt: skip
     heads = [_head(study, net) for study, net in nets]
-    pairs = [_pair(study, net, name) for study, net in nets for name in PAIRS]
+    pairs = [_pair(study, net, name) for study, net in nets for name in ALL_PAIRS]
     return render("table13.html", rows=rows, heads=heads, pairs=[pair for pair in pairs if pair], command=_command())
 
 
@@ -68,12 +74,14 @@ def _head(study: Study, net: str) -> dict[str, object]:
 
 
 def table_14(studies: Sequence[Study]) -> str:
-    """Table 14: the paper's ensemble and earlier winners; ours, single nets on validation images."""
+    """Table 14: the paper's ensemble and earlier winners; ours on validation images."""
+    found = [row for row in _rows() if row.protocol == "predicted_dense"]
     rows = [row | {"val": _paper(row["val"]), "test": _paper(row["test"])} for row in table(14)]
     ours = [
-        study_header(study) | {"net": net, "cell": _cell(study, net, "predicted_dense", "per_class_rpn")}
+        study_header(study) | {"net": net, "label": row.label, "cell": _cell(study, net, row)}
         for study in studies
         for net in study.nets
+        for row in found
     ]
     return render("table14.html", rows=rows, ours=ours)
 
@@ -89,20 +97,20 @@ def box_examples(studies: Sequence[Study], results: Path) -> str:
     return render("box_examples.html", pictures=kept)
 
 
-def _cell(study: Study, net: str, protocol: str, way: str) -> dict[str, object] | None:
-    """Mean ± std over seeds of error and of IoU; None where nothing was measured."""
-    errors = study.errors(net, protocol, f"{way}_error")
+def _cell(study: Study, net: str, row: Row) -> dict[str, object] | None:
+    """Mean ± std over seeds of error and of IoU, of an ensemble its one value; None where nothing was measured."""
+    name = study.ensemble_of(net, row.variant) if row.together else net
+    errors = study.errors(name, row.protocol, f"{row.way}_error", row.variant) if name else pd.Series(dtype=float)
     if errors.empty:
         return None
-    ious = study.errors(net, protocol, f"{way}_iou")
-    least = _least_floor(study, net)
+    ious, least = study.errors(name, row.protocol, f"{row.way}_iou", row.variant), _least_floor(study, net)
     return {
         "error": mean_and_std(errors),
         "iou": "" if ious.empty else f"{ious.mean() / 100:.3f}",
-        "runs": runs_id(study, net),
-        "n": len(errors),
-        "fidelity": max(study.runs_of(net)["fidelity"], key=RANK.__getitem__),
-        "floored": protocol.startswith("oracle") and least is not None and errors.mean() >= least,
+        "runs": runs_id(study, named(net, row.variant)),
+        "n": len(study.runs_of(name, row.variant)),
+        "fidelity": max(study.runs_of(net, row.variant)["fidelity"], key=RANK.__getitem__),
+        "floored": row.protocol.startswith("oracle") and least is not None and errors.mean() >= least,
     }
 
 
@@ -116,16 +124,10 @@ def _pair(study: Study, net: str, name: str) -> dict[str, object] | None:
     sample = differences(study, net, name)
     if sample is None:
         return None
-    (of_first, first), (of_second, second) = PAIRS[name]
-    one_test = of_first == of_second
     error = 1.96 * sqrt(float(sample.least))
-    what = (
-        f"{WAYS[first]} − {WAYS[second]}, {SEEN[of_first]}"
-        if one_test
-        else f"{WAYS[first]}: {SEEN[of_first]} − {SEEN[of_second]}"
-    )
     return {
-        "study": study.name, "net": net, "runs": runs_id(study, net), "what": what,
+        "study": study.name, "net": net, "runs": runs_id(study, named_run(net, name)),
+        "what": " − ".join(words_of(name)),
         "n": sample.n, "mean": f"{float(sample.mean):+.2f}",
         "interval": f"[{float(sample.mean) - error:+.2f}, {float(sample.mean) + error:+.2f}]",
         "values": ", ".join(f"{value:+.2f}" for value in sample.values),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from replication.arms import step_of
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.paper import replications, table
@@ -138,7 +139,8 @@ def _record(study: Study, which: object = slice(None)) -> dict:
     for run in study.runs[which].sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed = run["net"], run["variant"], run["seed"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
-        tested = study.errors(net, study.arm.headline, study.arm.metric.name, variant)
+        metric = step_of(study.recipes[run["recipe"]]).metric.name
+        tested = study.errors(net, study.arm.headline, metric, variant)
         words = {
             "training": f"{training[seed]:.2f}" if seed in training else "",
             "tested": f"{tested[seed]:.2f}" if seed in tested else "",

@@ -120,8 +120,9 @@ class Study:
         errors = self.errors(net, protocol, metric, variant)
         return self._sample(net, variant, errors, protocol, published_spread(self.arm.name, protocol, metric))
 
-    def paired(self, net: str, first: Number, second: Number, alone: Sequence[Number]) -> rule.Sample | None:
-        """By how many points the first of two errors of a net exceeds the second, a value a seed; None: not measured.
+    def paired(self, name: str, first: Number, second: Number, alone: Sequence[Number]) -> rule.Sample | None:
+        """By how many points the first of two errors of a net, or of a net under a variant, exceeds the second, a value
+        a seed; None: not measured.
 
         Args:
             first, second: protocol and metric.
@@ -129,12 +130,13 @@ class Study:
                 wrong. The variance of a value is not below that over images, which follows from these; where they were
                 not counted, from the two errors.
         """
-        errors = [self.errors(net, *number) for number in (first, second)]
+        net, variant = _parts(name)
+        errors = [self.errors(net, *number, variant) for number in (first, second)]
         if any(of.empty for of in errors):
             return None
-        counted = [self.errors(net, *number) for number in alone]
+        counted = [self.errors(net, *number, variant) for number in alone]
         a, b = (float(of.mean()) for of in (errors if any(of.empty for of in counted) else counted))
-        least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0])  # never quite none
+        least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0], variant)  # never quite none
         return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least)
 
     def sample_at(self, name: str, iteration: int) -> rule.Sample | None:
@@ -196,6 +198,11 @@ class Study:
         """A net's scores by a protocol, in percent, one value a seed; empty if there are none."""
         rows = self._scores(net, protocol, variant)
         return rows.loc[rows["metric"] == metric].set_index("seed")["value"]
+
+    def ensemble_of(self, net: str, variant: str = DEFAULT) -> str | None:
+        """The name under which the most seeds of a net were averaged, "net + net + …"; None if none were."""
+        names = {name for name in self.scores.loc[self.scores["variant"] == variant, "net"] if JOINED in name}
+        return max((name for name in names if set(name.split(JOINED)) == {net}), key=len, default=None)
 
     def curve(self, net: str, split: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Points of a net's curves, "train" or "test": seed, iteration, error in percent."""

@@ -14,9 +14,8 @@ from replication.feed.batches import Batches
 from replication.files import remove_leftovers
 from replication.images.store import Images
 from replication.nets.complexity import complexity
-from replication.nets.trained import trained_net
 from replication.recipe import Recipe
-from replication.runs.folder import read_run, read_weights, write_run
+from replication.runs.folder import read_weights, write_run
 from replication.runs.provenance import provenance
 from replication.runs.record import RunRecord, status_of
 from replication.training.loop import iterate
@@ -126,8 +125,7 @@ def train_run(
     processes, step = Processes.under_torchrun(device), step_of(recipe)
     batches = found(step.feed)(images, recipe, device, processes.rank, processes.count)
     if proposer:
-        of_proposer = read_run(proposer).recipe
-        batches.propose_with(trained_net(proposer, of_proposer, batches.classes), of_proposer)
+        batches.proposer = found(step.propose)(proposer, images, device)
     origin = provenance(device)
     remove_leftovers(folder)
     tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
