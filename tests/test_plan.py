@@ -152,6 +152,29 @@ def test_a_net_whose_beginning_is_not_run_is_refused_before_anything_is(configur
     assert whole["resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
 
 
+def test_r_cnn_needs_the_net_that_proposes_its_boxes_and_is_the_arms_second_step_alone(configure: Configure) -> None:
+    imagenet, arm = {"imagenet": {"nets": ["resnet-18-A", "resnet-50"]}}, ARMS["localization"]
+
+    def planned_of(**section: Any) -> dict[str, Any]:
+        return plans(configure(imagenet | {"localization": {"nets": ["resnet-18-A"]} | section}), shipped("quick"), arm)
+
+    whole = planned_of(rcnn=["resnet-18-A"])
+    assert whole["study.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A/rcnn", 0]]
+    assert whole["resnet-18-A/rcnn/seed-0.json"]["regions"]["proposals"] > 0
+    assert "regions" not in whole["resnet-18-A/seed-0.json"]
+    with pytest.raises(UserError, match=r"localization.rcnn: resnet-50 is proposed boxes by the net of seed 0 of"):
+        planned_of(rcnn=["resnet-50"])
+    regions = {"proposals": 5, "positive": 0.5, "positive_from": 0.5}
+    with pytest.raises(UserError, match="regions belong to the variant rcnn alone"):
+        planned_of(override={"regions": regions})
+    with pytest.raises(
+        UserError, match=r"localization.variants: no stage trains them; R-CNN is set by localization.rcnn"
+    ):
+        planned_of(variants=["resnet-18-A/rcnn"])
+    with pytest.raises(UserError, match=r"cifar.rcnn: this arm has no second step; remove it"):
+        configure({"cifar": {"rcnn": ["resnet-20"]}})
+
+
 def test_what_begins_with_another_net_is_trained_after_it() -> None:
     items = [
         "cifar@plain-20-0",

@@ -140,7 +140,9 @@ def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
 
 
 def test_the_arm_of_boxes_is_added_by_its_list_of_nets(evening: Evening) -> None:
-    """As the README says beside its profiles; the page has its table, and its nets begin with those of section 4.1."""
+    """As the README says beside its profiles; the page has its table, and its nets begin with those of section 4.1.
+    R-CNN is added by a list of its own.
+    """
     evening.after("make repro")
     (command,) = re.findall(r"`(dvc exp run -S 'localization[^`]*)`", README)
     evening.checkout.run("git show HEAD:params.yaml > params.yaml")
@@ -151,6 +153,10 @@ def test_the_arm_of_boxes_is_added_by_its_list_of_nets(evening: Evening) -> None
     scores = evening.results(arm="localization", table="scores")
     (error,) = scores.loc[scores["metric"] == "pcr_error", "value"]
     assert run["net"] == "resnet-18-A" and f">{error:.2f}</a>" in evening.page()
+    evening.checkout.run(f"{command} -S 'localization.rcnn=[resnet-18-A]'")
+    assert set(evening.results(arm="localization")["variant"]) == {"default", "rcnn"}
+    scores = evening.results(arm="localization", table="scores").set_index(["protocol", "metric"])["value"]
+    assert f">{scores['predicted_dense', 'rcnn_error']:.2f}</a>" in evening.page()
 
 
 def test_dvc_plots_show_draws_every_net(evening: Evening) -> None:

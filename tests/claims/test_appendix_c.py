@@ -26,6 +26,36 @@ SEED = {  # errors and shares of images on which one alone is wrong, in percent
               for alone, value in (("first", first), ("second", second))},
 }  # fmt: skip
 
+OF_RCNN = {
+    "oracle_centre": {"rcnn_error": 9.0, "per_class_rpn_error": 13.0, "rcnn_iou": 75.0, "per_class_rpn_iou": 70.0},
+    "predicted_dense": {"rcnn_error": 10.6, "per_class_rpn_error": 14.4, "rcnn_iou": 60.0, "per_class_rpn_iou": 58.0},
+    "pairs": {f"{pair}_{alone}_alone_wrong": value for pair in ("rpn_or_rcnn", "rpn_or_rcnn_guessed")
+              for alone, value in (("first", 5.0), ("second", 1.2))},
+}  # fmt: skip
+
+
+def with_rcnn(study: Study, seeds: int = 3, together: float | None = 8.9, **changed: float) -> Study:
+    """The study with R-CNN's runs, which differ by 0.2 points, and the ensemble of all of them."""
+    name, runs, scores, recipes = {"net": study.nets[-1], "variant": "rcnn"}, [], [], dict(study.recipes)
+    for seed in range(seeds):
+        options = {"dataset": "tiny_imagenet", "pixels": "jpeg", "variant": "rcnn"}
+        recipe = recipe_of("paper", "localization", name["net"], seed=seed, **options)
+        recipes[recipe.hash] = recipe
+        runs.append(name | RUN | {"seed": seed, "recipe": recipe.hash, "status": "trained", "dropped_at": [1, 2]})
+        for protocol, metrics in OF_RCNN.items():
+            for metric, value in metrics.items():
+                shift = 0.2 * (seed - (seeds - 1) / 2) if metric == "rcnn_error" else 0
+                value = changed.get(metric, value) + shift
+                scores.append(
+                    name | {"seed": seed, "protocol": protocol, "metric": metric, "value": value, "images": 10_000}
+                )
+    if together is not None:
+        joined = name | {"net": " + ".join([name["net"]] * seeds), "seed": 0, "protocol": "predicted_dense"}
+        scores.append(joined | {"metric": "rcnn_error", "value": together, "images": 10_000})
+    more = with_recipes(pd.DataFrame(runs), recipes, ARM, PAPER_PROFILE)
+    tables = pd.concat([study.runs, more]), pd.concat([study.scores, pd.DataFrame(scores)])
+    return replace(study, recipes=recipes, runs=tables[0], scores=tables[1])
+
 
 def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **changed: dict[str, float]) -> Study:
     """A study with the paper's numbers; seeds differ by `spread` in the errors of the per-class RPN."""
@@ -56,6 +86,7 @@ PCR, DENSE = (
     "per-class regression, centre crop − per-class RPN, centre crop, error",
     "per-class RPN, centre crop − per-class RPN, dense, error",
 )
+RCNN = "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed classes, error"
 
 
 def test_one_seed_gives_no_verdict() -> None:
@@ -63,11 +94,40 @@ def test_one_seed_gives_no_verdict() -> None:
     assert words == "no verdict: n = 1" and outcomes[PCR] == outcomes[DENSE] == "too few"
 
 
-def test_what_is_not_built_leaves_the_claim_open_whatever_else_holds() -> None:
+def test_what_is_not_run_leaves_the_claim_open_whatever_else_holds() -> None:
     words, outcomes = judged(located(seeds=3))
     assert words == "cannot tell yet"
     assert (outcomes[PCR], outcomes[DENSE]) == ("holds", "holds")
-    assert outcomes["RPN − R-CNN, guessed classes"] == "missing"
+    assert outcomes[RCNN] == "missing"
+
+
+def test_three_seeds_of_both_steps_with_the_papers_numbers_support_it() -> None:
+    words, outcomes = judged(with_rcnn(located(seeds=3)))
+    assert words == "supported" and outcomes[RCNN] == "holds"
+    words, outcomes = judged(with_rcnn(located(seeds=3), rcnn_error=19.0))
+    assert words == "not supported" and outcomes[RCNN] == "fails"
+    assert judged(with_rcnn(located(seeds=3), seeds=1))[1][RCNN] == "too few"
+
+
+def test_the_ensemble_is_told_and_decides_nothing() -> None:
+    for together, gained in ((8.9, "+1.70 of 3 seeds"), (20.0, "-9.40 of 3 seeds")):
+        (found,) = judge_claims(with_rcnn(located(seeds=3), together=together))
+        (of_ensemble,) = (c for c in found.comparisons if "ensemble of its seeds" in c.what)
+        assert found.words == "supported" and not of_ensemble.deciding and of_ensemble.told.startswith(gained)
+    (found,) = judge_claims(located(seeds=3))
+    assert "needs two seeds of R-CNN" in [c.told for c in found.comparisons]
+
+
+def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:
+    study = with_rcnn(located(seeds=3))
+    table = report.table_13([study])
+    for text in ("10.60 ± 0.20", ">8.90</a>", "9.00 ± 0.20", "0.750", "0.600"):
+        assert text in table, text
+    assert table.count("-rcnn") >= 4, "its numbers lead to its own runs"
+    assert "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed classes" in table
+    assert "RPN + R-CNN, ensemble, Tiny ImageNet" in report.table_14([study])
+    assert "localization.rcnn=[resnet-18-A]" in report.runs_table([study])
+    assert "localization.variants" not in report.runs_table([study])
 
 
 def test_a_regression_that_beats_the_anchors_contradicts_it() -> None:
