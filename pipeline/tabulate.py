@@ -13,10 +13,9 @@ from replication.arms import arm_of
 from replication.evaluation.scores import PICTURE, ensemble_rows, read_scores
 from replication.files import write_durably
 from replication.runs.folder import read_curve
+from replication.sources import DATASETS
 from replication.study.labels import pixels_label, study_folder
 from replication.study.results import Result, add_results, write_summary
-
-SHOWN = ("digits",)  # data sets whose images anybody may pass on: a picture of theirs is committed too
 
 
 def main() -> None:
@@ -49,7 +48,7 @@ def main() -> None:
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     add_results(folder, results, ensembles)
     write_summary(of_arm, arm, results)
-    if (runs[0].scores / PICTURE).exists() and results[0].record.recipe.data.name in SHOWN:
+    if (runs[0].scores / PICTURE).exists() and DATASETS[results[0].record.recipe.data.name].shareable:
         write_durably(folder / PICTURE, (runs[0].scores / PICTURE).read_bytes())
     print(f"tabulate {arm.name}: {len(results)} runs added to {folder}/runs.csv")
 

@@ -47,12 +47,13 @@ class Dataset:
     boxes: dict[str, str] = field(default_factory=dict)
     indexed: bool = False
     class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
+    shareable: bool = False  # anybody may pass its images on: a picture of some is committed with the results
     digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
 
 
 HERE = "replication.sources"
 
-DIGITS = Dataset("digits", "digits", 1437, 360, classes=10)
+DIGITS = Dataset("digits", "digits", 1437, 360, classes=10, shareable=True)
 
 CIFAR10 = Dataset(
     "cifar10", "CIFAR-10", 50_000, 10_000, classes=10, input_size=32,
