@@ -35,10 +35,8 @@ def main() -> None:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
     try:
-        train_run(
-            run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled,
-            first.folder if first else None,
-        )  # fmt: skip
+        tracking, begins_with = stage.tracking_of(params, recipe, run.path), first.folder if first else None
+        train_run(run.folder, recipe, images, device, WORK, tracking, save_seconds, compiled, begins_with)
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration
             print(stopped, file=sys.stderr)

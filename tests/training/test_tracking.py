@@ -100,11 +100,12 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
 def test_a_finished_run_has_its_final_figures_and_status(tracking: Tracking) -> None:
     tracker = tracking.tracker()
     tracker.start(None)
-    tracker.finish("FINISHED", {"final_single_view_error": 12.5, "seconds": 3.0}, {"status": "trained"})
+    scores = [{"protocol": "ten_crop", "metric": "top5_error", "value": 12.5, "images": 40}]
+    tracker.finish("FINISHED", {"seconds": 3.0, "status": "trained", "starts": 2, "macs": 7}, scores)
     (run,) = tracking.runs()
     assert run.info.status == "FINISHED"
-    assert run.data.metrics == {"final_single_view_error": 12.5, "seconds": 3.0}
-    assert run.data.tags["status"] == "trained"
+    assert run.data.metrics == {"seconds": 3.0, "ten_crop/top5_error": 12.5}
+    assert (run.data.tags["status"], run.data.tags["starts"]) == ("trained", "2")
 
 
 def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
@@ -170,7 +171,7 @@ def test_more_rows_than_one_request_may_hold_are_all_logged(tracking: Tracking) 
 def test_without_an_address_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
     tracker = Tracker(None, "none", "none", {}, {}, tmp_path / "mlflow.lock")
     state = fit(make_recipe(**SHORT), tracker=tracker)
-    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert state.mlflow_run_id is None
     assert not (tmp_path / "mlflow.lock").exists()
 
@@ -192,7 +193,7 @@ def test_an_unreachable_server_neither_stops_nor_delays_a_training(
     tracker = Tracker(address, "tests", "resnet-8 · seed 0", {}, {}, tmp_path / "mlflow.lock")
     start = time.monotonic()
     state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
-    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert time.monotonic() - start < 60  # MLflow alone would try for minutes
     assert state.iteration == 12
     told = capsys.readouterr().err
@@ -318,5 +319,5 @@ def test_training_goes_on_where_mlflow_is_not_installed(
         monkeypatch.setitem(sys.modules, name, None)
     tracker = tracking.tracker()
     assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
-    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert capsys.readouterr().err.count("MLflow tracking is off") == 1

@@ -5,19 +5,19 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from replication.arms import arm_of
-from replication.profiles import named
 from replication.recipe import Recipe
 from replication.runs.folder import Row
-from replication.runs.record import RunRecord
+from replication.runs.record import run_name
 
 # A tracking server that is gone would block each call for minutes. So one that refuses costs nothing, and one that no
 # longer answers 15 seconds, once.
@@ -29,16 +29,32 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+MADE = ("threads", "machine", "torch", "commit", "dvc_experiment")  # with what a run was made: its tags
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where runs are tracked; see `Tracker`. `tags` come on top of those that a training sets itself."""
+    """Where runs are tracked; see `Tracker`.
+
+    `tags` come on top of those that a training sets itself; `note` says where its weights are, and how to make it anew.
+    """
 
     uri: str | None
     experiment: str
     lock: Path
     tags: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended: its row as in runs.csv, the rows of its curve, and of its scores as in scores.csv."""
+
+    recipe: Recipe
+    row: Mapping[str, Any]
+    curve: list[Row]
+    scores: list[Mapping[str, Any]]
+    commit: str  # in full, where it is known
 
 
 class Tracker:
@@ -62,16 +78,17 @@ class Tracker:
         self.uri, self.lock = uri, lock
         self.client: Any = None
         self.run_id: str | None = None
+        self.clock: Callable[[], int] = lambda: int(time.time() * 1000)  # milliseconds since 1970
 
     def start(self, run_id: str | None) -> str | None:
         """Begin the run, or continue run `run_id`; its id is returned for the resume state."""
         self._attempt(lambda: self._start(run_id))
         return self.run_id or run_id
 
-    def log(self, rows: list[dict[str, float | None]]) -> None:
+    def log(self, rows: list[Row]) -> None:
         """Log rows of a curve; every value but the iteration is a metric at that step."""
         if self.run_id and rows:
-            now = int(time.time() * 1000)
+            now = self.clock()
             points = [
                 (k, v, now, int(row["iteration"]))
                 for row in rows
@@ -80,27 +97,49 @@ class Tracker:
             ]
             self._attempt(lambda: self._log(points))
 
-    def finish(self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None) -> None:
-        """End the run as FINISHED, KILLED or FAILED, with its final figures."""
+    def finish(
+        self, status: str, row: Mapping[str, Any] | None = None, scores: Iterable[Mapping[str, Any]] = ()
+    ) -> None:
+        """End the run as FINISHED, KILLED or FAILED.
+
+        Args:
+            row: what a finished run has in runs.csv: its status, its starts, its time and its speed.
+            scores: rows as in scores.csv.
+        """
         if not self.run_id:
             return
-        now = int(time.time() * 1000)
+        now, row = self.clock(), row or {}
+        final = {key: row[key] for key in ("images_per_second", "seconds") if key in row} | figures(scores)
 
         def end() -> None:
-            self._log([(key, value, now, 0) for key, value in (final or {}).items()])
-            for key, value in (tags or {}).items():
-                self.client.set_tag(self.run_id, key, value)
-            self.client.set_terminated(self.run_id, status)
+            self._log([(key, value, now, 0) for key, value in final.items()])
+            for key in ("status", "starts", "processes"):
+                if key in row:
+                    self.client.set_tag(self.run_id, key, str(row[key]))
+            self.client.set_terminated(self.run_id, status, end_time=now)
 
         self._attempt(end)
+
+    def add(self, ended: Ended, later: int = 0) -> bool:
+        """The whole of a run; says whether the store took it.
+
+        Its day is known and not its hour, so it is given midnight.
+
+        Args:
+            later: milliseconds; the UI shows the last first.
+        """
+        began = 1000 * int(datetime.fromisoformat(str(ended.row["date"])).replace(tzinfo=UTC).timestamp()) + later
+        self.clock = lambda: began
+        self.start(None)
+        self.clock = lambda: began + int(1000 * ended.row["seconds"])
+        self.log(ended.curve)
+        self.finish("FINISHED", ended.row, ended.scores)
+        return self.run_id is not None
 
     def _start(self, run_id: str | None) -> None:
         if self.uri is None:
             return
-        for key, value in SETTINGS.items():
-            os.environ.setdefault(key, value)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        _set_up()
         from mlflow.entities import Param
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
@@ -122,7 +161,7 @@ class Tracker:
                 self.client.update_run(run_id, status="RUNNING")
                 self.run_id = run_id
                 return
-        run = self.client.create_run(experiment.experiment_id, run_name=self.run_name, tags=self.tags)
+        run = self.client.create_run(experiment.experiment_id, self.clock(), self.tags, self.run_name)
         self.client.log_batch(run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()])
         self.run_id = run.info.run_id
 
@@ -144,63 +183,75 @@ class Tracker:
             )
 
 
-def tracker_of(recipe: Recipe, name: str, origin: dict[str, Any], tracking: Tracking) -> Tracker:
-    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by."""
+def tracker_of(recipe: Recipe, made: Mapping[str, Any], commit: str, tracking: Tracking) -> Tracker:
+    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by.
+
+    Args:
+        made: with what, by the columns of runs.csv; other keys are not looked at.
+        commit: of the code, in full where it is known.
+    """
     flat: dict[str, Any] = {}
     for key, value in recipe.model_dump().items():
         flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
     data = recipe.data
+    dataset = data.name if data.pixels == "official" else f"{data.name} ({data.pixels})"
     tags = {
         "arm": recipe.arm,
         "variant": recipe.variant,
-        "dataset": data.name if data.pixels == "official" else f"{data.name} ({data.pixels})",
+        "dataset": dataset,
+        "data_digest": data.fingerprint,
         "recipe_hash": recipe.hash,
-        "commit": origin["commit"],
-        "dirty": str(origin["dirty"]).lower(),
-        "dvc_experiment": origin["dvc_experiment"],
-        "machine": origin["machine"]["cpu"],
-    }
-    tags |= {
-        "mlflow.note.content": _note(recipe, name, tags["dataset"], tracking.tags),
+        **{key: str(made[key]) for key in MADE if made.get(key) is not None},
+        "mlflow.note.content": _note(recipe, dataset, tracking),
         "mlflow.source.name": "pipeline.train",
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": origin["commit"],
+        "mlflow.source.git.commit": commit,
     }
-    return Tracker(tracking.uri, tracking.experiment, name, flat, tracking.tags | tags, tracking.lock)
+    return Tracker(tracking.uri, tracking.experiment, run_name(recipe), flat, tags | tracking.tags, tracking.lock)
 
 
-def _note(recipe: Recipe, name: str, dataset: str, tags: Mapping[str, str]) -> str:
+def _note(recipe: Recipe, dataset: str, tracking: Tracking) -> str:
     """What a run is, in Markdown, for the head of its page in the UI."""
-    arm, run = arm_of(recipe.arm), named(recipe.net, recipe.variant)
     schedule = recipe.schedule
     return (
-        f"**{name}**, section {arm.section} of *Deep Residual Learning*: {schedule.iterations:,} iterations of "
-        f"{schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
-        f"Fidelity: {tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test set "
-        f"selects nothing. The weights are in `runs/{recipe.arm}/{run}/seed-{recipe.seed}/net.safetensors`, which DVC "
-        "keeps.\n\n"
-        f"Again, and continued if it was stopped: `python -m pipeline.train {recipe.arm} {run} {recipe.seed}`"
-    )
+        f"**{run_name(recipe)}**, section {arm_of(recipe.arm).section} of *Deep Residual Learning*: "
+        f"{schedule.iterations:,} iterations of {schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
+        f"Fidelity: {tracking.tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test "
+        f"set selects nothing.\n\n{tracking.note}"
+    ).strip()
 
 
-def is_tracked(tracking: Tracking, recipe: Recipe) -> bool:
-    """Whether MLflow has a finished run of this recipe. Raises what MLflow raises where its store cannot be used."""
+def finished(uri: str) -> set[str]:
+    """The recipes, by their hashes, of which a store has a finished run, in whichever experiment.
+
+    Raises what MLflow raises where its store cannot be used.
+    """
+    _set_up()
     from mlflow.tracking import MlflowClient
 
-    _prepare_sqlite(tracking.uri)
-    client = MlflowClient(tracking.uri)
-    experiment = client.get_experiment_by_name(tracking.experiment)
-    if not experiment:
-        return False
-    of_recipe = f"tags.recipe_hash = '{recipe.hash}' and attributes.status = 'FINISHED'"
-    return bool(client.search_runs([experiment.experiment_id], of_recipe, max_results=1))
+    _prepare_sqlite(uri)
+    client, hashes, token = MlflowClient(uri), set(), None
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    while token != "":
+        runs = client.search_runs(experiments, "attributes.status = 'FINISHED'", max_results=1000, page_token=token)
+        hashes |= {run.data.tags.get("recipe_hash", "") for run in runs}
+        token = runs.token or ""
+    return hashes
 
 
-def final_figures(record: RunRecord, curve: list[Row]) -> dict[str, float]:
-    """What a run ends with: the errors of the last row of its curve, its speed and its time."""
-    columns = ("train_error", arm_of(record.recipe.arm).watched, "heldout_error")
-    final = {f"final_{key}": curve[-1][key] for key in columns if curve[-1][key] is not None}
-    return final | {"images_per_second": record.images_per_second, "seconds": record.seconds}
+def figures(scores: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Rows of scores as metrics: "ten_crop/top1_error". The UI makes a section of what stands before the slash."""
+    return {f"{row['protocol']}/{row['metric']}": row["value"] for row in scores}
+
+
+def _set_up() -> None:
+    """Import mlflow as it is wanted here; it takes settings while it is imported, and then sets its own log level."""
+    for key, value in SETTINGS.items():
+        os.environ.setdefault(key, value)
+    import mlflow  # noqa: F401
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 
 def _prepare_sqlite(uri: str) -> None:
