@@ -10,7 +10,8 @@ from pipeline.params import read_params
 from pipeline.plan import OF_DEPTH, beginning, finished, named_run, planned
 from replication.arms import found
 from replication.evaluation.score import score_run
-from replication.evaluation.scores import write_scores
+from replication.evaluation.scores import rows_of, write_scores
+from replication.training.tracking import log_scores
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     scores = score_run(run.folder, images, device, first.folder if first else None)
     picture = found(run.arm.draw)(images, scores) if run.arm.draw else None
     write_scores(run.scores, scores, run.arm, picture)
+    log_scores(record, rows_of(scores, run.arm), stage.tracking_of(params, record.recipe, run.path))
     stage.forget(record.recipe)  # DVC starts this stage once it has the run in its cache
     metrics = {protocol.name: protocol.metrics[0] for protocol in run.arm.protocols}
     text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())

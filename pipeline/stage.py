@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 # DVC runs queued and --temp experiments in a copy of the project: use that copy's library, not the installed one.
@@ -103,22 +104,23 @@ def images_of(params: "BaseParams", arm: "Arm") -> "Images":
     return read_images(STORE / arm.name, place.root if place else STORE)
 
 
-def tracking_of(params: "BaseParams", recipe: "Recipe", path: str, place: tuple[str, str] | None = None) -> "Tracking":
+def tracking_of(
+    params: "BaseParams", recipe: "Recipe", path: str, places: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> "Tracking":
     """Where a run of runs/ is tracked.
 
     Args:
         path: its place in there, "depth/resnet-110".
-        place: profile and label of its study, where params.yaml may have changed since.
+        places: profile and label of studies by the hashes of their recipes, as params.yaml may have changed since.
     """
     from replication.arms import arm_of
     from replication.study.labels import label, pixels_label, study_folder
 
     arm = arm_of(recipe.arm)
-    of_params = study_folder(label(params.section(arm).override), pixels_label(arm, recipe.data))
-    profile, of_study = place or (params.profile, of_params)
+    of_params = params.profile, study_folder(label(params.section(arm).override), pixels_label(arm, recipe.data))
     weights, again = f"runs/{arm.name}/{path}/seed-{recipe.seed}/net.safetensors", f"{arm.name} {path} {recipe.seed}"
     return tracking_in(
-        profile, of_study, recipe,
+        *places.get(recipe.hash, of_params), recipe,
         f"The weights are in `{weights}`, which DVC keeps.\n\n"
         f"Again, and continued if it was stopped: `python -m pipeline.train {again}`",
     )  # fmt: skip
@@ -141,7 +143,7 @@ def tracking_in(profile: str, of_study: str, recipe: "Recipe", note: str) -> "Tr
     from replication.training.tracking import Tracking
 
     uri, arm = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, arm_of(recipe.arm)
-    name = " · ".join(["Deep residual learning", profile, arm.name, *in_words(of_study, recipe.data.pixels)])
+    name = " · ".join([profile, arm.name, *in_words(of_study, recipe.data.pixels)])
     paper = of_paper(recipe, arm, read_profile(PROFILES, "paper"))
     study = (RESULTS / profile / arm.name / of_study).as_posix()
     tags = {"profile": profile, "study": study, "fidelity": fidelity(recipe, paper)}

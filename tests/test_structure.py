@@ -45,6 +45,7 @@ CHANGES_NO_NUMBER = {
     "study/fidelity.py",
     "training/speed.py",
     "training/tracking.py",
+    "training/tracking_store.py",
     "training/progress.py",
     *SAID_BY_THE_RECIPE,
 }

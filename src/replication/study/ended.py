@@ -22,7 +22,7 @@ def ended_in_folder(folder: Path, scores: Path) -> Ended:
     record, curve = read_run(folder), read_curve(folder)
     row = record.provenance | record.model_dump() | in_columns(record.provenance)
     scored = [*(read_scores(scores) if scores.exists() else []), training_score(record.recipe, curve)]
-    return Ended(record.recipe, row, curve, scored, record.provenance["commit"])
+    return Ended(record.recipe, row, curve, scored, record.provenance["commit"], folder)
 
 
 def ended_in_study(folder: Path, arm: Arm) -> Iterator[Ended]:

@@ -132,7 +132,7 @@ def train_run(
         return None
     record = _record(recipe, state, batches, processes, tracker, origin)
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
-    tracker.finish("FINISHED", record.model_dump(), [training_score(recipe, state.curve)])
+    tracker.finish("FINISHED", record.model_dump(), [training_score(recipe, state.curve)], folder)
     last = state.curve[-1]
     told = f"training error {last['train_error']:.2f} %, test error {last[arm.watched]:.2f} %"
     print(f"{run_name(recipe)}: {told} ({arm.protocols[0].words})")
