@@ -2,7 +2,7 @@
 # make test    the tests                                     make lint   ruff
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
-# make runs    log finished runs that MLflow lacks           make audit  known holes in the pinned packages
+# make runs    all committed runs into MLflow                make audit  known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
@@ -46,7 +46,7 @@ lint: $(INSTALLED)
 	ruff format --check .
 
 ui: $(INSTALLED)
-	@test -f mlflow.db || { echo "There are no runs yet: make repro makes some."; exit 1; }
+	@test -f mlflow.db || { echo "There are no runs yet: make repro makes some, make runs imports those of results/."; exit 1; }
 	@echo "MLflow UI: http://127.0.0.1:$(PORT) (ready in about 10 seconds; Ctrl-C ends it; another port: make ui PORT=5001)"
 	@python -m pipeline.charts $(PORT)
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \

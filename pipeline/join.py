@@ -20,6 +20,7 @@ from replication.evaluation.score import score_run
 from replication.evaluation.scores import rows_of
 from replication.profiles import named, read_profile
 from replication.runs.folder import read_curve, read_run
+from replication.study.cards import write_card
 from replication.study.fidelity import made_under
 from replication.study.labels import pixels_label, study_folder
 from replication.study.results import Result, add_results
@@ -46,6 +47,7 @@ def main() -> None:
         responses = () if arm.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
         tables = RESULTS / profile.name / arm.name / study_folder(pixels_label(arm, record.recipe.data))
         add_results(tables, [Result(record, read_curve(folder), scores, responses)])
+        write_card(tables, RESULTS, arm, PROFILES)
         errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
         print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)
 

@@ -10,7 +10,8 @@ from pipeline.params import read_params
 from pipeline.plan import OF_DEPTH, finished, folders_before, named_run, planned
 from replication.arms import found, step_of
 from replication.evaluation.score import score_run
-from replication.evaluation.scores import write_scores
+from replication.evaluation.scores import rows_of, write_scores
+from replication.training.tracking import log_scores
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
     scores = score_run(run.folder, images, device, *folders_before(run, planned(run.recipe_file)))
     picture = found(step.draw)(images, scores) if step.draw else None
     write_scores(run.scores, scores, step, picture)
+    log_scores(record, rows_of(scores, step), stage.tracking_of(params, record.recipe, run.path))
     stage.forget(record.recipe)  # DVC starts this stage once it has the run in its cache
     metrics = {protocol.name: protocol.metrics[0] for protocol in step.protocols}
     text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())

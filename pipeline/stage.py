@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 # DVC runs queued and --temp experiments in a copy of the project: use that copy's library, not the installed one.
@@ -103,21 +104,50 @@ def images_of(params: "BaseParams", arm: "Arm") -> "Images":
     return read_images(STORE / arm.name, place.root if place else STORE)
 
 
-def tracking_of(params: "BaseParams", recipe: "Recipe") -> "Tracking":
+def tracking_of(
+    params: "BaseParams", recipe: "Recipe", path: str, places: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> "Tracking":
+    """Where a run of runs/ is tracked.
+
+    Args:
+        path: its place in there, "depth/resnet-110".
+        places: profile and label of studies by the hashes of their recipes, as params.yaml may have changed since.
+    """
+    from replication.arms import arm_of
+    from replication.study.labels import label, pixels_label, study_folder
+
+    arm = arm_of(recipe.arm)
+    of_params = params.profile, study_folder(label(params.section(arm).override), pixels_label(arm, recipe.data))
+    weights, again = f"runs/{arm.name}/{path}/seed-{recipe.seed}/net.safetensors", f"{arm.name} {path} {recipe.seed}"
+    return tracking_in(
+        *places.get(recipe.hash, of_params), recipe,
+        f"The weights are in `{weights}`, which DVC keeps.\n\n"
+        f"Again, and continued if it was stopped: `python -m pipeline.train {again}`",
+    )  # fmt: skip
+
+
+def tracking_in(profile: str, of_study: str, recipe: "Recipe", note: str) -> "Tracking":
     """Where a run is tracked: in mlflow.db, or as REPLICATION_TRACKING says (another store's address, or "off").
 
-    Tags decide nothing, so neither the paper's profile nor its comparison is a dependency of the stage `train`.
+    An experiment of MLflow is a study, whose runs can be compared. Tags decide nothing, so neither the paper's profile
+    nor its comparison is a dependency of the stage `train`.
+
+    Args:
+        of_study: the label of the study, or nothing: results/<profile>/<arm>/<label>/.
     """
-    from pipeline.params import PROFILES, TRACKING_URI, WORK
+    from pipeline.params import PROFILES, RESULTS, TRACKING_URI, WORK
     from replication.arms import arm_of
     from replication.profiles import read_profile
     from replication.study.fidelity import fidelity, of_paper
+    from replication.study.labels import in_words
     from replication.training.tracking import Tracking
 
-    uri, name = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, f"Deep residual learning · {params.profile}"
-    paper = of_paper(recipe, arm_of(recipe.arm), read_profile(PROFILES, "paper"))
-    tags = {"profile": params.profile, "fidelity": fidelity(recipe, paper)}
-    return Tracking(None if uri == "off" else uri, name, WORK / "mlflow.lock", tags)
+    uri, arm = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, arm_of(recipe.arm)
+    name = " · ".join([profile, arm.name, *in_words(of_study, recipe.data.pixels)])
+    paper = of_paper(recipe, arm, read_profile(PROFILES, "paper"))
+    study = (RESULTS / profile / arm.name / of_study).as_posix()
+    tags = {"profile": profile, "study": study, "fidelity": fidelity(recipe, paper)}
+    return Tracking(None if uri == "off" else uri, name, WORK / "mlflow.lock", tags, note)
 
 
 def forget(recipe: "Recipe") -> None:

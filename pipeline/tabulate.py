@@ -6,7 +6,7 @@ than the official ones of the paper's data set, go to a folder of their own in i
 """
 
 from pipeline import stage
-from pipeline.params import RESULTS, read_params
+from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import RECIPES, Run, finished, planned
 from replication.analyses.layers import read_responses
 from replication.arms import arm_of
@@ -14,6 +14,7 @@ from replication.evaluation.scores import PICTURE, ensemble_rows, read_scores
 from replication.files import write_durably
 from replication.runs.folder import read_curve
 from replication.sources import DATASETS
+from replication.study.cards import write_card
 from replication.study.labels import pixels_label, study_folder
 from replication.study.results import Result, add_results, write_summary
 
@@ -48,6 +49,7 @@ def main() -> None:
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     add_results(folder, results, ensembles)
     write_summary(of_arm, arm, results)
+    write_card(folder, RESULTS, arm, PROFILES)
     if (runs[0].scores / PICTURE).exists() and DATASETS[results[0].record.recipe.data.name].shareable:
         write_durably(folder / PICTURE, (runs[0].scores / PICTURE).read_bytes())
     print(f"tabulate {arm.name}: {len(results)} runs added to {folder}/runs.csv")

@@ -1,43 +1,58 @@
 """Log the finished runs that MLflow lacks: `make runs`, or `python -m pipeline.track`. Not a stage.
 
-A training that could not use MLflow's store goes on without it, and a run that comes from DVC's cache was never seen by
-it: here they are logged from their folders, runs/**/seed-<n>/, with curve, recipe and tags. Takes a second a run.
+First those of runs/, which a training without the store, or DVC's cache, did not tell it of. Then the committed ones of
+results/, with the points of the page, to browse without training. One that is there gets what it lacks. Half a minute.
 """
 
 from pipeline import stage
-from pipeline.params import read_params
+from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import RUNS
+from replication.arms import ARMS
 from replication.errors import UserError
-from replication.runs.folder import RECORD, read_curve, read_run
-from replication.training.progress import run_name
-from replication.training.tracking import final_figures, is_tracked, tracker_of
+from replication.profiles import read_profile
+from replication.report.html import command
+from replication.runs.folder import RECORD
+from replication.study.ended import ended_in_folder, ended_in_study
+from replication.study.studies import read_studies
+from replication.training.tracking import Ended, Tracking, tracker_of
+from replication.training.tracking_store import finished, tell_killed
 
 
 def main() -> None:
-    params = read_params()
-    folders = sorted(path.parent for path in RUNS.glob(f"*/**/seed-*/{RECORD}"))
-    there = added = 0
-    for folder in folders:
-        record, curve = read_run(folder), read_curve(folder)
-        tracking, name = stage.tracking_of(params, record.recipe), run_name(record.recipe)
-        if tracking.uri is None:
-            raise UserError("REPLICATION_TRACKING is off; unset it, or give the address of MLflow's store.")
-        try:
-            if is_tracked(tracking, record.recipe):
-                there += 1
-                continue
-        except Exception as error:  # MLflow's, SQLAlchemy's or sqlite's
-            raise UserError(
-                f"MLflow's store {tracking.uri} cannot be used ({str(error).splitlines()[0]}); mend it, or move it "
-                "away: this command makes a new one with every run."
-            ) from error
-        tracker = tracker_of(record.recipe, name, record.provenance, tracking)
-        if tracker.start(None):
-            tracker.log(curve)
-            tracker.finish("FINISHED", final_figures(record, curve), {"status": record.status})
+    runs, added = found(), 0
+    uri = next((tracking.uri for _, tracking in runs), None)
+    if uri is None:
+        raise UserError("REPLICATION_TRACKING is off; unset it, or give the address of MLflow's store.")
+    try:
+        tell_killed(uri, WORK)
+        there = finished(uri)
+    except Exception as error:  # MLflow's, SQLAlchemy's or sqlite's
+        why = f"MLflow's store {uri} cannot be used ({str(error).splitlines()[0]})"
+        raise UserError(f"{why}; mend it, or move it away: this command makes a new one with every run.") from error
+    for number, (ended, tracking) in enumerate(runs):
+        tracker = tracker_of(ended.recipe, ended.row, ended.commit, tracking)
+        if tracker.add(ended, there.get(ended.recipe.hash), -number):
             added += 1
-            print(f"{name}: added to MLflow", flush=True)
-    print(f"{added} of {len(folders)} runs added; {there} were there")
+            print(f"{tracker.experiment}: {tracker.run_name}", flush=True)
+    print(f"{added} of {len(runs)} runs added")
+
+
+def found() -> list[tuple[Ended, Tracking]]:
+    """All runs, each once, and where it is tracked: one of runs/ in the study that has it, or as params.yaml says."""
+    params, paper = read_params(), read_profile(PROFILES, "paper")
+    studies = [study for arm in ARMS.values() for study in read_studies(RESULTS, arm, paper, needed=False)]
+    places = {recipe: (study.profile, study.label) for study in studies for recipe in study.recipes}
+    runs: dict[str, tuple[Ended, Tracking]] = {}
+    for folder in sorted(path.parent for path in RUNS.glob(f"*/**/seed-*/{RECORD}")):
+        ended = ended_in_folder(folder, folder.with_name(f"{folder.name}-scores"))
+        path = folder.relative_to(RUNS / ended.recipe.arm).parent.as_posix()
+        runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, path, places)
+    for study in studies:
+        note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{command(study)}`"
+        for ended in ended_in_study(RESULTS / study.folder, study.arm):
+            tracking = stage.tracking_in(study.profile, study.label, ended.recipe, note)
+            runs.setdefault(ended.recipe.hash, (ended, tracking))
+    return list(runs.values())
 
 
 if __name__ == "__main__":

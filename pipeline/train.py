@@ -36,9 +36,9 @@ def main() -> None:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
     try:
+        tracking = stage.tracking_of(params, recipe, run.path)
         train_run(
-            run.folder, recipe, images, device, WORK, stage.tracking_of(params, recipe), save_seconds, compiled,
-            begun, proposes,
+            run.folder, recipe, images, device, WORK, tracking, save_seconds, compiled, begun, proposes,
         )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration

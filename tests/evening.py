@@ -30,7 +30,7 @@ CPU, CPU_IMAGENET, PAGE, PLAN = [
 MACHINES = COMMANDS[COMMANDS.index(PLAN) + 1 :]
 STUDY, LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN = MACHINES
 
-FIRST = frozenset(["make repro", *EXPERIMENTS])
+FIRST = frozenset(["make repro", *EXPERIMENTS, "make runs"])
 AGAIN = frozenset(["make repro", "dvc repro", CPU, PAGE])
 
 
@@ -82,11 +82,11 @@ class Evening:
     def page(self) -> str:
         return (self.checkout.folder / "reports/replication.html").read_text()
 
-    def mlflow_runs(self, study: str = "quick") -> dict[str, list[Run]]:
+    def mlflow_runs(self) -> dict[str, list[Run]]:
+        """All runs by their names, the last first."""
         client = MlflowClient(f"sqlite:///{self.checkout.folder}/mlflow.db")
-        experiment = client.get_experiment_by_name(f"Deep residual learning · {study}")
         found: dict[str, list[Run]] = {}
-        for run in client.search_runs([experiment.experiment_id]):
+        for run in client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]):
             found.setdefault(run.info.run_name, []).append(run)
         return found
 

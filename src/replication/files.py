@@ -76,7 +76,7 @@ def remove_leftovers(folder: Path) -> None:
 def seal(folder: Path) -> None:
     """Write the digests of all files below a folder into it."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / SUMS)
-    lines = (f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
+    lines = (f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -102,7 +102,7 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     """
     path, sums = folder / name, folder / SUMS
     try:
-        found = _sha256(regular(path))
+        found = sha256(regular(path))
         lines = regular(sums).read_text(encoding="utf-8").splitlines() if sums.exists() else []
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.") from error
@@ -116,7 +116,8 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     return path
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

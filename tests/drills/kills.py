@@ -191,7 +191,10 @@ def _same_tracked_training(project: Path, wanted: Path) -> None:
     with closing(sqlite3.connect(project / "mlflow.db")) as database:
         found = set(database.execute("SELECT key, step, value FROM metrics WHERE run_uuid = ?", [identity]))
     points = {
-        (k, int(row["iteration"]), v) for row in curve for k, v in row.items() if k != "iteration" and v is not None
+        (f"curve/{k}", int(row["iteration"]), v)
+        for row in curve
+        for k, v in row.items()
+        if k != "iteration" and v is not None
     }
     if missing := points - found:
         raise Silent(f"MLflow lacks {len(missing)} of {len(points)} points")

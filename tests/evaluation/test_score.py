@@ -1,5 +1,7 @@
 """A run is scored by the protocols of its arm, on the images that it was trained for and no others."""
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +138,35 @@ def test_a_run_can_be_loaded_for_raw_images(store: Store, make_recipe: Recipes, 
     assert not net.training
 
 
+def test_the_file_of_weights_is_loaded_alone_wherever_it_lies(
+    store: Store, make_recipe: Recipes, trained: Trained, tmp_path: Path
+) -> None:
+    """With options that change what the net computes, though not its tensors."""
+    folder = trained(make_recipe(shortcut={"subsample": "average", "zero_channels": "end"}, **SHORT), store)
+    alone = shutil.copy(folder / NET, tmp_path / "a.safetensors")
+    with torch.inference_mode():
+        expected = replication.load(folder)(store.test_images)
+        assert torch.equal(replication.load(alone)(store.test_images), expected)
+        assert torch.equal(replication.load(folder / NET)(store.test_images), expected)
+        weights = load_file(alone)
+        about = {"net": "resnet-8", "classes": store.meta.classes, "input_size": 8}  # as it was before the options
+        save_file(weights, alone, metadata={"about": json.dumps(about)})
+        save_file(weights, folder / NET, metadata={"about": json.dumps(about)})
+        with pytest.raises(UserError, match=r"a\.safetensors does not say its options; load the folder of its run"):
+            replication.load(alone)
+        seal(folder)
+        assert torch.equal(replication.load(folder)(store.test_images), expected), "run.json says them"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no tensors"])
+def test_a_file_that_is_no_net_is_told(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "net.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"net\.safetensors cannot be read"):
+        replication.load(path)
+
+
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"run\.json is missing"):
+    with pytest.raises(UserError, match=r"net\.safetensors is missing"):
         replication.load(str(tmp_path))

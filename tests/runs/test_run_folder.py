@@ -87,6 +87,7 @@ def test_the_file_of_weights_is_enough_to_use_the_net(tmp_path: Path, write: Wri
         about = file.metadata()
         assert torch.equal(file.get_tensor("mean_image"), MEAN_IMAGE)
     about = json.loads(about["about"])
+    assert about.pop("options") == record.recipe.net_options
     assert about == {"net": "resnet-8", "classes": CLASSES, "input_size": 8, "recipe": record.recipe.hash}
 
 

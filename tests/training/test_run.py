@@ -1,5 +1,6 @@
 """A run as a whole: trained, recorded, tracked, written, and nothing left over."""
 
+import hashlib
 import json
 import math
 import os
@@ -19,6 +20,8 @@ from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
 from replication.nets.complexity import complexity
 from replication.runs.folder import NET, read_curve, read_run, read_weights
+from replication.runs.provenance import in_columns
+from replication.runs.record import training_score
 from replication.training.run import Stopped, Tracking, train_run
 from replication.training.state import State
 
@@ -80,7 +83,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     store: Store, make_recipe: Recipes, tmp_path: Path
 ) -> None:
     uri, recipe = f"sqlite:///{tmp_path / 'mlflow.db'}", make_recipe(variant="no-warmup", seed=3, **SHORT)
-    tracking = Tracking(uri, "the study", tmp_path / "mlflow.lock", {"profile": "tiny", "fidelity": "proxy"})
+    tracking = Tracking(uri, "the study", tmp_path / "mlflow.lock", {"profile": "tiny", "fidelity": "proxy"}, "Again.")
     record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", tracking)
     client = MlflowClient(uri)
     run = client.get_run(record.mlflow_run_id)
@@ -88,19 +91,43 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert (run.info.run_name, run.info.status) == ("resnet-8 · no-warmup · seed 3", "FINISHED")
     expected = {
         "profile": "tiny", "fidelity": "proxy", "arm": "cifar", "variant": "no-warmup", "dataset": "tiny (noise)",
-        "recipe_hash": recipe.hash, "commit": record.provenance["commit"], "status": record.status,
+        "recipe_hash": recipe.hash, "status": record.status, "starts": "1", "data_digest": recipe.data.fingerprint,
+        **{key: value for key, value in in_columns(record.provenance).items() if key != "date"},
     }  # fmt: skip
     assert {key: run.data.tags[key] for key in expected} == expected
     note = run.data.tags["mlflow.note.content"]
     assert "**resnet-8 · no-warmup · seed 3**, section 4.2" in note and "Fidelity: proxy" in note
-    assert "`python -m pipeline.train cifar resnet-8/no-warmup 3`" in note
+    assert note.endswith("\n\nAgain.")
     assert run.data.tags["mlflow.source.git.commit"] == record.provenance["commit"]
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
-    last = read_curve(tmp_path / "seed-3")[-1]
-    assert run.data.metrics["final_single_view_error"] == last["single_view_error"]
-    assert run.data.metrics["final_train_error"] == last["train_error"]
+    curve = read_curve(tmp_path / "seed-3")
+    assert run.data.metrics["curve/single_view_error"] == curve[-1]["single_view_error"]
+    assert run.data.metrics["training.top1_error"] == training_score(recipe, curve)["value"]
     assert math.isclose(run.data.metrics["seconds"], record.seconds)
+
+    # Its record and its curve are kept with it; its weights are told by path and digest.
+    kept = {Path(found.path).name for found in client.list_artifacts(record.mlflow_run_id)}
+    assert kept == {"run.json", "curve.csv"}
+    copy = client.download_artifacts(record.mlflow_run_id, "curve.csv", str(tmp_path))
+    assert Path(copy).read_bytes() == (tmp_path / "seed-3/curve.csv").read_bytes()
+    assert (tmp_path / "mlartifacts").is_dir(), "beside the store"
+    weights = Path(run.data.tags["weights"])
+    assert weights == tmp_path / "seed-3" / NET
+    assert run.data.tags["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_a_store_that_was_moved_takes_no_files_where_it_was(
+    store: Store, make_recipe: Recipes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, place in enumerate(("before", "after")):
+        if seed:
+            (tmp_path / "before").rename(tmp_path / "after")
+        tracking = Tracking(f"sqlite:///{tmp_path / place / 'mlflow.db'}", "the study", tmp_path / "lock")
+        train_run(tmp_path / f"seed-{seed}", make_recipe(seed=seed, **SHORT), store, CPU, tmp_path / "work", tracking)
+    assert not (tmp_path / "before").exists() and "tracking is off" not in capsys.readouterr().err
+    experiment = MlflowClient(tracking.uri).get_experiment_by_name("the study").experiment_id
+    assert [run.info.status for run in MlflowClient(tracking.uri).search_runs([experiment])] == ["FINISHED"] * 2
 
 
 class StopsItself(CifarBatches):

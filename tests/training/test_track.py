@@ -1,16 +1,23 @@
-"""`python -m pipeline.track` gives MLflow the finished runs that it lacks, and those only."""
+"""`python -m pipeline.track` gives MLflow the runs that it lacks, of this checkout and of the committed studies."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from checkout import PROJECT
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from replication.arms import ARMS
+from replication.evaluation.scores import read_scores
+from replication.profiles import read_profile
 from replication.runs.folder import read_curve
+from replication.study.studies import read_studies
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
@@ -29,7 +36,8 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
         assert done.returncode == 0, done.stderr
     added = project.run("track", REPLICATION_TRACKING=uri)
     assert added.returncode == 0, added.stderr
-    assert added.stdout.splitlines() == ["resnet-8 · seed 0: added to MLflow", "1 of 2 runs added; 1 were there"]
+    study = "tiny · cifar · train_images 90"
+    assert added.stdout.splitlines() == [f"{study}: resnet-8 · seed 0", "1 of 2 runs added"]
     live, late = sorted(runs(uri), key=lambda run: run.info.run_name)
     assert (live.info.run_name, late.info.run_name) == ("plain-8 · seed 0", "resnet-8 · seed 0")
     assert live.data.metrics.keys() == late.data.metrics.keys()
@@ -38,9 +46,46 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
         key for key in late.data.tags if "mlflow" not in key
     }
     curve = read_curve(project.folder / "runs/cifar/resnet-8/seed-0")
-    points = MlflowClient(uri).get_metric_history(late.info.run_id, "train_error")
+    points = MlflowClient(uri).get_metric_history(late.info.run_id, "curve/train_error")
     assert [(point.step, point.value) for point in points] == [(row["iteration"], row["train_error"]) for row in curve]
-    assert project.run("track", REPLICATION_TRACKING=uri).stdout == "0 of 2 runs added; 2 were there\n"
+    assert project.run("track", REPLICATION_TRACKING=uri).stdout == "0 of 2 runs added\n"
+    assert "`python -m pipeline.train cifar resnet-8 0`" in late.data.tags["mlflow.note.content"]
+
+
+def test_a_reader_browses_all_committed_studies_without_training(project: Any, tmp_path: Path) -> None:
+    """And a second time nothing is added, nor a run that this checkout has logged."""
+    shutil.copytree(PROJECT / "results", project.folder / "results")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client, paper = MlflowClient(uri), read_profile(PROJECT / "pipeline/profiles", "paper")
+    studies = [s for arm in ARMS.values() for s in read_studies(PROJECT / "results", arm, paper)]
+    count = sum(len(study.runs) for study in studies)
+    printed = project.run("track", REPLICATION_TRACKING=uri)
+    assert printed.stdout.splitlines()[-1] == f"{count} of {count} runs added", printed.stderr
+    for study in studies:
+        of_study = [run for run in runs(uri) if run.data.tags["study"] == f"results/{study.folder}"]
+        assert len({run.info.experiment_id for run in of_study}) == 1
+        assert len(of_study) == len(study.runs)
+        for run in of_study:
+            recipe, tags = study.recipes[run.data.tags["recipe_hash"]], run.data.tags
+            name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
+            (row,) = rows_of(study.runs, name)
+            assert run.info.status == "FINISHED" and run.data.params["net"] == recipe.net
+            assert run.info.end_time - run.info.start_time == int(1000 * row["seconds"])
+            wanted = {key: row[key] for key in ("threads", "machine", "torch", "commit", "status", "fidelity")}
+            wanted |= {"data_digest": recipe.data.fingerprint, "profile": study.profile}
+            assert {key: tags[key] for key in wanted if wanted[key]} == {k: v for k, v in wanted.items() if v}
+            scores = {f"{of['protocol']}.{of['metric']}": of["value"] for of in rows_of(study.scores, name)}
+            assert run.data.metrics.items() >= scores.items() and scores
+            points = client.get_metric_history(run.info.run_id, "curve/train_error")
+            curve = rows_of(study.curves, name | {"protocol": "training"})
+            assert [(point.step, point.value) for point in points] == [(of["iteration"], of["error"]) for of in curve]
+            assert f"`results/{study.folder}`" in tags["mlflow.note.content"]
+    assert project.run("track", REPLICATION_TRACKING=uri).stdout == f"0 of {count} runs added\n"
+    assert len(runs(uri)) == count
+
+
+def rows_of(table: pd.DataFrame, name: dict[str, Any]) -> list[dict[str, Any]]:
+    return table.loc[(table[list(name)] == pd.Series(name)).all(axis=1)].to_dict("records")
 
 
 def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_path: Path) -> None:
@@ -61,3 +106,41 @@ def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project
     assert done.returncode == 0 and "tracking is off" not in done.stderr, done.stderr
     with closing(sqlite3.connect(moved.folder / "mlflow.db")) as database:
         assert database.execute("SELECT name, status FROM runs").fetchall() == [("plain-8 · seed 0", "FINISHED")]
+    kept = sorted(path.name for path in (moved.folder / "mlartifacts").rglob("*") if path.is_file())
+    assert kept == ["curve.csv", "run.json"]
+
+
+def test_the_stage_score_logs_on_the_run_and_what_it_could_not_is_added_later(project: Any, tmp_path: Path) -> None:
+    project.configure(schedule={"iterations": 16, "drops": []})
+    uri, folder = f"sqlite:///{tmp_path}/mlflow.db", project.folder / "runs/cifar/plain-8"
+    assert project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri).returncode == 0
+    assert project.run("score", "cifar", "plain-8", "0").returncode == 0, "off"
+    assert "single_view.top1_error" not in runs(uri)[0].data.metrics
+    assert project.run("track", REPLICATION_TRACKING=uri).stdout.endswith("1 of 1 runs added\n")
+    (late,) = runs(uri)
+    (score,) = read_scores(folder / "seed-0-scores")
+    assert late.data.metrics["single_view.top1_error"] == score["value"]
+
+    again = project.run("score", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri)
+    assert again.returncode == 0 and again.stderr == ""
+    points = MlflowClient(uri).get_metric_history(late.info.run_id, "single_view.top1_error")
+    assert [point.value for point in points] == 2 * [score["value"]], "the later one is shown"
+
+
+def test_a_run_whose_end_the_store_did_not_see_is_ended_in_its_place(project: Any, tmp_path: Path) -> None:
+    project.configure(schedule={"iterations": 16, "drops": []})
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri).returncode == 0
+    (run,) = runs(uri)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:  # as if the store had gone after iteration 8
+        database.execute("DELETE FROM metrics WHERE step > 8 OR step = 0")
+        database.execute("UPDATE runs SET status = 'RUNNING', end_time = NULL")
+        database.commit()
+    assert project.run("track", REPLICATION_TRACKING=uri).stdout.endswith("1 of 1 runs added\n")
+    (again,) = runs(uri)
+    assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
+    assert again.info.start_time < again.info.end_time
+    points = MlflowClient(uri).get_metric_history(run.info.run_id, "curve/train_error")
+    curve = read_curve(project.folder / "runs/cifar/plain-8/seed-0")
+    assert [(point.step, point.value) for point in points] == [(row["iteration"], row["train_error"]) for row in curve]
+    assert not [key for key in again.data.tags if key.startswith("resumed_on")]

@@ -1,5 +1,6 @@
 """MLflow as it is: one run for one training, and no training that fails because of it."""
 
+import json
 import os
 import re
 import signal
@@ -13,15 +14,19 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import mlflow.data
 import pytest
+from filelock import FileLock
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from replication.arms.cifar import CifarRecipe
 from replication.feed.batches import Batches
+from replication.recipe import Data
 from replication.training.progress import Stopped
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
+from replication.training.tracking_store import tell_killed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
@@ -52,9 +57,9 @@ class Tracking:
         return client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL) if experiment else []
 
     def history(self, key: str) -> list[tuple[int, float]]:
-        """(step, value) of a metric of the only run, in the order of the steps."""
+        """(step, value) of a column of the curve of the only run, in the order of the steps."""
         (run,) = self.runs()
-        points = MlflowClient(self.uri).get_metric_history(run.info.run_id, key)
+        points = MlflowClient(self.uri).get_metric_history(run.info.run_id, f"curve/{key}")
         return sorted((point.step, point.value) for point in points)
 
 
@@ -94,17 +99,18 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
         assert tracking.history(key) == logged
     assert len(tracking.history("train_loss")) == 3
     assert len(tracking.history("single_view_error")) == 2
-    assert "iteration" not in tracking.runs()[0].data.metrics
+    assert "curve/iteration" not in tracking.runs()[0].data.metrics
 
 
 def test_a_finished_run_has_its_final_figures_and_status(tracking: Tracking) -> None:
     tracker = tracking.tracker()
     tracker.start(None)
-    tracker.finish("FINISHED", {"final_single_view_error": 12.5, "seconds": 3.0}, {"status": "trained"})
+    scores = [{"protocol": "ten_crop", "metric": "top5_error", "value": 12.5, "images": 40}]
+    tracker.finish("FINISHED", {"seconds": 3.0, "status": "trained", "starts": 2, "macs": 7}, scores)
     (run,) = tracking.runs()
     assert run.info.status == "FINISHED"
-    assert run.data.metrics == {"final_single_view_error": 12.5, "seconds": 3.0}
-    assert run.data.tags["status"] == "trained"
+    assert run.data.metrics == {"seconds": 3.0, "ten_crop.top5_error": 12.5}
+    assert (run.data.tags["status"], run.data.tags["starts"]) == ("trained", "2")
 
 
 def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
@@ -136,6 +142,64 @@ def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
     fit(recipe, tmp_path / "work", tracker=tracking.tracker())
     assert [run.info.status for run in tracking.runs()] == ["RUNNING"]
     assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
+
+
+def test_a_run_that_goes_on_elsewhere_says_with_what(tracking: Tracking) -> None:
+    run = tracking.tracker().start(None)
+    for machine, threads in (("another", "1"), ("another", "2"), ("a ✓ processor", "2")):
+        tracker = tracking.tracker()
+        tracker.tags |= {"machine": machine, "threads": threads}
+        assert tracker.start(run) == run
+    tags = tracking.runs()[0].data.tags
+    assert tags["machine"] == "a ✓ processor", "what it was begun with stays"
+    assert tags["resumed_on.machine"] == "a ✓ processor → another → a ✓ processor"
+    assert "resumed_on.threads" not in tags, "it was begun without saying"
+
+
+def test_the_data_are_an_input_by_our_digest(tracking: Tracking) -> None:
+    data = Data(name="cifar10", pixels="official", fingerprint="29b739c2cbb1d16a")
+    Tracker(tracking.uri, tracking.experiment, "r", {}, {}, tracking.folder / "lock", data, 50_000).start(None)
+    (found,) = tracking.runs()[0].inputs.dataset_inputs
+    assert (found.dataset.name, found.dataset.digest) == ("cifar10", data.fingerprint)
+    assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
+    assert json.loads(found.dataset.profile) == {"num_rows": 50_000}
+    assert mlflow.data.get_source(found).to_dict()["tags"]["pixels"] == "official", "as MLflow reads it back"
+
+
+def test_scores_come_on_the_run_that_was_trained(tracking: Tracking) -> None:
+    """On no other: one that the store lacks, or that was trained without it, is left to `make runs`."""
+    run, scores = tracking.tracker().start(None), [{"protocol": "ten_crop", "metric": "top1_error", "value": 9.5}]
+    for identity in (run, "0" * 32, None):
+        tracking.tracker().score(identity, scores)
+    (found,) = tracking.runs()
+    assert found.data.metrics == {"ten_crop.top1_error": 9.5}
+    assert found.info.status == "RUNNING", "as it was"
+
+
+def test_scores_make_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for uri in (None, f"sqlite:///{tmp_path}/mlflow.db"):
+        Tracker(uri, "e", "r", {}, {}, tmp_path / "lock").score("0" * 32, [])
+    assert list(tmp_path.iterdir()) == [] and capsys.readouterr().err == ""
+
+
+def test_a_store_that_fails_a_score_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+    Tracker(f"sqlite:///{tmp_path}/mlflow.db", "e", "r", {}, {}, tmp_path / "lock").score("0" * 32, [])
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_nobody_trains_any_more_is_killed_and_what_somebody_does_is_not(tracking: Tracking) -> None:
+    """And where the resume state is not here, nobody can tell."""
+    for name in ("gone", "alive", "elsewhere"):
+        tracker = tracking.tracker(name)
+        tracker.tags["recipe_hash"] = f"{tracking.experiment} {name}"
+        tracker.start(None)
+        if name != "elsewhere":
+            (tracking.folder / tracker.tags["recipe_hash"]).mkdir()
+    with FileLock(tracking.folder / f"{tracking.experiment} alive" / "lock"):
+        tell_killed(tracking.uri, tracking.folder)
+    statuses = {run.info.run_name: run.info.status for run in tracking.runs()}
+    assert statuses == {"gone": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING"}
 
 
 def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracking) -> None:
@@ -170,7 +234,7 @@ def test_more_rows_than_one_request_may_hold_are_all_logged(tracking: Tracking) 
 def test_without_an_address_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
     tracker = Tracker(None, "none", "none", {}, {}, tmp_path / "mlflow.lock")
     state = fit(make_recipe(**SHORT), tracker=tracker)
-    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert state.mlflow_run_id is None
     assert not (tmp_path / "mlflow.lock").exists()
 
@@ -192,7 +256,7 @@ def test_an_unreachable_server_neither_stops_nor_delays_a_training(
     tracker = Tracker(address, "tests", "resnet-8 · seed 0", {}, {}, tmp_path / "mlflow.lock")
     start = time.monotonic()
     state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
-    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert time.monotonic() - start < 60  # MLflow alone would try for minutes
     assert state.iteration == 12
     told = capsys.readouterr().err
@@ -274,6 +338,7 @@ def test_killed_while_the_store_is_made_the_next_run_makes_it(tmp_path: Path) ->
 import sys
 from pathlib import Path
 from replication.training.tracking import Tracker
+from replication.training.tracking_store import tell_killed
 print("ready", flush=True)
 print(Tracker("sqlite:///{tmp_path}/mlflow.db", "e", "r", {{}}, {{}}, Path("{tmp_path}/lock")).start(None), flush=True)
 """
@@ -318,5 +383,5 @@ def test_training_goes_on_where_mlflow_is_not_installed(
         monkeypatch.setitem(sys.modules, name, None)
     tracker = tracking.tracker()
     assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
-    tracker.finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert capsys.readouterr().err.count("MLflow tracking is off") == 1

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from replication.training.tracking import SETTINGS, Tracker
+from replication.training.tracking import Tracker
+from replication.training.tracking_store import SETTINGS
 
 PAGE = (Path(__file__).parents[2] / "pipeline/launch/README.md").read_text()
 COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]
@@ -64,14 +65,14 @@ def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one
         runs = list(pool.map(live, trackers))
     client = MlflowClient(address)
     for run in runs:
-        points = [(point.step, point.value) for point in client.get_metric_history(run, "train_loss")]
+        points = [(point.step, point.value) for point in client.get_metric_history(run, "curve/train_loss")]
         assert sorted(points) == [(step, step / 8) for step in range(1, ROWS + 1)]
-        assert len(client.get_metric_history(run, "train_error")) == ROWS
+        assert len(client.get_metric_history(run, "curve/train_error")) == ROWS
     assert capsys.readouterr() == ("", "")
 
     os.killpg(group, signal.SIGKILL)
     trackers[0].log([{"iteration": ROWS + 1, "train_loss": 1.0}])
     trackers[0].log([{"iteration": ROWS + 2, "train_loss": 1.0}])
-    trackers[0].finish("FINISHED", {"seconds": 1.0}, {"status": "trained"})
+    trackers[0].finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and told.startswith("MLflow tracking is off for net 0: ")

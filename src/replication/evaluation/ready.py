@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from replication.errors import UserError
-from replication.evaluation.trained import trained_net
 from replication.feed.batches import as_seen
-from replication.files import check_whole
+from replication.files import SUMS, check_whole
+from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, REMAKE, read_run
 
 
@@ -28,16 +28,33 @@ class Ready(nn.Module):
         return self.net(as_seen(images, self.mean)).softmax(1)
 
 
-def load(folder: Path | str) -> Ready:
-    """The trained net of a run's folder, "runs/cifar/resnet-20/seed-0", on the CPU and ready for raw images.
+def load(path: Path | str) -> Ready:
+    """A trained net on the CPU, ready for raw images.
+
+    Args:
+        path: of a run's folder, "runs/cifar/resnet-20/seed-0", or of its net.safetensors alone, wherever that lies.
 
     Raises:
-        UserError: there is no run, it is damaged, or its net answers with boxes.
+        UserError: there is no run, it is damaged, its net answers with boxes, or the file does not say all that is
+            needed.
     """
-    folder = Path(folder)
-    recipe = read_run(folder).recipe
-    if "locates_on" in recipe.net_options:
-        raise UserError(f"{folder} holds a net that answers with boxes, not with classes.")
-    with safe_open(check_whole(folder, NET, REMAKE), "pt") as file:
-        about, mean = json.loads(file.metadata()["about"]), file.get_tensor(MEAN)
-    return Ready(trained_net(folder, recipe, len(about["classes"])), mean, about["classes"], about["input_size"]).eval()
+    path = Path(path)
+    alone = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()
+    folder, name = (path.parent, path.name) if path.suffix == ".safetensors" else (path, NET)
+    file = path if alone else check_whole(folder, name, REMAKE)
+    try:
+        with safe_open(file, "pt") as opened:
+            about = json.loads((opened.metadata() or {}).get("about", "{}"))
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} cannot be read ({error}).") from error
+    if "options" not in about and not alone:  # written before they were kept
+        about["options"] = read_run(folder).recipe.net_options
+    lacking = {"net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()
+    if lacking:
+        raise UserError(f"{file} does not say its {min(lacking)}; load the folder of its run, or train it again.")
+    if "locates_on" in about["options"]:
+        raise UserError(f"{path} holds a net that answers with boxes, not with classes.")
+    net, mean = build(about["net"], len(about["classes"]), **about["options"]), tensors.pop(MEAN)
+    net.load_state_dict(tensors)
+    return Ready(net, mean, about["classes"], about["input_size"]).eval()

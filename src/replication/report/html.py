@@ -1,6 +1,5 @@
 """Templates, and the few words that all parts of the page share."""
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -9,12 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from replication.arms import Arm
 from replication.profiles import DEFAULT
+from replication.study.commands import command_of
 from replication.study.fidelity import RANK
 from replication.study.rule import Verdict
 from replication.study.schema import JOINED
 from replication.study.studies import Study
 
-SHIPPED = "quick"  # the profile of params.yaml as it comes
 SYMBOL: dict[Verdict, str] = {
     "supported": "●", "not supported": "▲", "cannot tell yet": "◐", "no verdict": "○", "not tested": "–",
 }  # fmt: skip
@@ -82,25 +81,8 @@ def command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> str:
     """
     variants = study.runs[study.runs["variant"] != DEFAULT]
     names = names or [*study.nets, *dict.fromkeys(variants["net"] + "/" + variants["variant"])]
-    varied = [name for name in names if "/" in name]
-    if study.arm.second:  # its one variant, which has a list of nets of its own
-        names = list(dict.fromkeys(name.partition("/")[0] for name in names))
-        varied = [name.partition("/")[0] for name in varied]
-    lists = {
-        "nets": [name for name in names if "/" not in name],
-        "rcnn" if study.arm.second else "variants": varied,
-        "seeds": [str(seed) for seed in (range(seeds) if seeds else sorted(study.runs["seed"].unique()))],
-    }
-    profile = "" if study.profile == SHIPPED else f" -S profile={study.profile}"
-    set_lists = "".join(
-        f" -S '{study.arm.name}.{key}=[{','.join(items)}]'"
-        for key, items in lists.items()
-        if key == "nets" or items not in ([], ["0"])
-    )
-    override = "".join(
-        f" -S '++{study.arm.name}.override.{key}={json.dumps(value)}'" for key, value in study.override.items()
-    )
-    return f"dvc exp run{profile}{set_lists}{override} tabulate@{study.arm.name}"
+    of = range(seeds) if seeds else sorted(study.runs["seed"].unique())
+    return command_of(study.arm, study.profile, names, list(of), study.override)
 
 
 def paper_command(arm: Arm, nets: Sequence[str]) -> str:

@@ -33,7 +33,8 @@ def write_run(
     """Write a run folder beside `folder` and rename it, so that a folder that exists is complete.
 
     `net.safetensors` can be used alone: it holds the net's state dict and its mean image, and its metadata `about`, in
-    JSON, says which net it is, its classes, the side of its input and the hash of its recipe.
+    JSON, says which net it is, with which options `build` makes it, its classes, the side of its input and the hash of
+    its recipe.
 
     Raises:
         UserError: it cannot be written; the resume state is still there.
@@ -42,6 +43,7 @@ def write_run(
 
     recipe = record.recipe
     about = {"net": recipe.net, "classes": classes, "input_size": recipe.input_size, "recipe": recipe.hash}
+    about["options"] = recipe.net_options
     tensors = {key: value.contiguous().cpu() for key, value in weights.items()} | {MEAN: mean.contiguous().cpu()}
     with replacing(folder, "the training is kept") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")

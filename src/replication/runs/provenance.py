@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,21 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
         },
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")},
+    }
+
+
+def in_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
+    """A provenance as runs.csv has it, and MLflow's tags: threads, machine, torch, commit and date.
+
+    The commit is cut to 12 digits; a "+" says that the code was changed since.
+    """
+    machine, threads = origin["machine"], origin["machine"].get("threads")
+    return {
+        "threads": None if threads is None else str(threads),
+        "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}",
+        "torch": origin["versions"]["torch"],
+        "commit": origin["commit"][:12] + ("+" if origin["dirty"] else ""),
+        "date": origin["date"],
     }
 
 

@@ -2,15 +2,21 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from replication.arms import ARMS
 from replication.errors import UserError
+from replication.profiles import DEFAULT
 from replication.recipe import Recipe
 
 AnyRecipe = Annotated[Union[tuple(arm.recipe for arm in ARMS.values())], Field(discriminator="arm")]  # noqa: UP007
+
+TRAINING = "training"  # protocol of the training error, seen while training (augmented)
+TRAINING_ERROR = "top1_error"  # its metric
+END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
 
 Status = Literal["trained", "chance"]  # chance: it ended no better than chance
 
@@ -38,6 +44,12 @@ class RunRecord(BaseModel):
     provenance: dict[str, Any]
 
 
+def run_name(recipe: Recipe) -> str:
+    """What a run is called in the bar, in messages and in MLflow: "resnet-110 · no-warmup · seed 0"."""
+    variant = [] if recipe.variant == DEFAULT else [recipe.variant]
+    return " · ".join([recipe.net, *variant, f"seed {recipe.seed}"])
+
+
 # Both go once the runs that were begun at commit 7b4e991 are in.
 def is_old(values: Any) -> bool:
     """Whether a run.json is one that commit 7b4e991 wrote."""
@@ -62,6 +74,31 @@ def from_old(values: dict[str, Any], where: str) -> dict[str, Any]:
     old["recipe"] = recipe | {"data": data | {"pixels": recipe["data"]["variant"] or "official"}}
     old["status"] = "chance" if old["status"] == "diverged" else old["status"]
     return old
+
+
+def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:
+    """Training error in percent over the last sixteenth of the schedule, as seen while training (augmented batches).
+
+    The paper does not say how its training error is measured; its curves look like running batches too.
+    """
+    start, covered, wrong, previous = iterations * (1 - END_OF_TRAINING), 0.0, 0.0, 0.0
+    for row in curve:
+        images = row["iteration"] - previous
+        if row["iteration"] > start:
+            covered, wrong = covered + images, wrong + images * row["train_error"]
+        previous = row["iteration"]
+    return wrong / covered
+
+
+def training_score(recipe: Recipe, curve: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    """The training error at the end of the schedule as a row of scores."""
+    schedule = recipe.schedule
+    return {
+        "protocol": TRAINING,
+        "metric": TRAINING_ERROR,
+        "value": round(train_error_at_end(curve, schedule.iterations), 4),
+        "images": int(schedule.iterations * schedule.batch_size * END_OF_TRAINING),
+    }
 
 
 def status_of(recipe: Recipe, curve: list[dict[str, float | None]], classes: int) -> Status:

@@ -69,6 +69,16 @@ def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profi
     )
 
 
+def overridden(recipe: Recipe, profile: Profile) -> dict[str, Any]:
+    """The fields, "schedule.iterations" say, in which a recipe differs from that of its own profile, and their values.
+
+    Raises:
+        UserError: the profile has no such variant any more.
+    """
+    own = profile.recipe(arm_of(recipe.arm), recipe.net, recipe.variant, recipe.seed, recipe.data)
+    return {found.key: found.here for found in differences(recipe, own, ignored=NOT_COMPARED - {"logging"})}
+
+
 def fidelity(recipe: Recipe, paper: Recipe) -> Fidelity:
     """`exact`: no difference; `reduced`: official data, other differences; `proxy`: another data set, other pixels."""
     keys = {difference.key for difference in differences(recipe, paper)}

@@ -9,8 +9,8 @@ from replication.arms import Arm
 from replication.paper import end_errors, figure, number, table
 from replication.profiles import Profile
 from replication.recipe import Data
+from replication.runs.record import END_OF_TRAINING
 from replication.study.planning import typical
-from replication.study.results import END_OF_TRAINING
 from replication.study.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
 from replication.study.studies import Study, with_recipes
 

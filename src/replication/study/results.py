@@ -21,10 +21,11 @@ from replication.files import settle, write_durably, write_together
 from replication.nets.names import depth_of
 from replication.profiles import DEFAULT, named
 from replication.recipe import Recipe
-from replication.runs.record import RunRecord
+from replication.runs.provenance import in_columns
+from replication.runs.record import RunRecord, training_score
 from replication.study import schema
 from replication.study.fidelity import differences
-from replication.study.schema import JOINED, TRAINING, TRAINING_ERROR
+from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import (
     CURVES,
     GRADIENTS,
@@ -43,7 +44,6 @@ from replication.study.tables import (
 )
 
 SUMMARY = "summary.json"
-END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error at the end is averaged
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,6 @@ def _gaps(means: Mapping[str, float]) -> dict[str, float]:
     return {key: round(gap, 2) for key, gap in gaps.items()}
 
 
-def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:
-    """Training error in percent over the last sixteenth of the schedule, as seen while training (augmented batches).
-
-    The paper does not say how its training error is measured; its curves look like running batches too.
-    """
-    start, covered, wrong, previous = iterations * (1 - END_OF_TRAINING), 0.0, 0.0, 0.0
-    for row in curve:
-        images = row["iteration"] - previous
-        if row["iteration"] > start:
-            covered, wrong = covered + images, wrong + images * row["train_error"]
-        previous = row["iteration"]
-    return wrong / covered
-
-
 def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     """Refuse, before anything is trained, runs that a study has under another recipe.
 
@@ -177,8 +163,7 @@ def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
 
 
 def _run_row(record: RunRecord) -> dict[str, Any]:
-    recipe, origin = record.recipe, record.provenance
-    machine = origin["machine"]
+    recipe = record.recipe
     return {
         "net": recipe.net,
         "variant": recipe.variant,
@@ -193,11 +178,7 @@ def _run_row(record: RunRecord) -> dict[str, Any]:
         "images_per_second": record.images_per_second,
         "processes": record.processes,
         "starts": record.starts,
-        "threads": machine.get("threads"),
-        "machine": f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}",
-        "torch": origin["versions"]["torch"],
-        "commit": origin["commit"][:12] + ("+" if origin["dirty"] else ""),
-        "date": origin["date"],
+        **in_columns(record.provenance),
         "mlflow_run_id": record.mlflow_run_id,
     }
 
@@ -206,14 +187,7 @@ def _score_rows(result: Result) -> list[dict[str, Any]]:
     """The scores, and the training error at the end of the schedule."""
     recipe = result.record.recipe
     name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
-    schedule = recipe.schedule
-    training = {
-        "protocol": TRAINING,
-        "metric": TRAINING_ERROR,
-        "value": round(train_error_at_end(result.curve, schedule.iterations), 4),
-        "images": int(schedule.iterations * schedule.batch_size * END_OF_TRAINING),
-    }
-    return [name | dict(row) for row in (*result.scores, training)]
+    return [name | dict(row) for row in (*result.scores, training_score(recipe, result.curve))]
 
 
 def _response_rows(result: Result) -> list[dict[str, Any]]:

@@ -23,11 +23,9 @@ from pydantic import Json as InJson
 
 from replication.arms import Arm
 from replication.errors import UserError
-from replication.runs.record import Status
+from replication.runs.record import TRAINING, TRAINING_ERROR, Status
 
 JOINED = " + "  # between the nets of an ensemble
-TRAINING = "training"  # protocol of the training error, seen while training (augmented)
-TRAINING_ERROR = "top1_error"  # its metric
 
 PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 

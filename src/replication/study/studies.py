@@ -16,7 +16,7 @@ from replication.paper import published_spread
 from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
 from replication.study import rule, schema
-from replication.study.fidelity import NOT_COMPARED, RANK, Difference, differences, fidelity, of_paper
+from replication.study.fidelity import RANK, Difference, differences, fidelity, of_paper, overridden
 from replication.study.labels import in_words
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
@@ -223,11 +223,9 @@ class Study:
         """The fields, "schedule.iterations" say, in which it differs from its own profile; {} if that is not known."""
         recipe = self.recipes[self.default["recipe"].iloc[0]]
         try:
-            profile = read_profile(self.paper.path.parent, self.profile)
-            own = profile.recipe(self.arm, recipe.net, recipe.variant, recipe.seed, recipe.data)
+            return overridden(recipe, read_profile(self.paper.path.parent, self.profile))
         except UserError:  # the profile has changed since, or is gone
             return {}
-        return {found.key: found.here for found in differences(recipe, own, ignored=NOT_COMPARED - {"logging"})}
 
     def _scores(self, net: str, protocol: str, variant: str) -> pd.DataFrame:
         rows = self.scores

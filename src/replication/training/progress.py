@@ -10,9 +10,9 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from replication.errors import UserError
-from replication.profiles import DEFAULT
 from replication.recipe import Recipe
 from replication.runs.folder import Row
+from replication.runs.record import run_name
 from replication.training.processes import Processes
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
@@ -20,12 +20,6 @@ from replication.training.tracking import Tracker
 
 class Stopped(Exception):
     """Training was asked to stop (Ctrl-C, SIGTERM); its state is saved."""
-
-
-def run_name(recipe: Recipe) -> str:
-    """What a run is called in the bar, in messages and in MLflow: "resnet-110 · no-warmup · seed 0"."""
-    variant = [] if recipe.variant == DEFAULT else [recipe.variant]
-    return " · ".join([recipe.net, *variant, f"seed {recipe.seed}"])
 
 
 def bar_of(state: State, recipe: Recipe, shown: bool) -> tqdm:

@@ -16,13 +16,13 @@ from replication.images.store import Images
 from replication.nets.complexity import complexity
 from replication.recipe import Recipe
 from replication.runs.folder import read_weights, write_run
-from replication.runs.provenance import provenance
-from replication.runs.record import RunRecord, status_of
+from replication.runs.provenance import in_columns, provenance
+from replication.runs.record import RunRecord, run_name, status_of, training_score
 from replication.training.loop import iterate
 from replication.training.processes import Processes
-from replication.training.progress import Stopped, bar_of, only_process, run_name, show, stop_requests, told
+from replication.training.progress import Stopped, bar_of, only_process, show, stop_requests, told
 from replication.training.state import State
-from replication.training.tracking import Tracker, Tracking, final_figures, tracker_of
+from replication.training.tracking import Tracker, Tracking, tracker_of
 
 __all__ = ["Stopped", "Tracking", "train", "train_run"]
 
@@ -128,14 +128,15 @@ def train_run(
         batches.proposer = found(step.propose)(proposer, images, device)
     origin = provenance(device)
     remove_leftovers(folder)
-    tracker = tracker_of(recipe, run_name(recipe), origin, tracking or Tracking(None, "", work / "mlflow.lock"))
+    tracking = tracking or Tracking(None, "", work / "mlflow.lock")
+    tracker = tracker_of(recipe, origin | in_columns(origin), origin["commit"], tracking)
     trunk = read_weights(begins_with) if begins_with else None
     state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk)
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, tracker, origin)
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
-    tracker.finish("FINISHED", final_figures(record, state.curve), {"status": record.status})
+    tracker.finish("FINISHED", record.model_dump(), [training_score(recipe, state.curve)], folder)
     last = state.curve[-1]
     told = f"training error {last['train_error']:.2f} %, test error {last[step.watched]:.2f} %"
     print(f"{run_name(recipe)}: {told} ({step.protocols[0].words})")

@@ -20,8 +20,8 @@ from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.recipe import Recipe
+from replication.runs.record import run_name
 from replication.training.processes import launched
-from replication.training.progress import run_name
 
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
 LONG = 2e13  # multiply-adds of a training from which on it is measured first: some five minutes of two cores

@@ -1,44 +1,57 @@
 """MLflow tracking that never stops or slows a training: rows go in batches, and a failure only switches it off."""
 
-import logging
-import os
-import sqlite3
+import json
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from replication.arms import arm_of
-from replication.profiles import named
-from replication.recipe import Recipe
-from replication.runs.folder import Row
-from replication.runs.record import RunRecord
+from replication.files import sha256
+from replication.recipe import Data, Recipe
+from replication.runs.folder import CURVE, NET, RECORD, Row
+from replication.runs.record import RunRecord, run_name
+from replication.training.tracking_store import SQLITE, exists, place_of_files, prepare_sqlite, set_up
 
-# A tracking server that is gone would block each call for minutes. So one that refuses costs nothing, and one that no
-# longer answers 15 seconds, once.
-SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Run
+
+CURVES = "curve/"  # the UI makes a section of charts of what stands before a slash, and shows it before all others
+THEN = " → "  # between what a run was begun with and what it was resumed with
+KEPT = (RECORD, CURVE)  # of a run's folder, as artifacts
+MADE = ("threads", "machine", "torch", "commit", "dvc_experiment")  # with what a run was made: its tags
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where runs are tracked; see `Tracker`. `tags` come on top of those that a training sets itself."""
+    """Where runs are tracked; see `Tracker`.
+
+    `tags` come on top of those that a training sets itself; `note` says where its weights are, and how to make it anew.
+    """
 
     uri: str | None
     experiment: str
     lock: Path
     tags: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended: its row as in runs.csv, the rows of its curve, and of its scores as in scores.csv."""
+
+    recipe: Recipe
+    row: Mapping[str, Any]
+    curve: list[Row]
+    scores: list[Mapping[str, Any]]
+    commit: str  # in full, where it is known
+    folder: Path | None = None  # where it is, if it is here
 
 
 class Tracker:
@@ -52,79 +65,172 @@ class Tracker:
         params: dict[str, Any],
         tags: dict[str, str],
         lock: Path,
+        data: Data | None = None,
+        images: int = 0,
     ):
         """
         Args:
             uri: the tracking store, such as sqlite:////…/mlflow.db.
             lock: a file by which processes take turns to create the store.
+            data: what is trained on, so many images of it.
         """
         self.experiment, self.run_name, self.params, self.tags = experiment, run_name, params, tags
-        self.uri, self.lock = uri, lock
+        self.uri, self.lock, self.data, self.images = uri, lock, data, images
         self.client: Any = None
         self.run_id: str | None = None
+        self.began = 0  # milliseconds since 1970
+        self.clock: Callable[[], int] = lambda: int(time.time() * 1000)
 
     def start(self, run_id: str | None) -> str | None:
         """Begin the run, or continue run `run_id`; its id is returned for the resume state."""
         self._attempt(lambda: self._start(run_id))
+        if self.run_id and self.run_id == run_id:
+            self._attempt(self._tell_drift)
         return self.run_id or run_id
 
-    def log(self, rows: list[dict[str, float | None]]) -> None:
-        """Log rows of a curve; every value but the iteration is a metric at that step."""
+    def log(self, rows: list[Row]) -> None:
+        """Log rows of a curve; every value but the iteration is a metric at that step, "curve/train_error"."""
         if self.run_id and rows:
-            now = int(time.time() * 1000)
-            points = [
-                (k, v, now, int(row["iteration"]))
-                for row in rows
-                for k, v in row.items()
-                if k != "iteration" and v is not None
-            ]
+            now = self.clock()
+            values = ((int(row["iteration"]), k, v) for row in rows for k, v in row.items())
+            points = [(CURVES + k, v, now, at) for at, k, v in values if k != "iteration" and v is not None]
             self._attempt(lambda: self._log(points))
 
-    def finish(self, status: str, final: dict[str, float] | None = None, tags: dict[str, str] | None = None) -> None:
-        """End the run as FINISHED, KILLED or FAILED, with its final figures."""
+    def finish(
+        self,
+        status: str,
+        row: Mapping[str, Any] | None = None,
+        scores: Iterable[Mapping[str, Any]] = (),
+        folder: Path | None = None,
+    ) -> None:
+        """End the run as FINISHED, KILLED or FAILED.
+
+        Args:
+            row: what a finished run has in runs.csv: its status, its starts, its time and its speed.
+            scores: rows as in scores.csv.
+            folder: of the run. Its record and its curve are kept as artifacts. Its weights are not copied but told by
+                path and digest: DVC keeps them, and a second copy could be another than the one that is scored.
+        """
         if not self.run_id:
             return
-        now = int(time.time() * 1000)
+        now, row = self.clock(), row or {}
+        final = {key: row[key] for key in ("images_per_second", "seconds") if key in row} | figures(scores)
+        tags = {key: str(row[key]) for key in ("status", "starts", "processes") if key in row}
 
         def end() -> None:
-            self._log([(key, value, now, 0) for key, value in (final or {}).items()])
-            for key, value in (tags or {}).items():
-                self.client.set_tag(self.run_id, key, value)
-            self.client.set_terminated(self.run_id, status)
+            self._log([(key, value, now, 0) for key, value in final.items()])
+            weights = {"weights": (folder / NET).as_posix(), "weights_sha256": sha256(folder / NET)} if folder else {}
+            self._tag(tags | weights)
+            self.client.set_terminated(self.run_id, status, end_time=now)
+            for name in KEPT if folder and self._keeps_files() else ():
+                self.client.log_artifact(self.run_id, str(folder / name))
 
         self._attempt(end)
+
+    def add(self, ended: Ended, there: "Run | None" = None, later: int = 0) -> bool:
+        """The whole of a run, or what the store lacks of it; says whether the store took something.
+
+        Its day is known and not its hour, so it is given midnight.
+
+        Args:
+            there: the finished run that the store has of it. It gets the scores that it lacks, if it is the one here.
+            later: milliseconds; the UI shows the last first.
+        """
+        known = ended.row["mlflow_run_id"] if ended.folder else None
+        if there:
+            if there.info.run_id != known or figures(ended.scores).keys() <= there.data.metrics.keys():
+                return False
+            self.score(known, ended.scores)
+            return self.run_id is not None
+        began = 1000 * int(datetime.fromisoformat(str(ended.row["date"])).replace(tzinfo=UTC).timestamp()) + later
+        self.clock = lambda: began
+        self._attempt(lambda: self._start(known))
+        self.clock = lambda: self.began + int(1000 * ended.row["seconds"])
+        self._attempt(lambda: self._log_rest(ended.curve))
+        self.finish("FINISHED", ended.row, ended.scores, ended.folder)
+        return self.run_id is not None
+
+    def score(self, run_id: str | None, scores: Iterable[Mapping[str, Any]]) -> None:
+        """Log scores of a run that was trained before. One that the store lacks is left to `make runs`."""
+        if self.uri and run_id and exists(self.uri):
+            self._attempt(lambda: self._score(run_id, scores))
+
+    def _score(self, run_id: str, scores: Iterable[Mapping[str, Any]]) -> None:
+        set_up()
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        prepare_sqlite(self.uri)
+        self.client = MlflowClient(self.uri)
+        try:
+            self.run_id = self.client.get_run(run_id).info.run_id
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return
+        self._log([(key, value, self.clock(), 0) for key, value in figures(scores).items()])
 
     def _start(self, run_id: str | None) -> None:
         if self.uri is None:
             return
-        for key, value in SETTINGS.items():
-            os.environ.setdefault(key, value)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        set_up()
         from mlflow.entities import Param
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         # Two processes creating a file at once would kill one; a server has its own turns, and may be slow to answer.
-        with FileLock(self.lock, timeout=120) if self.uri.startswith("sqlite:") else nullcontext():
-            _prepare_sqlite(self.uri)
+        with FileLock(self.lock, timeout=120) if self.uri.startswith(SQLITE) else nullcontext():
+            prepare_sqlite(self.uri)
             self.client = MlflowClient(self.uri)
             experiment = self.client.get_experiment_by_name(self.experiment)
             if not experiment:
+                about = ["*Deep Residual Learning*", *(self.tags[k] for k in ("study", "fidelity") if k in self.tags)]
+                note = {"mlflow.note.content": ", ".join(about)}
                 with suppress(MlflowException):  # another machine was first
-                    self.client.create_experiment(self.experiment)
+                    self.client.create_experiment(self.experiment, place_of_files(self.uri), note)
                 experiment = self.client.get_experiment_by_name(self.experiment)
             if experiment.lifecycle_stage == "deleted":  # in the UI; MLflow refuses runs of it
                 self.client.restore_experiment(experiment.experiment_id)
         if run_id:
             with suppress(MlflowException):  # the store may have been deleted meanwhile
                 self.client.update_run(run_id, status="RUNNING")
-                self.run_id = run_id
+                self.run_id, self.began = run_id, self.client.get_run(run_id).info.start_time
                 return
-        run = self.client.create_run(experiment.experiment_id, run_name=self.run_name, tags=self.tags)
+        self.began = self.clock()
+        run = self.client.create_run(experiment.experiment_id, self.began, self.tags, self.run_name)
         self.client.log_batch(run.info.run_id, params=[Param(k, str(v)[:500]) for k, v in self.params.items()])
+        if self.data:
+            self.client.log_inputs(run.info.run_id, [_input(self.data, self.images)])
         self.run_id = run.info.run_id
+
+    def _log_rest(self, rows: list[Row]) -> None:
+        """The rows of a curve after the last that the run has."""
+        if self.run_id:
+            points = self.client.get_metric_history(self.run_id, f"{CURVES}train_error")
+            last = max((point.step for point in points), default=0)
+            self.log([row for row in rows if row["iteration"] > last])
+
+    def _tell_drift(self) -> None:
+        """Tag with what else a run goes on than it was begun with: `resumed_on.threads` is "1 → 2"."""
+        before, found = self.client.get_run(self.run_id).data.tags, {}
+        for key in (key for key in MADE if key in self.tags):
+            so_far = before.get(f"resumed_on.{key}", before.get(key, ""))
+            if so_far and so_far.rpartition(THEN)[2] != self.tags[key]:
+                found[f"resumed_on.{key}"] = so_far + THEN + self.tags[key]
+        self._tag(found)
+
+    def _keeps_files(self) -> bool:
+        """Whether the store's files are beside it. MLflow writes down their whole path: a folder that was moved since
+        would be made anew where it was.
+        """
+        expected = place_of_files(self.uri)
+        return expected is None or self.client.get_run(self.run_id).info.artifact_uri.startswith(expected)
+
+    def _tag(self, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def _log(self, points: list[tuple[str, float, int, int]]) -> None:
         from mlflow.entities import Metric
@@ -139,92 +245,73 @@ class Tracker:
             self.run_id = None
             print(
                 f"MLflow tracking is off for {self.run_name}: {f'{type(error).__name__}: {error}'.splitlines()[0]} "
-                f"(the store is {self.uri}; the training goes on, and `make runs` adds it afterwards)",
+                f"(the store is {self.uri}; all else goes on, and `make runs` adds it afterwards)",
                 file=sys.stderr,
             )
 
 
-def tracker_of(recipe: Recipe, name: str, origin: dict[str, Any], tracking: Tracking) -> Tracker:
-    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by."""
+def tracker_of(recipe: Recipe, made: Mapping[str, Any], commit: str, tracking: Tracking) -> Tracker:
+    """The MLflow run of a training: a param for each field of its recipe, and tags to filter by.
+
+    Args:
+        made: with what, by the columns of runs.csv; other keys are not looked at.
+        commit: of the code, in full where it is known.
+    """
     flat: dict[str, Any] = {}
     for key, value in recipe.model_dump().items():
         flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
     data = recipe.data
+    dataset = data.name if data.pixels == "official" else f"{data.name} ({data.pixels})"
     tags = {
         "arm": recipe.arm,
         "variant": recipe.variant,
-        "dataset": data.name if data.pixels == "official" else f"{data.name} ({data.pixels})",
+        "dataset": dataset,
+        "data_digest": data.fingerprint,
         "recipe_hash": recipe.hash,
-        "commit": origin["commit"],
-        "dirty": str(origin["dirty"]).lower(),
-        "dvc_experiment": origin["dvc_experiment"],
-        "machine": origin["machine"]["cpu"],
-    }
-    tags |= {
-        "mlflow.note.content": _note(recipe, name, tags["dataset"], tracking.tags),
+        **{key: str(made[key]) for key in MADE if made.get(key) is not None},
+        "mlflow.note.content": _note(recipe, dataset, tracking),
         "mlflow.source.name": "pipeline.train",
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": origin["commit"],
+        "mlflow.source.git.commit": commit,
     }
-    return Tracker(tracking.uri, tracking.experiment, name, flat, tracking.tags | tags, tracking.lock)
-
-
-def _note(recipe: Recipe, name: str, dataset: str, tags: Mapping[str, str]) -> str:
-    """What a run is, in Markdown, for the head of its page in the UI."""
-    arm, run = arm_of(recipe.arm), named(recipe.net, recipe.variant)
-    schedule = recipe.schedule
-    return (
-        f"**{name}**, section {arm.section} of *Deep Residual Learning*: {schedule.iterations:,} iterations of "
-        f"{schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
-        f"Fidelity: {tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test set "
-        f"selects nothing. The weights are in `runs/{recipe.arm}/{run}/seed-{recipe.seed}/net.safetensors`, which DVC "
-        "keeps.\n\n"
-        f"Again, and continued if it was stopped: `python -m pipeline.train {recipe.arm} {run} {recipe.seed}`"
+    return Tracker(
+        tracking.uri,
+        tracking.experiment,
+        run_name(recipe),
+        flat,
+        tags | tracking.tags,
+        tracking.lock,
+        data,
+        recipe.train_images,
     )
 
 
-def is_tracked(tracking: Tracking, recipe: Recipe) -> bool:
-    """Whether MLflow has a finished run of this recipe. Raises what MLflow raises where its store cannot be used."""
-    from mlflow.tracking import MlflowClient
-
-    _prepare_sqlite(tracking.uri)
-    client = MlflowClient(tracking.uri)
-    experiment = client.get_experiment_by_name(tracking.experiment)
-    if not experiment:
-        return False
-    of_recipe = f"tags.recipe_hash = '{recipe.hash}' and attributes.status = 'FINISHED'"
-    return bool(client.search_runs([experiment.experiment_id], of_recipe, max_results=1))
+def _note(recipe: Recipe, dataset: str, tracking: Tracking) -> str:
+    """What a run is, in Markdown, for the head of its page in the UI."""
+    schedule = recipe.schedule
+    return (
+        f"**{run_name(recipe)}**, section {arm_of(recipe.arm).section} of *Deep Residual Learning*: "
+        f"{schedule.iterations:,} iterations of {schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
+        f"Fidelity: {tracking.tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test "
+        f"set selects nothing.\n\n{tracking.note}"
+    ).strip()
 
 
-def final_figures(record: RunRecord, curve: list[Row]) -> dict[str, float]:
-    """What a run ends with: the errors of the last row of its curve, its speed and its time."""
-    columns = ("train_error", arm_of(record.recipe.arm).watched, "heldout_error")
-    final = {f"final_{key}": curve[-1][key] for key in columns if curve[-1][key] is not None}
-    return final | {"images_per_second": record.images_per_second, "seconds": record.seconds}
+def log_scores(record: RunRecord, scores: Iterable[Mapping[str, Any]], tracking: Tracking) -> None:
+    """Log rows of scores, as in scores.csv, on the MLflow run of a training."""
+    tracker = Tracker(tracking.uri, tracking.experiment, run_name(record.recipe), {}, {}, tracking.lock)
+    tracker.score(record.mlflow_run_id, scores)
 
 
-def _prepare_sqlite(uri: str) -> None:
-    """Make an sqlite store whole or not at all, and fail at once where MLflow would try for two minutes.
+def figures(scores: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Rows of scores as metrics: "ten_crop.top1_error"."""
+    return {f"{row['protocol']}.{row['metric']}": row["value"] for row in scores}
 
-    Killed while it makes its tables, MLflow leaves a database that it never accepts again: so they are made beside.
 
-    Raises:
-        OSError, sqlite3.Error: it cannot be written, is no database, or is locked for a minute.
-    """
-    from mlflow.tracking import MlflowClient
+def _input(data: Data, images: int) -> "DatasetInput":
+    """What is trained on, as MLflow has data sets: told by our digest, and made by the stage `prepare`."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    if not uri.startswith("sqlite:///"):
-        return
-    file = Path(uri.removeprefix("sqlite:///"))
-    if file.exists():
-        with closing(sqlite3.connect(file, timeout=60)) as database:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("SELECT name FROM sqlite_master").fetchall()
-            database.rollback()
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch()  # MLflow would try again and again where that fails
-    MlflowClient(f"sqlite:///{unfinished}").search_experiments()
-    unfinished.replace(file)
+    source = json.dumps({"tags": {"mlflow.source.name": "pipeline.prepare", "pixels": data.pixels}})
+    dataset = Dataset(data.name, data.fingerprint, "code", source, profile=json.dumps({"num_rows": images}))
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

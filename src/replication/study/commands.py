@@ -1,0 +1,34 @@
+"""The command that makes a study, or more of it. Needs no torch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from replication.arms import Arm
+
+SHIPPED = "quick"  # the profile of params.yaml as it comes
+
+
+def command_of(arm: Arm, profile: str, names: Sequence[str], seeds: Sequence[int], override: Mapping[str, Any]) -> str:
+    """The command that adds nets, "resnet-110" or "resnet-110/no-warmup", with these seeds to a study under a profile.
+
+    Args:
+        override: what differs from the profile, "schedule.iterations" → 300.
+    """
+    varied = [name for name in names if "/" in name]
+    if arm.second:  # its one variant, which has a list of nets of its own
+        names = list(dict.fromkeys(name.partition("/")[0] for name in names))
+        varied = [name.partition("/")[0] for name in varied]
+    lists = {
+        "nets": [name for name in names if "/" not in name],
+        "rcnn" if arm.second else "variants": varied,
+        "seeds": [str(seed) for seed in seeds],
+    }
+    chosen = "" if profile == SHIPPED else f" -S profile={profile}"
+    set_lists = "".join(
+        f" -S '{arm.name}.{key}=[{','.join(items)}]'"
+        for key, items in lists.items()
+        if key == "nets" or items not in ([], ["0"])
+    )
+    changes = "".join(f" -S '++{arm.name}.override.{key}={json.dumps(value)}'" for key, value in override.items())
+    return f"dvc exp run{chosen}{set_lists}{changes} tabulate@{arm.name}"
