@@ -17,6 +17,7 @@ from replication.report.localization_tables import box_examples, table_13, table
 from replication.report.origin import with_origin
 from replication.report.replications import others_table
 from replication.report.responses import figure_7
+from replication.report.scope import scope
 from replication.report.tables import differences_table, other_studies, provenance_strip, runs_table, table_6
 from replication.report.waiting_tables import waiting_tables
 from replication.study.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES
@@ -40,6 +41,7 @@ __all__ = [
     "others_table",
     "provenance_strip",
     "runs_table",
+    "scope",
     "shown",
     "table_1",
     "table_2",
@@ -71,4 +73,5 @@ table_1 = with_origin(table_1, None, f"{NETS}imagenet.py", "src/replication/pape
 table_2, table_3, table_4, table_5, table_6 = map(with_origin, (table_2, table_3, table_4, table_5, table_6))
 table_13, table_14 = with_origin(table_13), with_origin(table_14)
 others_table = with_origin(others_table, None, SCORES, "src/replication/paper/replications.yaml")
+scope = with_origin(scope, None, RUNS)
 differences_table, runs_table = with_origin(differences_table, None, RECIPES), with_origin(runs_table, None, RUNS)

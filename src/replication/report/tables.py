@@ -44,7 +44,7 @@ def differences_table(studies: Sequence[Study]) -> str:
             name = named(run["net"], run["variant"])
             runs.add(name)
             for found in study.differences(run["recipe"]):
-                paper, here = _value(found.key, found.paper), _value(found.key, found.here)
+                paper, here = in_words(found.key, found.paper), in_words(found.key, found.here)
                 row = {"what": found.what, "section": found.section, "paper": paper, "here": here, "nets": set()}
                 rows.setdefault((found.key, here), row)["nets"].add(name)
         for row in rows.values():
@@ -159,7 +159,8 @@ def _record(study: Study) -> dict:
     return {**study_header(study), "rows": rows, "error": error, "variants": variants}
 
 
-def _value(key: str, value: object) -> str:
+def in_words(key: str, value: object) -> str:
+    """The value of a recipe's field, "data.name" say, as a reader is told it."""
     if key == "data.name":
         return DATA_NAMES.get(str(value), str(value))
     if key == "data.pixels":
@@ -171,5 +172,5 @@ def _value(key: str, value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, list | tuple):
-        return ", ".join(_value(key, item) for item in value)
+        return ", ".join(in_words(key, item) for item in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
