@@ -153,15 +153,6 @@ def test_the_arm_of_boxes_is_added_by_its_list_of_nets(evening: Evening) -> None
     assert run["net"] == "resnet-18-A" and f">{error:.2f}</a>" in evening.page()
 
 
-def test_dvc_plots_show_draws_every_net(evening: Evening) -> None:
-    """Those of the profile's own study; the reader's small one, under an override, stands beside it."""
-    evening.after("make repro")
-    evening.checkout.run("dvc plots show -o drawn")
-    drawn = (evening.checkout.folder / "drawn/index.html").read_text()
-    assert all(f'"net": "{net}"' in drawn for net in ("plain-20", "resnet-56", "plain-18", "resnet-34-C"))
-    assert '"field": "net"' in drawn and "<DVC_METRIC" not in drawn
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")
 def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None:
     client = MlflowClient(f"sqlite:///{evening.checkout.folder}/mlflow.db")
