@@ -1,9 +1,10 @@
-"""`make plots` and `dvc plots diff`: curves without a network, of the committed results."""
+"""What DVC shows of the committed results: its plots without a network, and the graph of the stages in the README."""
 
+import re
 from pathlib import Path
 
 import pytest
-from checkout import Checkout, make_checkout
+from checkout import PROJECT, Checkout, make_checkout
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
 
@@ -48,3 +49,13 @@ def test_after_it_a_difference_is_drawn_without_a_network_too(checkout: Checkout
     text = drawn(checkout).read_text()
     assert '"rev": "HEAD"' in text and '"rev": "workspace"' in text and "cdn.jsdelivr.net" not in text
     curves.write_text(before)
+
+
+def test_the_readme_draws_the_stages_as_they_depend_on_each_other(checkout: Checkout) -> None:
+    """Those of one kind, of all nets and arms, put together."""
+    drawn = checkout.run("dvc dag --mermaid 2>/dev/null")
+    kinds = {node: name.partition("-")[0] for node, name in re.findall(r'(node\d+)\["([^"@]+)', drawn)}
+    edges = {(kinds[a], kinds[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", drawn)}
+    told = re.search(r"```mermaid\nflowchart LR\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)[1]
+    lines = [line.split(" --> ") for line in told.strip().splitlines()]
+    assert {(a.strip(), b) for a, others in lines for b in others.split(" & ")} == edges
