@@ -48,7 +48,7 @@ def main() -> None:
         ensembles += rows_of_seeds([(finished(run).recipe, run.scores) for run in runs])
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     add_results(folder, results, ensembles)
-    write_summary(of_arm, arm, results)
+    write_summary(of_arm, arm, results, plan["depth"])
     if (runs[0].scores / PICTURE).exists() and results[0].record.recipe.data.name in SHOWN:
         write_durably(folder / PICTURE, (runs[0].scores / PICTURE).read_bytes())
     print(f"tabulate {arm.name}: {len(results)} runs added to {folder}/runs.csv")
