@@ -133,7 +133,9 @@ def test_a_queued_experiment_is_run_by_a_worker(evening: Evening) -> None:
 
 
 def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
-    assert "top1_error.resnet-110" in evening.after(SHOW)
+    shown = evening.after(SHOW)
+    assert "top1_error.resnet-110" in shown and "depth" in shown
+    assert not re.search(r"src/|recipes/|runs/", shown), "files that a stage depends on are left out"
     table = pd.read_csv(io.StringIO(evening.checkout.run("dvc exp show --csv 2>/dev/null")))
     (queued,) = table[(table["depth"] == 14) & table["top1_error.resnet-14"].notna()].to_dict("records")
     assert float(queued["top1_error.resnet-20"]) > 0
