@@ -2,7 +2,8 @@
 # make test    the tests                                     make lint   ruff
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
-# make runs    all committed runs into MLflow                make audit  known holes in the pinned packages
+# make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
+# make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
@@ -15,7 +16,7 @@ SEED ?= 0
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan study test lint ui runs audit drill bench
+.PHONY: repro plan study test lint ui plots runs audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -51,6 +52,10 @@ ui: $(INSTALLED)
 	@python -m pipeline.charts $(PORT)
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1
+
+plots: $(INSTALLED)
+	@python -m pipeline.plots
+	dvc plots show
 
 runs: $(INSTALLED)
 	python -m pipeline.track

@@ -1,8 +1,8 @@
 """What the runs of params.yaml would take, before anything is fetched or trained: `make plan PROFILE=paper GPU=10`.
 
 Each net trains on random images for a second in either precision (half a minute for a study of 14). Times are those of
-one training after the other, on this machine, and on a GPU at the TFLOP/s that are given: an assumption, as no GPU is
-measured here. Memory is an estimate, see `study.cost.memory`.
+one training after the other, on this machine, and on a GPU at the TFLOP/s that you give: no GPU is measured. Memory is
+an estimate, see `study.cost.memory`; disk is what a run leaves, see `study.disk`.
 """
 
 import argparse
@@ -14,34 +14,42 @@ from pipeline.plan import runs_of
 from replication.arms import ARMS
 from replication.sources import DATASETS
 from replication.study.cost import duration, memory, training_flop
+from replication.study.disk import kept, prepared
 from replication.training.speed import images_per_second
 
-COLUMNS = f"{'run':32} {'seeds':>5} {'iterations':>10} {'M MACs':>8} {'fp32':>9} {'bf16':>9} {'GPU':>9} {'memory':>9}"
+COLUMNS = f"{'run':32} {'seeds':>5} {'iterations':>10} {'M MACs':>8} {'memory':>9} {'disk':>9} {'fp32':>9} {'bf16':>9}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", help="another than that of params.yaml")
-    parser.add_argument("--gpu", type=float, default=10.0, help="TFLOP/s that a GPU sustains")
+    parser.add_argument("--gpu", type=float, help="TFLOP/s that your GPU sustains")
     options, params = parser.parse_args(), read_params()
     if options.profile:
         params = params.model_copy(update={"profile": options.profile})
-    profile, device, all_seeds = profile_of(params), stage.choose_device(params.device), [0.0, 0.0, 0.0]
+    profile, device, all_times, disk = profile_of(params), stage.choose_device(params.device), [0.0] * 3, 0.0
     for arm in (arm for arm in ARMS.values() if runs_of(params, arm)):
-        classes, section = DATASETS[profile.dataset(arm)].classes, params.section(arm)
-        print(f"\n{arm.words}, profile {params.profile}, on {device.type}\n{COLUMNS}", flush=True)
-        for run in (run for run in runs_of(params, arm) if run.seed == section.seeds[0]):
+        data, section, runs = DATASETS[profile.dataset(arm)], params.section(arm), runs_of(params, arm)
+        nets, seeds, images_of_arm = {run.net for run in runs}, len(section.seeds), 0.0
+        print(f"\n{arm.words}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
+        print(f"{COLUMNS} {'GPU':>9}" if options.gpu else COLUMNS, flush=True)
+        for run in (run for run in runs if run.seed == section.seeds[0]):
             recipe = profile.recipe(arm, run.net, run.variant, override=section.override)
-            images, flop = recipe.schedule.iterations * recipe.schedule.batch_size, training_flop(recipe, classes)
-            rates = [images_per_second(recipe, classes, device, precision) for precision in ("fp32", "bf16")]
-            took = [*(images / rate for rate in rates), flop / (options.gpu * 1e12)]
-            all_seeds = [total + len(section.seeds) * more for total, more in zip(all_seeds, took, strict=True)]
-            times = " ".join(f"{duration(seconds):>9}" for seconds in took)
-            macs, room = flop / images / 6e6, f"{memory(recipe, classes):5.1f} GiB"
-            counts = f"{len(section.seeds):5} {recipe.schedule.iterations:10,} {macs:8,.0f}"
-            print(f"{run.path:32} {counts} {times} {room} {'*' if recipe.precision == 'bf16' else ''}", flush=True)
-    print(f"\n{'all, with every seed':57} {' '.join(f'{duration(seconds):>9}' for seconds in all_seeds)}")
-    print(f"The GPU is taken to sustain {options.gpu:g} TFLOP/s. Recipes are in fp32, or where a * stands in bf16.")
+            images, flop = recipe.schedule.iterations * recipe.schedule.batch_size, training_flop(recipe, data.classes)
+            times = [images / images_per_second(recipe, data.classes, device, of) for of in ("fp32", "bf16")]
+            times += [flop / (options.gpu * 1e12)] if options.gpu else []
+            all_times = [total + seeds * more for total, more in zip(all_times, times, strict=False)]
+            disk, images_of_arm = disk + seeds * kept(recipe, data), prepared(recipe, data)
+            counts = f"{seeds:5} {recipe.schedule.iterations:10,} {flop / images / 6e6:8,.0f}"
+            rooms = f"{memory(recipe, data.classes):5.1f} GiB {1000 * kept(recipe, data):6,.0f} MB"
+            words = " ".join(f"{duration(seconds):>9}" for seconds in times)
+            print(f"{run.path:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
+        disk += images_of_arm
+    print(f"\n{'all, with every seed':77} {' '.join(f'{duration(seconds):>9}' for seconds in all_times)}")
+    print("Recipes are in fp32, or where a * stands in bf16.")
+    print(f"Disk: {disk:.1f} GB, prepared images included; twice that where DVC's cache has to copy its files.")
+    if options.gpu:
+        print(f"GPU: at the {options.gpu:g} TFLOP/s that you gave; none was measured.")
     if os.getloadavg()[0] > 1:
         print("This machine is at work on something else; idle, it would take less than this.")
 

@@ -97,7 +97,7 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         why = "in the list of nets, and trained there" if more in section.nets else "not run, as its arm has no nets"
         found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
-    found["study.json"] = study | {"label": of_study}
+    found["study.json"] = study | {"label": of_study, "depth": more}
     for run in runs:
         if (run.variant == REGIONS) != ("regions" in found[f"{run.path}/seed-{run.seed}.json"]):
             raise UserError(

@@ -11,7 +11,7 @@ from pipeline.params import PROFILES, RESULTS, read_params
 from replication.arms import ARMS
 from replication.files import write_durably
 from replication.profiles import read_profile
-from replication.report import depth_figure
+from replication.report.figures import depth_figure
 from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.study.studies import read_studies

@@ -48,7 +48,7 @@ def main() -> None:
         ensembles += rows_of_seeds([(finished(run).recipe, run.scores) for run in runs])
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     add_results(folder, results, ensembles)
-    write_summary(of_arm, arm, results)
+    write_summary(of_arm, arm, results, plan["depth"])
     write_card(folder, RESULTS, arm, PROFILES)
     if (runs[0].scores / PICTURE).exists() and DATASETS[results[0].record.recipe.data.name].shareable:
         write_durably(folder / PICTURE, (runs[0].scores / PICTURE).read_bytes())

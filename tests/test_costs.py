@@ -7,8 +7,13 @@ import pytest
 from checkout import PROJECT
 from made_up import recipe_of
 
+from pipeline.params import profile_of, read_params
+from pipeline.plan import runs_of
+from replication.arms import ARMS
 from replication.paper import table
-from replication.study.cost import gpu_hours, memory, training_flop
+from replication.sources import DATASETS
+from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours, memory, training_flop
+from replication.study.disk import kept, prepared
 
 README = (PROJECT / "README.md").read_text()
 
@@ -43,6 +48,35 @@ def test_the_readme_has_the_gpu_hours_of_the_built_nets() -> None:
     nets = ("resnet-18-A", "resnet-34-A", "resnet-50", "resnet-101", "resnet-152")
     hours = [f"{gpu_hours(net):.0f}" for net in nets]
     assert "about {} GPU hours for 18 layers, {} for 34, {}, {} and {} for 50, 101 and 152.".format(*hours) in README
+
+
+def test_the_readme_has_what_the_shipped_lists_take_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPU hours, memory and disk, as `make plan` counts them."""
+    monkeypatch.chdir(PROJECT)
+    params = read_params()
+
+    def told(profile: str, *arms: str) -> tuple[str, str, str]:
+        profile_params = params.model_copy(update={"profile": profile})
+        hours, most, disk = 0.0, 0.0, 0.0
+        for arm in map(ARMS.__getitem__, arms):
+            chosen, section = profile_of(profile_params), params.section(arm)
+            of = [chosen.recipe(arm, run.net, run.variant, run.seed) for run in runs_of(profile_params, arm)]
+            data = DATASETS[chosen.dataset(arm)]
+            hours += sum(training_flop(recipe, data.classes) for recipe in of) / GPU_FLOP_PER_SECOND / 3600
+            most = max(most, *(memory(recipe, data.classes) for recipe in of))
+            disk += sum(kept(recipe, data) for recipe in of) + prepared(of[0], data)
+            assert not section.override, "the table is of the lists as shipped"
+        return f"{hours:.1f}" if hours < 10 else f"{hours:.0f}", f"{most:.1f} GiB", f"{disk:.1f} GB"
+
+    rows = dict(re.findall(r"^\| ((?:2 cores|a laptop|8 GPUs)[^|]*) \| (.*)$", README, re.MULTILINE))
+    quick, cpu, laptop, cluster = rows.values()
+    both = ("cifar", "imagenet")
+    for row, (_, most, disk) in ((quick, told("quick", *both)), (cpu, told("cpu", *both))):
+        assert f"| {most} | {disk} |" in row
+    hours, most, disk = told("paper", "cifar")
+    assert f"| {hours} GPU hours at least | {most} | {disk} |" in laptop
+    hours, most, disk = told("paper", *both)
+    assert f"| {hours} GPU hours at least, so {int(hours) / 8:.0f} of 8 | {most} a GPU | {disk}, and" in cluster
 
 
 def test_the_errors_that_the_papers_profile_tells_to_expect_are_the_papers() -> None:

@@ -1,11 +1,15 @@
 """The page in a real browser: the committed one, or another with --page."""
 
+import csv
+import io
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from checkout import PROJECT
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -152,22 +156,69 @@ def test_differences_from_the_paper_are_listed(page: Page) -> None:
 
 
 def test_each_measured_number_leads_to_its_runs(page: Page) -> None:
-    """A number that is counted on the built nets, or is a setting, has no run."""
-    for number in (2, 3, 4, 5, 6, 13, 14):
-        cells = page.locator(f"h2#table-{number}").locator("xpath=following::table[1]").locator("td.here").all()
-        for cell in cells:
-            if re.search(r"\d", cell.inner_text()):
-                target = cell.locator("a").first.get_attribute("href")
-                row = page.locator(f"tr[id='{target.removeprefix('#')}']")
-                assert row.count() == 1, target
-                assert re.search(r"\b[0-9a-f]{16}\b", row.inner_text()), "its recipe"
+    """But for what is counted on the built nets, and for settings."""
+    apart = "h2#table-1, h2#differences, h2#runs"
+    cells = page.evaluate(
+        """apart => {
+            let heading = null, found = []
+            const counted = of => of.closest('details')?.textContent.includes('counted on the built nets')
+            for (const of of document.querySelectorAll('main h2, main td.here')) {
+                if (of.tagName == 'H2') heading = of
+                else if (!heading.matches(apart) && !counted(of) && /[0-9]/.test(of.textContent)) found.push(
+                    [heading.id, of.parentElement.textContent, of.querySelector('a')?.hash.slice(1)])
+            }
+            return found
+        }""",
+        apart,
+    )
+    assert {"claims", "claims-imagenet", "table-6", "others", "table-13"} <= {heading for heading, *_ in cells}
+    recipes = dict(
+        page.locator("tr[id]").evaluate_all("all => all.map(of => [of.id, of.querySelector('code').textContent])")
+    )
+    for heading, words, target in cells:
+        if target is None:
+            assert heading.startswith("claims") and re.search(
+                r"not run|alone can tell|[0-9.]+ M|^[\w-]+/[\w-]+:", words
+            ), f"{heading}: {words} leads nowhere"
+        else:
+            assert re.fullmatch("[0-9a-f]{16}", recipes[target]), f"{heading}: {words} leads to no recipe"
 
 
 def test_links_and_ids_are_sound(page: Page) -> None:
+    """Into the page, to files of this repository as the page lies in reports/, and to the tables that it carries."""
     ids = page.locator("[id]").evaluate_all("all => all.map(of => of.id)")
     assert len(ids) == len(set(ids))
-    for target in {link.get_attribute("href") for link in page.locator("a[href^='#']").all()}:
-        assert target.removeprefix("#") in ids, target
+    targets = set(page.locator("a").evaluate_all("all => all.map(of => of.getAttribute('href'))"))
+    assert any(of.startswith("../results/") for of in targets) and any(of.startswith("data:") for of in targets)
+    for target in targets:
+        if target.startswith("#"):
+            assert target.removeprefix("#") in ids, target
+        elif target.startswith("data:text/csv"):
+            rows = list(csv.reader(io.StringIO(unquote(target.partition(",")[2]))))
+            assert len(rows) > 1 and any(re.search("[0-9]", cell) for row in rows for cell in row), rows[:3]
+        else:
+            assert (PROJECT / "reports" / unquote(target)).resolve().is_relative_to(PROJECT), target
+            assert (PROJECT / "reports" / unquote(target)).is_file(), target
+
+
+def test_each_table_and_figure_says_where_it_is_from(page: Page) -> None:
+    for kind, numbers in {"table": range(1, 15), "figure": range(1, 8)}.items():
+        for number in numbers:
+            line = page.locator(f"#{kind}-{number}").locator("xpath=following::p[contains(@class,'origin')][1]")
+            links = dict(
+                line.locator("a").evaluate_all("all => all.map(of => [of.textContent, of.getAttribute('href')])")
+            )
+            assert links["script"].endswith(".py"), (kind, number)
+            saved = line.locator("a[download]").get_attribute("download")
+            assert saved == f"{kind}-{number}.csv", "the line of another stands next"
+
+
+def test_claims_lead_to_their_tables_and_figures_and_back(page: Page) -> None:
+    pairs = {"K02-cifar": "figure-1", "K14-cifar": "table-6", "K01-imagenet": "table-2", "K27": "table-7"}
+    for card, place in pairs.items():
+        assert page.locator(f"li#{card} a[href='#{place}']").count() == 1
+        line = page.locator(f"#{place}").locator("xpath=following::p[contains(@class,'origin')][1]")
+        assert line.locator(f"a[href='#{card}']").count() == 1
 
 
 def test_the_contents_lead_somewhere(page: Page) -> None:

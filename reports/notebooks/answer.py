@@ -39,6 +39,12 @@ HTML(report.answer([cifar, imagenet, localization]))
 HTML(f'<figure class="wide" tabindex="0">{report.depth_figure(cifar[0])}</figure>')
 
 # %% [markdown]
+# <h2 id="scope">Scope, and what was easy and difficult</h2>
+
+# %%
+HTML(report.scope([cifar, imagenet, localization]))
+
+# %% [markdown]
 # <h2 id="comparisons">All comparisons</h2>
 #
 # Each inequality between errors that a verdict rests on, as far as it was measured. To the right of zero it is as

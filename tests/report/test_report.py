@@ -1,9 +1,11 @@
 """Tables and figures of the page, from made-up studies whose numbers are known."""
 
+import csv
 import html
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -363,6 +365,16 @@ def test_table_4_is_multi_scale_and_table_5_has_our_ensembles() -> None:
     assert table["resnet-34-A + resnet-34-B"] == "– 5.50 1 proxy"
 
 
+def test_a_fully_convolutional_test_of_maps_that_were_never_slid_says_so() -> None:
+    """Trained on 32 pixels, the last maps are 1x1; those of the paper are 7x7. The made-up errors are 3 points less."""
+    small = imagenet({"plain-18": (9, 14)}, input_size=32, test={"scales": [32, 91]})
+    said = "trained on 32 pixels, where the last maps are 1×1"
+    for draw in (report.table_4, report.table_5):
+        assert said in draw([small]) and "-3 to -3 points" in draw([small])
+        assert "last maps" not in draw([imagenet()])
+    assert "last maps" not in report.table_3([small]), "10 crops"
+
+
 def test_an_ensemble_of_one_study_is_not_run_in_the_other() -> None:
     found = imagenet()
     table = report.table_5([found, replace(with_ensemble(found), profile="last")])
@@ -389,3 +401,29 @@ def test_figure_4_has_the_papers_curves_beside_ours() -> None:
         "plain nets, the paper", "residual nets, the paper",
     ]  # fmt: skip
     assert "Drawn in the paper and not run here: resnet-18-A, resnet-34-A." in figure
+
+
+def csv_of(html: str) -> list[list[str]]:
+    """The rows that the line below a table or a figure carries."""
+    return list(csv.reader(unquote(re.search(r'href="data:text/csv;charset=utf-8,([^"]*)"', html)[1]).splitlines()))
+
+
+def test_below_a_table_stand_its_script_its_scores_and_its_rows() -> None:
+    found = made_up({"resnet-20": (1, 8.9), "resnet-56": (1, 7)}, seeds=3, spread=0.1)
+    below = report.table_6([found])
+    assert 'href="../src/replication/report/tables.py"' in below and 'download="table-6.csv"' in below
+    assert 'href="../results/made-up/cifar/scores.csv"' in below and 'href="#K14-cifar"' in below
+    (row,) = [row for row in csv_of(below) if row[:2] == ["ResNet", "20"]]
+    assert row[-3:] == ["8.90 ± 0.10 best 8.80", "3", "proxy"] and len(row) == len(csv_of(below)[0])
+
+
+def test_below_a_figure_stand_the_points_that_it_draws() -> None:
+    found = made_up({"plain-20": (1.0, 9.0), "plain-44": (2, 11)}, seeds=3, spread=0.5)
+    rows = csv_of(report.figure_1([found]))
+    assert ["made-up", "plain-20", "test", "64000", "9.0", "0.5", "3"] in rows, "mean and spread of three seeds"
+    assert {row[1] for row in rows[1:]} == {"plain-20", "plain-56"} and rows[1][0] == "paper"
+    assert {row[1] for row in csv_of(report.figure_6([found]))} >= {"plain-44", "resnet-1202"}
+
+
+def test_below_the_claims_stand_no_links_to_cards_of_an_arm_that_was_not_run() -> None:
+    assert "#K32" not in report.table_13([]) and "#K10-imagenet" in report.table_1()

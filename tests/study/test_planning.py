@@ -7,9 +7,11 @@ from made_up import JPEG, joined, study
 
 from replication.arms import ARMS
 from replication.profiles import read_profile
+from replication.sources import DATASETS
 from replication.study import rule
 from replication.study.comparisons import Comparison, alike_of, difference_of, weighed
 from replication.study.cost import hours_a_run, training_flop
+from replication.study.disk import kept, prepared
 from replication.study.planning import MOST, POWER, seeds_to_settle, typical
 from replication.study.rule import Sample
 
@@ -90,3 +92,13 @@ def test_what_a_training_takes_is_counted_on_its_net() -> None:
     """ResNet-20 has 40.55 million multiply-adds at 32 pixels."""
     recipe = read_profile(PROJECT / "pipeline/profiles", "paper").recipe(ARMS["cifar"], "resnet-20")
     assert training_flop(recipe, 10) == pytest.approx(2 * 3 * 40.55e6 * 64_000 * 128, rel=0.01)
+
+
+def test_the_disk_that_a_run_and_its_images_take_is_that_of_its_files() -> None:
+    """As `ls -l` has them after `dvc repro`: net.safetensors of resnet-20, and the store of the digits at 16 pixels."""
+    recipe = read_profile(PROJECT / "pipeline/profiles", "quick").recipe(ARMS["cifar"], "resnet-20")
+    assert kept(recipe, DATASETS["digits"]) * 1e9 == pytest.approx(1_097_648 + 360 * 10 * 2, rel=0.02)
+    assert prepared(recipe, DATASETS["digits"]) * 1e9 == pytest.approx(1_394_792, rel=0.02)
+    of_paper = read_profile(PROJECT / "pipeline/profiles", "paper").recipe(ARMS["imagenet"], "resnet-50")
+    assert prepared(of_paper, DATASETS["imagenet"]) == 0, "it is read where it lies"
+    assert kept(of_paper, DATASETS["imagenet"]) * 1e9 > 4 * 25.5e6 + 3 * 2 * 50_000 * 1000

@@ -235,3 +235,13 @@ def test_a_study_that_lost_a_file_is_not_left_out(tmp_path: Path, name: str) -> 
 def test_results_are_written_without_torch_and_without_pandas() -> None:
     code = "import replication.study.results, sys; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_experiments_that_differ_in_depth_alone_have_a_key_in_common(tmp_path: Path) -> None:
+    for depth, error in ((32, 7.5), (44, 7.25)):
+        made = [result(recipe_of(net=net), error=of) for net, of in (("resnet-20", 9), (f"resnet-{depth}", error))]
+        write_summary(tmp_path, CIFAR, made, f"resnet-{depth}")
+        found = json.loads((tmp_path / "summary.json").read_text())
+        assert found["depth"] == {"top1_error": error, "n": 1, "layers": depth}
+    write_summary(tmp_path, CIFAR, made, "resnet-110")
+    assert "depth" not in json.loads((tmp_path / "summary.json").read_text()), "it was not run"

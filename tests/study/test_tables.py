@@ -164,3 +164,9 @@ def test_a_number_that_is_none_is_not_written(study: Path, value: float) -> None
 def test_the_readme_of_the_results_has_every_column() -> None:
     assert schema.as_markdown() in (RESULTS / "README.md").read_text()
     assert not re.search(r"\| None \|", schema.as_markdown())
+
+
+def test_a_recipe_of_a_data_set_that_the_arm_does_not_have_is_told(tmp_path: Path) -> None:
+    add_results(tmp_path / "cifar", [result(recipe_of(dataset="photographs"))])
+    with pytest.raises(UserError, match=r"recipes\.json, [0-9a-f]{16}: data\.name is 'photographs', not digits or "):
+        read_tables(tmp_path / "cifar", CIFAR)

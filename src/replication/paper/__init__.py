@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
-    "Claim", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "number", "protocol",
-    "published_spread", "replications", "replications_seen", "table",
+    "Claim", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "nets_drawn", "number",
+    "protocol", "published_spread", "replications", "replications_seen", "table",
 ]  # fmt: skip
 
 
@@ -89,6 +89,11 @@ def curve(figure_id: str, split: str, net: str) -> list[tuple[float, float]]:
     "test"; in Figure 4 the latter is the validation error of centre crops.
     """
     return [(x * 10_000, y) for x, y in _curves().get((figure_id, split, net), [])]
+
+
+def nets_drawn(figure_id: str) -> list[str]:
+    """The nets of whose training `curve` has curves in a figure, "fig6" say, in its order."""
+    return list(dict.fromkeys(net for drawn, _, net in _curves() if drawn == figure_id))
 
 
 def end_errors(section: str) -> dict[str, dict[str, float]]:

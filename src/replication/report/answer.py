@@ -6,7 +6,7 @@ from typing import get_args
 from replication import paper
 from replication.claims import WAITING, Tested, judge_claims
 from replication.claims.claim import Role
-from replication.report.html import SYMBOL, data_name, render, schedule_share
+from replication.report.html import SYMBOL, data_name, render, runs_id, schedule_share
 from replication.study.comparisons import POINTS, TRAIN, Comparison
 from replication.study.fidelity import RANK
 from replication.study.rule import SEEDS, Verdict
@@ -54,14 +54,15 @@ def _row(study: Study) -> dict[str, object]:
         "data": data_name(study),
         "schedule": schedule_share(study),
         "fidelity": study.fidelity,
-        "cells": [_cell(by_role[role]) if role in by_role else None for role in SUBJECTS],
+        "cells": [_cell(study, by_role[role]) if role in by_role else None for role in SUBJECTS],
     }
 
 
-def _cell(tested: Tested) -> dict[str, object]:
+def _cell(study: Study, tested: Tested) -> dict[str, object]:
     found = told(tested)
     return {
         "symbol": SYMBOL[tested.verdict], "verdict": tested.verdict, "words": tested.words,
+        "runs": runs_id(study, found.worse) if found else "",
         "card": f"{tested.test.claim.id}-{tested.test.arm.name}",
         "what": f"{found.worse} − {found.better}" if found else "",
         "here": POINTS.format(float(found.evidence.value)) if found and found.evidence else "",

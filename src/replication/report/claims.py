@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from replication import paper
 from replication.claims import WAITING, Tested, judge_claims
 from replication.claims.settling import settling
-from replication.report.html import SYMBOL, command, data_name, duration, render, schedule_share
+from replication.report.html import SYMBOL, command, data_name, duration, render, runs_id, schedule_share
+from replication.study.comparisons import Comparison
 from replication.study.of_paper import study_of_paper
 from replication.study.planning import MOST, POWER
 from replication.study.rule import SEEDS
@@ -63,6 +64,7 @@ def _verdict(study: Study, tested: Tested) -> dict[str, object]:
         "data": data_name(study),
         "schedule": schedule_share(study),
         "tested": tested,
+        "runs": [_runs(study, of) for of in tested.comparisons],
         "needed": needed,
         "most": most,
         "hours": duration(needed.hours) if needed and needed.hours is not None else "",
@@ -75,12 +77,20 @@ def _verdict(study: Study, tested: Tested) -> dict[str, object]:
     }
 
 
-def _support(claim: paper.Claim) -> str:
-    return ", ".join(_place(place) for place in claim.support)
+def _runs(study: Study, of: Comparison) -> str:
+    """Where the runs of the first net stand that was measured for a comparison; "" if none was."""
+    net = next(iter(of.samples), of.worse)
+    return runs_id(study, net) if net and of.outcome != "missing" else ""
 
 
-def _place(place: str) -> str:
+def _support(claim: paper.Claim) -> list[dict[str, str]]:
+    """Where the paper has it, in words; a table or a figure with its place on the page."""
+    return [_place(place) for place in claim.support]
+
+
+def _place(place: str) -> dict[str, str]:
     short, _, rest = place.partition(" ")
     if short[0] in EXPLAINED and short[1:].isdigit():
-        return f"{EXPLAINED[short[0]]} {short[1:]} {rest}".strip()
-    return f"section {place}"
+        kind, number = EXPLAINED[short[0]], short[1:]
+        return {"id": f"{kind.lower()}-{number}", "words": f"{kind} {number} {rest}".strip()}
+    return {"id": "", "words": f"section {place}"}

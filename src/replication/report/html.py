@@ -93,7 +93,8 @@ def paper_command(arm: Arm, nets: Sequence[str]) -> str:
 def duration(hours: float) -> str:
     """Hours in words, "40 minutes" or "1,200 hours"."""
     if hours < 1:
-        return f"{max(1, hours * 60):.0f} minutes"
+        minutes = max(1, round(hours * 60))
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
     return f"{hours:.1f} hours" if hours < 10 else f"{hours:,.0f} hours"
 
 

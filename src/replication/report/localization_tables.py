@@ -90,7 +90,8 @@ def box_examples(studies: Sequence[Study], results: Path) -> str:
     """The picture of twelve test images of each study that keeps one."""
     files = [(study, results / study.folder / PICTURE) for study in studies]
     kept = [
-        study_header(study) | {"net": study.nets[0], "png": base64.b64encode(file.read_bytes()).decode()}
+        study_header(study)
+        | {"net": study.nets[0], "folder": study.folder, "png": base64.b64encode(file.read_bytes()).decode()}
         for study, file in files
         if file.exists()
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from replication import paper
 from replication.profiles import DEFAULT
-from replication.report.html import render
+from replication.report.html import render, runs_id
 from replication.study.studies import Study
 
 NETS = ["plain-20", "plain-56", "resnet-20", "resnet-32", "resnet-44", "resnet-56", "resnet-110", "resnet-1202"]
@@ -45,12 +45,13 @@ def _of_study(study: Study) -> dict[str, Any]:
     differences = [f"{len(keys)}, listed under “What differs from the paper”"] if keys else []
     n = " to ".join(map(str, counts[:: max(1, len(counts) - 1)]))  # least and most
     row = _row(f"here: {study.name}", f"{n or 0}, last iteration", errors)
-    return row | {"kind": "here", "fidelity": study.fidelity, "differences": differences}
+    runs = [runs_id(study, net) if net in errors else "" for net in NETS]
+    return row | {"kind": "here", "runs": runs, "fidelity": study.fidelity, "differences": differences}
 
 
 def _row(name: str, statistic: str, errors: dict[str, str]) -> dict[str, Any]:
     cells = [errors.get(net, "–") for net in NETS]
-    return {"name": name, "statistic": statistic, "cells": cells, "kind": "", "fidelity": ""}
+    return {"name": name, "statistic": statistic, "cells": cells, "kind": "", "fidelity": "", "runs": [""] * len(NETS)}
 
 
 def _words(error: float, std: float | None = None) -> str:

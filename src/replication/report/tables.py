@@ -27,12 +27,11 @@ def table_6(studies: Sequence[Study], benchmarks: Path | None = None) -> str:
     others = {net for study in studies for net in study.nets if net.startswith("resnet-")} - known
     for net in sorted(others, key=depth_of):
         rows.append(_paper_row({"method": "ResNet", "kind": "extra", "layers": depth_of(net), "net": net}, studies))
-    records = [_record(study, study.runs["net"].str.startswith("resnet-")) for study in studies]
     others = {of["name"]: of["errors"]["resnet-1202"] for of in replications() if "resnet-1202" in of["errors"]}
     deepest = {"printed": next(row["error"] for row in printed if row["net"] == "resnet-1202"), "others": others}
     deepest["measured"] = of_1202_layers(benchmarks) if benchmarks else []
     headers = [study_header(study) for study in studies]
-    return render("table6.html", rows=rows, studies=headers, records=records, deepest=deepest)
+    return render("table6.html", rows=rows, studies=headers, deepest=deepest)
 
 
 def differences_table(studies: Sequence[Study]) -> str:
@@ -45,7 +44,7 @@ def differences_table(studies: Sequence[Study]) -> str:
             name = named(run["net"], run["variant"])
             runs.add(name)
             for found in study.differences(run["recipe"]):
-                paper, here = _value(found.key, found.paper), _value(found.key, found.here)
+                paper, here = in_words(found.key, found.paper), in_words(found.key, found.here)
                 row = {"what": found.what, "section": found.section, "paper": paper, "here": here, "nets": set()}
                 rows.setdefault((found.key, here), row)["nets"].add(name)
         for row in rows.values():
@@ -57,7 +56,7 @@ def differences_table(studies: Sequence[Study]) -> str:
     return render("differences.html", tables=tables)
 
 
-def _effects(study: Study, differing: set[str], runs: set[str]) -> list[str]:
+def _effects(study: Study, differing: set[str], runs: set[str]) -> list[dict[str, str]]:
     """What a difference changed: where of a net and its variant one has the difference and the other has not."""
     measure, found = Measure("", study.arm.headline, study.arm.metric.name), []
     for name in sorted(runs):
@@ -66,7 +65,8 @@ def _effects(study: Study, differing: set[str], runs: set[str]) -> list[str]:
             with_it, without = (name, net) if name in differing else (net, name)
             effect = compare(study, measure, with_it, without, None)
             points = POINTS.format(float(effect.evidence.value))
-            found.append(f"{net}: {' '.join(filter(None, (points, effect.interval)))}, n = {effect.n}")
+            words = f"{net}: {' '.join(filter(None, (points, effect.interval)))}, n = {effect.n}"
+            found.append({"words": words, "runs": runs_id(study, name)})
     return found
 
 
@@ -133,10 +133,10 @@ def _cell(study: Study, net: str) -> dict:
     }
 
 
-def _record(study: Study, which: object = slice(None)) -> dict:
+def _record(study: Study) -> dict:
     """A study's runs in words."""
     rows, known = [], set()
-    for run in study.runs[which].sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
+    for run in study.runs.sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed = run["net"], run["variant"], run["seed"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
         metric = step_of(study.recipes[run["recipe"]]).metric.name
@@ -144,7 +144,6 @@ def _record(study: Study, which: object = slice(None)) -> dict:
         words = {
             "training": f"{training[seed]:.2f}" if seed in training else "",
             "tested": f"{tested[seed]:.2f}" if seed in tested else "",
-            "images": study.images(net, study.arm.headline, variant),
             "minutes": f"{run['seconds'] / 60:.1f}",
             "parameters": f"{run['parameters']:,}",
             "macs": f"{run['macs'] / 1e6:.1f} M",
@@ -160,7 +159,8 @@ def _record(study: Study, which: object = slice(None)) -> dict:
     return {**study_header(study), "rows": rows, "error": error, "variants": variants}
 
 
-def _value(key: str, value: object) -> str:
+def in_words(key: str, value: object) -> str:
+    """The value of a recipe's field, "data.name" say, as a reader is told it."""
     if key == "data.name":
         return DATA_NAMES.get(str(value), str(value))
     if key == "data.pixels":
@@ -172,5 +172,5 @@ def _value(key: str, value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, list | tuple):
-        return ", ".join(_value(key, item) for item in value)
+        return ", ".join(in_words(key, item) for item in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

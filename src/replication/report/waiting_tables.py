@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from replication import paper
 from replication.report.html import render
+from replication.report.origin import line
 
+SCRIPT = "src/replication/report/waiting_tables.py"
 WORDS = {"map": "mAP", "map50": "mAP@.5", "map50_95": "mAP@[.5,.95]", "testdev": "test-dev"}
 
 
@@ -13,16 +15,20 @@ def waiting_tables(numbers: Sequence[int]) -> str:
     tables = []
     for number in numbers:
         found = paper.about_table(number)
+        heads = [_words(column) for column in found["columns"]]
+        rows = [
+            ["–" if (cell := row.get(of)) is None else str(cell) for of in found["columns"]] for row in found["rows"]
+        ]
         tables.append(
             {
                 "number": number,
                 "caption": found["caption"],
                 "facts": [found["metric"], found["dataset"], found["test_protocol"]],
-                "columns": [_words(column) for column in found["columns"]],
-                "rows": [["–" if (cell := row.get(of)) is None else str(cell) for of in found["columns"]]
-                         for row in found["rows"]],
+                "columns": heads,
+                "rows": rows,
+                "origin": line(f"table-{number}", SCRIPT, ["src/replication/paper/paper.yaml"], [heads, *rows]),
             }
-        )  # fmt: skip
+        )
     return render("waiting_tables.html", tables=tables)
 
 

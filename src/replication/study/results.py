@@ -94,10 +94,11 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     write_together(folder, files)
 
 
-def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
+def write_summary(folder: Path, arm: Arm, results: Sequence[Result], of_depth: str | None = None) -> None:
     """summary.json, for `dvc metrics` and `dvc exp`: the arm's metric by its headline protocol, of the runs just
     tabulated: by net, or net/variant, the mean over seeds, their number and standard deviation; and in points what the
-    paper is about, see `_gaps`.
+    paper is about, see `_gaps`. The net that `depth` names stands in `depth` too, whatever it is: two experiments that
+    differ in it alone have a key in common.
     """
     found: dict[str, list[float]] = {}
     for result in sorted(results, key=lambda result: _place(_run_row(result.record), arm)):
@@ -109,6 +110,8 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result]) -> None:
     means = {name: round(mean(values), 2) for name, values in found.items()}
     spread = {name: round(stdev(values), 2) for name, values in found.items() if len(values) > 1}
     summary = {arm.metric.name: means, "n": {name: len(values) for name, values in found.items()}, "std": spread}
+    if of_depth in found:
+        summary["depth"] = {arm.metric.name: means[of_depth], "n": len(found[of_depth]), "layers": depth_of(of_depth)}
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / SUMMARY, (json.dumps(summary | _gaps(means), indent=2) + "\n").encode())
 

@@ -1,0 +1,66 @@
+"""Text that comes from files of results stands on the page as text, whatever it says."""
+
+import re
+
+import pytest
+from checkout import PROJECT
+from made_up import recipe_of, result
+
+from pipeline.report import NOTEBOOKS, PARTS
+from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmarks
+from replication.report.notebooks import join, run
+from replication.report.page import page
+from replication.study.results import add_results
+
+HOSTILE = "<script>alert(1)</script>"
+NETS = {"cifar": ("plain-20", "plain-56", "resnet-20"), "imagenet": ("plain-18", "resnet-18-A"), "localization": ()}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of studies in which every field that may hold any text holds a script; a folder's name, most of one."""
+    folder, profile = tmp_path_factory.mktemp("results"), HOSTILE.replace("/", "")
+    origin = result(recipe_of()).record.provenance
+    origin |= {"machine": origin["machine"] | {"cpu": HOSTILE}, "versions": {"torch": f"2.14{HOSTILE}"}}
+    for arm, nets in NETS.items():
+        recipes = [recipe_of("paper", arm, net, pixels=HOSTILE, fingerprint=HOSTILE) for net in nets]
+        of_arm = folder / "results" / profile / arm
+        for place in (of_arm, of_arm / f"train_images={profile}") if nets else ():
+            add_results(place, [result(recipe, provenance=origin) for recipe in recipes])
+    row = {
+        "benchmark": HOSTILE,
+        "case": HOSTILE,
+        "unit": "ratio",
+        "value": 1,
+        "low": 1,
+        "high": 1,
+        "n": 3,
+        "threads": 2,
+    }
+    row |= {"date": "2026-01-02", "commit": HOSTILE, "torch": HOSTILE, "processor": HOSTILE, "cores": 2}
+    depth = {"benchmark": BY_DEPTH, "case": "resnet-1202", "value": 2}
+    rows = [row, row | depth | {"unit": "images/s"}, row | depth | {"unit": "GiB"}]
+    write_benchmarks(folder / f"speed/{profile}.csv", [Measurement.model_validate(row) for row in rows])
+    parameters = {"results": folder / "results", "profile": profile, "profiles": PROJECT / "pipeline/profiles"}
+    notebook = join([PROJECT / NOTEBOOKS / f"{name}.py" for name in PARTS])
+    return page(run(notebook, parameters | {"benchmarks": folder / "speed"}))
+
+
+def test_a_script_in_the_results_is_text(built: str) -> None:
+    assert not re.search(r"<script[^>]*>\s*alert", built)
+    assert built.count("</script") == len(re.findall(r"<script\b", built)), "it ends no script of the page's own"
+    assert built.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["on {}, 2 cores, cpu", '<td class="here">{}</td>', "Speed on {}", "commit {}</span>"],
+    ids=["machine", "pixels", "processor", "commit"],
+)
+def test_it_can_be_read_where_it_belongs(built: str, where: str) -> None:
+    assert where.format("&lt;script&gt;alert(1)&lt;/script&gt;") in built
+
+
+def test_no_field_ends_its_attribute(built: str) -> None:
+    """An attribute with a bare angle would be the begin of one that was broken out of."""
+    assert not re.search(r'="[^"<>]*<script', built)

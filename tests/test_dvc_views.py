@@ -1,0 +1,61 @@
+"""What DVC shows of the committed results: its plots without a network, and the graph of the stages in the README."""
+
+import re
+from pathlib import Path
+
+import pytest
+from checkout import PROJECT, Checkout, make_checkout
+from playwright.sync_api import sync_playwright
+from test_page import CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    made = make_checkout(tmp_path_factory.mktemp("plots") / "replication")
+    made.run("make plots")
+    return made
+
+
+def drawn(checkout: Checkout) -> Path:
+    return checkout.folder / "dvc_plots/index.html"
+
+
+def test_every_net_is_drawn_by_the_template_of_this_project(checkout: Checkout) -> None:
+    text = drawn(checkout).read_text()
+    assert all(f'"net": "{net}"' in text for net in ("plain-20", "resnet-56", "plain-18", "resnet-34-C"))
+    assert '"field": "net"' in text and "<DVC_METRIC" not in text
+    assert not checkout.run("git status --short"), "what is drawn is this checkout's own"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the plots")
+def test_a_browser_draws_them_and_asks_for_nothing_else(checkout: Checkout) -> None:
+    requests: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(drawn(checkout).as_uri())
+        page.locator("svg.marks").nth(2).wait_for()
+        assert page.locator("svg.marks").count() == 3, "one an arm"
+        browser.close()
+    assert requests == [drawn(checkout).as_uri()]
+
+
+def test_after_it_a_difference_is_drawn_without_a_network_too(checkout: Checkout) -> None:
+    curves = checkout.folder / "results/quick/cifar/curves.csv"
+    before = curves.read_text()
+    curves.write_text(before.replace("resnet-56,default,0,single_view,400,", "resnet-56,default,0,single_view,400,9"))
+    checkout.run("dvc plots diff HEAD")
+    text = drawn(checkout).read_text()
+    assert '"rev": "HEAD"' in text and '"rev": "workspace"' in text and "cdn.jsdelivr.net" not in text
+    curves.write_text(before)
+
+
+def test_the_readme_draws_the_stages_as_they_depend_on_each_other(checkout: Checkout) -> None:
+    """Those of one kind, of all nets and arms, put together."""
+    drawn = checkout.run("dvc dag --mermaid 2>/dev/null")
+    kinds = {node: name.partition("-")[0] for node, name in re.findall(r'(node\d+)\["([^"@]+)', drawn)}
+    edges = {(kinds[a], kinds[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", drawn)}
+    told = re.search(r"```mermaid\nflowchart LR\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)[1]
+    lines = [line.split(" --> ") for line in told.strip().splitlines()]
+    assert {(a.strip(), b) for a, others in lines for b in others.split(" & ")} == edges
