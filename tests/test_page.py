@@ -339,6 +339,40 @@ def test_the_page_fits_phone_and_desk_in_light_and_dark(browser: Browser, path: 
     page.close()
 
 
+@pytest.fixture
+def phone(browser: Browser, path: Path) -> Iterator[Page]:
+    """The page on a phone, with all notes opened."""
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(of => of.open = true)")
+    yield page
+    page.close()
+
+
+def test_on_a_phone_rows_of_tables_are_cards_that_say_of_which_column_a_cell_is(phone: Page) -> None:
+    wide = "all => all.filter(of => of.scrollWidth > of.clientWidth + 1).map(of => of.innerText.slice(0, 60))"
+    assert phone.locator(".scroll").evaluate_all(wide) == [], "no table scrolls sideways"
+    row = phone.locator("h2#table-6").locator("xpath=following::table[1]//tr[contains(@class,'own')][1]")
+    said = row.locator("td").evaluate_all("all => all.map(of => getComputedStyle(of, '::before').content)")
+    assert any("paper" in of and "parameters" in of for of in said) and any("error (%)" in of for of in said)
+    assert any("here: " in of for of in said)
+
+
+def test_on_a_phone_the_mark_of_a_comparison_comes_first(phone: Page) -> None:
+    for row in phone.locator(".comparisons tbody tr").all()[:5]:
+        what, mark = row.locator("td").first.bounding_box(), row.locator("td").last.bounding_box()
+        assert mark["x"] < what["x"] and abs(mark["y"] - what["y"]) < 6
+
+
+def test_figure_3_can_be_read_on_a_phone(phone: Page) -> None:
+    drawings = phone.locator("h2#figure-3").locator("xpath=following::figure[1]").locator("svg")
+    assert drawings.count() == 3
+    for drawing in drawings.all():
+        assert 250 < drawing.bounding_box()["width"] <= 358, "a net a screen"
+        heights = drawing.locator("text").evaluate_all("all => all.map(of => of.getBoundingClientRect().height)")
+        assert min(heights) > 9.5
+
+
 def test_the_page_prints_without_the_contents(browser: Browser, path: Path) -> None:
     page = browser.new_page()
     page.goto(path.as_uri())
