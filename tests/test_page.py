@@ -373,10 +373,12 @@ def test_figure_3_can_be_read_on_a_phone(phone: Page) -> None:
         assert min(heights) > 9.5
 
 
-def test_the_page_prints_without_the_contents(browser: Browser, path: Path) -> None:
-    page = browser.new_page()
-    page.goto(path.as_uri())
-    page.emulate_media(media="print")
-    assert not page.locator("nav").is_visible()
-    assert page.locator("h2#table-6").is_visible()
-    page.close()
+def test_the_page_prints_on_15_sheets_of_a4_without_the_contents_and_with_all_notes(still: Page, page: Page) -> None:
+    for of in (still, page):
+        sheets = of.pdf(prefer_css_page_size=True)
+        assert b"/MediaBox [0 0 594.95" in sheets, "A4"
+        assert len(re.findall(rb"/Type\s*/Page\b", sheets)) < 16
+        of.emulate_media(media="print")
+        assert not of.locator("nav").is_visible() and of.locator("h2#table-6").is_visible()
+        hidden = "all => all.filter(of => !of.open && of.lastElementChild.getBoundingClientRect().height < 4).length"
+        assert of.locator("details").evaluate_all(hidden) == 0

@@ -87,7 +87,8 @@ def benchmarks_part(folder: Path) -> str:
         tables: dict[str, list[dict[str, object]]] = {}
         for row in rows:
             words = {"case": row.case, "value": _words(row.value, row.unit), "n": row.n, "threads": row.threads}
-            words["spread"] = f"{_words(row.low, row.unit)} to {_words(row.high, row.unit)}" if row.n > 1 else ""
+            low, high = _words(row.low, row.unit).rpartition(" ")[0], _words(row.high, row.unit)
+            words["spread"] = f"{low} to {high}" if row.n > 1 else ""
             tables.setdefault(row.benchmark, []).append(words)
         machines.append({"first": rows[0], "file": path.name, "figure": benchmark_figure(rows), "tables": tables})
     return render("benchmarks.html", machines=machines)
