@@ -131,7 +131,7 @@ def _ratio_panel(axes: Axes, rows: Sequence[Measurement]) -> None:
         axes.plot(value, place, color=colour, marker="o", ms=4)
         axes.annotate(
             _words(row.value, row.unit), (high, place), xytext=(6, 0), textcoords="offset points", va="center",
-            fontsize=8, color=colour,
+            fontsize=8,
         )  # fmt: skip
     axes.axvline(1, color=INK, alpha=0.35, lw=0.8)
     axes.set_yticks(range(len(rows)), [f"{row.benchmark}: {row.case}" for row in reversed(rows)], fontsize=8)
@@ -146,7 +146,7 @@ def _depth_panel(axes: Axes, title: str, rows: Sequence[Measurement]) -> None:
     axes.plot(x, y, color=BLUE, marker="o", ms=4)
     for depth, row in zip(x, rows, strict=True):
         axes.annotate(
-            f"{row.value:.3g}", (depth, row.value), xytext=(0, 6), textcoords="offset points", color=BLUE, fontsize=8,
+            f"{row.value:.3g}", (depth, row.value), xytext=(0, 6), textcoords="offset points", fontsize=8,
             ha="center",
         )  # fmt: skip
     axes.set(xscale="log", yscale="log")
