@@ -358,6 +358,12 @@ def test_on_a_phone_rows_of_tables_are_cards_that_say_of_which_column_a_cell_is(
     assert any("here: " in of for of in said)
 
 
+def test_on_a_phone_the_values_of_a_chart_stay_a_table_under_their_heads(phone: Page) -> None:
+    table = chart_of(phone, 6).locator("table")
+    head, cell = table.locator("thead th").nth(1).bounding_box(), table.locator("tbody td").first.bounding_box()
+    assert head["width"] > 40 and abs(head["x"] - cell["x"]) < 2 and head["y"] < cell["y"]
+
+
 def test_on_a_phone_the_mark_of_a_comparison_comes_first(phone: Page) -> None:
     for row in phone.locator(".comparisons tbody tr").all()[:5]:
         what, mark = row.locator("td").first.bounding_box(), row.locator("td").last.bounding_box()

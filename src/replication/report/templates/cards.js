@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const ROLES = {TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell", TH: "columnheader"};
-  for (const table of document.querySelectorAll(".scroll>table")) {
+  for (const table of document.querySelectorAll(".scroll>table:not(.values)")) {
     const rows = [...table.tHead.rows].map((row) => [...row.cells].flatMap((cell) => Array(cell.colSpan).fill(cell)));
     const groups = rows.length > 1 ? rows[0] : [], heads = rows[rows.length - 1];
     for (const row of table.tBodies[0].rows) {
