@@ -115,7 +115,7 @@ def test_the_page_names_the_processor_and_has_every_measurement(tmp_path: Path, 
     part = benchmarks_part(tmp_path)
     assert "Speed on Made-Up &lt;Processor&gt;" in part
     assert part.count('<td class="here">') == len(rows)
-    assert "2.25 × to 6.25 ×" in part
+    assert "2.25 to 6.25 ×" in part
     assert "commit 0000000-dirty" in part
     assert "benchmarks/results/made-up.csv" in part
 

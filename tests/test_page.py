@@ -10,7 +10,11 @@ from urllib.parse import unquote
 
 import pytest
 from checkout import PROJECT
-from playwright.sync_api import Browser, Page, sync_playwright
+from made_up import PAPER_PROFILE
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from replication.arms import ARMS
+from replication.study.studies import Study, read_studies
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the page")
@@ -27,6 +31,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def still(browser: Browser, path: Path) -> Iterator[Page]:
+    """The page as a reader without scripts has it."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, java_script_enabled=False)
+    page.goto(path.as_uri())
+    yield page
+    page.close()
 
 
 @pytest.fixture
@@ -47,13 +60,16 @@ def test_the_page_loads_nothing_and_says_nothing_on_the_console(page: Page, path
     assert page.messages == []
 
 
-def test_the_page_is_one_file_under_3_mb(path: Path) -> None:
-    assert path.stat().st_size < 3_000_000
-    assert not re.search(r"<script|<link[^>]+stylesheet|@import|url\((?!#)", path.read_text(encoding="utf-8"))
+def test_the_page_is_one_file_under_2_mb(path: Path) -> None:
+    assert path.stat().st_size < 2_000_000
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"<script[^>]+src|<link[^>]+stylesheet|@import|url\((?!#)", text)
+    assert "uPlot (v" in text and "Permission is hereby granted" in text, "the chart library, with its licence"
 
 
-def test_every_figure_is_visible_with_ink_in_it(page: Page) -> None:
-    figures = page.locator("figure svg")
+def test_without_scripts_every_figure_is_visible_with_ink_in_it(still: Page) -> None:
+    assert not any(chart.is_visible() for chart in still.locator(".chart").all())
+    figures = still.locator("figure svg")
     assert figures.count() >= 17, "two of depth, four panels of figure 1, four of figure 4, six of figure 6, figure 3"
     for figure in figures.all():
         box = figure.bounding_box()
@@ -62,15 +78,144 @@ def test_every_figure_is_visible_with_ink_in_it(page: Page) -> None:
         assert figure.get_attribute("aria-label")
 
 
-def test_the_papers_panels_stand_once_and_ours_below_them(page: Page) -> None:
+def test_without_scripts_the_papers_panels_stand_once_and_ours_below_them(still: Page) -> None:
     for number in (1, 4, 6):
-        following = page.locator(f"h2#figure-{number}").locator("xpath=following::div[contains(@class,'study')]")
+        following = still.locator(f"h2#figure-{number}").locator("xpath=following::div[contains(@class,'study')]")
         theirs, ours = following.nth(0), following.nth(1)
         labels = [[svg.get_attribute("aria-label") for svg in of.locator("svg").all()] for of in (theirs, ours)]
         assert len(labels[0]) == len(labels[1]) >= 2
         assert all("the paper" in label for label in labels[0]) and all("here: " in label for label in labels[1])
         first, second = (figure.bounding_box() for figure in theirs.locator("figure").all()[:2])
         assert abs(first["y"] - second["y"]) < 2 and second["x"] > first["x"]
+
+
+def chart_of(page: Page, number: int) -> Locator:
+    """The chart of one of the figures 1, 4 and 6, in view."""
+    chart = page.locator(f".chart[data-name='Figure {number}']")
+    chart.locator(".u-over").evaluate("of => of.scrollIntoView({block: 'center', behavior: 'instant'})")
+    return chart
+
+
+def told(chart: Locator, net: str, column: str) -> str:
+    """What the table under a chart has of a net in a column."""
+    number = chart.locator("thead th").all_inner_texts().index(column)
+    return chart.locator("tbody tr").filter(has_text=net).locator("td").nth(number - 1).inner_text()
+
+
+def ink(chart: Locator, net: str) -> int:
+    """Pixels of a chart in the very colour of a net."""
+    return chart.evaluate(
+        r"""(chart, net) => {
+          const {nets} = JSON.parse(chart.querySelector("script").textContent);
+          const canvas = chart.querySelector(".uplot canvas");
+          const colour = nets.find(of => of.label === net).colour.match(/\w\w/g).map(of => parseInt(of, 16));
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          let count = 0;
+          for (let i = 0; i < pixels.length; i += 4)
+            count += colour.every((value, of) => pixels[i + of] === value) && pixels[i + 3] === 255;
+          return count;
+        }""",
+        net,
+    )
+
+
+@pytest.fixture
+def nearest(path: Path) -> Study:
+    """The study of section 4.2 that the page shows first."""
+    return read_studies(path.parents[1] / "results", ARMS["cifar"], PAPER_PROFILE)[0]
+
+
+def at_half(study: Study, net: str, split: str) -> str:
+    """What curves.csv has at half of the schedule: the mean of the seeds."""
+    rows = study.curve(net, split)
+    middle = rows[rows["iteration"] == study.iterations // 2]["error"]
+    assert len(middle), "a row of curves.csv"
+    return f"{middle.mean():.2f}" + (f" ± {middle.std():.2f}" if len(middle) > 1 else "")
+
+
+def test_charts_stand_for_the_drawings_on_the_screen_and_not_in_print(page: Page) -> None:
+    assert page.locator(".chart canvas").count() > 3
+    for media in ("screen", "print"):
+        page.emulate_media(media=media)
+        for chart in page.locator(".chart").all():
+            drawings = chart.locator("xpath=following-sibling::div[contains(@class,'still')]")
+            assert chart.is_visible() == (media == "screen") and drawings.count() >= 2
+            assert all(drawing.is_visible() == (media == "print") for drawing in drawings.all())
+
+
+def test_pointing_at_a_chart_tells_what_curves_csv_has_there(page: Page, nearest: Study) -> None:
+    chart = chart_of(page, 1)
+    over = chart.locator(".u-over")
+    box = over.bounding_box()
+    beside = ""  # the nearest curve is told beside the pointer, all others in the table
+    for height in range(0, int(box["height"]), 8):
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + height)
+        beside += over.inner_text()
+    assert re.search(r" at (50|49.9|50.1) %", chart.locator("caption").inner_text())
+    for net in ("plain-20", "plain-56"):
+        assert told(chart, net, f"{nearest.name}, test") == at_half(nearest, net, "test")
+        assert told(chart, net, f"{nearest.name}, training") == at_half(nearest, net, "train")
+        assert f"{net} {at_half(nearest, net, 'test')} %\ntest, {nearest.name}" in beside
+
+
+def test_the_keyboard_reads_a_chart_as_the_pointer_does(page: Page, nearest: Study) -> None:
+    chart = chart_of(page, 1)
+    slider = chart.get_by_role("slider")
+    slider.focus()
+    for _ in range(50):
+        page.keyboard.press("ArrowLeft")
+    assert " at 50 %" in chart.locator("caption").inner_text()
+    assert told(chart, "plain-56", f"{nearest.name}, test") == at_half(nearest, "plain-56", "test")
+    said = slider.get_attribute("aria-valuetext")
+    assert f"plain-56, {nearest.name}, test {at_half(nearest, 'plain-56', 'test')}" in said
+    assert chart.locator(".u-cursor-x").is_visible()
+
+
+def test_a_net_that_is_unticked_is_not_drawn(page: Page) -> None:
+    chart = chart_of(page, 1)
+    assert ink(chart, "plain-56") > 100 and ink(chart, "plain-20") > 100
+    chart.get_by_role("checkbox", name="plain-56").uncheck()
+    assert ink(chart, "plain-56") == 0 and ink(chart, "plain-20") > 100
+    assert "plain-56" not in chart.get_by_role("slider").get_attribute("aria-valuetext")
+
+
+def test_study_split_seeds_and_axis_of_a_chart_are_chosen(page: Page, nearest: Study) -> None:
+    chart = chart_of(page, 6)
+    heads = lambda: chart.locator("thead th").all_inner_texts()[1:]  # noqa: E731
+    assert heads() == ["the paper, test", f"{nearest.name}, test"]
+    chart.get_by_role("checkbox", name="training").check()
+    chart.get_by_role("checkbox", name="the paper").uncheck()
+    assert heads() == [f"{nearest.name}, test", f"{nearest.name}, training"]
+    others = chart.locator("input[name^=source]").all()[2:]
+    for other in others:
+        other.check()
+    assert len(heads()) == 2 + 2 * len(others)
+    chart.get_by_role("radio", name="iterations").check()
+    assert re.search(r" at [\d,]+ iterations", chart.locator("caption").inner_text())
+    cells = lambda words: chart.locator("tbody td", has_text=words).count()  # noqa: E731
+    several = cells("±")
+    chart.get_by_role("radio", name="each").check()
+    assert cells("·") == several and cells("±") == 0
+
+
+def test_dragging_zooms_a_chart_and_a_double_click_shows_all_of_it(page: Page) -> None:
+    chart = chart_of(page, 6)
+    slider, over = chart.get_by_role("slider"), chart.locator(".u-over")
+    box = over.bounding_box()
+    seen = []
+    for act in ("none", "drag", "double click"):
+        if act == "drag":
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+            page.mouse.down()
+            page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 25, steps=4)
+            page.mouse.up()
+        elif act == "double click":
+            over.dblclick(position={"x": 50, "y": 50})
+        for key in ("End", "Home"):
+            slider.press(key)
+            seen.append(re.search(r" at ([\d.]+) %", chart.locator("caption").inner_text())[1])
+    assert seen[:2] == seen[4:] == ["100", "0"]
+    assert abs(float(seen[2]) - 75) < 1 and abs(float(seen[3]) - 50) < 1
 
 
 def test_table_6_has_the_papers_rows_and_ours(page: Page) -> None:
@@ -245,10 +390,52 @@ def test_the_page_fits_phone_and_desk_in_light_and_dark(browser: Browser, path: 
     page.close()
 
 
-def test_the_page_prints_without_the_contents(browser: Browser, path: Path) -> None:
-    page = browser.new_page()
+@pytest.fixture
+def phone(browser: Browser, path: Path) -> Iterator[Page]:
+    """The page on a phone, with all notes opened."""
+    page = browser.new_page(viewport={"width": 390, "height": 844})
     page.goto(path.as_uri())
-    page.emulate_media(media="print")
-    assert not page.locator("nav").is_visible()
-    assert page.locator("h2#table-6").is_visible()
+    page.evaluate("document.querySelectorAll('details').forEach(of => of.open = true)")
+    yield page
     page.close()
+
+
+def test_on_a_phone_rows_of_tables_are_cards_that_say_of_which_column_a_cell_is(phone: Page) -> None:
+    wide = "all => all.filter(of => of.scrollWidth > of.clientWidth + 1).map(of => of.innerText.slice(0, 60))"
+    assert phone.locator(".scroll").evaluate_all(wide) == [], "no table scrolls sideways"
+    row = phone.locator("h2#table-6").locator("xpath=following::table[1]//tr[contains(@class,'own')][1]")
+    said = row.locator("td").evaluate_all("all => all.map(of => getComputedStyle(of, '::before').content)")
+    assert any("paper" in of and "parameters" in of for of in said) and any("error (%)" in of for of in said)
+    assert any("here: " in of for of in said)
+
+
+def test_on_a_phone_the_values_of_a_chart_stay_a_table_under_their_heads(phone: Page) -> None:
+    table = chart_of(phone, 6).locator("table")
+    head, cell = table.locator("thead th").nth(1).bounding_box(), table.locator("tbody td").first.bounding_box()
+    assert head["width"] > 40 and abs(head["x"] - cell["x"]) < 2 and head["y"] < cell["y"]
+
+
+def test_on_a_phone_the_mark_of_a_comparison_comes_first(phone: Page) -> None:
+    for row in phone.locator(".comparisons tbody tr").all()[:5]:
+        what, mark = row.locator("td").first.bounding_box(), row.locator("td").last.bounding_box()
+        assert mark["x"] < what["x"] and abs(mark["y"] - what["y"]) < 6
+
+
+def test_figure_3_can_be_read_on_a_phone(phone: Page) -> None:
+    drawings = phone.locator("h2#figure-3").locator("xpath=following::figure[1]").locator("svg")
+    assert drawings.count() == 3
+    for drawing in drawings.all():
+        assert 250 < drawing.bounding_box()["width"] <= 358, "a net a screen"
+        heights = drawing.locator("text").evaluate_all("all => all.map(of => of.getBoundingClientRect().height)")
+        assert min(heights) > 9.5
+
+
+def test_the_page_prints_on_15_sheets_of_a4_without_the_contents_and_with_all_notes(still: Page, page: Page) -> None:
+    for of in (still, page):
+        sheets = of.pdf(prefer_css_page_size=True)
+        assert b"/MediaBox [0 0 594.95" in sheets, "A4"
+        assert len(re.findall(rb"/Type\s*/Page\b", sheets)) < 16
+        of.emulate_media(media="print")
+        assert not of.locator("nav").is_visible() and of.locator("h2#table-6").is_visible()
+        hidden = "all => all.filter(of => !of.open && of.lastElementChild.getBoundingClientRect().height < 4).length"
+        assert of.locator("details").evaluate_all(hidden) == 0

@@ -13,8 +13,8 @@ HTML(report.others_table(cifar))
 # %% [markdown]
 # <h2 id="figure-1">Figure 1 · Degradation of plain nets</h2>
 #
-# First the paper, digitised from its figure; then the runs made here, over the paper's curves, which are thin and dotted, at
-# the same share of the schedule. Dashed: training error. Solid: test error. Upright lines mark the drops of the rate.
+# The paper's curves, digitised from its figure, are dotted where ours lie over them, at the same share of the schedule.
+# Dashed: training error. Solid: test error. Upright lines mark the drops of the rate.
 
 # %%
 HTML(report.figure_1(cifar))
@@ -22,7 +22,7 @@ HTML(report.figure_1(cifar))
 # %% [markdown]
 # <h2 id="figure-6">Figure 6 · Plain and residual nets</h2>
 #
-# One colour a depth, the same in every figure.
+# A colour and a mark a depth, the same in figures 1, 4 and 6; hollow: plain nets.
 
 # %%
 HTML(report.figure_6(cifar))

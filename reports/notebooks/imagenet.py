@@ -17,7 +17,7 @@ HTML(report.table_1())
 # rises. Global average pooling stands between the last maps and the fc layer, and is not drawn.
 
 # %%
-HTML(f'<figure class="wide tall" tabindex="0">{report.figure_3()}</figure>')
+HTML(f'<figure class="wide tall columns" tabindex="0">{report.figure_3()}</figure>')
 
 # %% [markdown]
 # <h2 id="table-2">Table 2 · Plain against residual</h2>
@@ -30,9 +30,8 @@ HTML(report.table_2(imagenet))
 # %% [markdown]
 # <h2 id="figure-4">Figure 4 · Training of 18 and 34 layers</h2>
 #
-# First the paper, digitised from its figure; then the runs made here, over the paper's curves, which are thin and dotted, at
-# the same share of the schedule. Dashed: training error. Solid: validation error of centre crops. Upright lines mark the
-# drops of the rate.
+# The paper's curves, digitised from its figure, are dotted where ours lie over them, at the same share of the schedule.
+# Dashed: training error. Solid: validation error of centre crops. Upright lines mark the drops of the rate.
 
 # %%
 HTML(report.figure_4(imagenet))

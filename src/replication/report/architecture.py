@@ -15,8 +15,8 @@ WIDTH, LEFT = 2.1, 0.75
 
 
 def figure_3() -> str:
-    """Three columns of layers with kernel, channels, output size and multiply-adds; arcs are shortcuts, dotted where
-    the dimension rises.
+    """Three drawings, a net each, of layers with kernel, channels, output size and multiply-adds; arcs are shortcuts,
+    dotted where the dimension rises. Layers of one output size stand at one height.
     """
     columns = {net: layers(net, 224, 1000) for net in COLUMNS}
     sizes = sorted({layer.output_size for found in columns.values() for layer in found}, reverse=True)
@@ -25,20 +25,23 @@ def figure_3() -> str:
     for size in sizes:
         starts[size] = row
         row += bands[size] + 0.5
-    with plt.style.context(["default", {**STYLE, "axes.grid": False}]):
-        figure, axes = plt.subplots(figsize=(7.6, 11), layout="constrained")
-        for size in sizes:
-            axes.text(0, starts[size] + 0.5, f"{size}×{size}" if size > 1 else "1", va="center", fontsize=8, alpha=0.8)
-            axes.axhline(starts[size] - 0.25, color=INK, alpha=0.15, lw=0.6)
-        for number, (net, found) in enumerate(columns.items()):
-            x = LEFT + number * (WIDTH + 1.0)
+    drawings = []
+    for net, found in columns.items():
+        with plt.style.context(["default", {**STYLE, "axes.grid": False}]):
+            figure, axes = plt.subplots(figsize=(2.5, 11), layout="constrained")
+            for size in sizes:
+                at = starts[size]
+                axes.text(0, at + 0.5, f"{size}×{size}" if size > 1 else "1", va="center", fontsize=7.5, alpha=0.8)
+                axes.axhline(at - 0.25, color=INK, alpha=0.15, lw=0.6)
             macs = complexity(net, 224, 1000).macs / 1e9
-            axes.text(x + WIDTH / 2, -1.3, COLUMNS[net], ha="center", fontsize=9.5, weight="bold")
-            axes.text(x + WIDTH / 2, -0.65, f"{macs:.2f} billion multiply-adds", ha="center", fontsize=8, alpha=0.8)
-            _column(axes, x, found, starts, residual=net.startswith("resnet"))
-        axes.set(xlim=(-0.1, LEFT + 3 * (WIDTH + 1.0) - 0.2), ylim=(row, -2))
-        axes.axis("off")
-        return svg(figure, "Figure 3: VGG-19, the 34-layer plain net and the 34-layer residual net, layer by layer")
+            axes.text(LEFT, -1.3, COLUMNS[net], fontsize=9.5, weight="bold")
+            axes.text(LEFT, -0.65, f"{macs:.2f} billion multiply-adds", fontsize=8, alpha=0.8)
+            _column(axes, LEFT, found, starts, residual=net.startswith("resnet"))
+            axes.set(xlim=(-0.1, LEFT + WIDTH + 0.6), ylim=(row, -2))
+            axes.axis("off")
+            told = f"Figure 3: {COLUMNS[net]}, {len(found)} layers, {macs:.2f} billion multiply-adds"
+            drawings.append(svg(figure, told))
+    return "".join(drawings)
 
 
 def _column(axes: Axes, x: float, found: tuple[Layer, ...], starts: dict[int, float], residual: bool) -> None:

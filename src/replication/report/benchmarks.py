@@ -87,7 +87,8 @@ def benchmarks_part(folder: Path) -> str:
         tables: dict[str, list[dict[str, object]]] = {}
         for row in rows:
             words = {"case": row.case, "value": _words(row.value, row.unit), "n": row.n, "threads": row.threads}
-            words["spread"] = f"{_words(row.low, row.unit)} to {_words(row.high, row.unit)}" if row.n > 1 else ""
+            low, high = _words(row.low, row.unit).rpartition(" ")[0], _words(row.high, row.unit)
+            words["spread"] = f"{low} to {high}" if row.n > 1 else ""
             tables.setdefault(row.benchmark, []).append(words)
         machines.append({"first": rows[0], "file": path.name, "figure": benchmark_figure(rows), "tables": tables})
     return render("benchmarks.html", machines=machines)
@@ -130,7 +131,7 @@ def _ratio_panel(axes: Axes, rows: Sequence[Measurement]) -> None:
         axes.plot(value, place, color=colour, marker="o", ms=4)
         axes.annotate(
             _words(row.value, row.unit), (high, place), xytext=(6, 0), textcoords="offset points", va="center",
-            fontsize=8, color=colour,
+            fontsize=8,
         )  # fmt: skip
     axes.axvline(1, color=INK, alpha=0.35, lw=0.8)
     axes.set_yticks(range(len(rows)), [f"{row.benchmark}: {row.case}" for row in reversed(rows)], fontsize=8)
@@ -145,7 +146,7 @@ def _depth_panel(axes: Axes, title: str, rows: Sequence[Measurement]) -> None:
     axes.plot(x, y, color=BLUE, marker="o", ms=4)
     for depth, row in zip(x, rows, strict=True):
         axes.annotate(
-            f"{row.value:.3g}", (depth, row.value), xytext=(0, 6), textcoords="offset points", color=BLUE, fontsize=8,
+            f"{row.value:.3g}", (depth, row.value), xytext=(0, 6), textcoords="offset points", fontsize=8,
             ha="center",
         )  # fmt: skip
     axes.set(xscale="log", yscale="log")

@@ -18,18 +18,15 @@ from matplotlib.axes import Axes
 
 from replication import paper
 from replication.nets.names import depth_of
+from replication.report.curves import curves_json
 from replication.report.html import render, study_header
+from replication.report.palette import look, on_the_page
 from replication.study.comparisons import TRAIN
 from replication.study.studies import Study
 
 FAMILIES = {"plain": "plain", "resnet": "residual"}
 LEAST = 0.05  # percent, the lower end of a logarithmic axis
 INK = "#010203"  # stands for the page's text colour until the SVG is written
-# A colour for each depth, and shades of their own for the options B and C.
-COLOURS = {
-    "20": "#d08c1d", "32": "#2f9e77", "44": "#2f7fc1", "56": "#c5407c", "110": "#7b5fc9", "1202": "#7f8790",
-    "18": "#2f9e77", "34": "#c5407c", "34-B": "#7b5fc9", "34-C": "#d08c1d", "50": "#2f7fc1",
-}  # fmt: skip
 STYLE = {
     "svg.hashsalt": "replication",
     "svg.fonttype": "none",
@@ -203,7 +200,7 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
             )  # fmt: skip
             absent += [net for net in nets if net not in study.nets and paper.curve(figure_id, splits[0], net)]
         groups.append(study_header(study) | {"panels": drawn, "absent": list(dict.fromkeys(absent))})
-    return render("figure.html", name=name, groups=groups)
+    return render("figure.html", name=name, groups=groups, curves=curves_json(studies, panels))
 
 
 def _line(study: Study, net: str, split: str) -> Line | None:
@@ -233,18 +230,19 @@ def _panel(
             axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
         for line in beneath:
             x, y = zip(*line.points, strict=True)
-            axes.plot(x, y, color=_colour(line.net), lw=0.8, alpha=0.55, ls=(0, (1, 1.2)))
+            axes.plot(x, y, color=look(line.net).light, lw=0.8, alpha=0.55, ls=(0, (1, 1.2)))
         labels: dict[str, tuple[float, str, str]] = {}
         for line in lines:
-            colour = _colour(line.net)
+            colour = look(line.net).light
             x, y = zip(*line.points, strict=True)
             style = {"lw": 1.1, "ls": (0, (3.5, 1.6)), "alpha": 0.9} if line.split == "train" else {"lw": 1.9}
-            axes.plot(x, y, color=colour, solid_joinstyle="round", **style)
+            style |= {"marker": look(line.net).mark, "markevery": 0.15, "ms": 3.5, "solid_joinstyle": "round"}
+            axes.plot(x, y, color=colour, mfc=colour if line.net.startswith("resnet") else "none", **style)
             if line.band:
                 bx, low, high = zip(*line.band, strict=True)
                 axes.fill_between(bx, low, high, color=colour, alpha=0.18, lw=0)
             if line.split == "test" or line.net not in labels:
-                labels[line.net] = (y[-1], line.net.replace("resnet", "ResNet"), colour)
+                labels[line.net] = (y[-1], f"{line.net.replace('resnet', 'ResNet')} {y[-1]:.1f}", colour)
         if not lines:
             axes.text(0.5, top / 2, "not run yet", ha="center", alpha=0.7)
         ticks = [0, 0.25, 0.5, 0.75, 1]
@@ -254,12 +252,7 @@ def _panel(
         axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in ticks])
         axes.set_title(title, loc="left", fontsize=9.5)
         _end_labels(axes, list(labels.values()), 1, top)
-        return svg(figure, title)
-
-
-def _colour(net: str) -> str:
-    """Of a net's curves: by its depth, and by its option where that is B or C."""
-    return COLOURS.get(net.split("-", 1)[1].removesuffix("-A"), "#b0452a")
+        return on_the_page(svg(figure, title))
 
 
 def _end_labels(

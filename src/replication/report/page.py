@@ -7,19 +7,30 @@ from itertools import count
 
 from replication import paper
 from replication.report.html import render
+from replication.report.palette import dark_css
 
+PARTS = (
+    "page.css",
+    "uPlot.min.css",
+    "uPlot.iife.min.js",
+    "uPlot.LICENSE",
+    "curves.js",
+    "cards.js",
+)  # of every page, in templates/
 REFERENCE = re.compile(r'(?:url\(|href=")#([^")]+)')
 
 
 def page(body: str) -> str:
     """One self-contained page. `body` has the headings; one that opens a part of the page says so in `data-part`."""
-    css = files("replication.report").joinpath("templates/page.css").read_text(encoding="utf-8")
+    css, chart_css, uplot, licence, charts, cards = (
+        files("replication.report").joinpath(f"templates/{name}").read_text(encoding="utf-8") for name in PARTS
+    )
     found = contents(body)
     measured = [of["id"] for of in found if not of["waiting"]]
     tables, figures = (sum(of.startswith(kind) for of in measured) for kind in ("table-", "figure-"))
     return render(
-        "page.html", css=css, body=with_own_ids(body), contents=found, tables=tables, figures=figures,
-        extent=paper.extent(),
+        "page.html", css=css + chart_css + dark_css(), uplot=uplot, licence=licence, charts=charts + cards,
+        body=with_own_ids(body), contents=found, tables=tables, figures=figures, extent=paper.extent(),
     )  # fmt: skip
 
 

@@ -33,7 +33,9 @@ def figure_7(studies: Sequence[Study]) -> str:
         panels = [_panel(study, nets, drawn, by_size) for by_size in (False, True) for nets in PANELS]
         absent = [net for nets in PANELS for net in nets if net not in set(study.responses["net"])]
         groups.append(study_header(study) | {"panels": panels, "absent": absent})
-    return render("responses.html", figure=render("figure.html", name="Figure 7", groups=groups), any=bool(groups))
+    return render(
+        "responses.html", figure=render("figure.html", name="Figure 7", groups=groups, curves=""), any=bool(groups)
+    )
 
 
 def _panel(study: Study, nets: Sequence[str], drawn: dict[str, list[float]], by_size: bool) -> str:

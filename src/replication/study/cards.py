@@ -118,8 +118,12 @@ def _errors(arm: Arm, rows: Sequence[Row]) -> list[str]:
         spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
         words = "training, its end", "top-1 error"
         if protocol != TRAINING:
-            scored = arm.protocol(protocol)
-            words = scored.words, next(found.words for found in scored.metrics if found.name == metric)
+            words = next(
+                (scored.words, found.words)
+                for scored in arm.all_protocols
+                for found in scored.metrics
+                if (scored.name, found.name) == (protocol, metric)
+            )
         cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{of[0]['images']:,}"
         lines.append(_row(cells))
     return lines
