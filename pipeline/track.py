@@ -1,7 +1,7 @@
 """Log the finished runs that MLflow lacks: `make runs`, or `python -m pipeline.track`. Not a stage.
 
-First those of runs/, which a training without the store, or DVC's cache, did not tell it of. Then the committed ones of
-results/, with the points of the page, to browse without training. One that is there gets what it lacks. Half a minute.
+First those of runs/, then the committed ones of results/, to browse without training; a curve of these has the points
+of the page. A run that is there gets what it lacks. Half a minute.
 """
 
 from pipeline import stage
@@ -9,7 +9,7 @@ from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import RUNS
 from replication.arms import ARMS
 from replication.errors import UserError
-from replication.profiles import read_profile
+from replication.profiles import named, read_profile
 from replication.report.html import command
 from replication.runs.folder import RECORD
 from replication.study.ended import ended_in_folder, ended_in_study
@@ -20,8 +20,7 @@ from replication.training.tracking_store import finished, tell_killed
 
 def main() -> None:
     runs, added = found(), 0
-    uri = next((tracking.uri for _, tracking in runs), None)
-    if uri is None:
+    if (uri := next((place.uri for _, place in runs), None)) is None:
         raise UserError("REPLICATION_TRACKING is off; unset it, or give the address of MLflow's store.")
     try:
         tell_killed(uri, WORK)
@@ -29,9 +28,9 @@ def main() -> None:
     except Exception as error:  # MLflow's, SQLAlchemy's or sqlite's
         why = f"MLflow's store {uri} cannot be used ({str(error).splitlines()[0]})"
         raise UserError(f"{why}; mend it, or move it away: this command makes a new one with every run.") from error
-    for number, (ended, tracking) in enumerate(runs):
-        tracker = tracker_of(ended.recipe, ended.row, ended.commit, tracking)
-        if tracker.add(ended, there.get(ended.recipe.hash), -number):
+    for number, (ended, place) in enumerate(runs):
+        tracker = tracker_of(ended.recipe, ended.row, ended.commit, place)
+        if tracker.add(ended, there.get(ended.recipe.hash), len(runs) - number):
             added += 1
             print(f"{tracker.experiment}: {tracker.run_name}", flush=True)
     print(f"{added} of {len(runs)} runs added")
@@ -48,8 +47,9 @@ def found() -> list[tuple[Ended, Tracking]]:
         path = folder.relative_to(RUNS / ended.recipe.arm).parent.as_posix()
         runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, path, places)
     for study in studies:
-        note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{command(study)}`"
         for ended in ended_in_study(RESULTS / study.folder, study.arm):
+            again = command(study, [named(ended.recipe.net, ended.recipe.variant)])
+            note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{again}`"
             tracking = stage.tracking_in(study.profile, study.label, ended.recipe, note)
             runs.setdefault(ended.recipe.hash, (ended, tracking))
     return list(runs.values())

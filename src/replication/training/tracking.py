@@ -185,7 +185,7 @@ class Tracker:
             self.client = MlflowClient(self.uri)
             experiment = self.client.get_experiment_by_name(self.experiment)
             if not experiment:
-                about = ["*Deep Residual Learning*", *(self.tags[k] for k in ("study", "fidelity") if k in self.tags)]
+                about = [*(self.tags[k] for k in ("fidelity", "study") if k in self.tags), "Deep Residual Learning"]
                 note = {"mlflow.note.content": ", ".join(about)}
                 with suppress(MlflowException):  # another machine was first
                     self.client.create_experiment(self.experiment, place_of_files(self.uri), note)
