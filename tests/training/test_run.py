@@ -91,6 +91,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert (run.info.run_name, run.info.status) == ("resnet-8 · no-warmup · seed 3", "FINISHED")
     expected = {
         "profile": "tiny", "fidelity": "proxy", "arm": "cifar", "variant": "no-warmup", "dataset": "tiny (noise)",
+        "net_and_variant": "resnet-8/no-warmup",
         "recipe_hash": recipe.hash, "status": record.status, "starts": "1", "data_digest": recipe.data.fingerprint,
         **{key: value for key, value in in_columns(record.provenance).items() if key != "date"},
     }  # fmt: skip

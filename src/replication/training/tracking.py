@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from replication.arms import arm_of
 from replication.files import sha256
+from replication.profiles import named
 from replication.recipe import Data, Recipe
 from replication.runs.folder import CURVE, NET, RECORD, Row
 from replication.runs.record import RunRecord, run_name
@@ -265,6 +266,7 @@ def tracker_of(recipe: Recipe, made: Mapping[str, Any], commit: str, tracking: T
     tags = {
         "arm": recipe.arm,
         "variant": recipe.variant,
+        "net_and_variant": named(recipe.net, recipe.variant),  # to group the seeds by
         "dataset": dataset,
         "data_digest": data.fingerprint,
         "recipe_hash": recipe.hash,
