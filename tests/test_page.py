@@ -438,5 +438,5 @@ def test_the_page_prints_on_15_sheets_of_a4_without_the_contents_and_with_all_no
         assert len(re.findall(rb"/Type\s*/Page\b", sheets)) < 16
         of.emulate_media(media="print")
         assert not of.locator("nav").is_visible() and of.locator("h2#table-6").is_visible()
-        hidden = "all => all.filter(of => !of.open && of.lastElementChild.getBoundingClientRect().height < 4).length"
+        hidden = "all => all.filter(of => !of.open && of.children[1].getBoundingClientRect().height < 4).length"
         assert of.locator("details").evaluate_all(hidden) == 0
