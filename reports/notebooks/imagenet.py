@@ -17,7 +17,7 @@ HTML(report.table_1())
 # rises. Global average pooling stands between the last maps and the fc layer, and is not drawn.
 
 # %%
-HTML(f'<figure class="wide tall columns" tabindex="0">{report.figure_3()}</figure>')
+HTML(f'<figure class="wide tall">{report.figure_3()}</figure>')
 
 # %% [markdown]
 # <h2 id="table-2">Table 2 · Plain against residual</h2>

@@ -41,7 +41,7 @@ def figure_3() -> str:
             axes.axis("off")
             told = f"Figure 3: {COLUMNS[net]}, {len(found)} layers, {macs:.2f} billion multiply-adds"
             drawings.append(svg(figure, told))
-    return "".join(drawings)
+    return f'<div class="columns" tabindex="0">{"".join(drawings)}</div>'
 
 
 def _column(axes: Axes, x: float, found: tuple[Layer, ...], starts: dict[int, float], residual: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from replication import paper
+from replication.report.html import runs_id
 from replication.report.palette import look
 from replication.study.studies import Study
 
@@ -22,9 +23,9 @@ def curves_json(studies: Sequence[Study], panels: Panels) -> str:
 
     `test` says how nets are tested on the way, `sources` are the paper and the studies, `nets` says how each net is
     called and drawn; `curves` are one each of a source, a net and a split: errors in percent by seed over shared
-    `iterations`, null where a seed has no row; `length` is that of its schedule. Every point is a row of curves.csv or
-    of the paper's digitised curves: where there are more than a screen shows, every second is left out, or more, and
-    the last is kept.
+    `iterations`, null where a seed has no row; `length` is that of its schedule, `runs` where the page has its runs.
+    Every point is a row of curves.csv or of the paper's digitised curves: where there are more than a screen shows,
+    every second is left out, or more, and the last is kept.
     """
     schedule = studies[0].paper_recipe.schedule
     sources = [{"name": "the paper", "iterations": schedule.iterations, "drops": list(schedule.drops)}]
@@ -64,7 +65,7 @@ def _of_studies(studies: Sequence[Study], net: str, splits: Sequence[str]) -> It
             rows = rows.iloc[(len(rows) - 1) % step :: step]
             errors = {str(seed): [None if pd.isna(y) else y for y in rows[seed].tolist()] for seed in rows}
             length = int(study.runs_of(net)["iterations"].max())
-            yield {"source": source, "split": split, "length": length} | {
+            yield {"source": source, "split": split, "length": length, "runs": runs_id(study, net)} | {
                 "iterations": rows.index.tolist(), "seeds": errors
             }  # fmt: skip
 

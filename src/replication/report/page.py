@@ -9,14 +9,8 @@ from replication import paper
 from replication.report.html import render
 from replication.report.palette import dark_css
 
-PARTS = (
-    "page.css",
-    "uPlot.min.css",
-    "uPlot.iife.min.js",
-    "uPlot.LICENSE",
-    "curves.js",
-    "cards.js",
-)  # of every page, in templates/
+# Of every page, in templates/.
+PARTS = ("page.css", "uPlot.min.css", "uPlot.iife.min.js", "uPlot.LICENSE", "curves.js", "cards.js")
 REFERENCE = re.compile(r'(?:url\(|href=")#([^")]+)')
 
 

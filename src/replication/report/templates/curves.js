@@ -160,7 +160,8 @@
           const curve = curves.find((of) => of.net === i && of.source === source && of.split === split);
           const found = curve ? linesOf(curve).map((line) => read(line, x)?.words ?? "–").join(" · ") : "";
           if (found && is("net", i)) told.push(`${nets[i].label}, ${sources[source].name}, ${WORDS[split]} ${found}`);
-          return make("td", {textContent: curve ? found : source ? "not run" : "not drawn", className: curve ? "here" : "absent"});
+          if (!curve) return make("td", {className: "absent"}, source ? "not run" : "not drawn");
+          return curve.runs ? make("td", {className: "here"}, make("a", {href: "#" + curve.runs}, found)) : make("td", {}, found);
         });
         row.replaceChildren(row.firstChild, ...cells);
         row.classList.toggle("off", !is("net", i));
