@@ -129,7 +129,7 @@ REGIONS: dict[str, Legal] = {
     "regions.positive": SHARE,
     "regions.positive_from": SHARE,
 }
-MAY_BE_NONE = ("schedule.plateau", "warmup", "regions")
+MAY_BE_NONE = {"schedule.plateau", "warmup"}
 
 
 class Illegal(Exception):
@@ -240,7 +240,11 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
 def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     """Each field by itself, and then those that must fit each other."""
     rules = COMMON | OWN[arm]
-    found = {key: value for key, value in flat(fields) if not (value is None and key in MAY_BE_NONE)}
+    found = {
+        key: value
+        for key, value in flat(fields)
+        if not (value is None and key in MAY_BE_NONE | ({"regions"} if arm == "localization" else set()))
+    }
     for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP), ("regions.", REGIONS)):
         if any(key.startswith(prefix) for key in found):
             rules = rules | optional
