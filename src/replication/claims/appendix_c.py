@@ -68,7 +68,8 @@ def _of_ensemble(study: Study, net: str, paper: float) -> Comparison:
         return Comparison(what, POINTS.format(paper), part="aside", told="needs two seeds of R-CNN")
     one, all_seeds = (study.errors(name, *number, REGIONS) for name in (net, together))
     gained = POINTS.format(float(one.mean()) - float(all_seeds.iloc[0]))
-    return Comparison(what, POINTS.format(paper), part="aside", told=f"{gained} of {len(one)} seeds; one value")
+    told = f"{gained} of {len(one)} seeds; one value"
+    return Comparison(what, POINTS.format(paper), part="aside", told=told, worse=named(net, REGIONS), outcome="open")
 
 
 def named_run(net: str, pair: str) -> str:

@@ -106,7 +106,7 @@ def _paper_row(row: dict, studies: Sequence[Study]) -> dict:
         "layers": row["layers"] or "",
         "paper_params": f"{row['params_m']:g} M" if row.get("params_m") else "",
         "paper_error": _paper_error(row),
-        "parameters": f"{complexity(net, 32).parameters:,}" if net else "",
+        "parameters": f"{complexity(net, 32, 10).parameters:,}" if net else "",
         "cells": [_cell(study, net) if net else None for study in studies],
     }
 

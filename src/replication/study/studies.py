@@ -192,7 +192,7 @@ class Study:
 
     def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Runs of a net, or of all nets of an ensemble "a + b"."""
-        return self.runs[self.runs["net"].isin(net.split(JOINED)) & (self.runs["variant"] == variant)]
+        return self.runs.iloc[sorted(at for of in net.split(JOINED) for at in self._run_places.get((of, variant), ()))]
 
     def errors(self, net: str, protocol: str, metric: str, variant: str = DEFAULT) -> pd.Series:
         """A net's scores by a protocol, in percent, one value a seed; empty if there are none."""
@@ -206,8 +206,8 @@ class Study:
 
     def curve(self, net: str, split: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Points of a net's curves, "train" or "test": seed, iteration, error in percent."""
-        rows, protocol = self.curves, TRAINING if split == "train" else self.arm.protocols[0].name
-        return rows[(rows["net"] == net) & (rows["protocol"] == protocol) & (rows["variant"] == variant)]
+        protocol = TRAINING if split == "train" else self.arm.protocols[0].name
+        return self.curves.iloc[self._curve_places.get((net, protocol, variant), [])]
 
     def images(self, net: str, protocol: str, variant: str = DEFAULT) -> int:
         """Images behind one value of a protocol; 0 if there is none."""
@@ -228,8 +228,20 @@ class Study:
             return {}
 
     def _scores(self, net: str, protocol: str, variant: str) -> pd.DataFrame:
-        rows = self.scores
-        return rows[(rows["net"] == net) & (rows["protocol"] == protocol) & (rows["variant"] == variant)]
+        return self.scores.iloc[self._score_places.get((net, protocol, variant), [])]
+
+    # Where in a table the rows of a net stand: a page asks for some thousand of them.
+    @cached_property
+    def _run_places(self) -> dict[tuple[str, ...], Any]:
+        return self.runs.groupby(["net", "variant"]).indices
+
+    @cached_property
+    def _score_places(self) -> dict[tuple[str, ...], Any]:
+        return self.scores.groupby(["net", "protocol", "variant"]).indices
+
+    @cached_property
+    def _curve_places(self) -> dict[tuple[str, ...], Any]:
+        return self.curves.groupby(["net", "protocol", "variant"]).indices
 
 
 def _parts(name: str) -> tuple[str, str]:
