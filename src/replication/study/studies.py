@@ -192,7 +192,8 @@ class Study:
 
     def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Runs of a net, or of all nets of an ensemble "a + b"."""
-        return self.runs.iloc[sorted(at for of in net.split(JOINED) for at in self._run_places.get((of, variant), ()))]
+        nets = dict.fromkeys(net.split(JOINED))  # an ensemble of seeds has its net several times
+        return self.runs.iloc[sorted(at for of in nets for at in self._run_places.get((of, variant), ()))]
 
     def errors(self, net: str, protocol: str, metric: str, variant: str = DEFAULT) -> pd.Series:
         """A net's scores by a protocol, in percent, one value a seed; empty if there are none."""
