@@ -111,6 +111,9 @@ class Studies:
     def errors(self, net: str, protocol: str, metric: str) -> pd.Series:
         return pd.Series(dtype=float)
 
+    def ensemble_of(self, net: str, variant: str) -> None:
+        return None
+
     def paired(self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object) -> rule.Sample:
         self.differing.add(net)
         one, other = (self.sample(net, *number) for number in (first, second))

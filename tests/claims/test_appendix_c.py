@@ -125,6 +125,7 @@ def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:
         assert text in table, text
     assert table.count("-rcnn") >= 4, "its numbers lead to its own runs"
     assert "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed classes" in table
+    assert "+4.00, +3.80, +3.60" in table and "built-in" not in table, "a difference a seed"
     assert "RPN + R-CNN, ensemble, Tiny ImageNet" in report.table_14([study])
     assert "localization.rcnn=[resnet-18-A]" in report.runs_table([study])
     assert "localization.variants" not in report.runs_table([study])

@@ -131,7 +131,7 @@ def _pair(study: Study, net: str, name: str) -> dict[str, object] | None:
         "what": " − ".join(words_of(name)),
         "n": sample.n, "mean": f"{float(sample.mean):+.2f}",
         "interval": f"[{float(sample.mean) - error:+.2f}, {float(sample.mean) + error:+.2f}]",
-        "values": ", ".join(f"{value:+.2f}" for value in sample.values),
+        "of_seeds": ", ".join(f"{value:+.2f}" for value in sample.values),
     }  # fmt: skip
 
 
