@@ -10,6 +10,7 @@ from replication import report
 from replication.arms import ARMS
 from replication.claims import judge_claims
 from replication.claims.claim import tests_of as of_arm
+from replication.report.answer import claims_by_verdict
 from replication.report.page import page
 from replication.study.labels import in_words
 
@@ -55,6 +56,9 @@ def test_the_answer_counts_each_claim_once_where_it_can_be_told() -> None:
     assert told + not_run == tested
     counts = {kind: int(count) for count, kind in re.findall(r"&nbsp;(\d+)</b></span> ([a-z ]+)", both)}
     assert counts["supported"] >= 4 and sum(counts.values()) == told - 1, "K08 is counted on the built nets"
+    metrics = claims_by_verdict([[one, three]])
+    assert metrics["claims_supported"] == counts["supported"] and metrics["claims_not_tested"] == not_run
+    assert sum(metrics.values()) == tested - 1
 
 
 def test_the_answer_names_the_best_fidelity() -> None:

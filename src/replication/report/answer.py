@@ -24,27 +24,40 @@ def answer(arms: Sequence[Sequence[Study]]) -> str:
     Args:
         arms: the studies shown of each arm, the one nearest to the paper first.
     """
-    verdicts: dict[
-        str, Tested
-    ] = {}  # of each claim, in the study nearest to the paper that gives a verdict, else there
-    for study in (study for studies in arms for study in studies):
-        for tested in judge_claims(study):
-            there = verdicts.setdefault(tested.test.claim.id, tested)
-            if there.verdict in SILENT and tested.verdict not in SILENT:
-                verdicts[tested.test.claim.id] = tested
-    measured = [tested.verdict for tested in verdicts.values() if not tested.test.counted]
-    counted = [tested.verdict == "supported" for tested in verdicts.values() if tested.test.counted]
+    found = claims_tested(arms)
+    measured = [tested.verdict for tested in found.values() if not tested.test.counted]
+    counted = [tested.verdict == "supported" for tested in found.values() if tested.test.counted]
     kinds = [kind for kind in get_args(Verdict) if kind != "not tested"]
     counts = [{"symbol": SYMBOL[kind], "kind": kind, "count": measured.count(kind)} for kind in kinds]
     not_run = measured.count("not tested")
     rows = [_row(study) for studies in arms for study in sorted(studies, key=lambda study: RANK[study.fidelity])]
     shown = [study for studies in arms for study in studies]
     return render(
-        "answer.html", tested=len(verdicts) - not_run, not_run=not_run, claims=len(paper.claim_ids()),
+        "answer.html", tested=len(found) - not_run, not_run=not_run, claims=len(paper.claim_ids()),
         waiting=len(WAITING), counts=counts,
         counted=counted, rows=[row for row in rows if any(row["cells"])], subjects=list(SUBJECTS.values()),
         best=min((study.fidelity for study in shown), key=RANK.__getitem__), seeds=SEEDS,
     )  # fmt: skip
+
+
+def claims_tested(arms: Sequence[Sequence[Study]]) -> dict[str, Tested]:
+    """Each claim as it is judged in the study nearest to the paper that gives a verdict; if none does, in the first."""
+    found: dict[str, Tested] = {}
+    for study in (study for studies in arms for study in studies):
+        for tested in judge_claims(study):
+            there = found.setdefault(tested.test.claim.id, tested)
+            if there.verdict in SILENT and tested.verdict not in SILENT:
+                found[tested.test.claim.id] = tested
+    return found
+
+
+def claims_by_verdict(arms: Sequence[Sequence[Study]]) -> dict[str, int]:
+    """How many of the paper's claims have which verdict, "claims_supported" say, for `dvc metrics` and `dvc exp`.
+
+    Those that are counted on the built nets are left out: no run changes them.
+    """
+    verdicts = [tested.verdict for tested in claims_tested(arms).values() if not tested.test.counted]
+    return {f"claims_{kind.replace(' ', '_')}": verdicts.count(kind) for kind in get_args(Verdict)}
 
 
 def _row(study: Study) -> dict[str, object]:
