@@ -12,14 +12,14 @@ import sys
 from pipeline import stage
 from pipeline.params import read_params
 from pipeline.plan import named_run, planned, recipe_of
-from replication.arms import found
+from replication.arms import found, step_of
 from replication.errors import UserError
 from replication.feed.batches import THOUSAND
 
 
 def main() -> None:
     options = stage.arguments(
-        __doc__, arm="cifar or imagenet", run="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
+        __doc__, arm="cifar, imagenet or localization", run="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
     )
     run, params = named_run(options.arm, options.run, options.seed), read_params()
     images = stage.images_of(params, run.arm)
@@ -27,7 +27,7 @@ def main() -> None:
     if not options.iteration.isdecimal() or int(options.iteration) >= recipe.schedule.iterations:
         last = recipe.schedule.iterations - 1
         raise UserError(f"the iteration is {options.iteration!r}; it must be a whole number from 0 to {last}.")
-    iteration, batches = int(options.iteration), found(run.arm.feed)(images, recipe, stage.choose_device("cpu"))
+    iteration, batches = int(options.iteration), found(step_of(recipe).feed)(images, recipe, stage.choose_device("cpu"))
     rows = batches.contents(iteration)
     writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -46,7 +46,7 @@ def main() -> None:
             print(f"{run.path:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
         disk += images_of_arm
     print(f"\n{'all, with every seed':77} {' '.join(f'{duration(seconds):>9}' for seconds in all_times)}")
-    print("Recipes are in fp32, or where a * stands in bf16.")
+    print("Recipes are in fp32, or where a * stands in bf16. Tests are not counted, nor what proposes boxes for R-CNN.")
     print(f"Disk: {disk:.1f} GB, prepared images included; twice that where DVC's cache has to copy its files.")
     if options.gpu:
         print(f"GPU: at the {options.gpu:g} TFLOP/s that you gave; none was measured.")

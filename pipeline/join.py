@@ -12,10 +12,9 @@ from pathlib import Path
 
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
-from pipeline.plan import Run, folders_before
+from pipeline.plan import Run, folders_there
 from replication.analyses.responses import responses_of_run
 from replication.arms import arm_of, step_of
-from replication.errors import UserError
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import rows_of
 from replication.profiles import named, read_profile
@@ -39,11 +38,8 @@ def main() -> None:
         arm = arm_of(record.recipe.arm)
         images = stage.images_of(params, arm)
         run = Run(arm, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
-        begun, proposes = folders_before(run, record.recipe.values)
-        if proposes and not proposes.exists():
-            raise UserError(f"{folder} needs the run that proposes its boxes, {proposes}; make it, or copy it there.")
-        tested = score_run(folder, images, device, begun if begun and begun.exists() else None, proposes)
-        scores = rows_of(tested, step_of(record.recipe))
+        before = folders_there(run, record.recipe)
+        scores = rows_of(score_run(folder, images, device, *before), step_of(record.recipe))
         responses = () if arm.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
         tables = RESULTS / profile.name / arm.name / study_folder(pixels_label(arm, record.recipe.data))
         add_results(tables, [Result(record, read_curve(folder), scores, responses)])

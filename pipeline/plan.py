@@ -186,6 +186,22 @@ def folders_before(run: Run, plan: dict[str, Any]) -> tuple[Path | None, Path | 
     return begun and begun.folder, proposes and proposes.folder
 
 
+def folders_there(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
+    """`folders_before` of a run that was made elsewhere, from runs that must be here too.
+
+    Raises:
+        UserError: one is missing, or is another than it was made from.
+    """
+    before, wanted = folders_before(run, recipe.values), recipe.start
+    for there in filter(None, reversed(before)):  # the nearest first
+        found = read_run(there).recipe if there.exists() else None
+        if found is None or found.hash != wanted:
+            here = "is not here" if found is None else f"is another than the one here ({found.hash})"
+            raise UserError(f"{run.path} was made from a run of recipe {wanted}, which {here}; copy it to {there}.")
+        wanted = found.start
+    return before
+
+
 def recipe_of(run: Run, plan: dict[str, Any], identity: Data, start: str | None = None) -> Recipe:
     """The recipe that `check` planned for a run, on prepared images, begun with the net of a run of the recipe `start`.
 

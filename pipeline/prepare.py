@@ -17,7 +17,7 @@ from replication.sources.prepare import describe, prepare
 
 
 def main() -> None:
-    arm = arm_of(stage.arguments(__doc__, arm="cifar or imagenet").arm)
+    arm = arm_of(stage.arguments(__doc__, arm="cifar, imagenet or localization").arm)
     folder, plan = stage.STORE / arm.name, planned(RECIPES / arm.name / "data.json")
     if stage.skipped(folder, plan):
         return

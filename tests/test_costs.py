@@ -35,7 +35,7 @@ def test_the_readme_has_the_training_time_of_the_committed_runs(pattern: str, ro
     """Of what params.yaml lists: no variants."""
     runs = committed(pattern)
     runs = runs[runs["variant"] == "default"]
-    said = re.search(rf"{row}.*\| (\d+) minutes, (\d+) nets?", README)
+    said = re.search(rf"{row}.*\| (\d+) minutes, (\d+) runs?", README)
     assert (int(said[1]), int(said[2])) == (round(runs["seconds"].sum() / 60), len(runs))
 
 

@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from made_up import profile_of as shipped
+from made_up import recipe_of as made_up_recipe
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import named_run, plans, runs_of, waves
+from pipeline.plan import folders_there, named_run, plans, runs_of, waves
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
 from replication.errors import UserError
 from replication.recipe import Data
+from replication.runs.folder import write_run
 from replication.study.results import add_results
 
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
@@ -173,6 +176,38 @@ def test_r_cnn_needs_the_net_that_proposes_its_boxes_and_is_the_arms_second_step
         planned_of(variants=["resnet-18-A/rcnn"])
     with pytest.raises(UserError, match=r"cifar.rcnn: this arm has no second step; remove it"):
         configure({"cifar": {"rcnn": ["resnet-20"]}})
+
+
+def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-CNN's net of the first step and, behind it, the classifier; each told by the recipe that the next one names."""
+    monkeypatch.chdir(tmp_path)
+    options = {"dataset": "tiny_imagenet", "pixels": "jpeg"}
+    classifier = made_up_recipe("cpu", "imagenet", "resnet-18-A", **options)
+    first = made_up_recipe("cpu", "localization", "resnet-18-A", **options)
+    first = first.model_copy(update={"start": classifier.hash})
+    second = made_up_recipe("cpu", "localization", "resnet-18-A", variant="rcnn", **options)
+    second = second.model_copy(update={"start": first.hash})
+    run = named_run("localization", "resnet-18-A/rcnn", "0")
+    with pytest.raises(
+        UserError, match=rf"made from a run of recipe {first.hash}, which is not here; copy it to runs/loc"
+    ):
+        folders_there(run, second)
+    for recipe in (first, classifier):
+        made = result(recipe).record
+        folder = Path("runs") / recipe.arm / "resnet-18-A/seed-0"
+        write_run(folder, made, result(recipe).curve, {"a": torch.zeros(1)}, torch.zeros(1, 3, 4, 4), ["a", "b"])
+        if recipe is first:
+            with pytest.raises(
+                UserError, match=rf"recipe {classifier.hash}, which is not here; copy it to runs/imagenet"
+            ):
+                folders_there(run, second)
+    begun, proposes = folders_there(run, second)
+    assert (begun.parts[1], proposes.parts[1]) == ("imagenet", "localization")
+    another = second.model_copy(update={"start": "0" * 16})
+    with pytest.raises(UserError, match=rf"is another than the one here .{first.hash}.;"):
+        folders_there(run, another)
 
 
 def test_what_begins_with_another_net_is_trained_after_it() -> None:

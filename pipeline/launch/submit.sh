@@ -15,6 +15,11 @@ logs=$(realpath -m "${REPLICATION_SCRATCH:-.work}")/slurm
 mkdir -p "$logs"
 pipeline/launch/item.sh "$commit" prepare
 mapfile -t items < <(dvc stage list --name-only | grep '^train-')
+if printf '%s\n' "${items[@]}" | grep -q '^train-\(localization\|rcnn\)@'; then
+    echo "submit: nets of appendix C begin with others of the same study, which Slurm would train side by side; set" \
+        "localization.nets and localization.rcnn to [], or train all with make study." >&2
+    exit 1
+fi
 array=$(sbatch --parsable --job-name=replication --array="0-$((${#items[@]} - 1))" --requeue --signal=B:USR1@120 \
     --open-mode=append --output="$logs/%A_%a.txt" "$@" pipeline/launch/item.sh "$commit" "${items[@]}")
 array=${array%%;*}

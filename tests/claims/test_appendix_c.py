@@ -10,6 +10,7 @@ from replication import report
 from replication.arms import ARMS
 from replication.claims import judge_claims
 from replication.claims.appendix_c import differences
+from replication.claims.settling import settling
 from replication.study.of_paper import study_of_paper
 from replication.study.studies import Study, with_recipes
 
@@ -29,8 +30,8 @@ SEED = {  # errors and shares of images on which one alone is wrong, in percent
 OF_RCNN = {
     "oracle_centre": {"rcnn_error": 9.0, "per_class_rpn_error": 13.0, "rcnn_iou": 75.0, "per_class_rpn_iou": 70.0},
     "predicted_dense": {"rcnn_error": 10.6, "per_class_rpn_error": 14.4, "rcnn_iou": 60.0, "per_class_rpn_iou": 58.0},
-    "pairs": {f"{pair}_{alone}_alone_wrong": value for pair in ("rpn_or_rcnn", "rpn_or_rcnn_guessed")
-              for alone, value in (("first", 5.0), ("second", 1.2))},
+    **{protocol: {f"{pair}_{alone}_alone_wrong": value for alone, value in (("first", 5.0), ("second", 1.2))}
+       for protocol, pair in (("pairs", "rpn_or_rcnn"), ("pairs_guessed", "rpn_or_rcnn_guessed"))},
 }  # fmt: skip
 
 
@@ -116,6 +117,38 @@ def test_the_ensemble_is_told_and_decides_nothing() -> None:
         assert found.words == "supported" and not of_ensemble.deciding and of_ensemble.told.startswith(gained)
     (found,) = judge_claims(located(seeds=3))
     assert "needs two seeds of R-CNN" in [c.told for c in found.comparisons]
+
+
+def test_what_would_settle_it_is_told_with_r_cnn_and_its_command() -> None:
+    study = located()
+    (found,) = judge_claims(study)
+    assert settling(found, study).seeds == {"resnet-18-A": 3, "resnet-18-A/rcnn": 3}
+    assert "localization.rcnn=[resnet-18-A]" in report.claim_cards([study])
+    study = with_rcnn(located(seeds=3), seeds=1, together=None)
+    (found,) = judge_claims(study)
+    assert settling(found, study).seeds == {"resnet-18-A/rcnn": 3} and settling(found, study).runs == 2
+
+
+def test_an_ensemble_of_fewer_seeds_than_there_are_is_not_compared_with_them() -> None:
+    study = with_rcnn(located(seeds=4), seeds=4)
+    scores = study.scores.replace({"net": {" + ".join(["resnet-18-A"] * 4): " + ".join(["resnet-18-A"] * 3)}})
+    study = replace(study, scores=scores)
+    (found,) = judge_claims(study)
+    assert "seeds were added since it was made" in [c.told for c in found.comparisons]
+    assert ">8.90</a>, n = 3" in report.table_14([study])
+
+
+def test_r_cnn_is_no_measured_effect_of_a_difference() -> None:
+    """Its first metric is another than the first step's, and what it begins with is one net's boxes."""
+    study = with_rcnn(located(seeds=3))
+    first, second = (next(r for r in study.recipes.values() if (r.regions is None) == of) for of in (True, False))
+    regions = second.regions.model_copy(update={"proposals": 10})
+    recipes = {key: r.model_copy(update={"regions": regions}) if r.regions else r for key, r in study.recipes.items()}
+    table = report.differences_table([replace(study, recipes=recipes)])
+    assert "boxes that are proposed for a class" in table and "points" not in table and "n = 3" not in table
+    assert first.regions is None
+    runs = report.runs_table([study])
+    assert "10.40 (R-CNN)" not in runs and "8.80 (R-CNN)" in runs, "by its own headline, the true class"
 
 
 def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:

@@ -11,14 +11,15 @@ from locating import batches_of, made_up_store, recipe_of
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from replication.arms import found as found_by_name
 from replication.arms import step_of
-from replication.arms.localization import LOCALIZATION, PAIRS_OF_REGIONS, LocalizationRecipe
+from replication.arms.localization import LOCALIZATION, LocalizationRecipe
 from replication.evaluation.boxes import Proposer, best_boxes, wrong_regions
 from replication.evaluation.error import folded
 from replication.evaluation.located import Located, average_boxes, rows_of_seeds
-from replication.evaluation.pairs import pairs_of_regions
+from replication.evaluation.pairs import pairs_of_guesses, pairs_of_regions
 from replication.evaluation.regions import oracle_centre, predicted_dense
-from replication.evaluation.scores import write_scores
+from replication.evaluation.scores import rows_of, write_scores
 from replication.feed.localization import Seen
 from replication.feed.regions import Drawn, RegionBatches
 from replication.images.store import Store
@@ -228,10 +229,30 @@ def test_a_guess_counts_where_class_and_box_are_right_together() -> None:
     for way in ("rcnn", "per_class_rpn"):
         assert found.boxes[way][2].isnan().all() and not found.boxes[way][:2].isnan().any()
         assert found.overlaps[way][2] == 0
-    counted = pairs_of_regions({"oracle_centre": found, "predicted_dense": found})
-    assert counted.images == 3 and counted.value("rpn_or_rcnn_first_alone_wrong") == counted.value(
-        "rpn_or_rcnn_guessed_first_alone_wrong"
-    )
+
+
+def test_pairs_count_where_r_cnn_or_what_it_begins_with_alone_is_wrong() -> None:
+    def of(rpn: list[float], rcnn: list[float]) -> Located:
+        found = {"per_class_rpn": torch.tensor(rpn), "rcnn": torch.tensor(rcnn)}
+        return Located(found, {way: torch.zeros(4, 4) for way in found})
+
+    centre, guessed = of([0.1, 0.2, 0.9, 0.9], [0.9, 0.1, 0.8, 0.2]), of([0.1, 0.1, 0.1, 0.9], [0.9, 0.9, 0.1, 0.9])
+    found = pairs_of_regions({"oracle_centre": centre})
+    assert [found.value(f"rpn_or_rcnn_{of}_alone_wrong") for of in ("first", "second")] == [25.0, 25.0]
+    found = pairs_of_guesses({"oracle_centre": centre, "predicted_dense": guessed})
+    assert [found.value(f"rpn_or_rcnn_guessed_{of}_alone_wrong") for of in ("first", "second")] == [50.0, 0.0]
+
+
+def test_without_a_classifier_all_but_the_guesses_is_scored() -> None:
+    """As of a net that begins with nothing."""
+    scored = [protocol for protocol in LOCALIZATION.second.protocols if not protocol.guesses]
+    assert [protocol.name for protocol in scored] == ["oracle_centre", "pairs"]
+    batches = of_second_step(made_up_store([[[0, 0, 9, 9]]] * 16, side=32), [[0.0, 0, 9, 9]])
+    net, scores = build("resnet-18-A", 3, **batches.recipe.net_options), {}
+    for protocol in scored:
+        score = found_by_name(protocol.score)
+        scores[protocol.name] = score(scores) if protocol.of_scores else score(net, batches)
+    assert len(rows_of(scores, LOCALIZATION.second)) == 4 + 2
 
 
 def test_it_learns_to_tell_a_box_around_the_object_from_one_beside_it() -> None:
@@ -269,8 +290,6 @@ def test_the_second_step_is_the_arms_with_parts_of_its_own() -> None:
     recipe = of_second_step(store).recipe
     assert step_of(recipe) is LOCALIZATION.second and step_of(recipe_of(store, 32, 32, [32])) is LOCALIZATION
     assert LOCALIZATION.second.name == LOCALIZATION.name
-    metrics = {metric.name for metric in LOCALIZATION.second.protocol("pairs").metrics}
-    assert len(metrics) == 2 * len(PAIRS_OF_REGIONS)
     assert recipe.hash != recipe_of(store, 32, 32, [32], variant="rcnn").hash
 
 

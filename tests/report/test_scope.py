@@ -43,7 +43,12 @@ def test_what_the_paper_leaves_open_is_counted_on_the_recipe() -> None:
 def test_nets_that_did_not_learn_are_named_and_a_variant_of_the_paper_asks_nothing() -> None:
     assert "Nets that did not learn" not in words(report.scope([[made_up({"plain-20": (1, 9)})]]))
     lost = made_up({"plain-56": (90, 90)}, status="chance", variant="no-warmup")
-    assert "Nets that did not learn: plain-56 (made-up)." in words(
+    assert "Nets that did not learn: plain-56/no-warmup (made-up)." in words(
         report.scope([[joined(made_up({"plain-20": (1, 9)}), lost)]])
     )
     assert "none of them were run here" in words(report.scope([[joined(made_up({"plain-20": (1, 9)}), lost)]]))
+
+
+def test_a_study_of_variants_alone_has_its_row() -> None:
+    alone = made_up({"plain-20": (1, 9)}, variant="no-warmup")
+    assert "runs-made-up-cifar-plain-20-no-warmup" in report.scope([[alone]])

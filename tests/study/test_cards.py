@@ -35,7 +35,7 @@ def made(tmp_path: Path, profile: str, *errors: float, label: str = "", **recipe
 def test_a_card_has_the_errors_with_their_spread_and_n(tmp_path: Path) -> None:
     text = made(tmp_path, "cpu", 23.0, 24.0, 25.0)
     assert "| resnet-56 | single view | top-1 error | 24.00 ± 1.00 | 3 | 10,000 |" in text
-    assert "| resnet-56 | training, its end | top-1 error | 1.00 ± 0.00 | 3 |" in text
+    assert "| resnet-56 | training, its end | training error | 1.00 ± 0.00 | 3 |" in text
     assert all(recipe_of("cpu", net="resnet-56", seed=seed).hash in text for seed in range(3))
     assert "CIFAR-10, 10 classes" in text and "`fedcba9876543210…`" in text and "32x32 pixels" in text
     assert "dvc exp run -S profile=cpu -S 'cifar.nets=[resnet-56]' -S 'cifar.seeds=[0,1,2]' tabulate@cifar" in text

@@ -202,6 +202,21 @@ def test_what_nobody_trains_any_more_is_killed_and_what_somebody_does_is_not(tra
     assert statuses == {"gone": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING"}
 
 
+def test_an_import_that_was_interrupted_or_trained_since_is_deleted(tracking: Tracking) -> None:
+    for name, hash_, imported, status in (
+        ("interrupted", "a", True, None), ("imported", "b", True, "FINISHED"), ("twin", "c", True, "FINISHED"),
+        ("trained", "c", False, "FINISHED"),
+    ):  # fmt: skip
+        tracker = tracking.tracker(name)
+        tracker.tags["recipe_hash"] = f"{tracking.experiment} {hash_}"
+        tracker.tags |= {"imported": "true"} if imported else {}
+        tracker.start(None)
+        if status:
+            tracker.finish(status)
+    tell_killed(tracking.uri, tracking.folder)
+    assert {run.info.run_name for run in tracking.runs()} == {"imported", "trained"}
+
+
 def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracking) -> None:
     recipe = make_recipe(schedule={"iterations": 60, "drops": []})
     exploding = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"learning_rate": 1e30})})

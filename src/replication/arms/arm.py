@@ -65,7 +65,7 @@ class Arm:
     of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"
     cut: float = 100.0  # error in percent at which the paper's figures of training curves end
     second: "Arm | None" = (
-        None  # its second step, for the recipes that say so: another net, which begins with the first
+        None  # its second step, for the recipes that say so: another net, which works on what the first finds
     )
 
     def protocol(self, name: str) -> Protocol:

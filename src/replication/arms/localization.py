@@ -119,10 +119,8 @@ PAIRS = {
     "rpn_or_per_class_rpn": (("oracle_centre", "rpn"), ("oracle_centre", "per_class_rpn")),
     "centre_or_dense": (("oracle_centre", "per_class_rpn"), ("oracle_dense", "per_class_rpn")),
 }
-PAIRS_OF_REGIONS = {
-    "rpn_or_rcnn": (("oracle_centre", "per_class_rpn"), ("oracle_centre", "rcnn")),
-    "rpn_or_rcnn_guessed": (("predicted_dense", "per_class_rpn"), ("predicted_dense", "rcnn")),
-}
+PAIRS_OF_REGIONS = {"rpn_or_rcnn": (("oracle_centre", "per_class_rpn"), ("oracle_centre", "rcnn"))}
+PAIRS_OF_GUESSES = {"rpn_or_rcnn_guessed": (("predicted_dense", "per_class_rpn"), ("predicted_dense", "rcnn"))}
 REGIONS = "rcnn"  # the variant that is the second step
 ALONE = ("first_alone_wrong", "second_alone_wrong")
 
@@ -183,6 +181,10 @@ SECOND = replace(
         Protocol(
             "pairs", "image by image", _of_pairs(PAIRS_OF_REGIONS), "replication.evaluation.pairs:pairs_of_regions",
             of_scores=True,
+        ),
+        Protocol(
+            "pairs_guessed", "image by image, guessed classes", _of_pairs(PAIRS_OF_GUESSES),
+            "replication.evaluation.pairs:pairs_of_guesses", guesses=True, of_scores=True,
         ),
     ),
     draw=None,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from replication import paper
 from replication.arms import Arm
+from replication.profiles import named
 from replication.study.comparisons import Comparison
 from replication.study.rule import Outcome, Verdict, verdict
 from replication.study.studies import Study
@@ -26,6 +27,7 @@ class Test:
     role: Role | None
     compare: Compare
     any_net: bool = False  # it is tested on whatever nets a study has
+    variants: tuple[str, ...] = ()  # of the deepest of these nets, which it needs too
 
     @property
     def counted(self) -> bool:
@@ -34,7 +36,9 @@ class Test:
 
     def rests_on(self, study: Study) -> tuple[str, ...]:
         """The nets whose runs decide it."""
-        return tuple(study.nets) if self.any_net else self.needs
+        if not self.any_net:
+            return self.needs
+        return (*study.nets, *(named(net, variant) for net in study.nets[-1:] for variant in self.variants))
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def claim(
     arm: Arm,
     needs: Sequence[str] = (),
     any_net: bool = False,
+    variants: Sequence[str] = (),
     role: Role | None = None,
 ) -> Callable[[Compare], Compare]:
     """Make a function from a study to comparisons the test of a claim of paper.yaml.
@@ -82,7 +87,7 @@ def claim(
     of_paper = paper.claim(claim_id)
 
     def register(compare: Compare) -> Compare:
-        _tests.append(Test(of_paper, title, arm, tuple(needs), role, compare, any_net))
+        _tests.append(Test(of_paper, title, arm, tuple(needs), role, compare, any_net, tuple(variants)))
         return compare
 
     return register

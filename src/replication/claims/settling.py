@@ -33,7 +33,8 @@ def settling(tested: Tested, study: Study) -> Settling | None:
             if seeds is None:
                 return Settling({}, 0, None, measured, too_many=True)
             wanted |= {name: max(seeds, wanted.get(name, 0)) for name in comparison.samples}
-    more = {name: seeds - there.get(name, 0) for name, seeds in wanted.items() if seeds > there.get(name, 0)}
+    there |= {name: len(study.runs_named(name)) for name in wanted}
+    more = {name: seeds - there[name] for name, seeds in wanted.items() if seeds > there[name]}
     if not more:
         return None
     hours = [hours_a_run(study, name) for name in more]

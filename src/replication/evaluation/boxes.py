@@ -81,7 +81,7 @@ def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
 
 @dataclass(frozen=True)
 class Proposer:
-    """A trained net of the first step proposes boxes for the second; see `feed.regions.Proposer`."""
+    """A trained net of the first step proposes boxes for the second; see `feed.regions.Proposes`."""
 
     net: nn.Module  # folded
     batches: BoxBatches  # as it sees images

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from replication.arms.localization import ALONE, PAIRS, PAIRS_OF_REGIONS
+from replication.arms.localization import ALONE, PAIRS, PAIRS_OF_GUESSES, PAIRS_OF_REGIONS
 from replication.evaluation.located import Located
 from replication.nets.anchors import RIGHT
 
@@ -48,14 +48,13 @@ def pairs_of_regions(scores: Mapping[str, Located]) -> Pairs:
     return _compared(scores, PAIRS_OF_REGIONS)
 
 
-def _compared(scores: Mapping[str, Located], pairs: Mapping[str, tuple[Of, Of]]) -> Pairs:
-    """The pairs whose protocols were tested by."""
+def pairs_of_guesses(scores: Mapping[str, Located]) -> Pairs:
+    """Likewise, for the guessed classes."""
+    return _compared(scores, PAIRS_OF_GUESSES)
 
+
+def _compared(scores: Mapping[str, Located], pairs: Mapping[str, tuple[Of, Of]]) -> Pairs:
     def wrong(protocol: str, way: str) -> Tensor:
         return scores[protocol].overlaps[way] < RIGHT
 
-    return Pairs({
-        name: (wrong(*first), wrong(*second))
-        for name, (first, second) in pairs.items()
-        if {first[0], second[0]} <= scores.keys()
-    })  # fmt: skip
+    return Pairs({name: (wrong(*first), wrong(*second)) for name, (first, second) in pairs.items()})

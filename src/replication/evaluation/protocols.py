@@ -15,11 +15,9 @@ from replication.evaluation.scores import Scores
 from replication.evaluation.views import ten_crop as ten_crop_of
 from replication.evaluation.views import whole
 from replication.feed.batches import Batches
-from replication.feed.imagenet import PhotographBatches
+from replication.feed.imagenet import PIXELS, PhotographBatches
 from replication.images.crops import centre_crop as centre_crop_of
 from replication.nets.imagenet import ImagenetNet
-
-PIXELS = 100 * 224 * 224  # in one forward pass, so that no scale needs more memory than another
 
 
 @torch.inference_mode()

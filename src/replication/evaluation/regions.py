@@ -1,6 +1,7 @@
 """Test protocols of R-CNN (appendix C): it scores the boxes that the first step proposes anew, and moves them.
 
-Beside it stand, on the same images, the boxes that it begins with, as the first step's own answer.
+Beside it stand, on the same images, the boxes that it begins with: as many as R-CNN is given, clipped to the image, and
+the most probable of them taken, or merged, as the first step does.
 """
 
 from collections.abc import Iterator

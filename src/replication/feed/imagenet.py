@@ -22,6 +22,7 @@ from replication.images.crops import Pixels, centre_crop, crop
 from replication.images.store import Images
 
 CHUNK = 100  # test images that a worker loads at a time
+PIXELS = 100 * 224 * 224  # of test images in one forward pass, so that no scale needs more memory than another
 AHEAD = 2  # batches that a worker may be ahead
 
 View = Callable[[Image.Image], Pixels]

@@ -43,7 +43,7 @@ def anchors_of(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int)
 
 
 class Seen(NamedTuple):
-    """A test image as a view shows it, and how its boxes and those of the view are to be compared."""
+    """An image as a view shows it, and how its boxes and those of the view are to be compared."""
 
     pixels: Tensor  # [H, W, 3] uint8
     frame: Frame

@@ -8,7 +8,7 @@ drawn, from its centre crop: nothing must be kept, and each iteration depends on
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from replication.arms.localization import LocalizationRecipe
 from replication.feed.batches import Split, derived_seed, drawn
-from replication.feed.imagenet import ahead, drawn_view
+from replication.feed.imagenet import PIXELS, ahead, drawn_view
 from replication.feed.localization import BoxedBatches, Seen, centre
 from replication.images.boxes import clipped, in_image
 from replication.images.crops import warped
@@ -25,7 +25,6 @@ from replication.images.store import Images
 from replication.nets.anchors import encoded, overlap
 
 PROPOSALS = 4  # a stream of random numbers, after those of feed.localization
-PIXELS = 100 * 224 * 224  # of regions in one forward pass
 
 
 class Drawn(NamedTuple):
@@ -50,7 +49,7 @@ class Proposed(NamedTuple):
     boxes: Tensor  # [B, n, P, 4] in pixels of the images, inside them
 
 
-class Proposer(Protocol):
+class Proposes(Protocol):
     """A trained net of the first step."""
 
     recipe: LocalizationRecipe
@@ -64,7 +63,7 @@ class Proposer(Protocol):
 class RegionBatches(BoxedBatches):
     """Batches of the second step; the curve's test proposes boxes from centre crops, for the true class."""
 
-    proposer: Proposer  # to be set before use
+    proposer: Proposes  # to be set before use
 
     def training(self, iteration: int) -> tuple[Tensor, Drawn]:
         part, recipe = self.slots(), self.recipe
@@ -108,6 +107,10 @@ class RegionBatches(BoxedBatches):
         """
         scores, boxes = self.proposer(seen, classes, self.recipe.regions.proposals)
         return scores, torch.stack([inside(of, image) for of, image in zip(boxes, seen, strict=True)])
+
+    def contents(self, iteration: int) -> list[dict[str, Any]]:
+        """Image, mirror and colour of each region; which box of an image it is depends on the net that proposes."""
+        return [{key: row[key] for key in ("image", "mirror", "colour")} for row in super().contents(iteration)]
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Proposed]]:
         """Regions [n * P, 3, S, S] of n images, and what is proposed for their own classes, in small parts."""

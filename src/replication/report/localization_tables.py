@@ -14,6 +14,7 @@ from replication.paper import table
 from replication.profiles import DEFAULT, named
 from replication.report.html import mean_and_std, render, runs_id, study_header
 from replication.study.fidelity import RANK
+from replication.study.schema import JOINED
 from replication.study.studies import Study
 
 PICTURE = "examples.png"
@@ -109,7 +110,7 @@ def _cell(study: Study, net: str, row: Row) -> dict[str, object] | None:
         "error": mean_and_std(errors),
         "iou": "" if ious.empty else f"{ious.mean() / 100:.3f}",
         "runs": runs_id(study, named(net, row.variant)),
-        "n": len(study.runs_of(name, row.variant)),
+        "n": len(name.split(JOINED)) if row.together else len(errors),
         "fidelity": max(study.runs_of(net, row.variant)["fidelity"], key=RANK.__getitem__),
         "floored": row.protocol.startswith("oracle") and least is not None and errors.mean() >= least,
     }
@@ -121,7 +122,7 @@ def _least_floor(study: Study, net: str) -> float | None:
 
 
 def _pair(study: Study, net: str, name: str) -> dict[str, object] | None:
-    """The difference of a pair: for one seed with the 95 % interval over images, else over seeds."""
+    """The difference of a pair, with the 95 % interval over images; a value a seed."""
     sample = differences(study, net, name)
     if sample is None:
         return None
@@ -142,4 +143,5 @@ def _paper(error: float | None) -> str:
 def _command() -> str:
     """The command that fills the tables by the paper's own protocol."""
     lists = "".join(f" -S '{arm}.nets=[resnet-101]'" for arm in (LOCALIZATION.starts_from, LOCALIZATION.name))
-    return f"dvc exp run -S profile=paper{lists} tabulate@{LOCALIZATION.name}"
+    second = f" -S '{LOCALIZATION.name}.rcnn=[resnet-101]' -S '{LOCALIZATION.name}.seeds=[0,1,2]'"
+    return f"dvc exp run -S profile=paper{lists}{second} tabulate@{LOCALIZATION.name}"

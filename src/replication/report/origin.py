@@ -54,7 +54,7 @@ def line(
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     files = [
-        {"words": study.name, "path": f"{FOLDER}results/{quote(f'{study.folder}/{file}')}"}
+        {"words": study.folder, "path": f"{FOLDER}results/{quote(f'{study.folder}/{file}')}"}
         for study in studies
         for file in data
         if "/" not in file and not (file in LAYERS and study.responses.empty)

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from replication.claims import WAITING, judge_claims
 from replication.paper import table
+from replication.profiles import named
 from replication.report.html import duration, render, runs_id, study_header
 from replication.report.tables import in_words
 from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours
@@ -63,7 +64,7 @@ def _row(study: Study) -> dict[str, object]:
         "runs": len(study.runs),
         "hours": duration(_hours(study)),
         "machine": "; ".join(study.runs["machine"].unique()),
-        "first": runs_id(study, study.nets[0]),
+        "first": runs_id(study, named(*study.default.iloc[0][["net", "variant"]])),
     }
 
 
@@ -73,8 +74,8 @@ def _hours(study: Study) -> float:
 
 def _chance(study: Study) -> list[str]:
     """Nets of which a run ended no better than chance."""
-    unlearnt = study.runs.loc[study.runs["status"] == "chance", "net"]
-    return [f"{net} ({study.name})" for net in unlearnt.unique()]
+    unlearnt = study.runs.loc[study.runs["status"] == "chance", ["net", "variant"]].drop_duplicates()
+    return [f"{named(*of)} ({study.name})" for of in unlearnt.itertuples(index=False)]
 
 
 def _of_arm(studies: Sequence[Study]) -> dict[str, object]:

@@ -61,7 +61,8 @@ def _effects(study: Study, differing: set[str], runs: set[str]) -> list[dict[str
     measure, found = Measure("", study.arm.headline, study.arm.metric.name), []
     for name in sorted(runs):
         net, _, variant = name.partition("/")
-        if variant and net in runs and (name in differing) != (net in differing):
+        steps = [step_of(study.recipes[study.runs_named(of)["recipe"].iloc[0]]) for of in (name, net) if of in runs]
+        if variant and net in runs and (name in differing) != (net in differing) and steps[0] == steps[1]:
             with_it, without = (name, net) if name in differing else (net, name)
             effect = compare(study, measure, with_it, without, None)
             points = POINTS.format(float(effect.evidence.value))
@@ -139,11 +140,12 @@ def _record(study: Study) -> dict:
     for run in study.runs.sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed = run["net"], run["variant"], run["seed"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
-        metric = step_of(study.recipes[run["recipe"]]).metric.name
-        tested = study.errors(net, study.arm.headline, metric, variant)
+        step = step_of(study.recipes[run["recipe"]])
+        tested = study.errors(net, step.headline, step.metric.name, variant)
+        of_step = "" if step == study.arm else f" ({step.metric.words.partition(',')[0]})"
         words = {
             "training": f"{training[seed]:.2f}" if seed in training else "",
-            "tested": f"{tested[seed]:.2f}" if seed in tested else "",
+            "tested": f"{tested[seed]:.2f}{of_step}" if seed in tested else "",
             "minutes": f"{run['seconds'] / 60:.1f}",
             "parameters": f"{run['parameters']:,}",
             "macs": f"{run['macs'] / 1e6:.1f} M",

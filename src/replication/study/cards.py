@@ -1,10 +1,10 @@
 """The model card of a study: README.md beside its tables, made from them alone. Needs neither torch nor pandas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from replication.arms import Arm
+from replication.arms import Arm, step_of
 from replication.errors import UserError
 from replication.files import write_durably
 from replication.profiles import named, read_profile
@@ -13,7 +13,7 @@ from replication.sources import DATASETS
 from replication.study.commands import command_of
 from replication.study.fidelity import RANK, differences, fidelity, of_paper, overridden
 from replication.study.labels import in_words
-from replication.study.schema import TRAINING
+from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import RUNS, SCORES, Row, read_tables
 
 CARD = "README.md"
@@ -65,9 +65,9 @@ def card(folder: Path, results: Path, arm: Arm, profiles: Path) -> str:
         _differences(pairs),
         ["## Errors"],
         ["In percent; mean ± standard deviation over the seeds, where there are several."],
-        _errors(arm, tables[SCORES]),
+        _errors(tables[SCORES], {(of.net, of.variant): step_of(of) for of in of_runs}),
         ["## Runs"],
-        _runs(runs),
+        _runs(runs, recipes),
         ["## Weights"],
         [
             "They are not in git. This makes them again, and DVC keeps them; these runs took "
@@ -95,7 +95,10 @@ def _facts(recipes: Sequence[Recipe]) -> list[str]:
 def _differences(pairs: Sequence[tuple[Recipe, Recipe]]) -> list[str]:
     """What differs from the paper's recipes, each value once."""
     found = dict.fromkeys(
-        f"* {of.what}: {_value(of.here)}; the paper: {_value(of.paper)}" for pair in pairs for of in differences(*pair)
+        f"* {of.what}: {_value(of.here)}; {'our reading of the paper' if of.section == 'not said' else 'the paper'}: "
+        f"{_value(of.paper)}"
+        for pair in pairs
+        for of in differences(*pair)
     )
     return ["What differs from the paper:", "", *found] if found else []
 
@@ -108,31 +111,33 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _errors(arm: Arm, rows: Sequence[Row]) -> list[str]:
+def _errors(rows: Sequence[Row], steps: Mapping[tuple[str, str], Arm]) -> list[str]:
+    """A row a number; an ensemble of seeds has its net once, with how many they are."""
     values: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        values.setdefault((named(row["net"], row["variant"]), row["protocol"], row["metric"]), []).append(row)
+        values.setdefault((row["net"], row["variant"], row["protocol"], row["metric"]), []).append(row)
     lines = ["| net | protocol | metric | % | n | images |", "|---|---|---|---|---|---|"]
-    for (name, protocol, metric), of in values.items():
+    for (net, variant, protocol, metric), of in values.items():
+        members = net.split(JOINED)
+        name = named(net if len(set(members)) == len(members) else members[0], variant)
+        name += f", {len(members)} seeds together" if len(set(members)) < len(members) else ""
         errors = [row["value"] for row in of]
         spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
-        words = "training, its end", "top-1 error"
+        words = "training, its end", "training error"
         if protocol != TRAINING:
-            words = next(
-                (scored.words, found.words)
-                for scored in arm.all_protocols
-                for found in scored.metrics
-                if (scored.name, found.name) == (protocol, metric)
-            )
+            scored = steps[members[0], variant].protocol(protocol)
+            words = scored.words, next(found.words for found in scored.metrics if found.name == metric)
         cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{of[0]['images']:,}"
         lines.append(_row(cells))
     return lines
 
 
-def _runs(rows: Sequence[Row]) -> list[str]:
+def _runs(rows: Sequence[Row], recipes: Mapping[str, Recipe]) -> list[str]:
     lines = ["| net | seed | recipe | parameters | multiply-adds | ended | commit |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         ended = "better than chance" if row["status"] == "trained" else "no better than chance"
+        if recipes[row["recipe"]].second_step:
+            ended = "not judged: its regions are of two kinds, most of one"
         counts = str(row["seed"]), f"`{row['recipe']}`", f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M"
         lines.append(_row((named(row["net"], row["variant"]), *counts, ended, f"`{row['commit']}`")))
     return lines

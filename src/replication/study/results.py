@@ -101,15 +101,18 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result], of_depth: s
     differ in it alone have a key in common.
     """
     found: dict[str, list[float]] = {}
+    metrics: dict[str, str] = {}
     for result in sorted(results, key=lambda result: _place(_run_row(result.record), arm)):
         recipe = result.record.recipe
         name, step = named(recipe.net, recipe.variant), step_of(recipe)
         for row in result.scores:
             if (row["protocol"], row["metric"]) == (step.headline, step.metric.name):
                 found.setdefault(name, []).append(row["value"])
+                metrics[name] = step.metric.name
     means = {name: round(mean(values), 2) for name, values in found.items()}
     spread = {name: round(stdev(values), 2) for name, values in found.items() if len(values) > 1}
-    summary = {arm.metric.name: means, "n": {name: len(values) for name, values in found.items()}, "std": spread}
+    summary = {metric: {name: means[name] for name in means if metrics[name] == metric} for metric in metrics.values()}
+    summary |= {"n": {name: len(values) for name, values in found.items()}, "std": spread}
     if of_depth in found:
         summary["depth"] = {arm.metric.name: means[of_depth], "n": len(found[of_depth]), "layers": depth_of(of_depth)}
     folder.mkdir(parents=True, exist_ok=True)

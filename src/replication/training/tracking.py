@@ -18,7 +18,7 @@ from replication.profiles import named
 from replication.recipe import Data, Recipe
 from replication.runs.folder import CURVE, NET, RECORD, Row
 from replication.runs.record import RunRecord, run_name
-from replication.training.tracking_store import SQLITE, exists, place_of_files, prepare_sqlite, set_up
+from replication.training.tracking_store import IMPORTED, SQLITE, exists, place_of_files, prepare_sqlite, set_up
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
@@ -144,7 +144,7 @@ class Tracker:
             self.score(known, ended.scores)
             return self.run_id is not None
         began = 1000 * int(datetime.fromisoformat(str(ended.row["date"])).replace(tzinfo=UTC).timestamp()) + later
-        self.clock = lambda: began
+        self.clock, self.tags = lambda: began, self.tags | {IMPORTED: "true"}
         self._attempt(lambda: self._start(known))
         self.clock = lambda: self.began + int(1000 * ended.row["seconds"])
         self._attempt(lambda: self._log_rest(ended.curve))

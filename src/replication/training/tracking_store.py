@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 SQLITE = "sqlite:///"
+IMPORTED = "imported"  # tag of a run that was not tracked while it was trained
 
 # A tracking server that is gone would block each call for minutes. So one that refuses costs nothing, and one that no
 # longer answers 15 seconds, once.
@@ -36,15 +37,20 @@ def finished(uri: str) -> "dict[str, Run]":
 
 
 def tell_killed(uri: str, work: Path) -> None:
-    """End as KILLED the runs that are RUNNING in a store though nobody trains them.
+    """End as KILLED the runs that are RUNNING in a store though nobody trains them, and delete what an import has left.
 
-    That can be known of those whose resume state is here: who trains holds its lock. Raises as `finished`.
+    The first can be known of those whose resume state is here: who trains holds its lock. An import is deleted where it
+    was interrupted, and where the run was trained here since. Raises as `finished`.
 
     Args:
         work: folder of the resume states of all runs, each named by its recipe's hash.
     """
     from mlflow.tracking import MlflowClient
 
+    here = {hash_ for hash_, run in finished(uri).items() if IMPORTED not in run.data.tags}
+    for run in _runs(uri, f"tags.{IMPORTED} = 'true'"):
+        if run.info.status == "RUNNING" or run.data.tags["recipe_hash"] in here:
+            MlflowClient(uri).delete_run(run.info.run_id)
     for run in _runs(uri, "attributes.status = 'RUNNING'"):
         state = work / run.data.tags.get("recipe_hash", "none")
         if state.is_dir() and _is_free(state / "lock"):
