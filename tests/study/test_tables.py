@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_up import recipe_of, result
+from made_up import PAPER_PROFILE, recipe_of, result
 
 from replication.arms import ARMS
 from replication.errors import UserError
 from replication.study import schema
 from replication.study.results import add_results
+from replication.study.studies import read_study
 from replication.study.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
 
 CIFAR = ARMS["cifar"]
@@ -167,6 +168,7 @@ def test_the_readme_of_the_results_has_every_column() -> None:
 
 
 def test_a_recipe_of_a_data_set_that_the_arm_does_not_have_is_told(tmp_path: Path) -> None:
-    add_results(tmp_path / "cifar", [result(recipe_of(dataset="photographs"))])
-    with pytest.raises(UserError, match=r"recipes\.json, [0-9a-f]{16}: data\.name is 'photographs', not digits or "):
-        read_tables(tmp_path / "cifar", CIFAR)
+    folder = tmp_path / "quick/cifar"
+    add_results(folder, [result(recipe_of(dataset="photographs"))])
+    with pytest.raises(UserError, match=r"recipes\.json: data\.name is 'photographs', not digits or cifar10; restore"):
+        read_study(folder, tmp_path, CIFAR, PAPER_PROFILE)

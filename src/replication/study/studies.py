@@ -280,6 +280,9 @@ def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
     """
     profile, _, *label = folder.relative_to(results).parts
     recipes, tables = read_tables(folder, arm)
+    if strange := {recipe.data.name for recipe in recipes.values()}.difference(arm.datasets):
+        known, name = " or ".join(arm.datasets), min(strange)
+        raise UserError(f"{folder / RECIPES}: data.name is {name!r}, not {known}; restore it with `git checkout`.")
     runs, *others = (
         pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
         for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)

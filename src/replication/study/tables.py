@@ -63,9 +63,6 @@ def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
         recipe = validate(arm.recipe, values, f"{path}, {key}")
         if recipe.hash != key:
             raise UserError(f"{path}: the recipe of {key} was changed, its hash is {recipe.hash}; {restore}.")
-        if recipe.data.name not in arm.datasets:
-            known = " or ".join(arm.datasets)
-            raise UserError(f"{path}, {key}: data.name is {recipe.data.name!r}, not {known}; {restore}.")
         recipes[key] = recipe
     return recipes
 
