@@ -329,6 +329,13 @@ def test_each_measured_number_leads_to_its_runs(page: Page) -> None:
             assert re.fullmatch("[0-9a-f]{16}", recipes[target]), f"{heading}: {words} leads to no recipe"
 
 
+def test_every_table_has_a_name_and_every_head_a_scope(page: Page) -> None:
+    assert page.locator("table:not(:has(> caption))").count() == 0
+    assert page.locator("th:not([scope])").count() == 0
+    (name,) = page.locator("h2#table-13").locator("xpath=following::table[1]/caption").all_text_contents()
+    assert name == "Table 13 · Where the object is"
+
+
 def test_links_and_ids_are_sound(page: Page) -> None:
     """Into the page, to files of this repository as the page lies in reports/, and to the tables that it carries."""
     ids = page.locator("[id]").evaluate_all("all => all.map(of => of.id)")

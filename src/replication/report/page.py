@@ -11,6 +11,7 @@ from replication.report.palette import dark_css
 
 # Of every page, in templates/.
 PARTS = ("page.css", "uPlot.min.css", "uPlot.iife.min.js", "uPlot.LICENSE", "curves.js", "cards.js")
+NAMES = re.compile(r"<(h2|h3|summary)\b[^>]*>(.*?)</\1>|<table[^>]*>(?!\s*<caption)", re.DOTALL)
 REFERENCE = re.compile(r'(?:url\(|href=")#([^")]+)')
 
 
@@ -24,7 +25,7 @@ def page(body: str) -> str:
     tables, figures = (sum(of.startswith(kind) for of in measured) for kind in ("table-", "figure-"))
     return render(
         "page.html", css=css + chart_css + dark_css(), uplot=uplot, licence=licence, charts=charts + cards,
-        body=with_own_ids(body), contents=found, tables=tables, figures=figures, extent=paper.extent(),
+        body=with_captions(with_own_ids(body)), contents=found, tables=tables, figures=figures, extent=paper.extent(),
     )  # fmt: skip
 
 
@@ -39,6 +40,20 @@ def with_own_ids(body: str) -> str:
         return REFERENCE.sub(lambda of: of[0].replace("#", f"#{mark}"), drawing)
 
     return re.sub(r"<svg .*?</svg>", of_drawing, body, flags=re.DOTALL)
+
+
+def with_captions(body: str) -> str:
+    """The body with a name for each table that has none, for those who hear it: the headings and the note above it."""
+    above = {"h2": "", "h3": "", "summary": ""}
+
+    def named(found: re.Match[str]) -> str:
+        kind, words = found[1], " ".join(re.sub(r"<[^>]+>", " ", found[2] or "").split())
+        if kind is None:
+            return f'{found[0]}<caption class="hidden">{", ".join(filter(None, above.values()))}</caption>'
+        above.update(dict.fromkeys(list(above)[list(above).index(kind) :], "") | {kind: words})
+        return found[0]
+
+    return NAMES.sub(named, body)
 
 
 def contents(body: str) -> list[dict[str, str]]:
