@@ -61,7 +61,9 @@ def test_the_page_loads_nothing_and_says_nothing_on_the_console(page: Page, path
 
 
 def test_the_page_is_one_file_under_2_mb(path: Path) -> None:
-    assert path.stat().st_size < 2_000_000
+    assert path.stat().st_size < (2_000_000 if path.is_relative_to(PROJECT) else 3_000_000), (
+        "with the studies of a test"
+    )
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"<script[^>]+src|<link[^>]+stylesheet|@import|url\((?!#)", text)
     assert "uPlot (v" in text and "Permission is hereby granted" in text, "the chart library, with its licence"
@@ -336,7 +338,7 @@ def test_every_table_has_a_name_and_every_head_a_scope(page: Page) -> None:
     assert name == "Table 13 · Where the object is"
 
 
-def test_links_and_ids_are_sound(page: Page) -> None:
+def test_links_and_ids_are_sound(page: Page, path: Path) -> None:
     """Into the page, to files of this repository as the page lies in reports/, and to the tables that it carries."""
     ids = page.locator("[id]").evaluate_all("all => all.map(of => of.id)")
     assert len(ids) == len(set(ids))
@@ -349,8 +351,8 @@ def test_links_and_ids_are_sound(page: Page) -> None:
             rows = list(csv.reader(io.StringIO(unquote(target.partition(",")[2]))))
             assert len(rows) > 1 and any(re.search("[0-9]", cell) for row in rows for cell in row), rows[:3]
         else:
-            assert (PROJECT / "reports" / unquote(target)).resolve().is_relative_to(PROJECT), target
-            assert (PROJECT / "reports" / unquote(target)).is_file(), target
+            assert (path.parent / unquote(target)).resolve().is_relative_to(path.parents[1]), target
+            assert (path.parent / unquote(target)).is_file(), target
 
 
 def test_each_table_and_figure_says_where_it_is_from(page: Page) -> None:
@@ -438,11 +440,14 @@ def test_figure_3_can_be_read_on_a_phone(phone: Page) -> None:
         assert min(heights) > 9.5
 
 
-def test_the_page_prints_on_15_sheets_of_a4_without_the_contents_and_with_all_notes(still: Page, page: Page) -> None:
+def test_the_page_prints_on_15_sheets_of_a4_without_the_contents_and_with_all_notes(
+    still: Page, page: Page, path: Path
+) -> None:
     for of in (still, page):
         sheets = of.pdf(prefer_css_page_size=True)
         assert b"/MediaBox [0 0 594.95" in sheets, "A4"
-        assert len(re.findall(rb"/Type\s*/Page\b", sheets)) < 16
+        most = 15 if path.is_relative_to(PROJECT) else 22  # with the studies of a test
+        assert len(re.findall(rb"/Type\s*/Page\b", sheets)) <= most
         of.emulate_media(media="print")
         assert not of.locator("nav").is_visible() and of.locator("h2#table-6").is_visible()
         hidden = "all => all.filter(of => !of.open && of.children[1].getBoundingClientRect().height < 4).length"

@@ -5,6 +5,7 @@ light, dark and print. Equal input gives equal bytes.
 """
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -276,6 +277,16 @@ def _end_labels(
         axes.annotate(text, (x, height), xytext=(15, 0), **beside)  # in the page's own colour, legible on any
 
 
+PLACES = re.compile(r' (?:x|y|d)="[^"]+"')  # attributes that place things
+NUMBER = re.compile(r"-?\d+\.\d{3,}")
+
+
+def _rounded(places: re.Match[str]) -> str:
+    """To a hundredth of a point, which is a third less to load."""
+    numbers = NUMBER.sub(lambda of: f"{float(of[0]):.2f}".rstrip("0").rstrip("."), places[0])
+    return numbers.replace(" \n", " ")
+
+
 def svg(figure: plt.Figure, label: str) -> str:
     """The figure as SVG text that takes its colour from the page; closes it."""
     buffer = io.StringIO()
@@ -284,5 +295,5 @@ def svg(figure: plt.Figure, label: str) -> str:
     )
     plt.close(figure)
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = PLACES.sub(_rounded, text[text.index("<svg") :].replace(INK, "currentColor"))
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
