@@ -23,7 +23,7 @@ from replication.evaluation.scores import rows_of, write_scores
 from replication.feed.localization import Seen
 from replication.feed.regions import Drawn, RegionBatches
 from replication.images.store import Store
-from replication.nets.anchors import decoded, encoded, overlap
+from replication.nets.anchors import decoded, overlap
 from replication.nets.by_name import build
 from replication.nets.regions import Features
 from replication.training.loop import iterate
@@ -319,8 +319,3 @@ def test_an_ensemble_is_the_mean_of_the_boxes_of_its_seeds(tmp_path) -> None:
     assert rows["rcnn_error"]["value"] == pytest.approx(200 / 3, abs=1e-4)
     assert (rows["rcnn_error"]["net"], rows["rcnn_error"]["seed"]) == ("resnet-18-A + resnet-18-A", 0)
     assert rows_of_seeds(runs[:1]) == [], "one seed is none"
-
-
-def test_offsets_are_undone_by_encoding() -> None:
-    box, true = torch.tensor([4.0, 4, 20, 28]), torch.tensor([6.0, 2, 30, 26])
-    assert torch.allclose(decoded(encoded(true, box), box), true, atol=1e-4)
