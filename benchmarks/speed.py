@@ -48,7 +48,7 @@ from replication.report.benchmarks import BY_DEPTH, MEMORY, PERCENT, RATE, RATIO
 from replication.runs.provenance import provenance
 from replication.study.cost import memory
 from replication.training.processes import Processes
-from replication.training.speed import can_compile
+from replication.training.speed import can_compile, keep_memory
 
 RESULTS = Path("benchmarks/results")
 THREADS = os.cpu_count() or 1
@@ -131,6 +131,24 @@ def arithmetic(size: Size) -> Iterator[Found]:
         yield Found("matrix product", precision, "GFLOP/s", samples / 1e9)
 
 
+def allocation(size: Size) -> Iterator[Found]:
+    """The loop in a process that keeps the memory that it frees, as a stage does, against one that gives it back."""
+    with processes_of(2, THREADS) as pools:
+        ways: dict[str, Rate] = {
+            case: lambda pool=pool, keep=keep: in_all([pool], first_steps, size, keep)[0]
+            for (case, keep), pool in zip({"given back": False, "kept": True}.items(), pools, strict=True)
+        }
+        yield from rates_and_ratios(f"{size.net}, memory", by_turns(ways, size.rounds), "given back")
+
+
+def first_steps(size: Size, keep: bool) -> float:
+    """In a process of its own: images/s of a training's first steps."""
+    if keep:
+        keep_memory()
+    recipe = endless(size.net, train_images=500)
+    return training(CifarBatches(noise_images(recipe), recipe, CPU), 2 * size.steps)()
+
+
 def bottlenecks(size: Size) -> Iterator[Found]:
     """Steps of ResNet-50 against torchvision's net in the plain loop: one batch, so that nothing is decoded."""
     ways: dict[str, Rate] = {"peak": matrix_product(torch.float32, CPU, size.side, 4)}
@@ -160,7 +178,8 @@ def by_depth(size: Size) -> Iterator[Found]:
 
 
 def deep(net: str) -> tuple[np.ndarray, float]:
-    """In a process of its own: images/s, and GiB at most."""
+    """In a process of its own, which keeps its memory as a stage does: images/s, and GiB at most."""
+    keep_memory()
     recipe = endless(net, schedule={"batch_size": 64}, train_images=500)
     work = training(CifarBatches(noise_images(recipe), recipe, CPU), 1)
     return by_turns({net: work}, 3)[net], most_memory()
@@ -242,7 +261,7 @@ def rates_and_ratios(
                 yield Found(benchmark, f"{case} / {over}", RATIO, samples / found[over])
 
 
-BENCHMARKS = (end_to_end, arithmetic, bottlenecks, by_depth, tests, scaling)
+BENCHMARKS = (end_to_end, arithmetic, allocation, bottlenecks, by_depth, tests, scaling)
 
 
 def rows_of(found: Found, made: dict[str, object]) -> Measurement:

@@ -40,12 +40,13 @@ class Section(Strict):
     variants: list[Name] = []  # "<net>/<variant>"
     rcnn: list[Name] = []  # of the arm localization: nets whose boxes R-CNN judges and moves
     seeds: list[Seed] = Field(min_length=1)
+    checkpoints: list[Annotated[Whole, Field(ge=0)]] = []  # iterations after which weights are kept too
     ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # scored where all of their nets are in the list
     override: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Section":
-        for key in ("nets", "variants", "rcnn", "seeds"):
+        for key in ("nets", "variants", "rcnn", "seeds", "checkpoints"):
             items = getattr(self, key)
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} names {max(items, key=items.count)} twice; remove one")

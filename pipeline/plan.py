@@ -91,6 +91,11 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
     refuse_others(RESULTS / profile.name / arm.name / of_study, recipes)
     found = {}
     for run, recipe in zip(runs, recipes, strict=True):
+        if (last := max(section.checkpoints, default=0)) > recipe.schedule.iterations:
+            raise UserError(
+                f"params.yaml: {arm.name}.checkpoints: {last} is beyond the {recipe.schedule.iterations} iterations of "
+                f"{run.path}; remove it."
+            )
         found[f"{run.path}/seed-{run.seed}.json"] = {key: of for key, of in recipe.values.items() if key != "data"}
     more = net_of_depth(params, arm)
     if more and Run(arm, OF_DEPTH + more, section.seeds[0]) not in runs:
@@ -98,7 +103,7 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
     study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
     found["study.json"] = study | {"label": of_study, "depth": more}
-    for run in runs:
+    for run, recipe in zip(runs, recipes, strict=True):
         if (run.variant == REGIONS) != ("regions" in found[f"{run.path}/seed-{run.seed}.json"]):
             raise UserError(
                 f"{profile.path} or params.yaml: {arm.name}.override: regions belong to the variant {REGIONS} alone; "
@@ -111,6 +116,8 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
                 f"params.yaml: {arm.name}.nets: {run.net} begins with the net of seed {first.seed} of "
                 f"{first.arm.name}.nets, which do not have it; add it there, or set {arm.name}.nets=[]."
             )
+        if first:
+            _refuse_another_trunk(recipe, profile.recipe(first.arm, run.net, override=of_first.override))
         before = proposer(run, found[f"{run.path}/seed-{run.seed}.json"])
         if before and not (before.path in section.nets and before.seed in section.seeds):
             raise UserError(
@@ -121,6 +128,22 @@ def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
         view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
     )
     return found
+
+
+def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
+    """A net must be built as the one that it begins with, or its weights would mean something else.
+
+    Raises:
+        UserError: the two recipes build different nets.
+    """
+    ours, theirs = recipe.net_options, first.net_options
+    for key in sorted(theirs.keys() - {"initialisation"}):
+        if ours.get(key) != theirs[key]:
+            raise UserError(
+                f"params.yaml: {recipe.arm}.nets: {recipe.net} begins with a net of {first.arm} that was built with "
+                f"{key} {theirs[key]}, and would itself be with {ours.get(key, 'another')}; override both arms alike, "
+                f"or set {recipe.arm}.nets=[]."
+            )
 
 
 def view(params: BaseParams, profile: Profile, arm: Arm, dataset: str, runs: list[Run]) -> dict[str, Any]:

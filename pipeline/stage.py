@@ -169,11 +169,15 @@ def choose_device(name: str) -> "torch.device":
     """
     import torch
 
+    from replication.training.speed import keep_memory
+
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, there in found.items() if there)
     if not found[name]:
         raise UserError(f"params.yaml: device: this machine has no {name}; set it to auto or cpu.")
+    if name == "cpu":
+        keep_memory()
     if name == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.deterministic = True

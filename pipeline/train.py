@@ -39,6 +39,7 @@ def main() -> None:
         tracking = stage.tracking_of(params, recipe, run.path)
         train_run(
             run.folder, recipe, images, device, WORK, tracking, save_seconds, compiled, begun, proposes,
+            params.section(run.arm).checkpoints,
         )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration

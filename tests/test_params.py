@@ -224,6 +224,8 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ),
         ({"cifar": {"seeds": [3, 5, 3]}}, "params.yaml: cifar: seeds names 3 twice; remove"),
         ({"cifar": {"seeds": []}}, "params.yaml: cifar.seeds: "),
+        ({"cifar": {"checkpoints": [0, 8, 8]}}, "params.yaml: cifar: checkpoints names 8 twice; remove"),
+        ({"cifar": {"checkpoints": [-1]}}, "params.yaml: cifar.checkpoints.0: .*greater than or equal to 0"),
         ({"cifar": {"seeds": 0}}, "params.yaml: cifar.seeds: "),
         ({"cifar": {"seeds": [1.0]}}, "params.yaml: cifar.seeds.0: .*found: 1.0"),
         ({"cifar": {"seeds": [True]}}, "params.yaml: cifar.seeds.0: .*found: True"),

@@ -82,6 +82,7 @@ def test_the_plan_of_a_run_changes_with_its_recipe_and_with_nothing_else(configu
         ({"imagenet": {"nets": ["plain-18"], "override": {"train_images": "1e3 images"}}}, "imagenet.*train_images"),
         ({"cifar": {"override": {"variants": {}}}}, "variants: no such key"),
         ({"cifar": {"variants": ["plain-8/wider"]}}, "there is no variant 'wider'"),
+        ({"cifar": {"checkpoints": [0, 10_000]}}, "cifar.checkpoints: 10000 is beyond the .* of plain-8; remove it"),
     ],
 )
 def test_what_a_later_stage_could_not_use_is_refused_at_once(
@@ -153,6 +154,19 @@ def test_a_net_whose_beginning_is_not_run_is_refused_before_anything_is(configur
     whole = plans(configure({"imagenet": {"nets": ["resnet-18-A"]}} | begun), shipped("quick"), ARMS["localization"])
     assert whole["study.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
     assert whole["resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
+
+
+@pytest.mark.parametrize("other", [{"shortcut": {"subsample": "average"}}, {"max_pooling": "rounded_up"}])
+def test_a_net_that_would_be_built_otherwise_than_its_beginning_is_refused(
+    configure: Configure, other: dict[str, Any]
+) -> None:
+    first = {"imagenet": {"nets": ["resnet-18-A"], "override": other}}
+    told = r"begins with a net of imagenet that was built with (subsample average|max_pooling rounded_up), and would"
+    with pytest.raises(UserError, match=told):
+        plans(configure(first | {"localization": {"nets": ["resnet-18-A"]}}), shipped("quick"), ARMS["localization"])
+    if "shortcut" in other:
+        both = first | {"localization": {"nets": ["resnet-18-A"], "override": other}}
+        assert plans(configure(both), shipped("quick"), ARMS["localization"])["study.json"]["runs"]
 
 
 def test_r_cnn_needs_the_net_that_proposes_its_boxes_and_is_the_arms_second_step_alone(configure: Configure) -> None:

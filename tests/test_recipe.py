@@ -240,6 +240,7 @@ CIFAR: dict[str, Any] = {
 # And for those that only the arm `imagenet` has, or that a recipe with drops cannot have.
 IMAGENET: dict[str, Any] = {
     "bottleneck_stride": "3x3",
+    "max_pooling": "rounded_up",
     "warmup": {"from_depth": 18, "learning_rate": 0.001, "until_train_error_below": 50, "window": 4},
     "augmentation.shorter_side": [36, 45],
     "augmentation.mirror": False,
@@ -303,6 +304,7 @@ def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_ima
     shared = {"initialisation": "fan_in", "subsample": "stride", "zero_channels": "split"}
     assert make_recipe(block="one_layer").net_options == shared | {"block": "one_layer"}
     assert make_imagenet_recipe(bottleneck_stride="3x3").net_options == shared | {"bottleneck_stride": "3x3"}
+    assert make_imagenet_recipe(max_pooling="rounded_up").net_options["max_pooling"] == "rounded_up"
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,15 @@ OPTIONAL: dict[str, Legal] = {
     "order_seed": lambda value: value is None or SEED(value),
     "optimiser.rate_in_momentum": flag,
     "block": one_of("two_layers", "bottleneck", "one_layer"),
+    "max_pooling": one_of("padded", "rounded_up"),
+}
+ARM_OF_OPTIONAL = {"block": "cifar", "max_pooling": "imagenet"}
+# In which a net must be as the one that it begins with; at their default where they are missing.
+TRUNK = {
+    "shortcut.subsample": "",
+    "shortcut.zero_channels": "",
+    "bottleneck_stride": "",
+    "max_pooling": "padded",
 }
 OWN: dict[str, dict[str, Legal]] = {
     "cifar": WARMUP
@@ -166,6 +175,9 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
     for run in found["localization"].values():
         if run["init_from"] == "imagenet":
             must(run["net"] in params["imagenet"]["nets"] and 0 in params["imagenet"]["seeds"], "nets")
+            first = found["imagenet"][f"{run['net']}/seed-0"]
+            for key, default in TRUNK.items():
+                must(run.get(key, default) == first.get(key, default), key)
     return found
 
 
@@ -196,7 +208,7 @@ def _profile(folder: Path, name: str) -> dict[str, Any]:
 
 def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int | None) -> dict[str, Any]:
     """The runs of an arm and their fields."""
-    optional = {"variants", "rcnn", "ensembles", "override"}
+    optional = {"variants", "rcnn", "checkpoints", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
     of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(arm)
     is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
@@ -212,6 +224,8 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     must(many(many(is_net, least=2))(ensembles), "ensembles")
     must(all(len(set(ensemble)) == len(ensemble) for ensemble in ensembles), "ensembles")
     must(isinstance(override, dict), "override")
+    checkpoints = section.get("checkpoints", [])
+    must(many(whole(0, 10**12))(checkpoints) and len(set(checkpoints)) == len(checkpoints), "checkpoints")
     of_profile = {key: value for key, value in profile.items() if key not in ("dataset", "variants")}
     runs = {net: (net, merged(of_profile, override), {}) for net in nets}
     must(all(net in nets for net in rcnn) and (not rcnn or 0 in seeds), "rcnn")
@@ -226,6 +240,7 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     for net, fields, variant in runs.values():
         must((fields.get("regions") is not None) == (variant.get("variant") == "rcnn"), "regions")
         _fields(arm, net, fields)
+        must(all(at <= fields["schedule"]["iterations"] for at in checkpoints), "checkpoints")
     must(
         len({(f["input_size"], f["test"]["shorter_side"] if arm != "cifar" else 0) for _, f, _ in runs.values()}) < 2,
         "input_size",
@@ -248,7 +263,7 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP), ("regions.", REGIONS)):
         if any(key.startswith(prefix) for key in found):
             rules = rules | optional
-    rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and (key != "block" or arm == "cifar")}
+    rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and ARM_OF_OPTIONAL.get(key, arm) == arm}
     for key in [*found, *rules]:
         must(key in rules and key in found and rules[key](found[key]), key)
     size, batch, iterations = found["input_size"], found["schedule.batch_size"], found["schedule.iterations"]

@@ -87,6 +87,14 @@ def test_multiply_adds_are_the_printed_ones_only_with_the_stride_in_the_first_1x
         assert (printed("3x3") == PRINTED[net]) is (depth_of(net) < 50)
 
 
+def test_max_pooling_that_rounds_up_halves_the_same_maps_by_windows_a_pixel_apart() -> None:
+    maps = torch.arange(16.0).reshape(1, 1, 4, 4)
+    padded, rounded_up = build("plain-18", 5), build("plain-18", 5, max_pooling="rounded_up")
+    assert padded.pool(maps).flatten().tolist() == [5, 7, 13, 15]
+    assert rounded_up.pool(maps).flatten().tolist() == [10, 11, 14, 15]
+    assert complexity("plain-18", 224, 1000, max_pooling="rounded_up") == complexity("plain-18", 224, 1000)
+
+
 @pytest.mark.parametrize("depth", [18, 34])
 def test_option_a_costs_nothing(depth: int) -> None:
     assert complexity(f"plain-{depth}", 224, 1000) == complexity(f"resnet-{depth}-A", 224, 1000)

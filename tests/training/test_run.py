@@ -12,10 +12,12 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
+from replication.evaluation.ready import load
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
 from replication.nets.complexity import complexity
@@ -62,6 +64,27 @@ def test_the_mean_image_is_kept_with_the_weights(store: Store, make_recipe: Reci
     with safe_open(tmp_path / "seed-0" / NET, "pt") as file:
         assert torch.equal(file.get_tensor("mean_image"), CifarBatches(store, recipe, CPU).mean)
         assert json.loads(file.metadata()["about"])["classes"] == ["red", "green", "blue", "grey"]
+
+
+def test_weights_on_the_way_are_kept_where_it_was_asked_in_time(
+    store: Store, make_recipe: Recipes, fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, folder = make_recipe(train_images=90, **SHORT), tmp_path / "seed-0"
+    train_run(folder, recipe, store, CPU, tmp_path / "work", checkpoints=[0, 6, 12])
+    kept = {iteration: load_file(folder / f"net-{iteration}.safetensors") for iteration in (0, 6, 12)}
+    half = make_recipe(train_images=90, schedule={"iterations": 6, "drops": []}, logging=SHORT["logging"])
+    expected = {0: State.start(recipe, 4, CPU), 6: fit(half), 12: fit(recipe)}
+    for iteration, weights in kept.items():
+        own = expected[iteration].net.state_dict()
+        assert weights.keys() == own.keys() | {"mean_image"}
+        assert all(torch.equal(weights[key], value) for key, value in own.items())
+    assert load(folder / "net-6.safetensors").classes == ["red", "green", "blue", "grey"]
+    assert read_run(folder).recipe.hash == recipe.hash, "what is kept is no part of the recipe"
+    assert "kept" not in capsys.readouterr().err
+
+    train_run(folder, recipe, store, CPU, tmp_path / "work", checkpoints=[3, 6])  # its state of the end is still there
+    assert "resnet-8 · seed 0: its weights after iteration 3 were not kept" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.glob("net*")) == ["net-6.safetensors", "net.safetensors"]
 
 
 def test_each_arm_is_trained_by_its_own_feed(

@@ -1,5 +1,8 @@
 """What a training will take is told before it begins, and nothing but what leaves the recipe alone is chosen by it."""
 
+import platform
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -31,6 +34,30 @@ def test_a_long_training_is_measured_in_both_precisions(
     found = outlook(recipe, 4, CPU, 10**7)
     assert found.rates.keys() == {"fp32", "bf16"}
     assert found.seconds == pytest.approx(16 * 10**7 / found.rates["fp32"])
+
+
+FAULTS = """
+import resource, sys, torch
+from replication.training.speed import keep_memory
+
+if sys.argv[1] == "kept":
+    keep_memory()
+count = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(16_000_000)  # 64 MB
+before = count()
+print(sum(torch.full((16_000_000,), 1.0).sum().item() for _ in range(10)), count() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_memory_that_is_kept_is_not_filled_anew_and_numbers_stay() -> None:
+    def run(way: str) -> list[float]:
+        done = subprocess.run([sys.executable, "-c", FAULTS, way], capture_output=True, text=True, check=True)
+        return [float(number) for number in done.stdout.split()]
+
+    (given_back, faults), (kept, fewer) = run("given back"), run("kept")
+    assert given_back == kept == 160_000_000
+    assert 4 * fewer < faults
 
 
 def test_images_of_a_wider_net_take_longer(make_recipe: Recipes) -> None:

@@ -47,6 +47,9 @@ class ImagenetRecipe(Recipe):
     bottleneck_stride: Literal["1x1", "3x3"] = Field(
         description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
     )
+    max_pooling: Literal["padded", "rounded_up"] = Field(
+        "padded", description="max pooling with padding, or rounded up without, as in the authors' Caffe · not said"
+    )
     augmentation: RescaledCrop
     test: Views
 
@@ -67,7 +70,8 @@ class ImagenetRecipe(Recipe):
 
     @property
     def net_options(self) -> dict[str, str]:
-        return super().net_options | {"bottleneck_stride": self.bottleneck_stride}
+        pooling = {} if self.max_pooling == "padded" else {"max_pooling": self.max_pooling}
+        return super().net_options | {"bottleneck_stride": self.bottleneck_stride} | pooling
 
 
 PROTOCOLS = "replication.evaluation.protocols"

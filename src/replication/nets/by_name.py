@@ -18,6 +18,7 @@ def build(
     seed: int = 0,
     initialisation: str = "fan_in",
     bottleneck_stride: str = "1x1",
+    max_pooling: str = "padded",
     block: str = "two_layers",
     subsample: str = "stride",
     zero_channels: str = "split",
@@ -32,6 +33,7 @@ def build(
         classes: width of the last layer.
         initialisation: "fan_in" or "fan_out"; the paper says neither.
         bottleneck_stride: the layer of a bottleneck that halves the map, "1x1" or "3x3"; see `Bottleneck`.
+        max_pooling: of a net of Table 1: "padded" by a pixel, or without and "rounded_up", as in the authors' Caffe.
         block: of a CIFAR net: "two_layers", "bottleneck" or "one_layer"; see `blocks_of_cifar`.
         subsample, zero_channels: see `option_a`.
         locates_on: "conv3", "conv4" or "conv5": the maps of a net of Table 1 on which a `LocalizationNet` stands;
@@ -49,7 +51,7 @@ def build(
         module = models.get_model(net.replace("-", ""), num_classes=classes, init_weights=False, **options)
     elif net in NETS:
         layers, option = parse_imagenet(net)
-        module = ImagenetNet(layers, option, classes, bottleneck_stride, **of_option_a)
+        module = ImagenetNet(layers, option, classes, bottleneck_stride, max_pooling, **of_option_a)
     else:
         module = CifarNet(blocks_of_cifar(net, block), net.startswith("resnet"), classes, block, **of_option_a)
     generator = torch.Generator().manual_seed(seed)

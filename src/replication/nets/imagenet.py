@@ -22,12 +22,19 @@ class ImagenetNet(nn.Module):
     """A net of Table 1. `conv2` to `conv5` are the paper's conv2_x to conv5_x."""
 
     def __init__(
-        self, layers: int, option: str | None, classes: int, bottleneck_stride: str = "1x1", **of_option_a: str
+        self,
+        layers: int,
+        option: str | None,
+        classes: int,
+        bottleneck_stride: str = "1x1",
+        max_pooling: str = "padded",
+        **of_option_a: str,
     ):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.pool = nn.MaxPool2d(3, 2, padding=1)
+        # Even maps are halved either way; their windows lie a pixel apart.
+        self.pool = nn.MaxPool2d(3, 2, padding=1) if max_pooling == "padded" else nn.MaxPool2d(3, 2, ceil_mode=True)
         in_channels = 64
         for stage, count in enumerate(BLOCKS[layers]):
             channels = 64 * 2**stage

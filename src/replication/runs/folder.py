@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from replication.arms import arm_of
@@ -29,12 +30,17 @@ def write_run(
     weights: Mapping[str, "Tensor"],
     mean: "Tensor",
     classes: list[str],
+    checkpoints: Mapping[int, Mapping[str, "Tensor"]] = MappingProxyType({}),
 ) -> None:
     """Write a run folder beside `folder` and rename it, so that a folder that exists is complete.
 
     `net.safetensors` can be used alone: it holds the net's state dict and its mean image, and its metadata `about`, in
     JSON, says which net it is, with which options `build` makes it, its classes, the side of its input and the hash of
     its recipe.
+
+    Args:
+        checkpoints: weights on the way, by the iteration after which they were so; each is a file of the same kind,
+            `net-32000.safetensors`.
 
     Raises:
         UserError: it cannot be written; the resume state is still there.
@@ -44,15 +50,22 @@ def write_run(
     recipe = record.recipe
     about = {"net": recipe.net, "classes": classes, "input_size": recipe.input_size, "recipe": recipe.hash}
     about["options"] = recipe.net_options
-    tensors = {key: value.contiguous().cpu() for key, value in weights.items()} | {MEAN: mean.contiguous().cpu()}
+    nets = {NET: weights} | {checkpoint(iteration): of for iteration, of in checkpoints.items()}
     with replacing(folder, "the training is kept") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
         with (unfinished / CURVE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(curve)
-        # One key of metadata only: safetensors writes several in any order, and equal runs shall give equal files.
-        save_file(tensors, unfinished / NET, metadata={"about": json.dumps(about)})
+        for name, of in nets.items():
+            tensors = {key: value.contiguous().cpu() for key, value in of.items()} | {MEAN: mean.contiguous().cpu()}
+            # One key of metadata only: safetensors writes several in any order, and equal runs shall give equal files.
+            save_file(tensors, unfinished / name, metadata={"about": json.dumps(about)})
+
+
+def checkpoint(iteration: int) -> str:
+    """The file of a run's weights as they were after `iteration`."""
+    return f"net-{iteration}.safetensors"
 
 
 def read_run(folder: Path) -> RunRecord:

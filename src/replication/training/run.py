@@ -2,20 +2,23 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from replication.arms import found, step_of
+from replication.errors import UserError
 from replication.feed.batches import Batches
-from replication.files import remove_leftovers
+from replication.files import remove_leftovers, write_durably
 from replication.images.store import Images
 from replication.nets.complexity import complexity
 from replication.recipe import Recipe
-from replication.runs.folder import read_weights, write_run
+from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.provenance import in_columns, provenance
 from replication.runs.record import RunRecord, run_name, status_of, training_score
 from replication.training.loop import iterate
@@ -36,11 +39,13 @@ def train(
     processes: Processes = Processes(),  # noqa: B008
     compiled: bool = False,
     trunk: Mapping[str, Tensor] | None = None,
+    checkpoints: Collection[int] = (),
 ) -> State:
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
     Args:
         trunk: weights of a trained net with which a net that locates begins.
+        checkpoints: iterations after which the weights are kept beside the resume state too, 0 for the first ones.
         compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
         work: folder of the resume state, to be named by the recipe's hash; `forget` deletes it once the run is safe.
         save_seconds: how much work a kill -9 may cost.
@@ -64,6 +69,7 @@ def train(
         if first:
             state.mlflow_run_id = tracker.start(state.mlflow_run_id)
         if first and not resumed:
+            _keep(state, work, checkpoints)
             state.save(work)  # so that even a run killed at once continues its own MLflow run
         with bar_of(state, recipe, shown=first) as bar:
             if first and resumed:
@@ -74,6 +80,8 @@ def train(
             for row in iterate(state, recipe, batches, processes):
                 show(bar, row, schedule.batch_size)
                 rows += [row] if row else []
+                if first:
+                    _keep(state, work, checkpoints)
 
                 # Save, so that nothing that may come costs more than a minute.
                 last, now = state.iteration == schedule.iterations, time.monotonic()
@@ -92,6 +100,36 @@ def train(
     return state
 
 
+def _keep(state: State, work: Path, checkpoints: Collection[int]) -> None:
+    """Keep the weights if they are to be kept after this iteration; before the state is saved, so that none is lost."""
+    if state.iteration in checkpoints:
+        tensors = {key: value.contiguous().cpu() for key, value in state.net.state_dict().items()}
+        write_durably(work / checkpoint(state.iteration), save(tensors))
+
+
+def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict[str, Tensor]]:
+    """The weights that were kept; of those that were asked for too late it is told that there are none.
+
+    Raises:
+        UserError: one is damaged.
+    """
+    found, late = {}, []
+    for iteration in checkpoints:
+        path = work / checkpoint(iteration)
+        try:
+            if path.exists():
+                found[iteration] = load_file(path)
+            else:
+                late.append(iteration)
+        except SafetensorError as error:
+            sentence = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
+            raise UserError(sentence) from error
+    if late:
+        told = ", ".join(f"{iteration:,}" for iteration in late)
+        print(f"{name}: its weights after iteration {told} were not kept: it was past it when asked.", file=sys.stderr)
+    return found
+
+
 def train_run(
     folder: Path,
     recipe: Recipe,
@@ -103,6 +141,7 @@ def train_run(
     compiled: bool = False,
     begins_with: Path | None = None,
     proposer: Path | None = None,
+    checkpoints: Collection[int] = (),
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
@@ -114,6 +153,7 @@ def train_run(
         tracking: where MLflow keeps the run; None: nowhere.
         begins_with: folder of the run whose trained net this one begins with, if there is one.
         proposer: folder of the run whose net proposes boxes, for a net of the second step.
+        checkpoints: iterations after which the weights are kept too, 0 for the first ones.
 
     Returns:
         The record that was written; None in all processes but the first.
@@ -131,11 +171,12 @@ def train_run(
     tracking = tracking or Tracking(None, "", work / "mlflow.lock")
     tracker = tracker_of(recipe, origin | in_columns(origin), origin["commit"], tracking)
     trunk = read_weights(begins_with) if begins_with else None
-    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk)
+    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk, checkpoints)
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, tracker, origin)
-    write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes)
+    kept = _kept(work / recipe.hash, checkpoints, run_name(recipe))
+    write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, kept)
     tracker.finish("FINISHED", record.model_dump(), [training_score(recipe, state.curve)], folder)
     last = state.curve[-1]
     told = f"training error {last['train_error']:.2f} %, test error {last[step.watched]:.2f} %"
