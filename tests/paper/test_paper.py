@@ -111,6 +111,8 @@ def test_others_measured_nets_of_section_4_2_and_say_by_what_statistic() -> None
             ARMS["cifar"].check_net(net)
             assert 5 < error < 15, net
         assert "std" not in project or project["n"] >= 3
+        for net, last in project.get("last_errors", {}).items():
+            assert project["statistic"] == "best test epoch" and last >= project["errors"][net]
 
 
 def test_a_net_that_the_paper_did_not_draw_has_no_curve() -> None:
