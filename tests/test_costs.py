@@ -26,7 +26,7 @@ def committed(pattern: str) -> pd.DataFrame:
     ("pattern", "row"),
     [
         ("quick/*", r"`quick` \| all"),
-        ("cpu/cifar/precision=*", r"`cpu` \| `cifar`"),
+        ("cpu/cifar", r"`cpu` \| `cifar`"),
         ("cpu/imagenet/precision=*", r"\| \| `imagenet` \| section 4\.1 at a quarter"),
         ("cpu/localization/precision=*", r"\| \| `localization` \| appendix C at a quarter"),
     ],
