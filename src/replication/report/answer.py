@@ -73,6 +73,8 @@ def _row(study: Study) -> dict[str, object]:
 
 def _cell(study: Study, tested: Tested) -> dict[str, object]:
     found = told(tested)
+    deciding = [c for c in tested.comparisons if c.deciding]
+    lacking = sum(c.evidence is None for c in deciding) if tested.verdict == "cannot tell yet" else 0
     return {
         "symbol": SYMBOL[tested.verdict], "verdict": tested.verdict, "words": tested.words,
         "runs": runs_id(study, found.worse) if found else "",
@@ -81,6 +83,7 @@ def _cell(study: Study, tested: Tested) -> dict[str, object]:
         "here": POINTS.format(float(found.evidence.value)) if found and found.evidence else "",
         "paper": found.paper if found else "",
         "interval": found.interval if found else "",
+        "lacking": f"{lacking} of its {len(deciding)} comparisons not run" if lacking else "",
         "unlearnt": bool(found) and not all(sample.learned for sample in found.samples.values()),
     }  # fmt: skip
 
