@@ -22,7 +22,7 @@ from replication.runs.folder import read_curve, read_run
 from replication.study.cards import write_card
 from replication.study.fidelity import made_under
 from replication.study.labels import pixels_label, study_folder
-from replication.study.results import Result, add_results
+from replication.study.results import Result, add_results, summarise
 
 
 def main() -> None:
@@ -41,8 +41,11 @@ def main() -> None:
         before = folders_there(run, record.recipe)
         scores = rows_of(score_run(folder, images, device, *before), step_of(record.recipe))
         responses = () if arm.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
-        tables = RESULTS / profile.name / arm.name / study_folder(pixels_label(arm, record.recipe.data))
+        of_arm = RESULTS / profile.name / arm.name
+        tables = of_arm / study_folder(pixels_label(arm, record.recipe.data))
         add_results(tables, [Result(record, read_curve(folder), scores, responses)])
+        if tables == of_arm:
+            summarise(tables, arm)
         write_card(tables, RESULTS, arm, PROFILES)
         errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
         print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)

@@ -13,7 +13,7 @@ from made_up import JPEG, PAPER_PROFILE, recipe_of, result
 
 from replication.arms import ARMS
 from replication.errors import UserError
-from replication.study.results import add_results, write_summary
+from replication.study.results import add_results, summarise, write_summary
 from replication.study.studies import Study, read_studies, read_study
 from replication.study.tables import CURVES, RECIPES, RUNS, SCORES, read_tables
 
@@ -155,6 +155,17 @@ def test_the_summary_has_a_column_a_net_with_the_mean_over_seeds(tmp_path: Path)
         "n": {"plain-20/bn-group-128": 1, "resnet-56": 2},
         "std": {"resnet-56": 0.71},
     }
+
+
+def test_runs_that_are_joined_one_by_one_have_the_summary_of_runs_that_are_tabulated_together(tmp_path: Path) -> None:
+    made = [
+        result(recipe_of(net=net, seed=seed), error=7.0 + seed) for net in ("resnet-56", "plain-56") for seed in (0, 1)
+    ]
+    write_summary(tmp_path / "together", CIFAR, made)
+    for each in made:
+        add_results(tmp_path / "joined", [each])
+        summarise(tmp_path / "joined", CIFAR)
+    assert (tmp_path / "joined/summary.json").read_bytes() == (tmp_path / "together/summary.json").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -100,12 +100,31 @@ def write_summary(folder: Path, arm: Arm, results: Sequence[Result], of_depth: s
     paper is about, see `_gaps`. The net that `depth` names stands in `depth` too, whatever it is: two experiments that
     differ in it alone have a key in common.
     """
+    in_order = sorted(results, key=lambda result: _place(_run_row(result.record), arm))
+    _write_summary(folder, arm, [(result.record.recipe, result.scores) for result in in_order], of_depth)
+
+
+def summarise(folder: Path, arm: Arm) -> None:
+    """The same of all runs of a study, as its tables have them: for runs that were joined.
+
+    Raises:
+        UserError: its tables are damaged.
+    """
+    recipes, tables = read_tables(folder, arm)
+    scores: dict[Any, list[Row]] = {}
+    for row in tables[SCORES]:
+        scores.setdefault(run_of(row), []).append(row)
+    _write_summary(folder, arm, [(recipes[run["recipe"]], scores.get(run_of(run), [])) for run in tables[RUNS]])
+
+
+def _write_summary(
+    folder: Path, arm: Arm, scored: Iterable[tuple[Recipe, Iterable[Mapping[str, Any]]]], of_depth: str | None = None
+) -> None:
     found: dict[str, list[float]] = {}
     metrics: dict[str, str] = {}
-    for result in sorted(results, key=lambda result: _place(_run_row(result.record), arm)):
-        recipe = result.record.recipe
+    for recipe, scores in scored:
         name, step = named(recipe.net, recipe.variant), step_of(recipe)
-        for row in result.scores:
+        for row in scores:
             if (row["protocol"], row["metric"]) == (step.headline, step.metric.name):
                 found.setdefault(name, []).append(row["value"])
                 metrics[name] = step.metric.name

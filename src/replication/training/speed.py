@@ -38,8 +38,8 @@ def keep_memory() -> None:
     """Let this process keep the memory that it frees; where there is no glibc, do nothing.
 
     glibc gives each large tensor back to the kernel, which fills its pages with zeros before the next step may have
-    them: a fifth of the time of a step on a CPU. No number that comes out changes. From here on the process holds the
-    most that it ever needed.
+    them: a fifth to a quarter of the time of a deep net's step on a CPU. No number that comes out changes. From here on
+    the process holds the most that it ever needed.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(M_MMAP_MAX, 0)
