@@ -1,16 +1,16 @@
 """Stage `check`: refuse bad params before anything is fetched or trained, and write what each run is. Takes a second.
 
-Makes recipes/<arm>/: data.json, what to prepare; study.json, what its tables hold; <run>/seed-<n>.json, the recipe of a
-run but for its data. Each stage depends on the file that concerns it, so that a change of params reruns nothing else.
+Makes recipes/<task>/, what is prepared, trained and tabulated (`pipeline.plan`), and recipes/code/, which code each
+stage runs (`pipeline.code`). Every other stage depends on the files there that concern it.
 """
 
 import json
 
-from pipeline import stage
+from pipeline import code, stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import RECIPES, plans
 from replication.arms import ARMS
-from replication.files import replacing
+from replication.files import replacing, seal
 
 
 def main() -> None:
@@ -22,6 +22,8 @@ def main() -> None:
                 path = folder / arm.name / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            seal(folder / arm.name)
+        code.write_digests(folder / code.CODE.name)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from replication.arms import ARMS
 from replication.sources import DATASETS
 from replication.study.cost import duration, memory, training_flop
 from replication.study.disk import kept, prepared
+from replication.training.device import choose_device
 from replication.training.speed import images_per_second
 
 COLUMNS = f"{'run':32} {'seeds':>5} {'iterations':>10} {'M MACs':>8} {'memory':>9} {'disk':>9} {'fp32':>9} {'bf16':>9}"
@@ -27,7 +28,7 @@ def main() -> None:
     options, params = parser.parse_args(), read_params()
     if options.profile:
         params = params.model_copy(update={"profile": options.profile})
-    profile, device, all_times, disk = profile_of(params), stage.choose_device(params.device), [0.0] * 3, 0.0
+    profile, device, all_times, disk = profile_of(params), choose_device(params.device), [0.0] * 3, 0.0
     for arm in (arm for arm in ARMS.values() if runs_of(params, arm)):
         data, section, runs = DATASETS[profile.dataset(arm)], params.section(arm), runs_of(params, arm)
         nets, seeds, images_of_arm = {run.net for run in runs}, len(section.seeds), 0.0
@@ -43,7 +44,7 @@ def main() -> None:
             counts = f"{seeds:5} {recipe.schedule.iterations:10,} {flop / images / 6e6:8,.0f}"
             rooms = f"{memory(recipe, data.classes):5.1f} GiB {1000 * kept(recipe, data):6,.0f} MB"
             words = " ".join(f"{duration(seconds):>9}" for seconds in times)
-            print(f"{run.path:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
+            print(f"{run.name:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
         disk += images_of_arm
     print(f"\n{'all, with every seed':77} {' '.join(f'{duration(seconds):>9}' for seconds in all_times)}")
     print("Recipes are in fp32, or where a * stands in bf16. Tests are not counted, nor what proposes boxes for R-CNN.")

@@ -13,8 +13,8 @@ from pathlib import Path
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import Run, folders_there
-from replication.analyses.responses import responses_of_run
 from replication.arms import arm_of, step_of
+from replication.evaluation.responses import responses_of_run
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import rows_of
 from replication.profiles import named, read_profile
@@ -23,13 +23,14 @@ from replication.study.cards import write_card
 from replication.study.fidelity import made_under
 from replication.study.labels import pixels_label, study_folder
 from replication.study.results import Result, add_results, summarise
+from replication.training.device import choose_device
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     params = read_params()
-    device = stage.choose_device(params.device)
+    device = choose_device(params.device)
     profiles = [read_profile(PROFILES, path.stem) for path in sorted(PROFILES.glob("*.yaml"))]
     folders = parser.parse_args().folders
     made = [(folder, made_under(read_run(folder).recipe, profiles, str(folder))) for folder in folders]

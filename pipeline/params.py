@@ -34,11 +34,9 @@ class Strict(BaseModel):
 
 
 class Section(Strict):
-    """What is run of an arm. An arm without nets and variants is not run."""
+    """What is run of a task. A task without nets is not run."""
 
-    nets: list[Name]
-    variants: list[Name] = []  # "<net>/<variant>"
-    rcnn: list[Name] = []  # of the arm localization: nets whose boxes R-CNN judges and moves
+    nets: list[Name]  # "resnet-56", or with a variant of the profile "resnet-110/no-warmup"
     seeds: list[Seed] = Field(min_length=1)
     checkpoints: list[Annotated[Whole, Field(ge=0)]] = []  # iterations after which weights are kept too
     ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # scored where all of their nets are in the list
@@ -46,7 +44,7 @@ class Section(Strict):
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Section":
-        for key in ("nets", "variants", "rcnn", "seeds", "checkpoints"):
+        for key in ("nets", "seeds", "checkpoints"):
             items = getattr(self, key)
             if len(set(items)) < len(items):
                 raise ValueError(f"{key} names {max(items, key=items.count)} twice; remove one")
@@ -54,7 +52,7 @@ class Section(Strict):
             if len(set(ensemble)) < len(ensemble):
                 raise ValueError(f"ensembles: {max(ensemble, key=ensemble.count)} stands twice in one; remove one")
         for key in sorted(self.override.keys() & {"arm", "net", "variant", "seed", "data"}):
-            raise ValueError(f"override.{key} would change nothing; set nets, variants, seeds or data")
+            raise ValueError(f"override.{key} would change nothing; set nets, seeds or data")
         return self
 
 
@@ -74,6 +72,7 @@ class BaseParams(Strict):
     device: Literal["auto", "cpu", "cuda", "mps"]
     processes: Whole = Field(gt=0, le=10_000)
     compile: Literal["auto", "always", "never"]
+    jobs: Literal["auto"] | Annotated[Whole, Field(gt=0, le=1000)]
 
     def section(self, arm: Arm) -> Section:
         return getattr(self, arm.name)
@@ -120,19 +119,11 @@ def _unknown(params: BaseParams) -> Iterator[str]:
             yield f"data.{dataset}.source: {source!r} is not {', '.join(readers)}"
     for arm in ARMS.values():
         section = params.section(arm)
-        nets = [("nets", net) for net in section.nets] + [("ensembles", net) for net in chain(*section.ensembles)]
-        nets += [("rcnn", net) for net in section.rcnn]
-        if section.rcnn and not arm.second:
-            yield f"{arm.name}.rcnn: this arm has no second step; remove it"
-        if section.variants and arm.second:
-            yield f"{arm.name}.variants: no stage trains them; R-CNN is set by {arm.name}.rcnn"
-        for variant in section.variants:
-            net, slash, name = variant.partition("/")
-            if slash and name:
-                nets.append(("variants", net))
-            else:
-                yield f"{arm.name}.variants: {variant!r} is not <net>/<variant>"
-        named = [(f"{arm.name}.{key}", net) for key, net in nets]
+        named = [(f"{arm.name}.nets", name.partition("/")[0]) for name in section.nets]
+        named += [(f"{arm.name}.ensembles", net) for net in chain(*section.ensembles)]
+        for name in section.nets:
+            if "/" in name and not name.partition("/")[2].replace("/", ""):
+                yield f"{arm.name}.nets: {name!r} is neither <net> nor <net>/<variant>"
         if more := net_of_depth(params, arm):
             named.append(("depth", more))
         for key, net in named:

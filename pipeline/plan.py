@@ -1,8 +1,11 @@
 """What params.yaml and the profile mean, run by run: what the stage `check` writes, and the others read.
 
-recipes/<arm>/<run>/seed-<n>.json is the recipe of a run but for its data, fields at their default left out: of all
-params a run depends on that file alone. A run is written "resnet-20", a variant of it "resnet-110/no-warmup", and the
-net that `depth` adds "depth/resnet-110".
+    recipes/<task>/data.json     what to prepare
+    recipes/<task>/study.json    what the tables of the study hold
+    recipes/<task>/runs/         what to train: list.json, and <net>[/<variant>]/seed-<n>.json, the recipe of each run
+                                 but for its data; fields at their default are left out
+
+Of all params a task's trainings depend on its folder runs/ alone.
 """
 
 import json
@@ -11,127 +14,137 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import RESULTS, BaseParams, net_of_depth
-from replication.arms import ARMS, Arm, arm_of
+from replication.arms import Arm, arm_of
 from replication.arms.localization import REGIONS
 from replication.errors import UserError
 from replication.files import check_whole
-from replication.profiles import DEFAULT, Profile
-from replication.recipe import Data, Recipe, validate
+from replication.images.meta import read_meta
+from replication.profiles import DEFAULT, Profile, named
+from replication.recipe import Recipe, validate
 from replication.runs.folder import read_run
 from replication.runs.record import RunRecord
 from replication.study.labels import label
 from replication.study.results import refuse_others
 
 RECIPES = Path("recipes")
+DATA = Path("data")
 RUNS = Path("runs")
-OF_DEPTH = "depth/"
+OUTCOMES = Path("outcomes")
+REMAKE = "run `dvc repro check`, which makes it for the runs of params.yaml"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the study. `path` names it: its place in recipes/ and runs/, and in the names of its stages."""
+    """A run of the study: a task, a net or net/variant ("resnet-110/no-warmup"), and a seed."""
 
     arm: Arm
-    path: str
+    name: str
     seed: int
 
     @property
     def net(self) -> str:
-        return self.path.removeprefix(OF_DEPTH).partition("/")[0]
+        return self.name.partition("/")[0]
 
     @property
     def variant(self) -> str:
-        return self.path.removeprefix(OF_DEPTH).partition("/")[2] or DEFAULT
+        return self.name.partition("/")[2] or DEFAULT
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.name} · seed {self.seed}"
 
     @property
     def recipe_file(self) -> Path:
-        return RECIPES / self.arm.name / self.path / f"seed-{self.seed}.json"
+        return RECIPES / self.arm.name / "runs" / self.name / f"seed-{self.seed}.json"
 
     @property
     def folder(self) -> Path:
-        return RUNS / self.arm.name / self.path / f"seed-{self.seed}"
+        """Its weights, curve and record."""
+        return RUNS / self.arm.name / self.name / f"seed-{self.seed}"
 
     @property
-    def scores(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}-scores")
+    def outcome(self) -> Path:
+        """What its evaluation measured."""
+        return OUTCOMES / self.arm.name / self.name / f"seed-{self.seed}"
 
-    @property
-    def responses(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}-responses")
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train of a task."""
+
+    runs: list[Run]
+    threads: int | None  # of each training on a CPU; None: the machine decides
 
 
 def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
-    """All runs of an arm: its nets, its variants and the net of `depth`, unless the list has it; each with every seed.
-
-    An arm without nets and variants is not run, whatever `depth` says.
-    """
+    """All runs of a task: its nets, with the net of `depth`, each with every seed. Without nets there are none."""
     section = params.section(arm)
-    paths = [*section.nets, *section.variants, *(f"{net}/{REGIONS}" for net in section.rcnn)]
+    names = [*section.nets]
     more = net_of_depth(params, arm)
-    if paths and more and more not in section.nets:
-        paths.append(OF_DEPTH + more)
-    return [Run(arm, path, seed) for path in paths for seed in section.seeds]
-
-
-def waves(items: list[str]) -> list[list[str]]:
-    """Items of the stages `train`, "imagenet@resnet-18-A-0", in groups: each needs nets of those before it."""
-    late = tuple(f"{arm.name}@" for arm in ARMS.values() if arm.starts_from)
-
-    def wave(item: str) -> int:
-        return 2 if item.startswith(f"{REGIONS}@") else int(item.startswith(late))
-
-    return [[item for item in items if wave(item) == number] for number in range(3)]
+    if names and more and more not in names:
+        names.append(more)
+    return [Run(arm, name, seed) for name in names for seed in section.seeds]
 
 
 def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
-    """The files of an arm and their content."""
+    """The files of a task and their content.
+
+    Raises:
+        UserError: params.yaml and the profile do not fit each other, or what is in results/.
+    """
     section, runs = params.section(arm), runs_of(params, arm)
-    dataset, of_study = profile.dataset(arm), label(section.override)
+    of_study = label(section.override)
     recipes = [profile.recipe(arm, run.net, run.variant, run.seed, override=section.override) for run in runs]
     refuse_others(RESULTS / profile.name / arm.name / of_study, recipes)
-    found = {}
+    files: dict[str, Any] = {}
     for run, recipe in zip(runs, recipes, strict=True):
-        if (last := max(section.checkpoints, default=0)) > recipe.schedule.iterations:
+        last = max(section.checkpoints, default=0)
+        if last > recipe.schedule.iterations:
             raise UserError(
                 f"params.yaml: {arm.name}.checkpoints: {last} is beyond the {recipe.schedule.iterations} iterations of "
-                f"{run.path}; remove it."
+                f"{run.name}; remove it.",
+                key=f"{arm.name}.checkpoints",
             )
-        found[f"{run.path}/seed-{run.seed}.json"] = {key: of for key, of in recipe.values.items() if key != "data"}
-    more = net_of_depth(params, arm)
-    if more and Run(arm, OF_DEPTH + more, section.seeds[0]) not in runs:
-        why = "in the list of nets, and trained there" if more in section.nets else "not run, as its arm has no nets"
-        found |= {f"{OF_DEPTH}{more}/seed-{seed}.json": {"skip": f"{more} is {why}."} for seed in section.seeds}
-    study = {"runs": [[run.path, run.seed] for run in runs], "ensembles": section.ensembles}
-    found["study.json"] = study | {"label": of_study, "depth": more}
-    for run, recipe in zip(runs, recipes, strict=True):
-        if (run.variant == REGIONS) != ("regions" in found[f"{run.path}/seed-{run.seed}.json"]):
+        values = {key: value for key, value in recipe.values.items() if key != "data"}
+        _check_starts(params, profile, run, recipe, values)
+        files[f"runs/{run.name}/seed-{run.seed}.json"] = values
+    files["runs/list.json"] = {"runs": [[run.name, run.seed] for run in runs], "threads": profile.threads}
+    files["study.json"] = {"ensembles": section.ensembles, "label": of_study, "depth": net_of_depth(params, arm)}
+    dataset = profile.dataset(arm)
+    seen = view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
+    files["data.json"] = {"dataset": dataset} | seen
+    return files
+
+
+def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe, values: dict[str, Any]) -> None:
+    """Refuse a run whose start is not trained with it, or would be built as another net.
+
+    Raises:
+        UserError: names what to add to params.yaml.
+    """
+    key = f"{run.arm.name}.nets"
+    if (run.variant == REGIONS) != ("regions" in values):
+        raise UserError(
+            f"{profile.path} or params.yaml: {run.arm.name}.override: regions belong to the variant {REGIONS} alone; "
+            "set them there.",
+            key=f"{run.arm.name}.override.regions",
+        )
+    for first in filter(None, (beginning(run, values), proposer(run, values))):
+        if first not in runs_of(params, first.arm):
             raise UserError(
-                f"{profile.path} or params.yaml: {arm.name}.override: regions belong to the variant {REGIONS} alone; "
-                "set them there."
+                f"params.yaml: {key}: {run.name} starts from {first.name} of {first.arm.name}.nets with seed "
+                f"{first.seed}, which is not trained; add it there, or set {key}=[].",
+                kind="missing",
+                key=key,
             )
-        first = beginning(run, found[f"{run.path}/seed-{run.seed}.json"])
-        of_first = params.section(first.arm) if first else section
-        if first and not (first.path in of_first.nets and first.seed in of_first.seeds):
-            raise UserError(
-                f"params.yaml: {arm.name}.nets: {run.net} begins with the net of seed {first.seed} of "
-                f"{first.arm.name}.nets, which do not have it; add it there, or set {arm.name}.nets=[]."
-            )
-        if first:
-            _refuse_another_trunk(recipe, profile.recipe(first.arm, run.net, override=of_first.override))
-        before = proposer(run, found[f"{run.path}/seed-{run.seed}.json"])
-        if before and not (before.path in section.nets and before.seed in section.seeds):
-            raise UserError(
-                f"params.yaml: {arm.name}.rcnn: {run.net} is proposed boxes by the net of seed {before.seed} of "
-                f"{arm.name}.nets, which do not have it; add it there, or set {arm.name}.rcnn=[]."
-            )
-    found["data.json"] = {"dataset": dataset} | (
-        view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
-    )
-    return found
+        if first.arm != run.arm:
+            override = params.section(first.arm).override
+            _refuse_another_trunk(recipe, profile.recipe(first.arm, run.net, override=override))
 
 
 def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
-    """A net must be built as the one that it begins with, or its weights would mean something else.
+    """A net must be built as the one that it starts from, or its weights would mean something else.
 
     Raises:
         UserError: the two recipes build different nets.
@@ -140,9 +153,11 @@ def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
     for key in sorted(theirs.keys() - {"initialisation"}):
         if ours.get(key) != theirs[key]:
             raise UserError(
-                f"params.yaml: {recipe.arm}.nets: {recipe.net} begins with a net of {first.arm} that was built with "
-                f"{key} {theirs[key]}, and would itself be with {ours.get(key, 'another')}; override both arms alike, "
-                f"or set {recipe.arm}.nets=[]."
+                f"params.yaml: {recipe.arm}.nets: {recipe.net} starts from a net of {first.arm} that is built with "
+                f"{key} {theirs[key]}, and would itself be built with {ours.get(key, 'another')}; override both tasks "
+                f"alike, or set {recipe.arm}.nets=[].",
+                kind="conflict",
+                key=f"{recipe.arm}.nets",
             )
 
 
@@ -152,33 +167,35 @@ def view(params: BaseParams, profile: Profile, arm: Arm, dataset: str, runs: lis
     Raises:
         UserError: the runs do not agree in it.
     """
-
-    def seen(recipe: Recipe) -> dict[str, Any]:
-        side = recipe.test.shorter_side if arm.photographs else None
-        return {"input_size": recipe.input_size, "shorter_side": side}
-
     override = params.section(arm).override
-    views = {run.path: seen(profile.recipe(arm, run.net, run.variant, override=override)) for run in runs}
+    views = {}
+    for run in runs:
+        recipe = profile.recipe(arm, run.net, run.variant, override=override)
+        side = recipe.test.shorter_side if arm.photographs else None
+        views[run.name] = {"input_size": recipe.input_size, "shorter_side": side}
     first = next(iter(views.values()))
-    for path, other in views.items():
+    for name, other in views.items():
         if other != first:
             raise UserError(
-                f"{profile.path}: {arm.name}: {path} has {other}, but the arm's images are prepared for {first}."
+                f"{profile.path}: {arm.name}: {name} has {other}, but the images are prepared for {first}.",
+                kind="conflict",
+                key=f"{arm.name}.input_size",
+                file=profile.path,
             )
     of_all = profile.recipe(arm, runs[0].net, override=override)
     location = getattr(params.data, dataset, None)
     return first | {"train_images": of_all.train_images} | (location.model_dump() if location else {})
 
 
-def named_run(arm: str, path: str, seed: str) -> Run:
-    """The run that a stage was called for.
+def named_run(arm: str, name: str, seed: str) -> Run:
+    """The run that a command names.
 
     Raises:
-        UserError: there is no such arm, or the seed is no whole number.
+        UserError: there is no such task, or the seed is no whole number.
     """
     if not seed.isdecimal():
-        raise UserError(f"the seed is {seed!r}; it must be a whole number.")
-    return Run(arm_of(arm), path, int(seed))
+        raise UserError(f"the seed is {seed!r}; it must be a whole number.", key="seed")
+    return Run(arm_of(arm), name, int(seed))
 
 
 def planned(file: Path) -> dict[str, Any]:
@@ -187,51 +204,53 @@ def planned(file: Path) -> dict[str, Any]:
     Raises:
         UserError: it wrote no such file, or it is damaged.
     """
-    remake = "run `dvc repro check`, which makes it for the runs of params.yaml"
-    return json.loads(check_whole(RECIPES, file.relative_to(RECIPES).as_posix(), remake).read_text(encoding="utf-8"))
+    task, _, name = file.relative_to(RECIPES).as_posix().partition("/")
+    return json.loads(check_whole(RECIPES / task, name, REMAKE).read_text(encoding="utf-8"))
 
 
-def beginning(run: Run, plan: dict[str, Any]) -> Run | None:
-    """The run whose trained net this one begins with: that of seed 0 of another arm; None: it begins with none."""
-    if run.arm.starts_from is None or plan.get("init_from") == "nothing":
+def plan_of(arm: Arm) -> Plan:
+    """What `check` planned to train of a task.
+
+    Raises:
+        UserError: it did not, or its file is damaged.
+    """
+    values = planned(RECIPES / arm.name / "runs/list.json")
+    return Plan([Run(arm, name, seed) for name, seed in values["runs"]], values["threads"])
+
+
+def beginning(run: Run, values: dict[str, Any]) -> Run | None:
+    """The run whose trained net this one starts from: that of seed 0 of another task; None: it starts from none.
+
+    Args:
+        values: the fields of its recipe.
+    """
+    if run.arm.starts_from is None or values.get("init_from") == "nothing":
         return None
     return Run(arm_of(run.arm.starts_from), run.net, 0)
 
 
-def proposer(run: Run, plan: dict[str, Any]) -> Run | None:
-    """The run of the first step whose net proposes the boxes of this one, that of seed 0; None: it needs none."""
-    return Run(run.arm, run.net, 0) if plan.get("regions") else None
+def proposer(run: Run, values: dict[str, Any]) -> Run | None:
+    """The run whose net proposes the boxes that this one judges, that of seed 0; None: it needs none."""
+    return Run(run.arm, run.net, 0) if values.get("regions") else None
 
 
-def folders_before(run: Run, plan: dict[str, Any]) -> tuple[Path | None, Path | None]:
-    """Folders of the run that this one begins with, and of the one that proposes its boxes."""
-    begun, proposes = beginning(run, plan), proposer(run, plan)
-    return begun and begun.folder, proposes and proposes.folder
+def runs_before(run: Run) -> tuple[Run | None, Run | None]:
+    """The run that this one starts from, and the one that proposes its boxes."""
+    values = planned(run.recipe_file)
+    return beginning(run, values), proposer(run, values)
 
 
-def folders_there(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
-    """`folders_before` of a run that was made elsewhere, from runs that must be here too.
-
-    Raises:
-        UserError: one is missing, or is another than it was made from.
-    """
-    before, wanted = folders_before(run, recipe.values), recipe.start
-    for there in filter(None, reversed(before)):  # the nearest first
-        found = read_run(there).recipe if there.exists() else None
-        if found is None or found.hash != wanted:
-            here = "is not here" if found is None else f"is another than the one here ({found.hash})"
-            raise UserError(f"{run.path} was made from a run of recipe {wanted}, which {here}; copy it to {there}.")
-        wanted = found.start
-    return before
-
-
-def recipe_of(run: Run, plan: dict[str, Any], identity: Data, start: str | None = None) -> Recipe:
-    """The recipe that `check` planned for a run, on prepared images, begun with the net of a run of the recipe `start`.
+def recipe_of(run: Run) -> Recipe:
+    """The whole recipe of a planned run: with its data, and with the recipe of the run that it starts from.
 
     Raises:
-        UserError: the plan is damaged.
+        UserError: it is not planned, its data are not prepared, or a file is damaged.
     """
-    return validate(run.arm.recipe, plan | {"data": identity, "start": start}, str(run.recipe_file))
+    values = planned(run.recipe_file)
+    nearest = proposer(run, values) or beginning(run, values)
+    start = recipe_of(nearest).hash if nearest else None
+    identity = read_meta(DATA / run.arm.name).identity
+    return validate(run.arm.recipe, values | {"data": identity, "start": start}, str(run.recipe_file))
 
 
 def finished(run: Run) -> RunRecord:
@@ -240,10 +259,34 @@ def finished(run: Run) -> RunRecord:
     Raises:
         UserError: its folder is missing or damaged, or holds another run.
     """
-    record, plan = read_run(run.folder), planned(run.recipe_file)
-    if record.recipe != recipe_of(run, plan, record.recipe.data, record.recipe.start):
-        of = f"{record.recipe.net}, {record.recipe.variant}, seed {record.recipe.seed}, recipe {record.recipe.hash}"
+    record = read_run(run.folder)
+    if record.recipe != recipe_of(run):
+        theirs = f"{named(record.recipe.net, record.recipe.variant)} · seed {record.recipe.seed}"
         raise UserError(
-            f"{run.folder} holds another run ({of}) than {run.recipe_file} plans; delete it and run `dvc repro`."
+            f"{run.folder} holds another run ({theirs}, recipe {record.recipe.hash}) than {run.recipe_file} plans; "
+            "delete it and run `dvc repro`.",
+            kind="conflict",
+            file=run.folder,
         )
     return record
+
+
+def folders_there(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
+    """Folders of the runs that a run which was made elsewhere starts from; they must be here too.
+
+    Raises:
+        UserError: one is missing, or is another than it was made from.
+    """
+    before, wanted = (beginning(run, recipe.values), proposer(run, recipe.values)), recipe.start
+    for first in filter(None, reversed(before)):  # the nearest first
+        there = read_run(first.folder).recipe if first.folder.exists() else None
+        if there is None or there.hash != wanted:
+            here = "is not here" if there is None else f"is another than the one here ({there.hash})"
+            raise UserError(
+                f"{run.name} was made from a run of recipe {wanted}, which {here}; copy it to {first.folder}.",
+                kind="missing",
+                file=first.folder,
+            )
+        wanted = there.start
+    begun, proposes = before
+    return begun and begun.folder, proposes and proposes.folder

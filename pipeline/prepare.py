@@ -8,24 +8,29 @@ pixels are, and their fingerprint. An arm without nets needs no data.
 
 from pathlib import Path
 
-from pipeline import stage
+from pipeline import code, stage
 from pipeline.params import ROOT
-from pipeline.plan import RECIPES, planned
+from pipeline.plan import DATA, RECIPES, planned
 from replication.arms import arm_of
+from replication.files import replacing
 from replication.sources import Place
 from replication.sources.prepare import describe, prepare
 
 
 def main() -> None:
-    arm = arm_of(stage.arguments(__doc__, arm="cifar, imagenet or localization").arm)
-    folder, plan = stage.STORE / arm.name, planned(RECIPES / arm.name / "data.json")
-    if stage.skipped(folder, plan):
+    arm = arm_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task)
+    folder, plan = DATA / arm.name, planned(RECIPES / arm.name / "data.json")
+    if "skip" in plan:
+        with replacing(folder) as unfinished:  # DVC expects the folder
+            (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n", encoding="utf-8")
+        print(f"prepare {arm.name}: skipped: {plan['skip']}")
         return
     place = None
     if plan.get("source"):
         place = Place(plan["source"], ROOT / Path(plan["root"]).expanduser(), plan["url"])
         print(f"prepare {arm.name}: reading {plan['dataset']} ({place.source}) from {plan['root']}", flush=True)
-    print(f"prepare {arm.name}: {describe(prepare(folder, arm, plan['dataset'], place, plan))}")
+    with code.unchanged(f"prepare-{arm.name}"):
+        print(f"prepare {arm.name}: {describe(prepare(folder, arm, plan['dataset'], place, plan))}")
 
 
 if __name__ == "__main__":

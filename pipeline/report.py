@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
+from pipeline.plan import OUTCOMES
 from replication.arms import ARMS
 from replication.files import write_durably
 from replication.profiles import read_profile
@@ -41,7 +42,31 @@ def main() -> None:
         "<svg ", '<svg color="#77777d" ', 1
     )  # legible on light and on dark
     write_durably(PICTURE, picture.encode())
-    print(f"report: {PAGE}, {PAGE.stat().st_size / 1024:.0f} KiB")
+    print(f"\n{reproduced()}\nOpen {PAGE}\n")
+
+
+def reproduced() -> str:
+    """How the runs of params.yaml, as the stages made or found them, compare with what was recorded of them."""
+    runs = [of for name in ARMS for of in json.loads((OUTCOMES / f"{name}.json").read_text(encoding="utf-8"))["runs"]]
+    old = [of for of in runs if of["comparison"] != "new"]
+    counts = {kind: sum(of["comparison"] == kind for of in old) for kind in ("equal", "within")}
+    lines = []
+    if len(old) < len(runs):
+        lines.append(f"{len(runs) - len(old)} new runs.")
+    if old and counts["equal"] == len(old):
+        lines.append(f"{len(old)} of {len(old)} runs reproduce the recorded errors exactly.")
+    elif old:
+        lines.append(
+            f"{counts['equal']} of {len(old)} runs reproduce the recorded errors exactly, {counts['within']} others lie "
+            "within the range of the recorded seeds."
+        )
+    for of in old:
+        if of["comparison"] in ("outside", "other"):
+            found = "outside the range of the recorded seeds" if of["comparison"] == "outside" else "another number"
+            lines.append(
+                f"  {of['name']} · seed {of['seed']}: {of['error']:.2f} %, recorded {of['recorded']:.2f} %: {found}"
+            )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

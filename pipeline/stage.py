@@ -1,4 +1,4 @@
-"""What the stage scripts share: arguments, the device, and errors that end in one sentence, not in a traceback."""
+"""What the stage scripts share: arguments, images, tracking, and errors that end in a sentence, not in a traceback."""
 
 import argparse
 import math
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 # DVC runs queued and --temp experiments in a copy of the project: use that copy's library, not the installed one.
 SOURCE = str(Path(__file__).resolve().parents[1] / "src")
@@ -19,18 +19,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get(
 from filelock import FileLock, Timeout  # noqa: E402
 
 from replication.errors import UserError  # noqa: E402
-from replication.files import REMEDIES, replacing, why  # noqa: E402
+from replication.files import REMEDIES, why  # noqa: E402
 
 if TYPE_CHECKING:
-    import torch
-
     from pipeline.params import BaseParams
     from replication.arms import Arm
     from replication.images.store import Images
     from replication.recipe import Recipe
     from replication.training.tracking import Tracking
-
-STORE = Path("data")
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -65,6 +61,18 @@ def arguments(description: str | None, **positional: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def task_or_run(description: str | None) -> argparse.Namespace:
+    """A task, and either nothing more, or a net and a seed: one run of it."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", help="cifar, imagenet or localization")
+    parser.add_argument("net", nargs="?", help="resnet-110, resnet-110/no-warmup, …; none: all of params.yaml")
+    parser.add_argument("seed", nargs="?", help="0, 1, …")
+    options = parser.parse_args()
+    if options.net and not options.seed:
+        parser.error("a net needs a seed")
+    return options
+
+
 def seconds(variable: str, default: float) -> float:
     """A number of seconds from the environment.
 
@@ -81,48 +89,39 @@ def seconds(variable: str, default: float) -> float:
     return value
 
 
-def skipped(folder: Path, plan: Mapping[str, Any]) -> bool:
-    """Whether there is nothing to do; then `folder` holds a note that says why, as DVC expects the stage's folder."""
-    if "skip" not in plan:
-        return False
-    with replacing(folder) as unfinished:
-        (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n", encoding="utf-8")
-    print(f"{folder}: nothing to do: {plan['skip']}")
-    return True
-
-
 def images_of(params: "BaseParams", arm: "Arm") -> "Images":
     """The prepared images of an arm; an index finds its photographs where params.yaml says.
 
     Raises:
         UserError: they are missing or damaged.
     """
-    from pipeline.plan import RECIPES, planned
+    from pipeline.plan import DATA, RECIPES, planned
     from replication.images.index import read_images
 
     place = params.place(planned(RECIPES / arm.name / "data.json")["dataset"])
-    return read_images(STORE / arm.name, place.root if place else STORE)
+    return read_images(DATA / arm.name, place.root if place else DATA)
 
 
 def tracking_of(
-    params: "BaseParams", recipe: "Recipe", path: str, places: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    params: "BaseParams", recipe: "Recipe", places: Mapping[str, tuple[str, str]] = MappingProxyType({})
 ) -> "Tracking":
     """Where a run of runs/ is tracked.
 
     Args:
-        path: its place in there, "depth/resnet-110".
         places: profile and label of studies by the hashes of their recipes, as params.yaml may have changed since.
     """
     from replication.arms import arm_of
+    from replication.profiles import named
     from replication.study.labels import label, pixels_label, study_folder
 
     arm = arm_of(recipe.arm)
     of_params = params.profile, study_folder(label(params.section(arm).override), pixels_label(arm, recipe.data))
-    weights, again = f"runs/{arm.name}/{path}/seed-{recipe.seed}/net.safetensors", f"{arm.name} {path} {recipe.seed}"
+    name = named(recipe.net, recipe.variant)
+    weights, again = f"runs/{arm.name}/{name}/seed-{recipe.seed}/net.safetensors", f"{arm.name} {name} {recipe.seed}"
     return tracking_in(
         *places.get(recipe.hash, of_params), recipe,
         f"The weights are in `{weights}`, which DVC keeps.\n\n"
-        f"Again, and continued if it was stopped: `python -m pipeline.train {again}`",
+        f"Train it again, or resume it: `python -m pipeline.train {again}`",
     )  # fmt: skip
 
 
@@ -159,29 +158,3 @@ def forget(recipe: "Recipe") -> None:
         if state.exists():
             with FileLock(state / "lock", timeout=0):
                 shutil.rmtree(state)
-
-
-def choose_device(name: str) -> "torch.device":
-    """`auto` takes cuda, then mps, then cpu.
-
-    Raises:
-        UserError: the device that params.yaml names is not there.
-    """
-    import torch
-
-    from replication.training.speed import keep_memory
-
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, there in found.items() if there)
-    if not found[name]:
-        raise UserError(f"params.yaml: device: this machine has no {name}; set it to auto or cpu.")
-    if name == "cpu":
-        keep_memory()
-    if name == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.backends.cudnn.deterministic = True
-        # A recipe that says fp32 means it: by default cuDNN takes TF32, of ten bits, for convolutions.
-        torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = "ieee"
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # under torchrun, one GPU a process
-    return torch.device(name)

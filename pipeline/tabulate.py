@@ -1,58 +1,116 @@
-"""Stage `tabulate`: add an arm's runs and scores to its tables, results/<profile>/<arm>/. Takes 3 seconds.
+"""Stage `tabulate`: add a task's runs and outcomes to its tables, results/<profile>/<task>/. Takes 3 seconds.
 
-`python -m pipeline.tabulate cifar` (or imagenet, localization). These tables are committed: they are the record of the
-study, and all that the page reads. Rows are added; those of other runs stay. Runs under an override, or on other pixels
-than the official ones of the paper's data set, go to a folder of their own in it, named after that.
+    python -m pipeline.tabulate cifar        or imagenet, localization
+
+These tables are committed: they are the record of the study, and all that the page reads. Rows are added, and those of
+other runs stay. A run with the numbers that are recorded already stays as it is recorded. Runs under an override, or on
+other pixels than the official ones of the paper's data set, go to a folder of their own in it, named after that.
+
+MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reproduce what was recorded.
 """
 
-from pipeline import stage
-from pipeline.params import PROFILES, RESULTS, read_params
-from pipeline.plan import RECIPES, Run, finished, planned
-from replication.analyses.layers import read_responses
-from replication.arms import arm_of
-from replication.evaluation.scores import PICTURE, ensemble_rows, read_scores
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline import code, stage
+from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
+from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
+from replication.arms import Arm, arm_of
+from replication.errors import UserError
+from replication.evaluation.scores import PICTURE, ensemble_rows, read_responses, read_scores
 from replication.files import write_durably
 from replication.runs.folder import read_curve
 from replication.sources import DATASETS
 from replication.study.cards import write_card
+from replication.study.ended import ended_in_folder
 from replication.study.labels import pixels_label, study_folder
-from replication.study.results import Result, add_results, write_summary
+from replication.study.results import Recorded, Result, add_results, write_summary
+from replication.training.tracking import log_missing
 
 
 def main() -> None:
-    arm, params = arm_of(stage.arguments(__doc__, arm="cifar, imagenet or localization").arm), read_params()
-    plan, of_arm = planned(RECIPES / arm.name / "study.json"), RESULTS / params.profile / arm.name
-    runs = [Run(arm, path, seed) for path, seed in plan["runs"]]
-    results = [
-        Result(
-            finished(run), read_curve(run.folder), read_scores(run.scores),
-            read_responses(run.responses) if run.responses.exists() else (),
-        )
-        for run in runs
-    ]  # fmt: skip
-    if not results:
+    arm, params = arm_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task), read_params()
+    of_arm, runs = RESULTS / params.profile / arm.name, plan_of(arm).runs
+    with code.unchanged("tabulate"):
         of_arm.mkdir(parents=True, exist_ok=True)
-        print(f"tabulate {arm.name}: no nets, so nothing to add")
-        return
-    scored = {(run.net, run.seed): run.scores for run in runs if run.path == run.net}
-    ensembles = [
-        row
-        for nets in plan["ensembles"]
-        for seed in sorted({run.seed for run in runs})
-        if all((net, seed) in scored for net in nets)
-        for row in ensemble_rows(nets, seed, [scored[net, seed] for net in nets], arm)
+        recorded = add(arm, params, runs, of_arm) if runs else []
+    made = [
+        asdict(of) | {"comparison": of.comparison, "made": _made(run)} for run, of in zip(runs, recorded, strict=True)
     ]
+    OUTCOMES.mkdir(exist_ok=True)
+    write_durably(OUTCOMES / f"{arm.name}.json", (json.dumps({"runs": made}, indent=2) + "\n").encode())
+    print(f"tabulate {arm.name}: {in_words(recorded)}")
+
+
+def add(arm: Arm, params: BaseParams, runs: list[Run], of_arm: Path) -> list[Recorded]:
+    """Add runs to the tables of a study below `of_arm`; returns what was recorded of them before."""
+    plan = planned(RECIPES / arm.name / "study.json")
+    tracked = _track(params, runs)
+    results = []
+    for run in runs:
+        record = finished(run)
+        if record.mlflow_run_id is None:
+            record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
+        results.append(Result(record, read_curve(run.folder), read_scores(run.outcome), read_responses(run.outcome)))
+    folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
+    recorded = add_results(folder, results, _ensembles(arm, runs, plan["ensembles"]))
+    write_summary(of_arm, arm, results, plan["depth"])
+    write_card(folder, RESULTS, arm, PROFILES)
+    picture = runs[0].outcome / PICTURE
+    if picture.exists() and DATASETS[results[0].record.recipe.data.name].shareable:
+        write_durably(folder / PICTURE, picture.read_bytes())
+    return recorded
+
+
+def _ensembles(arm: Arm, runs: list[Run], ensembles: list[list[str]]) -> list[dict[str, Any]]:
+    """Rows of scores of the ensembles of which all members were tested with the same seed."""
+    outcomes = {(run.name, run.seed): run.outcome for run in runs}
+    rows = []
+    for nets in ensembles:
+        for seed in sorted({run.seed for run in runs}):
+            if all((net, seed) in outcomes for net in nets):
+                rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], arm)
     if arm.boxes:
         from replication.evaluation.located import rows_of_seeds  # takes torch
 
-        ensembles += rows_of_seeds([(finished(run).recipe, run.scores) for run in runs])
-    folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
-    add_results(folder, results, ensembles)
-    write_summary(of_arm, arm, results, plan["depth"])
-    write_card(folder, RESULTS, arm, PROFILES)
-    if (runs[0].scores / PICTURE).exists() and DATASETS[results[0].record.recipe.data.name].shareable:
-        write_durably(folder / PICTURE, (runs[0].scores / PICTURE).read_bytes())
-    print(f"tabulate {arm.name}: {len(results)} runs added to {folder}/runs.csv")
+        rows += rows_of_seeds([(finished(run).recipe, run.outcome) for run in runs])
+    return rows
+
+
+def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
+    """Log the runs that MLflow lacks; their MLflow runs by the hashes of their recipes."""
+    ended = [ended_in_folder(run.folder, run.outcome) for run in runs]
+    try:
+        return log_missing([(one, stage.tracking_of(params, one.recipe)) for one in ended], WORK)
+    except UserError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return {}
+
+
+def _made(run: Run) -> dict[str, Any]:
+    """When and how a run was made here: it need not be what its row in results/ says."""
+    record = finished(run)
+    machine = record.provenance["machine"]
+    when = {"date": record.provenance["date"], "commit": record.provenance["commit"], "starts": record.starts}
+    return when | {"seconds": record.seconds, "threads": machine.get("threads"), "cpu": machine["cpu"]}
+
+
+def in_words(recorded: list[Recorded]) -> str:
+    """How runs compare with what was recorded of them."""
+    counts = {kind: [of for of in recorded if of.comparison == kind] for kind in COMPARISONS}
+    return "; ".join(f"{len(of)} {COMPARISONS[kind]}" for kind, of in counts.items() if of) or "no nets, nothing to add"
+
+
+COMPARISONS = {
+    "new": "new",
+    "equal": "equal to the record",
+    "within": "within the range of the recorded seeds",
+    "outside": "OUTSIDE the range of the recorded seeds",
+    "other": "differ from the record, which has fewer than three seeds",
+}
 
 
 if __name__ == "__main__":

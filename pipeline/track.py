@@ -6,7 +6,7 @@ of the page. A run that is there gets what it lacks. Half a minute.
 
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, WORK, read_params
-from pipeline.plan import RUNS
+from pipeline.plan import OUTCOMES, RUNS
 from replication.arms import ARMS
 from replication.errors import UserError
 from replication.profiles import named, read_profile
@@ -14,26 +14,15 @@ from replication.report.html import command
 from replication.runs.folder import RECORD
 from replication.study.ended import ended_in_folder, ended_in_study
 from replication.study.studies import read_studies
-from replication.training.tracking import Ended, Tracking, tracker_of
-from replication.training.tracking_store import finished, tell_killed
+from replication.training.tracking import Ended, Tracking, log_missing
 
 
 def main() -> None:
-    runs, added = found(), 0
-    if (uri := next((place.uri for _, place in runs), None)) is None:
+    runs = found()
+    if not runs or runs[0][1].uri is None:
         raise UserError("REPLICATION_TRACKING is off; unset it, or give the address of MLflow's store.")
-    try:
-        tell_killed(uri, WORK)
-        there = finished(uri)
-    except Exception as error:  # MLflow's, SQLAlchemy's or sqlite's
-        why = f"MLflow's store {uri} cannot be used ({str(error).splitlines()[0]})"
-        raise UserError(f"{why}; mend it, or move it away: this command makes a new one with every run.") from error
-    for number, (ended, place) in enumerate(runs):
-        tracker = tracker_of(ended.recipe, ended.row, ended.commit, place)
-        if tracker.add(ended, there.get(ended.recipe.hash), len(runs) - number):
-            added += 1
-            print(f"{tracker.experiment}: {tracker.run_name}", flush=True)
-    print(f"{added} of {len(runs)} runs added")
+    there = len(log_missing(runs, WORK, show=True))
+    print(f"{there} of {len(runs)} runs are in MLflow")
 
 
 def found() -> list[tuple[Ended, Tracking]]:
@@ -43,9 +32,8 @@ def found() -> list[tuple[Ended, Tracking]]:
     places = {recipe: (study.profile, study.label) for study in studies for recipe in study.recipes}
     runs: dict[str, tuple[Ended, Tracking]] = {}
     for folder in sorted(path.parent for path in RUNS.glob(f"*/**/seed-*/{RECORD}")):
-        ended = ended_in_folder(folder, folder.with_name(f"{folder.name}-scores"))
-        path = folder.relative_to(RUNS / ended.recipe.arm).parent.as_posix()
-        runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, path, places)
+        ended = ended_in_folder(folder, OUTCOMES / folder.relative_to(RUNS))
+        runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, places)
     for study in studies:
         for ended in ended_in_study(RESULTS / study.folder, study.arm):
             again = command(study, [named(ended.recipe.net, ended.recipe.variant)])

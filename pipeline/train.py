@@ -1,50 +1,157 @@
-"""Stage `train`: train one net with one seed, and write runs/<arm>/<run>/seed-<n>/.
+"""Stage `train`: train the runs of a task side by side, and write runs/<task>/<net>[/<variant>]/seed-<n>/.
 
-`python -m pipeline.train cifar resnet-56 0`, after `check` and `prepare`. Killed at any moment and started again, it
-continues bit for bit. With `processes` above 1 in params.yaml it starts that many under torchrun, one a GPU, in a Slurm
-job dealt out to its nodes. What a net costs on 2 cores stands in the README.
+    python -m pipeline.train cifar                all runs that params.yaml names
+    python -m pipeline.train cifar resnet-56 0    one of them, in this process
+
+Run it after `check` and `prepare`. A run that the store has is taken from there (`pipeline.store`). A training that was
+stopped or killed resumes bit for bit. On a CPU each training has one thread and there are as many as cores, unless the
+profile fixes `threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1 one net at a time is
+trained by that many processes under torchrun, in a Slurm job dealt out to its nodes.
 """
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
-from pipeline import stage
-from pipeline.launch import torchrun
-from pipeline.params import WORK, read_params
-from pipeline.plan import folders_before, named_run, planned, recipe_of
+from filelock import FileLock, Timeout
+
+from pipeline import code, machine, stage, store
+from pipeline.params import WORK, BaseParams, read_params
+from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of, runs_before
+from pipeline.workers import Job, side_by_side
+from replication.arms import Arm, arm_of
+from replication.errors import UserError
+from replication.nets.names import depth_of
+from replication.recipe import Recipe
 from replication.runs.folder import read_run
-from replication.training.processes import launched
-from replication.training.run import Stopped, train_run
-from replication.training.speed import compiles
+from replication.training.progress import Progress
 
 
 def main() -> None:
-    options = stage.arguments(
-        __doc__, arm="cifar, imagenet or localization", run="resnet-110, resnet-110/no-warmup, …", seed="0, 1, …"
-    )
-    run, params = named_run(options.arm, options.run, options.seed), read_params()
-    plan, save_seconds = planned(run.recipe_file), stage.seconds("REPLICATION_SAVE_SECONDS", 60)
-    if stage.skipped(run.folder, plan):
-        return
+    options = stage.task_or_run(__doc__)
+    arm = arm_of(options.task)
+    with code.unchanged(f"train-{arm.name}") as digest:
+        if options.net:
+            run = named_run(arm.name, options.net, options.seed)
+            train_one(run, digest)
+            store.take(store.run_entry(recipe_of(run).hash, digest), run.folder)
+        else:
+            train_all(arm, digest)
+
+
+def train_all(arm: Arm, digest: str) -> None:
+    """Train what the store lacks of a task's runs, and fill runs/<task>/ with all of them.
+
+    Raises:
+        UserError: some runs failed; the others are there.
+    """
+    params, plan = read_params(), plan_of(arm)
+    entries = {run: store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
+    missing = [run for run in plan.runs if not store.is_usable(entries[run], plan.threads)]
+    for run in missing:
+        shutil.rmtree(entries[run], ignore_errors=True)  # one that was trained on other threads
+    failed = _train(missing, digest, params, plan) if missing else []
+    folder = RUNS / arm.name
+    folder.mkdir(parents=True, exist_ok=True)
+    store.keep_only(folder, {run.folder for run in plan.runs})
+    for run in plan.runs:
+        if run.title not in failed:
+            store.take(entries[run], run.folder)
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(plan.runs)} runs of {arm.name} failed: {', '.join(failed)}. The reasons stand "
+            "above; the other runs are kept. Run the same command again.",
+            kind="failed",
+        )
+    taken = len(plan.runs) - len(missing)
+    print(f"train {arm.name}: {len(missing)} runs trained, {taken} taken from {store.run_entry('', '').parent}")
+
+
+def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> list[str]:
+    jobs = []
+    for run in missing:
+        schedule = recipe_of(run).schedule
+        cost = depth_of(run.net) * schedule.iterations * schedule.batch_size
+        after = tuple(first.title for first in runs_before(run) if first and first.arm == run.arm)
+        jobs.append(Job(run.title, train_one, (run, digest), cost, after))
+    return side_by_side(jobs, machine.slots(params, plan.threads, len(jobs)))
+
+
+def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
+    """Train a run in this process, and put it into the store.
+
+    Args:
+        digest: of the code that trains.
+        progress: takes the share that is done; None: a bar is shown.
+    """
+    from pipeline.launch import torchrun
+    from replication.training.device import choose_device
+    from replication.training.processes import launched
+    from replication.training.run import Stopped, train_run
+    from replication.training.speed import compiles
+
+    params, recipe = read_params(), recipe_of(run)
+    save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
+    machine.use_threads(plan_of(run.arm).threads)
     images = stage.images_of(params, run.arm)
-    begun, proposes = folders_before(run, plan)
-    nearest = proposes or begun
-    recipe = recipe_of(run, plan, images.meta.identity, read_run(nearest).recipe.hash if nearest else None)
-    device = stage.choose_device(params.device)
+    begins_with, proposer = folders_before(run, recipe)
+    device = choose_device(params.device)
     if params.processes > 1 and not launched():
-        torchrun("pipeline.train", sys.argv[1:], params.processes, recipe, device)
+        torchrun("pipeline.train", [run.arm.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
+    tracking, checkpoints = stage.tracking_of(params, recipe), params.section(run.arm).checkpoints
     try:
-        tracking = stage.tracking_of(params, recipe, run.path)
         train_run(
-            run.folder, recipe, images, device, WORK, tracking, save_seconds, compiled, begun, proposes,
-            params.section(run.arm).checkpoints,
+            store.run_entry(recipe.hash, digest), recipe, images, device, WORK, tracking, save_seconds, compiled,
+            begins_with, proposer, checkpoints, digest, progress,
         )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration
             print(stopped, file=sys.stderr)
         sys.exit(130)
+    forget(recipe)
+
+
+def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
+    """Folders of the run that this one starts from and of the one that proposes its boxes, taken from the store if they
+    are not in runs/.
+
+    Raises:
+        UserError: one was not trained, or is another than the one that the recipe starts from.
+    """
+    folders, wanted = [], recipe.start
+    for first in reversed(runs_before(run)):  # the nearest first
+        if first is None:
+            folders.append(None)
+            continue
+        folder = first.folder
+        if not folder.exists():
+            with code.unchanged(f"train-{first.arm.name}") as digest:
+                folder = store.run_entry(recipe_of(first).hash, digest)
+        there = read_run(folder).recipe
+        if there.hash != wanted:
+            raise UserError(
+                f"{folder} is not the run that {run.name} starts from ({there.hash} instead of {wanted}); run "
+                f"`dvc repro train@{first.arm.name}`.",
+                kind="conflict",
+                file=folder,
+            )
+        folders.append(folder)
+        wanted = there.start
+    proposer, begins_with = folders
+    return begins_with, proposer
+
+
+def forget(recipe: Recipe) -> None:
+    """Delete the resume state of a run that the store has, unless another process trains it just now."""
+    state = WORK / recipe.hash
+    try:
+        with FileLock(state / "lock", timeout=0):
+            shutil.rmtree(state)
+    except (Timeout, OSError):
+        pass
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import torch
 from replication.arms.localization import LocalizationRecipe
 from replication.feed.localization import BoxBatches
 from replication.images.boxes import gathered
-from replication.images.store import Meta, Store
+from replication.images.meta import Meta
+from replication.images.store import Store
 
 
 def made_up_store(

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from replication.errors import UserError
@@ -103,7 +104,7 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     path, sums = folder / name, folder / SUMS
     try:
         found = sha256(regular(path))
-        lines = regular(sums).read_text(encoding="utf-8").splitlines() if sums.exists() else []
+        lines = _lines(regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.") from error
     except (OSError, ValueError) as error:
@@ -114,6 +115,12 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
         told = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
         raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.")
     return path
+
+
+@lru_cache(maxsize=8)
+def _lines(path: Path, _: int) -> frozenset[str]:
+    """The lines of a file; read again when its time has changed."""
+    return frozenset(path.read_text(encoding="utf-8").splitlines())
 
 
 def sha256(path: Path) -> str:

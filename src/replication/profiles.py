@@ -1,6 +1,7 @@
 """Profiles: how large the study is run. A profile says what differs from its base; `paper` is whole.
 
     base: paper
+    threads: 1            # of each training on a CPU
     cifar:
       schedule: {iterations: 4000, drops: [2000, 3000]}
       variants:
@@ -37,6 +38,7 @@ class Profile:
     name: str
     path: Path
     arms: dict[str, dict[str, Any]]
+    threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
 
     def dataset(self, arm: Arm) -> str:
         """The data set of an arm.
@@ -101,6 +103,7 @@ def read_profile(folder: Path, name: str) -> Profile:
         seen.append(base)
         values = _read(folder / f"{base}.yaml")
     sections = merged(values, sections)
+    threads = sections.pop("threads", None)
     for arm in ARMS:
         if arm not in sections:
             raise UserError(f"{path} has no section {arm}, and no base that has it; write `base: paper`.")
@@ -119,15 +122,22 @@ def read_profile(folder: Path, name: str) -> Profile:
                 raise UserError(
                     f"{path}: {arm}.variants.{variant}.section: {section!r} is no section, 4.1 say; remove it."
                 )
-    return Profile(name, path, sections)
+    return Profile(name, path, sections, threads)
 
 
 def _read(path: Path) -> dict[str, Any]:
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise UserError(f"{path} is empty or no mapping; restore it with `git checkout {path}`.")
+    threads = values.get("threads", 1)
+    if type(threads) is not int or not 1 <= threads <= 1024:
+        raise UserError(
+            f"{path}: threads: expected a whole number of threads for each training, found {threads!r}.",
+            key="threads",
+            file=path,
+        )
     for key, section in values.items():
-        if key != "base" and (key not in ARMS or not isinstance(section, dict)):
+        if key not in ("base", "threads") and (key not in ARMS or not isinstance(section, dict)):
             raise UserError(f"{path}: {key}: expected `base` or a section of an arm ({', '.join(ARMS)}).")
     return values
 

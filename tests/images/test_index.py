@@ -27,7 +27,7 @@ from replication.images.index import (
     read_index,
     write_index,
 )  # fmt: skip
-from replication.images.store import META, Meta
+from replication.images.meta import META, Meta
 from replication.sources import Place, imagenet
 from replication.sources.statistics import image_statistics
 

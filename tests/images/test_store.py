@@ -12,7 +12,8 @@ import pytest
 from replication.errors import UserError
 from replication.files import SUMS
 from replication.images import store as store_module
-from replication.images.store import ARRAYS, META, OFFICIAL, Meta, Split, fingerprint, read_store, write_store
+from replication.images.meta import META, OFFICIAL, Meta
+from replication.images.store import ARRAYS, Split, fingerprint, read_store, write_store
 
 MakeSplit = Callable[..., Split]
 Limit = Callable[[int], AbstractContextManager[None]]

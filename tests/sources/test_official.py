@@ -17,7 +17,8 @@ from made_files import SMALL_CIFAR, as_archive, as_binary, as_parquet, as_tree
 from replication.arms import ARMS
 from replication.arms.cifar import CifarRecipe
 from replication.feed.cifar import CifarBatches
-from replication.images.store import Meta, Split, read_store
+from replication.images.meta import Meta
+from replication.images.store import Split, read_store
 from replication.recipe import merged
 from replication.sources import CIFAR10, DATASETS, Dataset, Place
 from replication.sources.official import digest_of

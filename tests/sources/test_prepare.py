@@ -16,7 +16,8 @@ from made_files import SMALL_CIFAR, SMALL_IMAGENET, Photographs, below, picture,
 from replication.arms import ARMS
 from replication.errors import UserError
 from replication.images.index import read_images
-from replication.images.store import OFFICIAL, Meta, Split, image_of, read_store
+from replication.images.meta import OFFICIAL, Meta
+from replication.images.store import Split, image_of, read_store
 from replication.sources import DATASETS, TINY_IMAGENET, Place
 from replication.sources.prepare import describe, prepare
 from replication.sources.statistics import image_statistics

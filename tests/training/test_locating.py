@@ -10,7 +10,8 @@ from replication.arms.localization import LOCALIZATION
 from replication.evaluation.localization import best_boxes, oracle_centre
 from replication.feed.localization import Truth, anchors_of
 from replication.images.boxes import gathered
-from replication.images.store import Meta, Store
+from replication.images.meta import Meta
+from replication.images.store import Store
 from replication.nets.anchors import overlap
 from replication.nets.by_name import build
 from replication.nets.localization import WAYS, Maps

@@ -1,4 +1,5 @@
-"""What tests of a net gave, and the folder that keeps it: `scores.csv` and `probabilities.safetensors`.
+"""What tests of a net gave, and the folder that keeps it: `scores.csv` and `probabilities.safetensors`, with
+`responses.csv` where the responses of its layers were measured, and `examples.png` where images were drawn.
 
 `scores.csv` is long, a row a number, and read without torch. The probabilities are kept so that nets can be averaged
 later; in half precision, as those of ImageNet's validation images would take 200 MB a protocol else.
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SCORES, PROBABILITIES, PICTURE = "scores.csv", "probabilities.safetensors", "examples.png"
+RESPONSES = "responses.csv"
 REMAKE = "run `dvc repro`"
 COLUMNS = ["protocol", "metric", "value", "images"]
 TOP = {"top1_error": 1, "top5_error": 5}  # k of a metric
@@ -81,8 +83,18 @@ def rows_of(scores: Mapping[str, Scores], arm: Arm) -> list[dict[str, Any]]:
     ]
 
 
-def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm, picture: bytes | None = None) -> None:
-    """Write a folder of scores by protocol, whole or not at all; with a picture of some test images, if there is one.
+def write_scores(
+    folder: Path,
+    scores: Mapping[str, Scores],
+    arm: Arm,
+    picture: bytes | None = None,
+    responses: Sequence[float] = (),
+) -> None:
+    """Write a folder of scores by protocol, whole or not at all.
+
+    Args:
+        picture: of some test images.
+        responses: standard deviation of those of each layer, from the first on.
 
     Raises:
         UserError: it cannot be written.
@@ -98,6 +110,11 @@ def write_scores(folder: Path, scores: Mapping[str, Scores], arm: Arm, picture: 
             writer.writeheader()
             writer.writerows(rows_of(scores, arm))
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished / PROBABILITIES)
+        if responses:
+            with (unfinished / RESPONSES).open("w", newline="", encoding="utf-8") as file:
+                rows = csv.writer(file, lineterminator="\n")
+                rows.writerow(["layer", "value"])
+                rows.writerows((layer, round(value, 4)) for layer, value in enumerate(responses, start=1))
         if picture:
             (unfinished / PICTURE).write_bytes(picture)
 
@@ -110,6 +127,18 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
     """
     with check_whole(folder, SCORES, REMAKE).open(newline="", encoding="utf-8") as file:
         return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
+
+
+def read_responses(folder: Path) -> list[float]:
+    """The standard deviations of the layers' responses; empty where they were not measured.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not (folder / RESPONSES).exists():
+        return []
+    with check_whole(folder, RESPONSES, REMAKE).open(newline="", encoding="utf-8") as file:
+        return [float(row["value"]) for row in csv.DictReader(file)]
 
 
 def read_probabilities(folder: Path, protocol: str) -> Scores | None:

@@ -25,7 +25,8 @@ from replication.errors import UserError
 from replication.files import check_whole, replacing
 from replication.images.boxes import Boxes, read_boxes, write_boxes
 from replication.images.decoding import BadImage, decode, one_line
-from replication.images.store import REMAKE, Images, Meta, Statistics, read_meta, read_store, with_boxes, write_meta
+from replication.images.meta import REMAKE, Meta, read_meta, write_meta
+from replication.images.store import Images, Statistics, read_store, with_boxes
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 

@@ -1,8 +1,7 @@
 """The store: a data set as one file of uint8 arrays plus `meta.json`, with a fingerprint of its pixels."""
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,11 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from replication.files import check_whole, replacing
 from replication.images.boxes import Boxes, read_boxes, write_boxes
-from replication.recipe import Data
+from replication.images.meta import REMAKE, Meta, read_meta, write_meta
 
-ARRAYS, META = "store.safetensors", "meta.json"
-OFFICIAL = "official"
-REMAKE = "run `dvc repro prepare`"
+ARRAYS = "store.safetensors"
 
 
 @dataclass(frozen=True)
@@ -27,33 +24,6 @@ class Split:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Meta:
-    """What a store or an index holds.
-
-    `pixels` is "official" where their digest, or that of the archives that hold them, is the known one; else it says
-    what is known of them. `input_size` is None where images have sizes of their own.
-    """
-
-    name: str
-    source: str
-    pixels: str
-    classes: list[str]
-    train_images: int
-    test_images: int
-    input_size: int | None
-    fingerprint: str
-
-    @property
-    def official(self) -> bool:
-        return self.pixels == OFFICIAL
-
-    @property
-    def identity(self) -> Data:
-        """The part of a recipe that says which images these are."""
-        return Data(name=self.name, pixels=self.pixels, fingerprint=self.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -170,11 +140,3 @@ def read_store(folder: Path) -> Store:
     train, test = read_boxes(folder, REMAKE)
     arrays = load_file(check_whole(folder, ARRAYS, REMAKE))
     return Store(read_meta(folder), **arrays, train_boxes=train, test_boxes=test)
-
-
-def write_meta(folder: Path, meta: Meta) -> None:
-    (folder / META).write_text(json.dumps(asdict(meta), indent=2) + "\n", encoding="utf-8")
-
-
-def read_meta(folder: Path) -> Meta:
-    return Meta(**json.loads(check_whole(folder, META, REMAKE).read_text(encoding="utf-8")))

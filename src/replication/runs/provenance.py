@@ -1,6 +1,5 @@
 """Where and with what a run was made."""
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -56,17 +55,18 @@ def in_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
-# What decides the weights of a run, below src/replication/.
-TRAINS = ("evaluation/error.py", "feed", "images", "nets", "training")
+def start_of(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """What a record says of one start of a training.
 
-
-def code_digest() -> str:
-    """sha256 over the code that trains."""
-    here, digest = Path(__file__).parents[1], hashlib.sha256()
-    for file in sorted(file for name in TRAINS for file in (here / name, *(here / name).rglob("*.py"))):
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+    Args:
+        origin: as `provenance` gives it.
+        code: digest of the code that trains.
+    """
+    machine = in_columns(origin)["machine"]
+    return {"date": origin["date"], "commit": origin["commit"], "dirty": origin["dirty"], "code": code} | {
+        "machine": machine,
+        "torch": origin["versions"]["torch"],
+    }
 
 
 def _git(*arguments: str) -> str | None:

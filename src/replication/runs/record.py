@@ -21,6 +21,19 @@ END_OF_TRAINING = 1 / 16  # share of the schedule over which the training error 
 Status = Literal["trained", "chance"]  # chance: it ended no better than chance
 
 
+class Start(BaseModel):
+    """One start of a training: the first, or a resume after `iteration`."""
+
+    iteration: int
+    threads: int
+    date: str
+    commit: str
+    dirty: bool | None  # whether code was changed since the commit; None: git cannot say
+    code: str  # digest of the code that trains
+    machine: str
+    torch: str
+
+
 class RunRecord(BaseModel):
     """A run: its recipe, what came of it, and where and with what it was made."""
 
@@ -35,6 +48,7 @@ class RunRecord(BaseModel):
     seconds: float
     images_per_second: float
     starts: int  # 1: never interrupted
+    history: list[Start] = []  # of these starts; empty in a record of a run that was made before it was kept
     processes: int
     mlflow_run_id: str | None
     # Norm of the gradient of each convolution's weights, from the input on, at two iterations: one in the first tenth

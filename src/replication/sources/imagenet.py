@@ -23,7 +23,7 @@ from torchvision.datasets import imagenet as official
 from replication.errors import UserError
 from replication.files import why
 from replication.images.index import IMAGE_COLUMNS, Entry, Files, table_of
-from replication.images.store import OFFICIAL
+from replication.images.meta import OFFICIAL
 from replication.sources import Dataset, Place
 from replication.sources.decode import check_counts, checked_label
 from replication.sources.folder import class_folders, image_files, same_classes

@@ -13,7 +13,8 @@ from replication.errors import UserError
 from replication.images.boxes import gathered
 from replication.images.heldout import split_training
 from replication.images.index import load_entry, write_index
-from replication.images.store import OFFICIAL, Meta, Statistics, image_of, write_store
+from replication.images.meta import OFFICIAL, Meta
+from replication.images.store import Statistics, image_of, write_store
 from replication.sources import DATASETS, Dataset, Place
 from replication.sources.digits import digits, digits_on_canvas
 from replication.sources.official import is_official

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, Literal
 
 from replication.arms import Arm, arm_of, step_of
 from replication.errors import UserError
@@ -37,6 +37,7 @@ from replication.study.tables import (
     SCORES,
     TABLES,
     Row,
+    Run,
     averaged_rows,
     read_tables,
     run_of,
@@ -44,6 +45,10 @@ from replication.study.tables import (
 )
 
 SUMMARY = "summary.json"
+# Columns of runs.csv that say how a run was made, not what came of it.
+MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "machine", "torch", "commit", "date")
+MAKING += ("mlflow_run_id",)
+Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,45 @@ class Result:
     responses: Sequence[float] = ()  # standard deviation of those of each layer, where they were measured
 
 
-def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Mapping[str, Any]] = ()) -> None:
-    """Add runs to a study. A run that is there already is replaced; all others stay.
+@dataclass(frozen=True)
+class Recorded:
+    """A run that was made again, and what was recorded of it before, by the headline metric of its task."""
+
+    name: str
+    seed: int
+    equal: bool  # all numbers are those that were recorded
+    error: float | None
+    recorded: float | None  # None: the run is new
+    of_seeds: list[float]  # recorded, of all seeds of the net
+    images: int  # on which an error is measured
+
+    @property
+    def comparison(self) -> Literal["new", "equal", "within", "outside", "other"]:
+        """`within` or `outside` the 99 % prediction interval of the recorded seeds; `other`: fewer than three seeds
+        are recorded, so there is no interval.
+        """
+        if self.recorded is None or self.equal:
+            return "equal" if self.equal else "new"
+        count = len(self.of_seeds)
+        if count < 3:
+            return "other"
+        from scipy.stats import t as student
+
+        centre = mean(self.of_seeds)
+        binomial = (max(centre, 0.01) * (100 - min(centre, 99.99)) / self.images) ** 0.5
+        spread = max(stdev(self.of_seeds), binomial) * (1 + 1 / count) ** 0.5
+        return "within" if abs(self.error - centre) <= student.ppf(0.995, count - 1) * spread else "outside"
+
+
+def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Mapping[str, Any]] = ()) -> list[Recorded]:
+    """Add runs to a study. A run that is there with the same numbers stays as it is recorded, with its date, machine
+    and commit; one with other numbers is replaced. All others stay.
 
     Args:
         ensembles: rows of scores of nets that are named "a + b".
+
+    Returns:
+        For each result, what was recorded of its run before.
 
     Raises:
         UserError: a run is there under another recipe, or the tables there are damaged.
@@ -81,10 +120,17 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     added[SCORES] += ensembles
     runs = {run_of(row) for row in (*added[RUNS], *added[SCORES])}
     recipes |= {result.record.recipe.hash: result.record.recipe for result in results}
+    before = {name: _by_run(rows) for name, rows in tables.items()}
+    new = {
+        name: typed(name, map(_texts, rows), arm, f"new rows of {folder / name}", "nothing was added")
+        for name, rows in added.items()
+    }
+    now = {name: _by_run(rows) for name, rows in new.items()}
+    equal = {run for run in now[RUNS] if run in before[RUNS] and _same_numbers(run, now, before)}
+    new[RUNS] = [before[RUNS][run_of(row)][0] if run_of(row) in equal else row for row in new[RUNS]]
     for name, rows in tables.items():
-        new = typed(name, map(_texts, added[name]), arm, f"new rows of {folder / name}", "nothing was added")
         kept = [row for row in rows if run_of(row) not in runs]
-        tables[name] = sorted([*kept, *new], key=lambda row: _place(row, arm))
+        tables[name] = sorted([*kept, *new[name]], key=lambda row: _place(row, arm))
     folder.mkdir(parents=True, exist_ok=True)
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
     files = {RECIPES: (json.dumps(_factored(used), indent=2) + "\n").encode()}
@@ -92,6 +138,44 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         if name in TABLES or rows or (folder / name).exists():
             files[name] = _csv(schema.columns((TABLES | LAYERS)[name]), map(_texts, rows))
     write_together(folder, files)
+    return [_recorded(result, before, equal) for result in results]
+
+
+def _by_run(rows: Iterable[Row]) -> dict[Run, list[Row]]:
+    found: dict[Run, list[Row]] = {}
+    for row in rows:
+        found.setdefault(run_of(row), []).append(row)
+    return found
+
+
+def _same_numbers(run: Run, now: Tables, before: Tables) -> bool:
+    """Whether a run has the numbers that are recorded of it. What was not recorded then is not compared."""
+    (new,), (old,) = now[RUNS][run], before[RUNS][run]
+    if any(new[key] != old[key] for key in new if key not in MAKING):
+        return False
+    tables = [name for name in now if name != RUNS and (name in TABLES or run in before[name])]
+    return all(_in_order(now[name].get(run, ())) == _in_order(before[name].get(run, ())) for name in tables)
+
+
+def _in_order(rows: Iterable[Row]) -> list[list[str]]:
+    return sorted([str(value) for value in row.values()] for row in rows)
+
+
+def _recorded(result: Result, before: Tables, equal: set[Run]) -> Recorded:
+    recipe, step = result.record.recipe, step_of(result.record.recipe)
+    headline = (step.headline, step.metric.name)
+
+    def error(rows: Iterable[Mapping[str, Any]]) -> float | None:
+        return next((row["value"] for row in rows if (row["protocol"], row["metric"]) == headline), None)
+
+    run = (recipe.net, recipe.variant, recipe.seed)
+    seeds = [rows for other, rows in before[SCORES].items() if other[:2] == run[:2]]
+    errors = [found for rows in seeds if (found := error(rows)) is not None]
+    images = next((row["images"] for row in result.scores if row["protocol"] == step.headline), 1)
+    return Recorded(
+        named(recipe.net, recipe.variant), recipe.seed, run in equal, error(result.scores),
+        error(before[SCORES].get(run, ())), errors, images,
+    )  # fmt: skip
 
 
 def write_summary(folder: Path, arm: Arm, results: Sequence[Result], of_depth: str | None = None) -> None:

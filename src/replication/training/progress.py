@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
@@ -16,6 +17,12 @@ from replication.runs.record import run_name
 from replication.training.processes import Processes
 from replication.training.state import NonFiniteLoss, State
 from replication.training.tracking import Tracker
+
+
+class Progress(Protocol):
+    """Takes the share of a training that is done, from 0 to 1: a number in memory that another process reads."""
+
+    value: float
 
 
 class Stopped(Exception):

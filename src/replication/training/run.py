@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -19,11 +20,11 @@ from replication.images.store import Images
 from replication.nets.complexity import complexity
 from replication.recipe import Recipe
 from replication.runs.folder import checkpoint, read_weights, write_run
-from replication.runs.provenance import in_columns, provenance
+from replication.runs.provenance import in_columns, provenance, start_of
 from replication.runs.record import RunRecord, run_name, status_of, training_score
 from replication.training.loop import iterate
 from replication.training.processes import Processes
-from replication.training.progress import Stopped, bar_of, only_process, show, stop_requests, told
+from replication.training.progress import Progress, Stopped, bar_of, only_process, show, stop_requests, told
 from replication.training.state import State
 from replication.training.tracking import Tracker, Tracking, tracker_of
 
@@ -40,6 +41,8 @@ def train(
     compiled: bool = False,
     trunk: Mapping[str, Tensor] | None = None,
     checkpoints: Collection[int] = (),
+    origin: Mapping[str, Any] = MappingProxyType({}),
+    progress: Progress | None = None,
 ) -> State:
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
@@ -47,10 +50,13 @@ def train(
         trunk: weights of a trained net with which a net that locates begins.
         checkpoints: iterations after which the weights are kept beside the resume state too, 0 for the first ones.
         compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
-        work: folder of the resume state, to be named by the recipe's hash; `forget` deletes it once the run is safe.
-        save_seconds: how much work a kill -9 may cost.
+        work: folder of the resume state, to be named by the recipe's hash; it is the caller's to delete.
+        save_seconds: how much work a kill -9 may cost. MLflow has the run from the first such save on: a shorter one is
+            left to the import of finished runs.
         processes: this process among all that train this net; `batches` must be its share of them. The first of them
             shows, tracks and saves; the others only train.
+        origin: machine and code of this start, for the history of the run; "code" is the digest of the code.
+        progress: takes the share of the schedule that is done, for a supervisor that shows it; None: a bar is shown.
 
     Raises:
         Stopped: asked to stop; the state is saved.
@@ -60,25 +66,28 @@ def train(
     processes.check(recipe)
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
     with only_process(work, processes), stop_requests() as stop, told(recipe, work, tracker, first):
-        state = State.start(recipe, batches.classes, batches.device, compiled)
+        state = State.start(recipe, batches.classes, batches.device, compiled, origin)
         if trunk:
             state.net.load_trunk(trunk)
         resumed = state.load(work, batches.device, schedule.iterations)
         processes.wait()
         saved_at, rows = time.monotonic(), []
-        if first:
+        tracked = resumed and state.mlflow_run_id is not None
+        if first and tracked:
             state.mlflow_run_id = tracker.start(state.mlflow_run_id)
         if first and not resumed:
             _keep(state, work, checkpoints)
-            state.save(work)  # so that even a run killed at once continues its own MLflow run
-        with bar_of(state, recipe, shown=first) as bar:
+            state.save(work)
+        with bar_of(state, recipe, shown=first and progress is None) as bar:
             if first and resumed:
-                done = f"was trained to its end before; delete {work} to train it anew"
-                goes_on = f"continues from iteration {state.iteration:,}"
-                told_as = done if state.iteration == schedule.iterations else goes_on
+                at_end = state.iteration == schedule.iterations
+                done = f"is trained to its end already; delete {work} to train it again"
+                told_as = done if at_end else f"resumes at iteration {state.iteration:,}"
                 bar.write(f"{name}: {told_as}", file=sys.stderr)
             for row in iterate(state, recipe, batches, processes):
                 show(bar, row, schedule.batch_size)
+                if progress is not None:
+                    progress.value = state.iteration / schedule.iterations
                 rows += [row] if row else []
                 if first:
                     _keep(state, work, checkpoints)
@@ -89,14 +98,14 @@ def train(
                 if stopping or last or now - saved_at > save_seconds:
                     state.seconds, saved_at = state.seconds + now - saved_at, now
                     if first:
+                        if not (tracked or last or stopping):
+                            state.mlflow_run_id, tracked, rows = tracker.start(None), True, state.curve
                         tracker.log(rows)
                         state.save(work)
                     rows = []
                 if stopping and not last:
                     processes.wait()  # torchrun ends all once one has left, and the first may still be saving
-                    raise Stopped(
-                        f"{name} stopped at iteration {state.iteration:,}; the same command continues from there."
-                    )
+                    raise Stopped(f"{name} stopped at iteration {state.iteration:,}; the same command resumes it.")
     return state
 
 
@@ -126,7 +135,7 @@ def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict
             raise UserError(sentence) from error
     if late:
         told = ", ".join(f"{iteration:,}" for iteration in late)
-        print(f"{name}: its weights after iteration {told} were not kept: it was past it when asked.", file=sys.stderr)
+        print(f"{name}: checkpoint {told} unavailable: training had already passed it.", file=sys.stderr)
     return found
 
 
@@ -142,11 +151,13 @@ def train_run(
     begins_with: Path | None = None,
     proposer: Path | None = None,
     checkpoints: Collection[int] = (),
+    code: str = "",
+    progress: Progress | None = None,
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
-    The state of its end is kept: should the folder be lost (DVC was killed, or its cache was full), it is written again
-    in seconds. `forget` removes it.
+    The state of its end is kept: should the folder not be written (the disk was full), it is in seconds at the next
+    start. It is the caller's to delete.
 
     Args:
         work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
@@ -154,6 +165,8 @@ def train_run(
         begins_with: folder of the run whose trained net this one begins with, if there is one.
         proposer: folder of the run whose net proposes boxes, for a net of the second step.
         checkpoints: iterations after which the weights are kept too, 0 for the first ones.
+        code: digest of the code that trains.
+        progress: see `train`.
 
     Returns:
         The record that was written; None in all processes but the first.
@@ -171,7 +184,10 @@ def train_run(
     tracking = tracking or Tracking(None, "", work / "mlflow.lock")
     tracker = tracker_of(recipe, origin | in_columns(origin), origin["commit"], tracking)
     trunk = read_weights(begins_with) if begins_with else None
-    state = train(recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk, checkpoints)
+    state = train(
+        recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk, checkpoints,
+        start_of(origin, code), progress,
+    )  # fmt: skip
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, tracker, origin)
@@ -200,6 +216,7 @@ def _record(
         seconds=round(state.seconds, 1),
         images_per_second=round(schedule.iterations * schedule.batch_size / state.seconds, 1),
         starts=state.starts,
+        history=state.history if "code" in state.history[0] else [],
         processes=processes.count,
         mlflow_run_id=tracker.run_id,
         gradient_norms=state.gradient_norms,

@@ -5,7 +5,6 @@ and told, and nothing is switched: precision is a field of the recipe. Compiled 
 bits only, as another number of threads does: a run that is long enough to repay them may take them.
 """
 
-import ctypes
 import shutil
 import sys
 import time
@@ -31,19 +30,6 @@ LONG = 2e13  # multiply-adds of a training from which on it is measured first: s
 # cores).
 GAIN = {"fp32": 1.15, "bf16": 1.05}
 SECONDS_A_LAYER = 3
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
-
-
-def keep_memory() -> None:
-    """Let this process keep the memory that it frees; where there is no glibc, do nothing.
-
-    glibc gives each large tensor back to the kernel, which fills its pages with zeros before the next step may have
-    them: a fifth to a quarter of the time of a deep net's step on a CPU. No number that comes out changes. From here on
-    the process holds the most that it ever needed.
-    """
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, -1)  # never
 
 
 def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -> bool:
@@ -56,7 +42,17 @@ def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -
         UserError: "always", without a compiler.
     """
     if setting == "always" and not can_compile():
-        raise UserError("params.yaml: compile: always needs a C++ compiler, such as g++; install one, or set auto.")
+        raise UserError(
+            "params.yaml: compile: always needs a C++ compiler, such as g++; install one, or set compile to auto.",
+            kind="unavailable",
+            key="compile",
+        )
+    if setting == "always" and runs_blocks_again(recipe, classes):
+        raise UserError(
+            f"params.yaml: compile: always cannot compile {recipe.net}: torch.compile refuses nets that compute their "
+            "blocks again in the backward pass; set compile to auto.",
+            key="compile",
+        )
     found = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
     compiled = setting == "always" or (setting == "auto" and bool(found and found.compiling_pays))
     if found:
@@ -82,7 +78,8 @@ def outlook(recipe: Recipe, classes: int, device: torch.device, iterations: int)
     rates = {precision: images_per_second(recipe, classes, device, precision) for precision in GAIN}
     seconds = images / rates[recipe.precision]
     saved = seconds * (1 - 1 / GAIN[recipe.precision])
-    pays = device.type == "cpu" and can_compile() and saved > 2 * SECONDS_A_LAYER * depth_of(recipe.net)
+    worth_it = saved > 2 * SECONDS_A_LAYER * depth_of(recipe.net)
+    pays = device.type == "cpu" and can_compile() and worth_it and not runs_blocks_again(recipe, classes)
     return Outlook(rates, seconds, pays)
 
 
@@ -128,6 +125,13 @@ def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
     if compiled:
         words += "; kernels are compiled first, a minute or two, for up to 1.3 times the speed"
     return words
+
+
+def runs_blocks_again(recipe: Recipe, classes: int) -> bool:
+    """Whether a net keeps no maps of its blocks and computes them again, which torch.compile refuses (2.14)."""
+    with torch.device("meta"):
+        net = build(recipe.net, classes, **recipe.net_options)
+    return bool(getattr(net, "stage", 0))
 
 
 def can_compile() -> bool:

@@ -4,8 +4,11 @@ import hashlib
 import io
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,7 +19,6 @@ from replication.feed.batches import WEIGHTS, derived_seed
 from replication.files import write_durably
 from replication.nets.by_name import build
 from replication.recipe import Recipe
-from replication.runs.provenance import code_digest
 
 STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
 
@@ -42,25 +44,48 @@ class State:
     curve: list[dict[str, float | None]] = field(default_factory=list)
     gradient_norms: dict[int, list[float]] = field(default_factory=dict)  # by iteration; of each convolution's weights
     seconds: float = 0.0
-    starts: int = 1
-    threads: list[int] = field(default_factory=list)  # of the starts, where they differ: other threads, other bits
+    # Of each start: after which iteration, on how many threads, and what `train` was told of machine and code.
+    history: list[dict[str, Any]] = field(default_factory=list)
     compiled: bool = False  # by torch.compile, from the first iteration on: eager kernels have other last bits
     mlflow_run_id: str | None = None
     recipe: str = ""  # the hash of the recipe that it is trained by
-    code: str = field(default_factory=code_digest)  # that trained it
+    code: str = ""  # digest of the code that trains it
 
     @classmethod
-    def start(cls, recipe: Recipe, classes: int, device: torch.device, compiled: bool = False) -> "State":
-        """A net with fresh weights and its optimiser."""
+    def start(
+        cls,
+        recipe: Recipe,
+        classes: int,
+        device: torch.device,
+        compiled: bool = False,
+        origin: Mapping[str, Any] = MappingProxyType({}),
+    ) -> "State":
+        """A net with fresh weights and its optimiser; `origin` goes into its history."""
         net = build(
             recipe.net,
             classes,
             seed=derived_seed(recipe.seeds[0], WEIGHTS),
             **recipe.net_options,
         ).to(device, memory_format=torch.channels_last)
+        start = {"iteration": 0, "threads": torch.get_num_threads(), **origin}
         return cls(
-            net, _optimiser(net, recipe), threads=[torch.get_num_threads()], compiled=compiled, recipe=recipe.hash
+            net,
+            _optimiser(net, recipe),
+            history=[start],
+            compiled=compiled,
+            recipe=recipe.hash,
+            code=origin.get("code", ""),
         )
+
+    @property
+    def starts(self) -> int:
+        """How often it was started; 1: never interrupted."""
+        return len(self.history)
+
+    @property
+    def threads(self) -> list[int]:
+        """Threads of its starts, where they differ: another number gives other last bits."""
+        return [threads for threads, _ in groupby(start["threads"] for start in self.history)]
 
     def save(self, folder: Path) -> None:
         """Write `folder`/state.pt, atomically and durably; the one before it is kept.
@@ -104,21 +129,21 @@ class State:
             (folder / STATE).unlink()  # the next save would keep it as the one before
         if saved.pop("code") != self.code:
             if saved["iteration"] >= iterations:
-                print(f"{folder} was trained to its end by other code; it is trained anew.", file=sys.stderr)
+                print(f"warning: {folder} was trained to its end by other code; training starts anew.", file=sys.stderr)
                 return False
-            print(f"{folder} was begun by other code; this code goes on with it.", file=sys.stderr)
+            print(f"warning: resuming {folder}, a checkpoint that other code wrote.", file=sys.stderr)
         self.net.load_state_dict(saved.pop("net"))
         self.optimizer.load_state_dict(saved.pop("optimizer"))
-        now = self.threads[0]
+        start = self.history[0] | {"iteration": saved["iteration"]}
         vars(self).update(saved)
-        self.starts += 1
-        if now != self.threads[-1]:
+        if start["threads"] != self.threads[-1]:
             print(
-                f"this run was trained with {self.threads[-1]} threads so far and goes on with {now}: what follows is "
-                "not bit for bit what it would have been (OMP_NUM_THREADS sets it).",
+                f"warning: this run was trained on {self.threads[-1]} threads so far and resumes on "
+                f"{start['threads']}; its last bits will differ from those of an uninterrupted run. "
+                "OMP_NUM_THREADS sets the number.",
                 file=sys.stderr,
             )
-            self.threads.append(now)
+        self.history.append(start)
         return True
 
     def _read(self, path: Path, device: torch.device) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from replication.arms import arm_of
+from replication.errors import UserError
 from replication.files import sha256
 from replication.profiles import named
 from replication.recipe import Data, Recipe
 from replication.runs.folder import CURVE, NET, RECORD, Row
-from replication.runs.record import RunRecord, run_name
-from replication.training.tracking_store import IMPORTED, SQLITE, exists, place_of_files, prepare_sqlite, set_up
+from replication.runs.record import run_name
+from replication.training.tracking_store import (
+    IMPORTED,
+    SQLITE,
+    exists,
+    finished,
+    place_of_files,
+    prepare_sqlite,
+    set_up,
+    tell_killed,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
@@ -299,10 +309,35 @@ def _note(recipe: Recipe, dataset: str, tracking: Tracking) -> str:
     ).strip()
 
 
-def log_scores(record: RunRecord, scores: Iterable[Mapping[str, Any]], tracking: Tracking) -> None:
-    """Log rows of scores, as in scores.csv, on the MLflow run of a training."""
-    tracker = Tracker(tracking.uri, tracking.experiment, run_name(record.recipe), {}, {}, tracking.lock)
-    tracker.score(record.mlflow_run_id, scores)
+def log_missing(runs: Sequence[tuple[Ended, Tracking]], work: Path, show: bool = False) -> dict[str, str]:
+    """Log what MLflow's store lacks of some runs; the ids of their MLflow runs, by the hashes of their recipes.
+
+    Args:
+        work: folder of the resume states of all runs.
+        show: print each run that the store did not have.
+
+    Raises:
+        UserError: the store cannot be used.
+    """
+    if not runs or (uri := runs[0][1].uri) is None:
+        return {}
+    try:
+        tell_killed(uri, work)
+        there = finished(uri)
+    except Exception as error:  # MLflow's, SQLAlchemy's or sqlite's
+        why = f"MLflow's store {uri} cannot be used ({str(error).splitlines()[0]})"
+        raise UserError(
+            f"{why}; mend it, or move it away: `make runs` makes a new one with every run.", kind="unavailable"
+        ) from error
+    ids = {}
+    for number, (ended, place) in enumerate(runs):
+        tracker = tracker_of(ended.recipe, ended.row, ended.commit, place)
+        old = there.get(ended.recipe.hash)
+        if tracker.add(ended, old, len(runs) - number) and show:
+            print(f"{tracker.experiment}: {tracker.run_name}", flush=True)
+        if run_id := tracker.run_id or (old and old.info.run_id):
+            ids[ended.recipe.hash] = run_id
+    return ids
 
 
 def figures(scores: Iterable[Mapping[str, Any]]) -> dict[str, float]:

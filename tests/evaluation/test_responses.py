@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from replication.analyses.layers import read_responses, write_responses
-from replication.analyses.responses import response_deviations
+from replication.evaluation.responses import response_deviations
 from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
 from replication.feed.cifar import CifarBatches

@@ -1,0 +1,187 @@
+"""Which code a stage runs, by content: recipes/code/<stage>.json names each file of it with its sha256.
+
+`check` writes these files and each stage depends on its own: an edit runs again what it can change, and nothing else.
+A stage compares its file with the code on disk when it starts and when it ends (`unchanged`), because `dvc repro -s`
+skips `check`, and sources can be edited while a stage runs.
+
+Files are found, not listed: the modules that the roots of a stage import, anywhere in them, directly or not.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from replication.arms import ARMS, Arm
+from replication.errors import UserError
+from replication.files import sha256
+
+CODE = Path("recipes/code")
+SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
+
+# Modules on which no number of a training or an evaluation depends: they show, track, record, or find other modules.
+CHANGES_NO_NUMBER = frozenset({
+    "replication.__init__",  # `replication.load`
+    "replication.arms.__init__",  # finds a task; the task's own module is a root
+    "replication.errors",
+    "replication.files",
+    "replication.profiles",  # what it makes is in the recipe file of each run
+    "replication.runs.__init__",
+    "replication.runs.folder",
+    "replication.runs.provenance",
+    "replication.runs.record",
+    "replication.training.progress",
+    "replication.training.speed",
+    "replication.training.tracking",
+    "replication.training.tracking_store",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the code of a stage is found from."""
+
+    roots: tuple[str, ...]  # modules; "package.*" means all modules of a package
+    excluded: frozenset[str] = frozenset()
+    data: tuple[str, ...] = ()  # patterns of files that are read beside the code
+
+
+def code_of_stages() -> dict[str, Code]:
+    """Each stage with its code, "train-cifar" say. Modules that a task names are roots: no import leads to them."""
+    stages = {}
+    for name, arm in ARMS.items():
+        trains, evaluates = _named_by(arm)
+        stages[f"prepare-{name}"] = Code(("replication.sources.*",), CHANGES_NO_NUMBER)
+        stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
+        scores = ("replication.evaluation.score", "replication.evaluation.responses", *trains, *evaluates)
+        stages[f"evaluate-{name}"] = Code(scores, CHANGES_NO_NUMBER)
+    packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
+    stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
+    shown = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
+    stages["report"] = Code(("pipeline.report", "replication.claims.*", "replication.report.*"), data=shown)
+    return stages
+
+
+def _named_by(arm: Arm) -> tuple[list[str], list[str]]:
+    """The modules that a task names: those that train, and those that evaluate."""
+    trains, evaluates = [arm.recipe.__module__], []
+    for step in filter(None, (arm, arm.second)):
+        trains += [step.feed, step.objective, step.watch, step.propose or ""]
+        evaluates += [protocol.score for protocol in step.protocols] + [step.draw or ""]
+    return [name.partition(":")[0] for name in trains if name], [name.partition(":")[0] for name in evaluates if name]
+
+
+class Sources:
+    """The modules of this project as they are on disk; each is read once."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path | None] = {}
+        self.imports: dict[str, tuple[str, ...]] = {}
+        self.digests: dict[Path, str] = {}
+
+    def digests_of(self, code: Code) -> dict[str, str]:
+        """The files of a stage's code with their sha256, by path from the project's root."""
+        seen: set[Path] = set()
+        visited: set[str] = set()
+        todo = [module for root in code.roots for module in self._expand(root)]
+        while todo:
+            name = todo.pop()
+            if name in visited:
+                continue
+            visited.add(name)
+            # Python runs the __init__ of each package above a module first.
+            todo += [f"{package}.__init__" for package in accumulate(name.split(".")[:-1], "{}.{}".format)]
+            path = self._file(name)
+            if path and name not in code.excluded and f"{name}.__init__" not in code.excluded:
+                seen.add(path)
+                todo += self._imported(name, path)
+        seen |= {path for pattern in code.data for path in Path().glob(pattern) if path.is_file()}
+        return {path.as_posix(): self._digest(path) for path in sorted(seen)}
+
+    def _expand(self, root: str) -> list[str]:
+        package = root.removesuffix(".*")
+        if package == root:
+            return [root]
+        folder = self._file(package).parent
+        return [package, *(f"{package}.{file.stem}" for file in folder.glob("*.py") if file.stem != "__init__")]
+
+    def _file(self, module: str) -> Path | None:
+        """The file of a module; None for one of another project, and for a name of something in a module."""
+        if module not in self.files:
+            parts = module.split(".")
+            found = None
+            if parts[0] in ("replication", "pipeline"):
+                bases = [source.joinpath(*parts) for source in SOURCES]
+                candidates = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
+                found = next((path for path in candidates if path.is_file()), None)
+            self.files[module] = found
+        return self.files[module]
+
+    def _imported(self, module: str, file: Path) -> tuple[str, ...]:
+        if module not in self.imports:
+            names: list[str] = []
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                elif isinstance(node, ast.Import):
+                    names += [alias.name for alias in node.names]
+            self.imports[module] = tuple(names)
+        return self.imports[module]
+
+    def _digest(self, path: Path) -> str:
+        if path not in self.digests:
+            self.digests[path] = sha256(path)
+        return self.digests[path]
+
+
+def write_digests(folder: Path) -> None:
+    """Write the digests of all stages into `folder`, a file a stage."""
+    sources = Sources()
+    folder.mkdir(parents=True)
+    for stage, code in code_of_stages().items():
+        text = json.dumps(sources.digests_of(code), indent=2) + "\n"
+        (folder / f"{stage}.json").write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def unchanged(stage: str) -> Iterator[str]:
+    """Do the work of a stage with the code that `check` saw; gives the digest of that code.
+
+    Raises:
+        UserError: a file of the code is another one now, or became another one meanwhile.
+    """
+    planned = _planned(stage)
+    _compare(stage, planned, "after `check` had looked at it")
+    yield combined(planned)
+    _compare(stage, planned, "while the stage ran, so its result does not count")
+
+
+def combined(digests: Mapping[str, str]) -> str:
+    """One digest of all files of a stage's code, 16 hex digits."""
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _planned(stage: str) -> dict[str, str]:
+    path = CODE / f"{stage}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing; run `dvc repro check`.", kind="missing", file=path) from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path) from error
+
+
+def _compare(stage: str, planned: Mapping[str, str], when: str) -> None:
+    now = Sources().digests_of(code_of_stages()[stage])
+    changed = sorted(file for file in planned.keys() | now.keys() if planned.get(file) != now.get(file))
+    if changed:
+        others = f" and {len(changed) - 1} more files" if len(changed) > 1 else ""
+        raise UserError(
+            f"{changed[0]}{others} changed {when}; run `dvc repro`, which starts {stage} again with the present code.",
+            kind="conflict",
+            file=Path(changed[0]),
+        )

@@ -1,0 +1,89 @@
+"""Stage `evaluate`: test the trained nets of a task, and write outcomes/<task>/<net>[/<variant>]/seed-<n>/.
+
+    python -m pipeline.evaluate cifar                all runs that params.yaml names
+    python -m pipeline.evaluate cifar resnet-56 0    one of them
+
+Run it after `train`. Each net is tested by all protocols of its task: section 4.2 by the single original view; 4.1 by
+centre crop, 10 crops and fully convolutionally at five scales. Of CIFAR nets the responses of the layers are measured
+too (Figure 7). Probabilities are kept for ensembles. On 2 cores it takes seconds for CIFAR-10 and minutes for Tiny
+ImageNet. What the store has is not measured again.
+"""
+
+from pathlib import Path
+
+from pipeline import code, machine, stage, store
+from pipeline.params import read_params
+from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, runs_before
+from pipeline.workers import Job, side_by_side
+from replication.arms import Arm, arm_of, found, step_of
+from replication.errors import UserError
+from replication.nets.names import depth_of
+from replication.training.progress import Progress
+
+
+def main() -> None:
+    options = stage.task_or_run(__doc__)
+    arm = arm_of(options.task)
+    with code.unchanged(f"evaluate-{arm.name}") as digest:
+        if options.net:
+            run = named_run(arm.name, options.net, options.seed)
+            evaluate_one(run, digest)
+            store.take(entry_of(run, digest), run.outcome)
+        else:
+            evaluate_all(arm, digest)
+
+
+def evaluate_all(arm: Arm, digest: str) -> None:
+    """Test what the store lacks of a task's runs, and fill outcomes/<task>/.
+
+    Raises:
+        UserError: some evaluations failed; the others are there.
+    """
+    params, plan = read_params(), plan_of(arm)
+    entries = {run: entry_of(run, digest) for run in plan.runs}
+    missing = [run for run in plan.runs if not entries[run].exists()]
+    jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
+    failed = side_by_side(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
+    folder = OUTCOMES / arm.name
+    folder.mkdir(parents=True, exist_ok=True)
+    store.keep_only(folder, {run.outcome for run in plan.runs})
+    for run in plan.runs:
+        if run.title not in failed:
+            store.take(entries[run], run.outcome)
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(plan.runs)} evaluations of {arm.name} failed: {', '.join(failed)}. The reasons "
+            "stand above; the others are kept. Run the same command again.",
+            kind="failed",
+        )
+    print(f"evaluate {arm.name}: {len(missing)} nets tested, {len(plan.runs) - len(missing)} taken from the store")
+
+
+def entry_of(run: Run, digest: str) -> Path:
+    """Where the store keeps what the evaluation of a run measures."""
+    before = [first.folder for first in runs_before(run) if first]
+    return store.outcome_entry([*before, run.folder], digest)
+
+
+def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
+    """Test the net of a run in this process, and put the outcome into the store."""
+    from replication.evaluation.responses import responses_of_run
+    from replication.evaluation.score import score_run
+    from replication.evaluation.scores import write_scores
+    from replication.training.device import choose_device
+
+    params, record = read_params(), finished(run)
+    machine.use_threads(plan_of(run.arm).threads)
+    step, images, device = step_of(record.recipe), stage.images_of(params, run.arm), choose_device(params.device)
+    begins_with, proposer = (first and first.folder for first in runs_before(run))
+    scores = score_run(run.folder, images, device, begins_with, proposer)
+    picture = found(step.draw)(images, scores) if step.draw else None
+    responses = () if run.arm.photographs else responses_of_run(run.folder, images, device)
+    write_scores(entry_of(run, digest), scores, step, picture, responses)
+    metrics = {protocol.name: protocol.metrics[0] for protocol in step.protocols}
+    text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())
+    print(f"{run.title}: {step.metric.words} {text}")
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,82 @@
+"""How many runs this machine trains or tests at a time, and on how many threads."""
+
+import os
+from multiprocessing.connection import Connection
+
+from pipeline.params import BaseParams
+from pipeline.workers import CONTEXT, PRELOAD, Slots
+from replication.errors import UserError
+
+
+def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
+    """Places for so many jobs.
+
+    Args:
+        threads: of each job on a CPU, where the profile fixes them.
+
+    Raises:
+        UserError: the device that params.yaml names is not here.
+    """
+    kind, gpus = _devices(params.device)
+    if params.processes > 1:
+        return Slots(1)
+    if kind == "cuda":
+        count = len(gpus) if params.jobs == "auto" else params.jobs
+        return Slots(count, None, gpus)
+    if kind == "mps":
+        return Slots(1 if params.jobs == "auto" else params.jobs)
+    cores = usable_cores()
+    count = min(jobs, max(1, cores // (threads or 1)) if params.jobs == "auto" else params.jobs)
+    return Slots(count, threads or max(1, cores // count))
+
+
+def usable_cores() -> int:
+    """The cores that this process may use: a container or a Slurm job has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(threads: int | None) -> None:
+    """Let this process compute on so many threads; None: on as many as it does."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _devices(setting: str) -> tuple[str, tuple[str, ...]]:
+    """The kind of device that params.yaml means, and the GPUs by number. Asked of a process of its own: a server that
+    has touched CUDA cannot fork workers that use it.
+    """
+    if setting == "cpu":
+        return "cpu", ()
+    CONTEXT.set_forkserver_preload(PRELOAD)
+    reader, writer = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_tell_devices, args=(setting, writer))
+    process.start()
+    writer.close()
+    try:
+        kind, visible = reader.recv()
+    except EOFError as error:
+        raise UserError(
+            "the devices of this machine could not be listed; the reason stands above.",
+            kind="unavailable",
+            key="device",
+        ) from error
+    finally:
+        process.join()
+    return kind, visible
+
+
+def _tell_devices(setting: str, writer: Connection) -> None:
+    import torch
+
+    from pipeline import stage
+    from replication.training.device import choose_device
+
+    def tell() -> None:
+        kind = choose_device(setting).type
+        count = torch.cuda.device_count() if kind == "cuda" else 0
+        listed = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+        writer.send((kind, tuple(listed.split(",")) if count else ()))
+
+    stage.run(tell)

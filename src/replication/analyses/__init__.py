@@ -1,1 +1,0 @@
-"""What trained nets look like inside: the responses of their layers (Figure 7)."""
