@@ -47,6 +47,7 @@ from replication.feed.cifar import CifarBatches
 from replication.runs.provenance import provenance
 from replication.study.cost import duration
 from replication.training.loop import iterate
+from replication.training.device import choose_device
 from replication.training.speed import can_compile
 from replication.training.state import State
 
@@ -230,7 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="on the CPU, in seconds; the figures mean nothing")
     size = TINY if parser.parse_args().tiny else PAPER
-    device = CPU if size is TINY else stage.choose_device("cuda")
+    device = CPU if size is TINY else choose_device("cuda")
     machine, versions = provenance(device)["machine"], provenance(device)["versions"]
     print(f"{machine['device']}, {machine['cpu']}, {machine['cores']} cores, torch {versions['torch']}", flush=True)
     print("\nChecks")

@@ -22,6 +22,7 @@ from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_akamaster, from_torchvision, read_weights
 from replication.nets.names import NETS
+from replication.training.device import choose_device
 
 # Of torchvision's preprocessing, and of akamaster's, in 0..1.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -31,7 +32,7 @@ def main() -> None:
     options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict, .pth or .th")
     photographs = options.net in NETS
     params, arm = read_params(), arm_of("imagenet" if photographs else "cifar")
-    device = stage.choose_device(params.device)
+    device = choose_device(params.device)
     images = stage.images_of(params, arm)
     recipe = profile_of(params).recipe(arm, options.net, data=images.meta.identity, override={"precision": "fp32"})
     classes = len(images.meta.classes)

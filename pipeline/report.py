@@ -47,9 +47,11 @@ def main() -> None:
 
 def reproduced() -> str:
     """How the runs of params.yaml, as the stages made or found them, compare with what was recorded of them."""
-    runs = [of for name in ARMS for of in json.loads((OUTCOMES / f"{name}.json").read_text(encoding="utf-8"))["runs"]]
-    old = [of for of in runs if of["comparison"] != "new"]
-    counts = {kind: sum(of["comparison"] == kind for of in old) for kind in ("equal", "within")}
+    runs = []
+    for name in ARMS:
+        runs += json.loads((OUTCOMES / f"{name}.json").read_text(encoding="utf-8"))["runs"]
+    old = [run for run in runs if run["comparison"] != "new"]
+    counts = {kind: sum(run["comparison"] == kind for run in old) for kind in ("equal", "within")}
     lines = []
     if len(old) < len(runs):
         lines.append(f"{len(runs) - len(old)} new runs.")
@@ -60,11 +62,11 @@ def reproduced() -> str:
             f"{counts['equal']} of {len(old)} runs reproduce the recorded errors exactly, {counts['within']} others lie "
             "within the range of the recorded seeds."
         )
-    for of in old:
-        if of["comparison"] in ("outside", "other"):
-            found = "outside the range of the recorded seeds" if of["comparison"] == "outside" else "another number"
+    for run in old:
+        if run["comparison"] in ("outside", "other"):
+            found = "outside the range of the recorded seeds" if run["comparison"] == "outside" else "another number"
             lines.append(
-                f"  {of['name']} · seed {of['seed']}: {of['error']:.2f} %, recorded {of['recorded']:.2f} %: {found}"
+                f"  {run['name']} · seed {run['seed']}: {run['error']:.2f} %, recorded {run['recorded']:.2f} %: {found}"
             )
     return "\n".join(lines)
 
