@@ -46,8 +46,8 @@ from pipeline import stage
 from replication.feed.cifar import CifarBatches
 from replication.runs.provenance import provenance
 from replication.study.cost import duration
-from replication.training.loop import iterate
 from replication.training.device import choose_device
+from replication.training.loop import iterate
 from replication.training.speed import can_compile
 from replication.training.state import State
 

@@ -47,27 +47,20 @@ def main() -> None:
 
 def reproduced() -> str:
     """How the runs of params.yaml, as the stages made or found them, compare with what was recorded of them."""
-    runs = []
+    made = []
     for name in ARMS:
-        runs += json.loads((OUTCOMES / f"{name}.json").read_text(encoding="utf-8"))["runs"]
-    old = [run for run in runs if run["comparison"] != "new"]
-    counts = {kind: sum(run["comparison"] == kind for run in old) for kind in ("equal", "within")}
-    lines = []
-    if len(old) < len(runs):
-        lines.append(f"{len(runs) - len(old)} new runs.")
-    if old and counts["equal"] == len(old):
-        lines.append(f"{len(old)} of {len(old)} runs reproduce the recorded errors exactly.")
-    elif old:
-        lines.append(
-            f"{counts['equal']} of {len(old)} runs reproduce the recorded errors exactly, {counts['within']} others lie "
-            "within the range of the recorded seeds."
-        )
-    for run in old:
-        if run["comparison"] in ("outside", "other"):
-            found = "outside the range of the recorded seeds" if run["comparison"] == "outside" else "another number"
-            lines.append(
-                f"  {run['name']} · seed {run['seed']}: {run['error']:.2f} %, recorded {run['recorded']:.2f} %: {found}"
-            )
+        made += json.loads((OUTCOMES / f"{name}.json").read_text(encoding="utf-8"))["runs"]
+    old = [of for of in made if of["comparison"] != "new"]
+    equal, within = (sum(of["comparison"] == kind for of in old) for kind in ("equal", "within"))
+    lines = [f"{len(made) - len(old)} new runs."] if len(old) < len(made) else []
+    if old:
+        line = f"{equal} of {len(old)} runs reproduce the recorded errors exactly"
+        lines.append(f"{line}, {within} more lie in the range of the recorded seeds." if within else f"{line}.")
+    words = {"outside": "outside the range of the recorded seeds", "other": "not the same"}
+    for of in old:
+        if of["comparison"] in words:
+            errors = f"{of['error']:.2f} %, recorded {of['recorded']:.2f} %"
+            lines.append(f"  {of['name']} · seed {of['seed']}: {errors}: {words[of['comparison']]}")
     return "\n".join(lines)
 
 

@@ -6,9 +6,11 @@ Ctrl-C and SIGTERM are passed on to the workers: a training saves its state. So 
 """
 
 import os
+import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,13 +18,10 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tqdm import tqdm
-
 from pipeline import stage
 
 CONTEXT = get_context("forkserver")
 PRELOAD = ["torch", "torch.optim", "safetensors.torch", "replication.training.run", "replication.evaluation.score"]
-BAR = "{desc}{bar:20} {percentage:3.0f} %, {remaining} left"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Slots:
 class Worker:
     """A process that runs a job."""
 
-    def __init__(self, job: Job, slot: int, slots: Slots):
+    def __init__(self, job: Job, slot: int, slots: Slots, status: "Status"):
         reader, writer = CONTEXT.Pipe(duplex=False)
         self.job, self.slot = job, slot
         self.progress = CONTEXT.RawValue("d", 0.0)
@@ -56,7 +55,7 @@ class Worker:
         self.process = CONTEXT.Process(target=_work, args=(job, self.progress, writer, slots.threads, gpu))
         self.process.start()
         writer.close()
-        self.printer = threading.Thread(target=_print_lines, args=(reader,), daemon=True)
+        self.printer = threading.Thread(target=_print_lines, args=(reader, status), daemon=True)
         self.printer.start()
 
     def has_succeeded(self) -> bool:
@@ -77,12 +76,13 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
     running: list[Worker] = []
     succeeded: set[str] = set()
     failed: list[str] = []
-    with _passed_on(running) as stops, _bar(jobs) as bar:
+    status = Status(jobs)
+    with _passed_on(running) as stops:
         while waiting or running:
             while (job := _next(waiting, jobs, succeeded)) and len(running) < slots.count and not stops:
                 waiting.remove(job)
                 free = min(set(range(slots.count)) - {worker.slot for worker in running})
-                running.append(Worker(job, free, slots))
+                running.append(Worker(job, free, slots, status))
             if not running:  # all that wait need a job that failed, or stopping was asked for
                 break
             wait([worker.process.sentinel for worker in running], timeout=0.5)
@@ -92,7 +92,7 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
                     succeeded.add(worker.job.name)
                 else:
                     failed.append(worker.job.name)
-            _show(bar, jobs, succeeded, running)
+            status.show(succeeded, running)
     if stops:
         print("\nstopped; all that was done is kept: run the same command again\n", file=sys.stderr)
         sys.exit(130)
@@ -124,28 +124,50 @@ def _passed_on(running: Sequence[Worker]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _bar(jobs: Sequence[Job]) -> tqdm:
-    """One line of progress, on the standard error; where that is no terminal, a line now and then."""
-    return tqdm(
-        total=sum(job.cost for job in jobs), bar_format=BAR, mininterval=0.2 if sys.stderr.isatty() else 20,
-        smoothing=0.02, dynamic_ncols=True, leave=False,
-    )  # fmt: skip
+class Status:
+    """The last line of a terminal: how many jobs are done, which run, how long it will take. Elsewhere the same line is
+    printed when a job has ended, and each minute.
+    """
+
+    def __init__(self, jobs: Sequence[Job]):
+        self.jobs, self.terminal, self.lock = jobs, sys.stderr.isatty(), threading.Lock()
+        self.began = self.shown_at = time.monotonic()
+        self.shown = ""
+
+    def show(self, succeeded: set[str], running: Sequence[Worker]) -> None:
+        now, total = time.monotonic(), sum(job.cost for job in self.jobs)
+        done = sum(job.cost for job in self.jobs if job.name in succeeded)
+        done += sum(worker.job.cost * worker.progress.value for worker in running)
+        names = ", ".join(worker.job.name for worker in running)
+        line = f"{len(succeeded)}/{len(self.jobs)} {names}"
+        if self.terminal or line != self.shown or now - self.shown_at > 60:
+            self.shown, self.shown_at = line, now
+            left = f" … {_in_words((now - self.began) * (total - done) / done)} left" if done > 0.01 * total else ""
+            self.print(line + left if names else "", last=True)
+
+    def print(self, line: str, last: bool = False) -> None:
+        """Print a line above the last one, or the last one itself."""
+        with self.lock:
+            if self.terminal:
+                end = "" if last else "\n"
+                width = shutil.get_terminal_size().columns - 1
+                print(f"\r\x1b[2K{line[:width] if last else line}", end=end, file=sys.stderr, flush=True)
+            elif line:
+                print(line, file=sys.stderr, flush=True)
 
 
-def _show(bar: tqdm, jobs: Sequence[Job], succeeded: set[str], running: Sequence[Worker]) -> None:
-    done = sum(job.cost for job in jobs if job.name in succeeded)
-    done += sum(worker.job.cost * worker.progress.value for worker in running)
-    names = ", ".join(worker.job.name for worker in running)
-    bar.set_description_str(f"{len(succeeded)}/{len(jobs)}  {names}  ", refresh=False)
-    bar.update(done - bar.n)
+def _in_words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _print_lines(reader: Connection) -> None:
-    """Print what a worker says, line by line, above the bar."""
+def _print_lines(reader: Connection, status: Status) -> None:
+    """Print what a worker says, line by line."""
     with os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.strip():
-                tqdm.write(line.rstrip("\n"))
+                status.print(line.rstrip("\n"))
 
 
 def _work(job: Job, progress: Any, writer: Connection, threads: int | None, gpu: str | None) -> None:
@@ -154,8 +176,7 @@ def _work(job: Job, progress: Any, writer: Connection, threads: int | None, gpu:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for stream in (1, 2):
         os.dup2(writer.fileno(), stream)
-    for file in (sys.stdout, sys.stderr):
-        file.reconfigure(line_buffering=True)
+    sys.stdout, sys.stderr = (open(of, "w", 1, "utf-8", "backslashreplace", closefd=False) for of in (1, 2))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     if threads:
