@@ -1,7 +1,7 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
 # make test    the tests                                     make lint   ruff
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
-# make study JOBS=2   as make repro, two trainings at a time
+# make prune   delete what the run store keeps beside the runs of params.yaml
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
 # make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
@@ -10,28 +10,22 @@
 
 VENV := .venv
 PORT ?= 5000
-JOBS ?= 2
 SEED ?= 0
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan study test lint ui plots runs audit drill bench
+.PHONY: repro plan prune test lint ui plots runs audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
-	@echo
-	@echo "The page:       reports/replication.html"
-	@echo "The runs:       make ui, then http://127.0.0.1:$(PORT)"
-	@echo "One more net:   . $(VENV)/bin/activate && dvc exp run -S depth=110"
+	@echo "The runs: make ui.   One more net: . $(VENV)/bin/activate && dvc exp run -S depth=110"
 
 plan: $(INSTALLED)
 	@python -m pipeline.forecast $(addprefix --profile ,$(PROFILE)) $(addprefix --gpu ,$(GPU))
 
-study: $(INSTALLED)
-	dvc repro check prepare
-	python -m pipeline.study $(JOBS)
-	dvc repro
+prune: $(INSTALLED)
+	python -m pipeline.prune
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -69,6 +63,6 @@ $(INSTALLED):
 	@echo "Installing into $(VENV): once, about 3 minutes and 6 GB with torch's CUDA libraries."
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV) \
 		|| { rm -rf $(VENV); echo "No venv could be made; on Debian: apt-get install python3-venv."; exit 1; }
-	@python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' \
+	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]' \
 		|| { echo "pip could not install; the last lines above say why. Run the same command again."; exit 1; }
 	@rm -f $(VENV)/.installed-* && touch $@

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import code, machine, stage, store
 from pipeline.params import read_params
-from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, runs_before
+from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, recipe_of
 from pipeline.workers import Job, side_by_side
 from replication.arms import Arm, arm_of, found, step_of
 from replication.errors import UserError
@@ -27,7 +27,8 @@ def main() -> None:
     with code.unchanged(f"evaluate-{arm.name}") as digest:
         if options.net:
             run = named_run(arm.name, options.net, options.seed)
-            evaluate_one(run, digest)
+            if not entry_of(run, digest).exists():
+                evaluate_one(run, digest)
             store.take(entry_of(run, digest), run.outcome)
         else:
             evaluate_all(arm, digest)
@@ -44,12 +45,7 @@ def evaluate_all(arm: Arm, digest: str) -> None:
     missing = [run for run in plan.runs if not entries[run].exists()]
     jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
     failed = side_by_side(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
-    folder = OUTCOMES / arm.name
-    folder.mkdir(parents=True, exist_ok=True)
-    store.keep_only(folder, {run.outcome for run in plan.runs})
-    for run in plan.runs:
-        if run.title not in failed:
-            store.take(entries[run], run.outcome)
+    store.fill(OUTCOMES / arm.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
             f"{len(failed)} of {len(plan.runs)} evaluations of {arm.name} failed: {', '.join(failed)}. The reasons "
@@ -61,8 +57,8 @@ def evaluate_all(arm: Arm, digest: str) -> None:
 
 def entry_of(run: Run, digest: str) -> Path:
     """Where the store keeps what the evaluation of a run measures."""
-    before = [first.folder for first in runs_before(run) if first]
-    return store.outcome_entry([*before, run.folder], digest)
+    before = store.folders_before(run, recipe_of(run))
+    return store.outcome_entry([*filter(None, before), run.folder], digest)
 
 
 def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
@@ -75,7 +71,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     params, record = read_params(), finished(run)
     machine.use_threads(plan_of(run.arm).threads)
     step, images, device = step_of(record.recipe), stage.images_of(params, run.arm), choose_device(params.device)
-    begins_with, proposer = (first and first.folder for first in runs_before(run))
+    begins_with, proposer = store.folders_before(run, record.recipe)
     scores = score_run(run.folder, images, device, begins_with, proposer)
     picture = found(step.draw)(images, scores) if step.draw else None
     responses = () if run.arm.photographs else responses_of_run(run.folder, images, device)

@@ -9,15 +9,20 @@ what is there is not made again. DVC keeps runs/ and outcomes/, which are copies
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dvc_objects.fs.system import reflink
 
+from pipeline import code
 from pipeline.params import WORK
+from pipeline.plan import Run, recipe_of, runs_before
 from replication.errors import UserError
 from replication.files import SUMS, replacing
+from replication.recipe import Recipe
 from replication.runs.folder import NET, RECORD, read_run
+
+EMPTY = "skipped.txt"
 
 
 def run_entry(recipe: str, code: str) -> Path:
@@ -77,11 +82,47 @@ def _line_of(folder: Path, name: str) -> str:
     raise UserError(f"{folder / SUMS} lacks {name}; delete {folder} and run `dvc repro`.", kind="damaged", file=folder)
 
 
-def keep_only(root: Path, runs: set[Path]) -> None:
-    """Remove from a task's folder, runs/cifar say, what is none of these runs."""
+def fill(root: Path, entries: Mapping[Path, Path]) -> None:
+    """Let a task's folder, runs/cifar say, hold these entries of the store by their folders there, and nothing else."""
+    root.mkdir(parents=True, exist_ok=True)
     for folder in sorted(root.rglob("seed-*"), reverse=True):
-        if folder not in runs:
+        if folder not in entries:
             shutil.rmtree(folder)
     for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
+    for folder, entry in entries.items():
+        take(entry, folder)
+    (root / EMPTY).unlink(missing_ok=True)
+    if not entries:  # DVC warns of an empty folder at each command
+        (root / EMPTY).write_text("no nets\n", encoding="utf-8")
+
+
+def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
+    """Folders of the run that this one starts from, and of the one that proposes its boxes; of the store where they are
+    not in runs/.
+
+    Raises:
+        UserError: one was not trained, or is another than the one that the recipe starts from.
+    """
+    folders, wanted = [], recipe.start
+    for first in reversed(runs_before(run)):  # the nearest first
+        if first is None:
+            folders.append(None)
+            continue
+        folder = first.folder
+        if not folder.exists():
+            with code.unchanged(f"train-{first.arm.name}") as digest:
+                folder = run_entry(recipe_of(first).hash, digest)
+        there = read_run(folder).recipe
+        if there.hash != wanted:
+            raise UserError(
+                f"{folder} is not the run that {run.name} starts from ({there.hash} instead of {wanted}); run "
+                f"`dvc repro train@{first.arm.name}`.",
+                kind="conflict",
+                file=folder,
+            )
+        folders.append(folder)
+        wanted = there.start
+    proposer, begins_with = folders
+    return begins_with, proposer

@@ -12,7 +12,6 @@ trained by that many processes under torchrun, in a Slurm job dealt out to its n
 import os
 import shutil
 import sys
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -24,7 +23,6 @@ from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.recipe import Recipe
-from replication.runs.folder import read_run
 from replication.training.progress import Progress
 
 
@@ -34,8 +32,11 @@ def main() -> None:
     with code.unchanged(f"train-{arm.name}") as digest:
         if options.net:
             run = named_run(arm.name, options.net, options.seed)
-            train_one(run, digest)
-            store.take(store.run_entry(recipe_of(run).hash, digest), run.folder)
+            entry = store.run_entry(recipe_of(run).hash, digest)
+            if not store.is_usable(entry, plan_of(arm).threads):
+                train_one(run, digest)
+            if os.environ.get("RANK", "0") == "0":  # under torchrun the first process alone has written it
+                store.take(entry, run.folder)
         else:
             train_all(arm, digest)
 
@@ -52,20 +53,14 @@ def train_all(arm: Arm, digest: str) -> None:
     for run in missing:
         shutil.rmtree(entries[run], ignore_errors=True)  # one that was trained on other threads
     failed = _train(missing, digest, params, plan) if missing else []
-    folder = RUNS / arm.name
-    folder.mkdir(parents=True, exist_ok=True)
-    store.keep_only(folder, {run.folder for run in plan.runs})
-    for run in plan.runs:
-        if run.title not in failed:
-            store.take(entries[run], run.folder)
+    store.fill(RUNS / arm.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
             f"{len(failed)} of {len(plan.runs)} runs of {arm.name} failed: {', '.join(failed)}. The reasons stand "
             "above; the other runs are kept. Run the same command again.",
             kind="failed",
         )
-    taken = len(plan.runs) - len(missing)
-    print(f"train {arm.name}: {len(missing)} runs trained, {taken} taken from {store.run_entry('', '').parent}")
+    print(f"train {arm.name}: {len(missing)} runs trained, {len(plan.runs) - len(missing)} taken from the run store")
 
 
 def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> list[str]:
@@ -85,7 +80,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         digest: of the code that trains.
         progress: takes the share that is done; None: a bar is shown.
     """
-    from pipeline.launch import torchrun
+    from pipeline.launch.torchrun import torchrun
     from replication.training.device import choose_device
     from replication.training.processes import launched
     from replication.training.run import Stopped, train_run
@@ -95,7 +90,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     machine.use_threads(plan_of(run.arm).threads)
     images = stage.images_of(params, run.arm)
-    begins_with, proposer = folders_before(run, recipe)
+    begins_with, proposer = store.folders_before(run, recipe)
     device = choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", [run.arm.name, run.name, str(run.seed)], params.processes, recipe, device)
@@ -103,7 +98,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
     tracking, checkpoints = stage.tracking_of(params, recipe), params.section(run.arm).checkpoints
     try:
-        train_run(
+        record = train_run(
             store.run_entry(recipe.hash, digest), recipe, images, device, WORK, tracking, save_seconds, compiled,
             begins_with, proposer, checkpoints, digest, progress,
         )  # fmt: skip
@@ -111,37 +106,8 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration
             print(stopped, file=sys.stderr)
         sys.exit(130)
-    forget(recipe)
-
-
-def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
-    """Folders of the run that this one starts from and of the one that proposes its boxes, taken from the store if they
-    are not in runs/.
-
-    Raises:
-        UserError: one was not trained, or is another than the one that the recipe starts from.
-    """
-    folders, wanted = [], recipe.start
-    for first in reversed(runs_before(run)):  # the nearest first
-        if first is None:
-            folders.append(None)
-            continue
-        folder = first.folder
-        if not folder.exists():
-            with code.unchanged(f"train-{first.arm.name}") as digest:
-                folder = store.run_entry(recipe_of(first).hash, digest)
-        there = read_run(folder).recipe
-        if there.hash != wanted:
-            raise UserError(
-                f"{folder} is not the run that {run.name} starts from ({there.hash} instead of {wanted}); run "
-                f"`dvc repro train@{first.arm.name}`.",
-                kind="conflict",
-                file=folder,
-            )
-        folders.append(folder)
-        wanted = there.start
-    proposer, begins_with = folders
-    return begins_with, proposer
+    if record:
+        forget(recipe)
 
 
 def forget(recipe: Recipe) -> None:

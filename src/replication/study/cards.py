@@ -148,7 +148,7 @@ def _loading(arm: Arm, recipe: Recipe) -> list[str]:
     if arm.boxes:
         return [
             f"A net that answers with boxes is not loaded for raw images; `{run}/net.safetensors` has its weights, "
-            f"which `python -m pipeline.score {arm.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."
+            f"which `python -m pipeline.evaluate {arm.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."
         ]
     return [
         "```python",

@@ -15,20 +15,10 @@ def command_of(arm: Arm, profile: str, names: Sequence[str], seeds: Sequence[int
     Args:
         override: what differs from the profile, "schedule.iterations" → 300.
     """
-    varied = [name for name in names if "/" in name]
-    if arm.second:  # its one variant, which has a list of nets of its own
-        names = list(dict.fromkeys(name.partition("/")[0] for name in names))
-        varied = [name.partition("/")[0] for name in varied]
-    lists = {
-        "nets": [name for name in names if "/" not in name],
-        "rcnn" if arm.second else "variants": varied,
-        "seeds": [str(seed) for seed in seeds],
-    }
-    chosen = "" if profile == SHIPPED else f" -S profile={profile}"
+    lists = {"nets": list(names), "seeds": [str(seed) for seed in seeds]}
     set_lists = "".join(
-        f" -S '{arm.name}.{key}=[{','.join(items)}]'"
-        for key, items in lists.items()
-        if key == "nets" or items not in ([], ["0"])
+        f" -S '{arm.name}.{key}=[{','.join(items)}]'" for key, items in lists.items() if key == "nets" or items != ["0"]
     )
+    chosen = "" if profile == SHIPPED else f" -S profile={profile}"
     changes = "".join(f" -S '++{arm.name}.override.{key}={json.dumps(value)}'" for key, value in override.items())
     return f"dvc exp run{chosen}{set_lists}{changes} tabulate@{arm.name}"

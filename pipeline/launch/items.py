@@ -1,0 +1,29 @@
+"""Print the runs of params.yaml for a cluster, a line "task net seed" each: `python -m pipeline.launch.items WAVE`.
+
+Wave 0 has the runs that start from no other, wave 1 those that start from runs of wave 0, and so on. Run it after
+`check`.
+"""
+
+from pipeline import stage
+from pipeline.plan import Run, plan_of, runs_before
+from replication.arms import ARMS
+from replication.errors import UserError
+
+
+def wave_of(run: Run) -> int:
+    """How many runs must be trained before this one, one after the other."""
+    return max((1 + wave_of(first) for first in runs_before(run) if first), default=0)
+
+
+def main() -> None:
+    wave = stage.arguments(__doc__, wave="0, 1, …").wave
+    if not wave.isdecimal():
+        raise UserError(f"the wave is {wave!r}; it must be a whole number.", key="wave")
+    for arm in ARMS.values():
+        for run in plan_of(arm).runs:
+            if wave_of(run) == int(wave):
+                print(arm.name, run.name, run.seed)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,32 @@
+"""Delete what the run store keeps beside the runs of params.yaml: `make prune`, or `python -m pipeline.prune`.
+
+Runs and outcomes of other params, of other code, and those that were trained on other threads go; resume states stay.
+DVC's cache is another one: `dvc gc --workspace` prunes it.
+"""
+
+import shutil
+
+from pipeline import code, stage, store
+from pipeline.evaluate import entry_of
+from pipeline.params import WORK
+from pipeline.plan import plan_of, recipe_of
+from replication.arms import ARMS
+
+
+def main() -> None:
+    kept = set()
+    for arm in ARMS.values():
+        with code.unchanged(f"train-{arm.name}") as training, code.unchanged(f"evaluate-{arm.name}") as evaluation:
+            for run in plan_of(arm).runs:
+                kept.add(store.run_entry(recipe_of(run).hash, training))
+                if run.folder.exists():
+                    kept.add(entry_of(run, evaluation))
+    folders = [folder for kind in ("runs", "outcomes") for folder in (WORK / kind).glob("*") if folder not in kept]
+    size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    for folder in folders:
+        shutil.rmtree(folder)
+    print(f"prune: {len(folders)} entries deleted, {size / 1e6:.0f} MB; {len(kept)} kept in {WORK}")
+
+
+if __name__ == "__main__":
+    stage.run(main)
