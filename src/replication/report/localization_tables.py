@@ -142,6 +142,7 @@ def _paper(error: float | None) -> str:
 
 def _command() -> str:
     """The command that fills the tables by the paper's own protocol."""
-    lists = "".join(f" -S '{arm}.nets=[resnet-101]'" for arm in (LOCALIZATION.starts_from, LOCALIZATION.name))
-    second = f" -S '{LOCALIZATION.name}.nets=[resnet-101,resnet-101/rcnn]' -S '{LOCALIZATION.name}.seeds=[0,1,2]'"
-    return f"dvc exp run -S profile=paper{lists}{second} tabulate@{LOCALIZATION.name}"
+    lists = (
+        f" -S '{LOCALIZATION.starts_from}.nets=[resnet-101]' -S '{LOCALIZATION.name}.nets=[resnet-101,resnet-101/rcnn]'"
+    )
+    return f"dvc exp run -S profile=paper{lists} -S '{LOCALIZATION.name}.seeds=[0,1,2]' tabulate@{LOCALIZATION.name}"
