@@ -55,7 +55,7 @@ def code_of_stages() -> dict[str, Code]:
     stages = {}
     for name, arm in ARMS.items():
         trains, evaluates = _named_by(arm)
-        stages[f"prepare-{name}"] = Code(("replication.sources.*",), CHANGES_NO_NUMBER)
+        stages[f"prepare-{name}"] = Code(("replication.sources.*", arm.recipe.__module__), CHANGES_NO_NUMBER)
         stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
         scores = ("replication.evaluation.score", "replication.evaluation.responses", *trains, *evaluates)
         stages[f"evaluate-{name}"] = Code(scores, CHANGES_NO_NUMBER)

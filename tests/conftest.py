@@ -243,7 +243,7 @@ class Project:
         """
         yaml = YAML(typ="safe")
         written = yaml.load((PROJECT / "params.yaml").read_text())
-        common = {"variants": [], "seeds": [0], "ensembles": [], "override": {}}
+        common = {"seeds": [0], "ensembles": [], "override": {}}
         arms = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
         arms["localization"] = arms["imagenet"]
         written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | arms)
@@ -290,6 +290,7 @@ class Project:
 def project(tmp_path: Path, store_folder: Path, photographs_folder: Path) -> Project:
     folder = tmp_path / "project"
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "src").symlink_to(PROJECT / "src")
     shutil.copytree(store_folder, folder / "data/cifar")
     shutil.copytree(photographs_folder, folder / "data/imagenet")
     made = Project(folder)

@@ -1,0 +1,96 @@
+"""Code digests: an edit runs again what it can change, and a stage notices code that changed under it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import PROJECT
+
+from pipeline import code
+from replication.errors import UserError
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the code, as `check` saw it."""
+    for folder in ("src/replication", "pipeline", "reports/notebooks"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    code.write_digests(code.CODE)
+    yield tmp_path
+    assert code.CODE.is_dir()
+
+
+def stages_after(edited: str) -> set[str]:
+    """The stages that run again after an edit of a file."""
+    file = Path(edited)
+    file.write_text(file.read_text(encoding="utf-8") + "\n# a comment\n", encoding="utf-8")
+    before = {path.stem: json.loads(path.read_text()) for path in code.CODE.glob("*.json")}
+    now = code.Sources()
+    return {stage for stage, of in code.code_of_stages().items() if now.digests_of(of) != before[stage]}
+
+
+TASKS = ("cifar", "imagenet", "localization")
+ALL = {f"{stage}-{task}" for stage in ("train", "evaluate") for task in TASKS}
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("src/replication/sources/decode.py", {f"prepare-{task}" for task in TASKS}),
+        ("src/replication/training/loop.py", ALL - {f"evaluate-{task}" for task in TASKS}),
+        ("src/replication/nets/blocks.py", ALL | {"report"}),
+        ("src/replication/nets/names.py", ALL | {f"prepare-{task}" for task in TASKS} | {"tabulate", "report"}),
+        ("src/replication/feed/cifar.py", {"train-cifar", "evaluate-cifar"}),
+        ("src/replication/evaluation/protocols.py", {f"evaluate-{task}" for task in TASKS}),
+        ("src/replication/training/tracking.py", {"tabulate"}),
+        ("src/replication/training/progress.py", set()),
+        ("src/replication/study/rule.py", {"report"}),
+        ("src/replication/paper/paper.yaml", {"tabulate", "report"}),
+        ("src/replication/report/templates/page.css", {"report"}),
+        ("reports/notebooks/cifar.py", {"report"}),
+        ("pipeline/launch/items.py", set()),
+    ],
+)
+def test_an_edit_runs_again_what_it_can_change(sources: Path, file: str, stages: set[str]) -> None:
+    found = stages_after(file)
+    assert stages <= found, "stages that would keep stale numbers"
+    assert not {stage for stage in found - stages if stage.startswith(("train", "prepare"))}, "trained for nothing"
+
+
+def test_what_a_task_names_by_a_string_is_its_code(sources: Path) -> None:
+    for stage, module in [
+        ("train-cifar", "feed/cifar.py"),
+        ("train-localization", "training/regions.py"),
+        ("evaluate-localization", "evaluation/floors.py"),
+        ("evaluate-imagenet", "evaluation/protocols.py"),
+    ]:
+        assert f"src/replication/{module}" in json.loads((code.CODE / f"{stage}.json").read_text()), stage
+
+
+def test_a_stage_refuses_code_that_check_did_not_see(sources: Path) -> None:
+    loop = sources / "src/replication/training/loop.py"
+    with code.unchanged("train-cifar") as digest:
+        assert len(digest) == 16
+    loop.write_text(loop.read_text() + "\n# another\n")
+    with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
+        raise AssertionError("the stage ran")
+    assert (error.value.kind, error.value.file) == ("conflict", Path("src/replication/training/loop.py"))
+    with code.unchanged("report"):
+        pass
+
+
+def test_a_stage_fails_when_its_code_changes_while_it_runs(sources: Path) -> None:
+    loop = sources / "src/replication/training/loop.py"
+    with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
+        loop.write_text(loop.read_text() + "\n# meanwhile\n")
+    assert error.value.kind == "conflict"
+
+
+def test_a_stage_without_check_says_what_to_run(sources: Path) -> None:
+    (code.CODE / "train-cifar.json").unlink()
+    with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
+        raise AssertionError("the stage ran")
+    assert error.value.kind == "missing" and "dvc repro check" in str(error.value)

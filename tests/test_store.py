@@ -1,0 +1,64 @@
+"""The run store: entries by what made them, copied whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+from made_up import recipe_of, result
+
+from pipeline import store
+from replication.errors import UserError
+from replication.files import replacing
+from replication.runs.folder import write_run
+
+torch = pytest.importorskip("torch")
+
+
+def entry(folder: Path, threads: int = 1) -> Path:
+    made = result(recipe_of("quick", "cifar", "plain-20", dataset="digits", pixels="digits"))
+    made.record.provenance["machine"]["threads"] = str(threads)
+    write_run(folder, made.record, made.curve, {"a": torch.zeros(3)}, torch.zeros(1, 3, 4, 4), ["a", "b"])
+    return folder
+
+
+def test_an_entry_is_usable_on_the_threads_that_the_profile_fixes(tmp_path: Path) -> None:
+    made = entry(tmp_path / "entry", threads=2)
+    assert store.is_usable(made, None) and store.is_usable(made, 2) and not store.is_usable(made, 1)
+    assert not store.is_usable(tmp_path / "none", None)
+
+
+def test_a_copy_has_the_bytes_of_its_entry_and_is_made_once(tmp_path: Path) -> None:
+    made, folder = entry(tmp_path / "entry"), tmp_path / "runs/cifar/plain-20/seed-0"
+    store.take(made, folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {p.name: p.read_bytes() for p in made.iterdir()}
+    inode = folder.stat().st_ino
+    store.take(made, folder)
+    assert folder.stat().st_ino == inode
+
+
+def test_a_damaged_entry_is_not_copied(tmp_path: Path) -> None:
+    made = entry(tmp_path / "entry")
+    weights = made / "net.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError) as error:
+        store.take(made, tmp_path / "copy")
+    assert (error.value.kind, error.value.file) == ("damaged", made) and not (tmp_path / "copy").exists()
+
+
+def test_a_tasks_folder_holds_the_runs_of_its_list_and_no_other(tmp_path: Path) -> None:
+    made, root = entry(tmp_path / "entry"), tmp_path / "runs/cifar"
+    plain, variant = root / "plain-20/seed-0", root / "plain-20/no-warmup/seed-0"
+    store.fill(root, {plain: made, variant: made})
+    assert plain.is_dir() and variant.is_dir()
+    store.fill(root, {variant: made})
+    assert variant.is_dir() and not plain.exists()
+    store.fill(root, {})
+    assert [path.name for path in root.iterdir()] == [store.EMPTY], "DVC warns of an empty folder"
+
+
+def test_an_outcome_belongs_to_the_weights_and_to_those_that_they_start_from(tmp_path: Path) -> None:
+    for name, text in (("one", "1"), ("two", "2")):
+        with replacing(tmp_path / name) as folder:
+            (folder / "net.safetensors").write_text(text, encoding="utf-8")
+    one, two = tmp_path / "one", tmp_path / "two"
+    names = {store.outcome_entry(runs, code).name for runs in ([one], [two], [one, two]) for code in ("a", "b")}
+    assert len(names) == 6
