@@ -19,7 +19,9 @@ from replication.study.studies import Study, read_study
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-FINDING = re.compile(r"^\| (\S+) is (worse|better) than (\S+) \| (\S+) points \| (\S+) \[(\S+), (\S+)\] \| (.+) \|$", re.M)
+FINDING = re.compile(
+    r"^\| (\S+) is (worse|better) than (\S+) \| (\S+) points \| (\S+) \[(\S+), (\S+)\] \| (.+) \|$", re.M
+)
 CIFAR = ARMS["cifar"]
 
 
@@ -95,13 +97,14 @@ def test_the_paper_has_as_many_claims_as_the_readme_says() -> None:
 
 def anchors(page: Path) -> set[str]:
     """The links to headings of a page, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if link.startswith(("https://", "../../actions/")):  # the second is GitHub's own page of the CI
             continue
         name, _, anchor = link.partition("#")
@@ -125,7 +128,7 @@ def test_what_the_layout_names_is_there() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_modules_and_variables_that_a_page_names_are_there(page: Path) -> None:
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     for path in re.findall(r"\b((?:pipeline|src|benchmarks|reports)/[\w/-]+\.\w+)", text):
         assert (PROJECT / path).exists(), path
     for module in re.findall(r"\bpipeline\.([a-z_.]+[a-z])", text):
@@ -135,3 +138,8 @@ def test_files_modules_and_variables_that_a_page_names_are_there(page: Path) -> 
     for variable in re.findall(r"REPLICATION_[A-Z0-9_]+", text):
         data_set = re.fullmatch(r"REPLICATION_\w+_(SOURCE|ROOT|URL)", variable)  # made from the name of a data set
         assert data_set or f'"{variable}"' in code, variable
+
+
+def test_pre_commit_has_the_ruff_of_the_constraints() -> None:
+    (pinned,) = re.findall(r"^ruff==(\S+)$", (PROJECT / "constraints.txt").read_text(), re.MULTILINE)
+    assert f"rev: v{pinned}\n" in (PROJECT / ".pre-commit-config.yaml").read_text()
