@@ -1,1 +1,1 @@
-"""Runs on clusters and over several processes; README.md beside this file says how."""
+"""Runs on clusters and over several processes; docs/machines.md says how."""

@@ -26,7 +26,7 @@ def torchrun(module: str, arguments: list[str], count: int, recipe: Recipe, devi
     if device.type == "cuda" and torch.cuda.device_count() < here:
         raise UserError(
             f"params.yaml: processes: {here} on this machine need a GPU each, and it has {torch.cuda.device_count()}; "
-            "lower it, or take more nodes (pipeline/launch/README.md)."
+            "lower it, or take more nodes (docs/machines.md)."
         )
     launcher = [sys.executable, "-m", "pipeline.launch.agent", f"--nproc-per-node={here}"]
     if nodes > 1:
