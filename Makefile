@@ -1,5 +1,6 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
-# make test    the tests                                     make lint   ruff
+# make test    the tests that take seconds                 make lint   ruff
+# make test-all   all of them: half an hour on two cores
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
@@ -12,11 +13,12 @@ VENV := .venv
 PORT ?= 5000
 JOBS ?= 2
 SEED ?= 0
+TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan study test lint ui plots runs audit drill bench
+.PHONY: repro plan study test test-all lint ui plots runs audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -34,7 +36,10 @@ study: $(INSTALLED)
 	dvc repro
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 python -m pytest -m "not slow" $(TOGETHER)
+
+test-all: $(INSTALLED)
+	OMP_NUM_THREADS=1 python -m pytest $(TOGETHER)
 
 drill: $(INSTALLED)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src:tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))

@@ -5,7 +5,10 @@ a reader's checkout, and each goes through the README as far as it needs.
 """
 
 import io
+import json
+import os
 import re
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +18,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 from checkout import PROJECT, Checkout, make_checkout
+from filelock import FileLock
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from PIL import Image
@@ -106,6 +110,29 @@ def cifar10_in_one_colour_a_class(folder: Path) -> Path:
     return folder
 
 
-def new_evening(folder: Path, types: frozenset[str]) -> Evening:
-    """A reader with a checkout of their own in `folder`, who types some of the README's commands."""
-    return Evening(make_checkout(folder / "replication"), cifar10_in_one_colour_a_class(folder / "cifar10"), types)
+def new_evening(folder: Path, types: frozenset[str], shared_folder: Path) -> Evening:
+    """A reader with a checkout of their own in `folder`, who types some of the README's commands.
+
+    The first of them is `make repro`. It is run once for all readers, and each has a copy of what it made.
+    """
+    first, made = COMMANDS[0], shared_folder / "evening"
+    printed = made / "printed.json"
+    with FileLock(shared_folder / "evening.lock"):
+        if not printed.exists():
+            shutil.rmtree(made, ignore_errors=True)  # of a reader who failed
+            made.mkdir()
+            cifar10_in_one_colour_a_class(made / "cifar10")
+            one = Evening(make_checkout(made / "replication"), made / "cifar10", frozenset([first]))
+            printed.write_text(json.dumps(one.after(first)), encoding="utf-8")
+    cache = str(made / "replication/.dvc/cache")  # DVC replaces its files and never writes into them
+
+    def copy(file: str, to: str) -> str:
+        if file.startswith(cache):
+            os.link(file, to)
+            return to
+        return shutil.copy2(file, to)
+
+    shutil.copytree(made / "replication", folder / "replication", symlinks=True, copy_function=copy)
+    return Evening(
+        Checkout(folder / "replication"), made / "cifar10", types, {first: json.loads(printed.read_text("utf-8"))}
+    )

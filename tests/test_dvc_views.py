@@ -8,6 +8,8 @@ from checkout import PROJECT, Checkout, make_checkout
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:

@@ -140,7 +140,7 @@ def test_a_locale_without_utf8_reads_and_says_the_same(project: Any) -> None:
     params = project.folder / "params.yaml"
     params.write_text(f"# ½ · ✓\n{params.read_text(encoding='utf-8')}", encoding="utf-8")
     for stage in (("check",), ("train", "cifar", "plain-8", "0"), ("score", "cifar", "plain-8", "0")):
-        done = project.run(*stage, **ascii_only)
+        done = project.run(*stage, fresh=True, **ascii_only)
         assert done.returncode == 0, done.stderr
     assert r"plain-8 \xb7 seed 0: top-1 error" in done.stdout
 

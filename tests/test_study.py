@@ -12,7 +12,7 @@ from checkout import Checkout, make_checkout
 from evening import STUDY
 from small_study import merge
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 THREE_NETS = """
 params:

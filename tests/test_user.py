@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,12 +18,12 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    return new_evening(tmp_path_factory.mktemp("user"), FIRST)
+def evening(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Evening:
+    return new_evening(tmp_path_factory.mktemp("user"), FIRST, shared_folder)
 
 
 def test_the_readme_has_the_commands_that_the_project_promises() -> None:

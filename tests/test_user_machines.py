@@ -12,7 +12,7 @@ from evening import COMMANDS, COMMIT, CPU_IMAGENET, JOIN, LOCKED, PLAN, PROCESSE
 
 from replication.files import seal
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 GROUPS = 8  # of a batch; as many processes share it
 

@@ -11,6 +11,7 @@ from launching import COMMANDS, ENVIRONMENT, small_checkout, trained, underway
 from slurm_cluster import MISSING, Cluster, two_nodes, wait_until
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
         bool(MISSING), reason=f"no {', '.join(MISSING)}: install Debian's slurmctld, slurmd, slurm-client and munge"

@@ -14,7 +14,7 @@ from checkout import Checkout
 from launching import COMMANDS, ENVIRONMENT, small_checkout, trained, underway
 from slurm_cluster import wait_until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SUBMIT = COMMANDS[0]
 REMOTE, COMMIT, PREPARE, ITEM, JOIN = [c for c in COMMANDS if "remote" in c or "item.sh" in c or "join.sh" in c]

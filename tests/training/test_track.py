@@ -22,6 +22,11 @@ from replication.study.studies import read_studies
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
 
+@pytest.fixture(autouse=True)
+def empty_store(tmp_path: Path, mlflow_database: Path) -> None:
+    shutil.copy(mlflow_database, tmp_path)
+
+
 def runs(uri: str) -> list[Run]:
     client = MlflowClient(uri)
     return client.search_runs([found.experiment_id for found in client.search_experiments()])
@@ -89,6 +94,7 @@ def rows_of(table: pd.DataFrame, name: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_path: Path) -> None:
     project.configure(schedule={"iterations": 16, "drops": []})
+    (tmp_path / "mlflow.db").unlink()
     (tmp_path / "mlflow.db").mkdir()
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     trained = project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri)
