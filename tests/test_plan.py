@@ -134,6 +134,7 @@ def test_the_check_stage_passes_good_params_and_refuses_bad_ones(project: Any) -
     assert {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")} == before
 
 
+@pytest.mark.slow
 def test_a_locale_without_utf8_reads_and_says_the_same(project: Any) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     project.configure(schedule={"iterations": 4, "drops": []}, check=False)

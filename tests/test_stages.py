@@ -25,7 +25,15 @@ def test_a_child_of_the_server_makes_the_run_that_python_m_makes(project: Projec
     same_run(run, expected)
 
 
-@pytest.mark.parametrize("arguments", [("train",), ("train", "cifar", "plain-8", "x"), ("no_stage",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("train",), marks=pytest.mark.slow),
+        pytest.param(("train", "cifar", "plain-8", "x"), marks=pytest.mark.slow),
+        ("no_stage",),
+    ],
+    ids=" ".join,
+)
 def test_it_fails_as_python_m_does(project: Project, arguments: tuple[str, ...]) -> None:
     fresh, child = (project.run(*arguments, fresh=fresh) for fresh in (True, False))
     assert child.returncode == fresh.returncode != 0

@@ -56,6 +56,7 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
     assert "`python -m pipeline.train cifar resnet-8 0`" in late.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_a_reader_browses_all_committed_studies_without_training(project: Any, tmp_path: Path) -> None:
     """And a second time nothing is added, nor a run that this checkout has logged."""
     shutil.copytree(PROJECT / "results", project.folder / "results")
@@ -103,6 +104,7 @@ def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_p
     assert told.returncode == 1 and "cannot be used" in told.stderr and "Traceback" not in told.stderr
 
 
+@pytest.mark.slow
 def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project: Any, tmp_path: Path) -> None:
     """MLflow takes an address apart: "%20" is a space to it, and what follows "?" an option."""
     project.configure(schedule={"iterations": 16, "drops": []})
