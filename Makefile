@@ -1,6 +1,6 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
-# make test    the tests that take seconds                 make lint   ruff
-# make test-all   all of them: half an hour on two cores
+# make test    the fast tests                              make lint   ruff
+# make test-all   all tests: with whole studies, clusters and browsers
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make study JOBS=2   as make repro, two trainings at a time
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network

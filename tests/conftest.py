@@ -265,11 +265,11 @@ class Project:
         """Start a stage in the background.
 
         Args:
-            fresh: by `python -m`, which takes two seconds more.
+            fresh: start a new interpreter by `python -m`, which takes two seconds more than a fork (see stages.py).
         """
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "REPLICATION_", "MLFLOW_"))}
         ours |= {"REPLICATION_TRACKING": "off", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | environment
-        if not fresh:
+        if not fresh and sys.platform == "linux":  # a fork after an import of torch is not safe on macOS
             return Stage(self.folder, script, arguments, ours)
         return subprocess.Popen(
             [sys.executable, "-m", f"pipeline.{script}", *arguments],
@@ -304,7 +304,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as it is configured by default, checked, without its data."""
+    """A project with the default configuration, checked, without data."""
     folder = tmp_path_factory.mktemp("template") / "project"
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(folder / "pipeline", quiet=1)
@@ -314,7 +314,7 @@ def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, project_template: Path, store_folder: Path, photographs_folder: Path) -> Project:
-    """Its data are hard links, and shared by all tests: they may be replaced, but not written to."""
+    """A project for one test. Its data are hard links to files that all tests share: replace them, never edit them."""
     folder = tmp_path / "project"
     shutil.copytree(project_template, folder)
     for name, store in (("cifar", store_folder), ("imagenet", photographs_folder)):
@@ -324,14 +324,14 @@ def project(tmp_path: Path, project_template: Path, store_folder: Path, photogra
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A temporary folder that all processes of this session of tests have in common."""
+    """A temporary folder that all workers of xdist share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def mlflow_database(shared_folder: Path) -> Path:
-    """A store of MLflow on sqlite without runs. Making one takes 7 seconds, so it is made once, and copied."""
+    """An empty MLflow store on sqlite, for tests to copy: creating one takes 7 seconds."""
     file = shared_folder / "mlflow.db"
     with FileLock(shared_folder / "mlflow.lock"):
         if not file.exists():
@@ -370,9 +370,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that no core waits for another at the end: a core runs a whole file.
+    """Put the longest files first. A worker runs whole files, and should not be alone with a long one at the end.
 
-    The two that need a finished evening are apart, as one would wait while the other makes it.
+    Two files share an evening. The second comes later, so that it does not wait for the first to make it.
     """
-    last_of_longest = "test_user_again.py"
-    items.sort(key=lambda item: (not item.path.name.startswith("test_user"), item.path.name == last_of_longest))
+    items.sort(key=lambda item: (not item.path.name.startswith("test_user"), item.path.name == "test_user_again.py"))

@@ -113,18 +113,18 @@ def cifar10_in_one_colour_a_class(folder: Path) -> Path:
 def new_evening(folder: Path, types: frozenset[str], shared_folder: Path) -> Evening:
     """A reader with a checkout of their own in `folder`, who types some of the README's commands.
 
-    The first of them is `make repro`. It is run once for all readers, and each has a copy of what it made.
+    The first command is `make repro`. It runs once for all readers, in `shared_folder`; each gets a copy of the result.
     """
     first, made = COMMANDS[0], shared_folder / "evening"
     printed = made / "printed.json"
     with FileLock(shared_folder / "evening.lock"):
         if not printed.exists():
-            shutil.rmtree(made, ignore_errors=True)  # of a reader who failed
+            shutil.rmtree(made, ignore_errors=True)  # left by a reader who failed
             made.mkdir()
             cifar10_in_one_colour_a_class(made / "cifar10")
             one = Evening(make_checkout(made / "replication"), made / "cifar10", frozenset([first]))
             printed.write_text(json.dumps(one.after(first)), encoding="utf-8")
-    cache = str(made / "replication/.dvc/cache")  # DVC replaces its files and never writes into them
+    cache = str(made / "replication/.dvc/cache")  # DVC replaces files of its cache and never changes them
 
     def copy(file: str, to: str) -> str:
         if file.startswith(cache):

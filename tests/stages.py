@@ -1,7 +1,7 @@
-"""Stages as `python -m pipeline.<stage>` runs them, in children of a server that has imported torch once.
+"""Run stages as `python -m pipeline.<stage>` does, in forks of a server process that has imported torch once.
 
-A start of Python with torch takes two seconds; a child of the server takes a tenth of one. The server runs no test, and
-so has no threads, no patches and no state of a test in it. `Stage` is used like `subprocess.Popen`.
+Starting Python with torch takes two seconds, a fork a tenth of a second. The server runs no test. So a fork has no
+threads, patches or other state of a test. `Stage` has the methods of `subprocess.Popen` that the tests use.
 """
 
 import atexit
@@ -32,13 +32,15 @@ LARGEST = 2**17  # bytes of a request: arguments and environment
 class Stage:
     """A stage that runs in the background."""
 
+    # What it prints goes to two temporary files. Its supervisor in the server reports its pid, then its exit code.
+
     def __init__(self, folder: Path, script: str, arguments: tuple[str, ...], environment: Mapping[str, str]):
         self.args = ["python", "-m", f"pipeline.{script}", *arguments]
         self.returncode: int | None = None
-        self._printed = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]  # noqa: SIM115
-        self._told, send = os.pipe()
+        self._outputs = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]  # noqa: SIM115
+        self._reports, send = os.pipe()
         order = {"folder": str(folder), "script": script, "arguments": arguments, "environment": dict(environment)}
-        files = [*(file.fileno() for file in self._printed), send]
+        files = [*(file.fileno() for file in self._outputs), send]
         socket.send_fds(_server()[0], [json.dumps(order).encode()], files)
         os.close(send)
         self.pid = self._next_number()
@@ -61,7 +63,7 @@ class Stage:
         """Wait until the stage ends; returns what it printed on stdout and stderr. Raises as `wait`."""
         self.wait(timeout)
         texts = []
-        for file in self._printed:
+        for file in self._outputs:
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
         return texts[0], texts[1]
@@ -74,22 +76,22 @@ class Stage:
         self.send_signal(signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
+        if self.returncode is None and select.select([self._reports], [], [], timeout)[0]:
             self.returncode = self._next_number()
-            os.close(self._told)
+            os.close(self._reports)
         return self.returncode
 
     def _next_number(self) -> int:
-        number = os.read(self._told, NUMBER.size)
+        number = os.read(self._reports, NUMBER.size)
         assert number, "the server of the stages has ended"
         return NUMBER.unpack(number)[0]
 
 
 @cache
 def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start the server of this process; it ends when this end of its socket is closed."""
+    """Start the server of this process. It exits when this process does, which closes the socket."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    settings = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}  # each can start threads otherwise
+    settings = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}  # no threads before a fork
     process = subprocess.Popen(
         [sys.executable, __file__, str(theirs.fileno())],
         env=os.environ | settings | {"PYTHONUNBUFFERED": "1"},
@@ -104,13 +106,13 @@ def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
 
 
 def _serve(requests: socket.socket) -> None:
-    """Import what stages import, but no stage; then start one after each request."""
+    """Import what stages import, but no stage; then fork for each request."""
     import replication
 
     for module in pkgutil.walk_packages(replication.__path__, "replication."):
-        if "report" not in module.name.split("."):  # which loads the drawing of figures
+        if "report" not in module.name.split("."):  # imports matplotlib
             importlib.import_module(module.name)
-    gc.freeze()  # so that no child touches, and thereby copies, all that is imported
+    gc.freeze()  # a garbage collection in a fork would copy all memory of the server
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
     while True:
@@ -128,13 +130,13 @@ def _serve(requests: socket.socket) -> None:
 
 
 def _supervise(order: dict[str, Any], files: list[int]) -> NoReturn:
-    """Run the stage in a child, tell how it ends, and end."""
+    """Run the stage in a child process, report its pid and exit code, and exit."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    out, err, tell = files
+    out, err, reports = files
     if stage := os.fork():
-        os.write(tell, NUMBER.pack(stage))
+        os.write(reports, NUMBER.pack(stage))
         _, status = os.waitpid(stage, 0)
-        os.write(tell, NUMBER.pack(os.waitstatus_to_exitcode(status)))
+        os.write(reports, NUMBER.pack(os.waitstatus_to_exitcode(status)))
         os._exit(0)
     os.dup2(out, 1)
     os.dup2(err, 2)
@@ -149,7 +151,7 @@ def _supervise(order: dict[str, Any], files: list[int]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        # As Python ends, but for the 1.5 seconds in which it takes apart what the server has imported.
+        # The usual end of Python, without the 1.5 seconds in which it destroys the imported modules.
         threading._shutdown()
         atexit._run_exitfuncs()
         sys.stdout.flush()
@@ -157,7 +159,7 @@ def _supervise(order: dict[str, Any], files: list[int]) -> NoReturn:
 
 
 def _run(folder: Path, script: str, arguments: list[str], environment: Mapping[str, str]) -> None:
-    """What `python -m pipeline.<script>` runs in `folder`."""
+    """Do what `python -m pipeline.<script>` does in `folder`."""
     import torch
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
