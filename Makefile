@@ -1,5 +1,6 @@
 # make repro   the study of params.yaml, and its page        make ui     every run in the MLflow UI
-# make test    the tests                                     make lint   ruff
+# make test    the fast tests                              make lint   ruff
+# make test-all   all tests: with whole studies, clusters and browsers
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make prune   delete what the run store keeps beside the runs of params.yaml
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
@@ -11,11 +12,12 @@
 VENV := .venv
 PORT ?= 5000
 SEED ?= 0
+TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan prune test lint ui plots runs audit drill bench
+.PHONY: repro plan prune test test-all lint ui plots runs audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -28,7 +30,10 @@ prune: $(INSTALLED)
 	python -m pipeline.prune
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 python -m pytest -m "not slow" $(TOGETHER)
+
+test-all: $(INSTALLED)
+	OMP_NUM_THREADS=1 python -m pytest $(TOGETHER)
 
 drill: $(INSTALLED)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src:tests python -m drills --seed $(SEED) $(addprefix --only ,$(ONLY))

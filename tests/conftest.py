@@ -1,5 +1,6 @@
 """What the tests share: a tiny data set, a tiny recipe, and a project that the stages can run in."""
 
+import compileall
 import os
 import resource
 import shutil
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from ruamel.yaml import YAML
+from stages import Stage
 
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
@@ -256,20 +259,28 @@ class Project:
             checked = self.run("check")
             assert checked.returncode == 0, checked.stderr
 
-    def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a stage in the background."""
+    def start(
+        self, script: str, *arguments: str, fresh: bool = False, **environment: str
+    ) -> Stage | subprocess.Popen[str]:
+        """Start a stage in the background.
+
+        Args:
+            fresh: start a new interpreter by `python -m`, which takes two seconds more than a fork (see stages.py).
+        """
         ours = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "REPLICATION_", "MLFLOW_"))}
-        ours |= {"REPLICATION_TRACKING": "off", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        ours |= {"REPLICATION_TRACKING": "off", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | environment
+        if not fresh and sys.platform == "linux":  # a fork after an import of torch is not safe on macOS
+            return Stage(self.folder, script, arguments, ours)
         return subprocess.Popen(
-            [sys.executable, "-m", f"pipeline.{Path(script).stem}", *arguments],
+            [sys.executable, "-m", f"pipeline.{script}", *arguments],
             cwd=self.folder,
-            env=ours | environment,
+            env=ours,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def wait_for_iteration(self, process: subprocess.Popen[str], iteration: int) -> Path:
+    def wait_for_iteration(self, process: Stage | subprocess.Popen[str], iteration: int) -> Path:
         """Wait until a training that saves each iteration has saved this one; returns the state's file."""
         for _ in range(60_000):
             for state in self.folder.glob(".work/*/state.pt"):
@@ -279,23 +290,58 @@ class Project:
             time.sleep(0.002)
         raise AssertionError(f"iteration {iteration} was not reached in two minutes")
 
-    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, script: str, *arguments: str, fresh: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a stage to its end."""
-        process = self.start(script, *arguments, **environment)
-        out, err = process.communicate(timeout=120)
+        process = self.start(script, *arguments, fresh=fresh, **environment)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-@pytest.fixture
-def project(tmp_path: Path, store_folder: Path, photographs_folder: Path) -> Project:
-    folder = tmp_path / "project"
+@pytest.fixture(scope="session")
+def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the default configuration, checked, without data."""
+    folder = tmp_path_factory.mktemp("template") / "project"
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(folder / "pipeline", quiet=1)
     (folder / "src").symlink_to(PROJECT / "src")
-    shutil.copytree(store_folder, folder / "data/cifar")
-    shutil.copytree(photographs_folder, folder / "data/imagenet")
-    made = Project(folder)
-    made.configure()
-    return made
+    Project(folder).configure()
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, project_template: Path, store_folder: Path, photographs_folder: Path) -> Project:
+    """A project for one test. Its data are hard links to files that all tests share: replace them, never edit them."""
+    folder = tmp_path / "project"
+    shutil.copytree(project_template, folder, symlinks=True)
+    for name, store in (("cifar", store_folder), ("imagenet", photographs_folder)):
+        shutil.copytree(store, folder / "data" / name, copy_function=os.link)
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all workers of xdist share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(shared_folder: Path) -> Path:
+    """An empty MLflow store on sqlite, for tests to copy: creating one takes 7 seconds."""
+    file = shared_folder / "mlflow.db"
+    with FileLock(shared_folder / "mlflow.lock"):
+        if not file.exists():
+            from mlflow.tracking import MlflowClient
+
+            unfinished = file.with_suffix(".unfinished")
+            MlflowClient(f"sqlite:///{unfinished}").search_experiments()
+            unfinished.replace(file)
+    return file
 
 
 @pytest.fixture
@@ -319,9 +365,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes several seconds; leave out with -m 'not slow'")
+    config.addinivalue_line(
+        "markers", "slow: more than three seconds; `make test` leaves it out, `make test-all` does not"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that no core waits for another at the end; `make test` gives a file to a core."""
-    items.sort(key=lambda item: not item.path.name.startswith("test_user"))
+    """Put the longest files first. A worker runs whole files, and should not be alone with a long one at the end.
+
+    Two files share an evening. The second comes later, so that it does not wait for the first to make it.
+    """
+    items.sort(key=lambda item: (not item.path.name.startswith("test_user"), item.path.name == "test_user_again.py"))

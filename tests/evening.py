@@ -1,11 +1,14 @@
-"""A reader with the README: every command in it, as it stands and in its order.
+"""A reader with the README and docs/: the commands there, as they stand.
 
 Real DVC, real MLflow on sqlite, real notebooks, in a checkout of its own at the scale of tests/small.yaml. Tests share
-a reader's checkout, and each goes through the README as far as it needs.
+a reader's checkout, and each types the commands that it needs.
 """
 
 import io
+import json
+import os
 import re
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,47 +18,52 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 from checkout import PROJECT, Checkout, make_checkout
+from filelock import FileLock
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-README = (PROJECT / "README.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-EXPERIMENTS = [c for c in COMMANDS if c.startswith(("dvc exp", "dvc queue"))][:7]
-DEPTH, SEEDS, VARIANT, TEMP, QUEUE, START, SHOW = EXPERIMENTS
-CPU, CPU_IMAGENET, PAGE, PLAN = [
-    c for c in COMMANDS if "profile=cpu" in c or c.endswith("-s report") or "make plan" in c
-]
-MACHINES = COMMANDS[COMMANDS.index(PLAN) + 1 :]
-STUDY, LOCKED, PROCESSES, TORCHRUN, COMMIT, JOIN = MACHINES
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)]
+COMMANDS = list(dict.fromkeys(line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()))
 
-FIRST = frozenset(["make repro", *EXPERIMENTS, "make runs"])
-AGAIN = frozenset(["make repro", "dvc repro", CPU, PAGE])
+
+def written(text: str) -> str:
+    """The one command of README and docs that has this text."""
+    (command,) = [command for command in COMMANDS if text in command]
+    return command
+
+
+REPRO = "make repro"
+DEPTH, SEEDS, VARIANT = written("-S depth=110"), written("seeds=[3,4]"), written("three-times-longer")
+WARMUP, BOXES, TEMP = written("no-warmup"), written("localization.nets"), written("--temp")
+QUEUE, START, SHOW = written("--queue"), written("dvc queue start"), written("dvc exp show")
+CPU, CPU_IMAGENET = "dvc exp run -S profile=cpu -S 'imagenet.nets=[]'", "dvc exp run -S profile=cpu -S 'cifar.nets=[]'"
+BACK, PLAN, PRUNE = written("git checkout HEAD -- params.yaml"), written("make plan"), written("make prune")
+PROCESSES, TORCHRUN, JOIN = written("processes=8"), written("torchrun"), written("pipeline.join")
+CHECK, TRAIN, EVALUATE = written("check prepare@cifar"), written("pipeline.train cifar"), written("pipeline.evaluate")
+SUBMIT, OVER_NODES, COMMIT = written("submit.sh --cpus"), written("--nodes=2 --cpus"), written("git commit")
+JOIN_ITEMS, COPY = written("launch/join.sh"), [command for command in COMMANDS if "rsync" in command]
 
 
 @dataclass
 class Evening:
-    """A reader who types the README's commands one after the other."""
+    """A reader who types commands of README and docs/."""
 
     checkout: Checkout
     cifar10: Path
-    types: frozenset[str]
     printed: dict[str, str] = field(default_factory=dict)
 
-    def after(self, command: str) -> str:
-        """Go on to `command`; returns what it printed. Each starts from the shipped params."""
-        for earlier in COMMANDS[: COMMANDS.index(command) + 1]:
-            if earlier in self.printed or earlier not in self.types:
-                continue
-            if earlier != PAGE:  # which goes on with what the command before it chose
-                self.checkout.run("git show HEAD:params.yaml > params.yaml")
-            if earlier == START:  # it returns at once, and works on in the background
-                self.printed[earlier] = self.checkout.run(earlier) + self._wait_for_queue()
-            else:
-                where = {"REPLICATION_CIFAR10_SOURCE": "parquet", "REPLICATION_CIFAR10_ROOT": str(self.cifar10)}
-                self.printed[earlier] = self.checkout.run(earlier, **where)
-        return self.printed[command]
+    def after(self, *commands: str) -> str:
+        """Type some commands, each once and each with the shipped params; returns what the last one printed."""
+        where = {"REPLICATION_CIFAR10_SOURCE": "parquet", "REPLICATION_CIFAR10_ROOT": str(self.cifar10)}
+        for command in commands:
+            if command not in self.printed:
+                self.checkout.run(BACK)
+                self.printed[command] = self.checkout.run(command, **where)
+                if command == START:  # it returns at once, and works on in the background
+                    self.printed[command] += self._wait_for_queue()
+        return self.printed[commands[-1]]
 
     def _wait_for_queue(self) -> str:
         for _ in range(300):
@@ -106,6 +114,28 @@ def cifar10_in_one_colour_a_class(folder: Path) -> Path:
     return folder
 
 
-def new_evening(folder: Path, types: frozenset[str]) -> Evening:
-    """A reader with a checkout of their own in `folder`, who types some of the README's commands."""
-    return Evening(make_checkout(folder / "replication"), cifar10_in_one_colour_a_class(folder / "cifar10"), types)
+def new_evening(folder: Path, shared_folder: Path) -> Evening:
+    """A reader with a checkout of their own in `folder`.
+
+    The first command is `make repro`. It runs once for all readers, in `shared_folder`; each gets a copy of the result.
+    """
+    made = shared_folder / "evening"
+    printed = made / "printed.json"
+    with FileLock(shared_folder / "evening.lock"):
+        if not printed.exists():
+            shutil.rmtree(made, ignore_errors=True)  # left by a reader who failed
+            made.mkdir()
+            cifar10_in_one_colour_a_class(made / "cifar10")
+            one = Evening(make_checkout(made / "replication"), made / "cifar10")
+            printed.write_text(json.dumps(one.after(REPRO)), encoding="utf-8")
+    cache = str(made / "replication/.dvc/cache")  # DVC replaces files of its cache and never changes them
+
+    def copy(file: str, to: str) -> str:
+        if file.startswith(cache):
+            os.link(file, to)
+            return to
+        return shutil.copy2(file, to)
+
+    shutil.copytree(made / "replication", folder / "replication", symlinks=True, copy_function=copy)
+    before = {REPRO: json.loads(printed.read_text("utf-8"))}
+    return Evening(Checkout(folder / "replication"), made / "cifar10", before)

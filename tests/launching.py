@@ -1,14 +1,10 @@
-"""The page "From a laptop to a cluster", and what its tests share: every command in it is run by one of them."""
+"""What the tests of clusters and of several machines share."""
 
-import re
 from pathlib import Path
 
 import torch
-from checkout import PROJECT, Checkout, make_checkout
+from checkout import Checkout, make_checkout
 
-PAGE = (PROJECT / "pipeline/launch/README.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
-COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 # Saved often, so that a test need not wait to interrupt; one thread, so that every start makes the same bits.
 ENVIRONMENT = {"REPLICATION_SAVE_SECONDS": "0.3", "OMP_NUM_THREADS": "1", "REPLICATION_TRACKING": "off"}
 ITERATIONS = 300  # in small_launch.yaml: enough of them that what is seen training is still training when it is lost
@@ -25,8 +21,3 @@ def underway(scratch: Path) -> list[int]:
     """How far each training has come that has saved its state and is not yet in its second half."""
     saved = [torch.load(state)["iteration"] for state in scratch.glob("*/state.pt")]
     return [iteration for iteration in saved if 0 < iteration < ITERATIONS // 2]
-
-
-def trained(printed: str) -> list[str]:
-    """The stages that were run and not taken from the cache, of those that each net has."""
-    return re.findall(r"Running stage '((?:train|score|analyse)[^']*)", printed)

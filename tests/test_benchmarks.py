@@ -39,6 +39,7 @@ def rows() -> list[Measurement]:
     return [rows_of(one, MADE) for one in found]
 
 
+@pytest.mark.slow
 def test_the_script_for_a_gpu_runs_whole_on_a_cpu() -> None:
     done = subprocess.run(
         [sys.executable, "benchmarks/gpu.py", "--tiny"], cwd=PROJECT, env=os.environ | {"OMP_NUM_THREADS": "1"},

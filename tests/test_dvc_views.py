@@ -8,6 +8,8 @@ from checkout import PROJECT, Checkout, make_checkout
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
@@ -54,8 +56,8 @@ def test_after_it_a_difference_is_drawn_without_a_network_too(checkout: Checkout
 def test_the_readme_draws_the_stages_as_they_depend_on_each_other(checkout: Checkout) -> None:
     """Those of one kind, of all nets and arms, put together."""
     drawn = checkout.run("dvc dag --mermaid 2>/dev/null")
-    kinds = {node: name.partition("-")[0] for node, name in re.findall(r'(node\d+)\["([^"@]+)', drawn)}
+    kinds = {node: re.split("[@-]", name)[0] for node, name in re.findall(r'(node\d+)\["([^"@]+)', drawn)}
     edges = {(kinds[a], kinds[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", drawn)}
-    told = re.search(r"```mermaid\nflowchart LR\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)[1]
+    told = re.search(r"```mermaid\nflowchart LR\n(.*?)```", (PROJECT / "docs/design.md").read_text(), re.DOTALL)[1]
     lines = [line.split(" --> ") for line in told.strip().splitlines()]
     assert {(a.strip(), b) for a, others in lines for b in others.split(" & ")} == edges

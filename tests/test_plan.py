@@ -147,13 +147,14 @@ def test_the_check_stage_passes_good_params_and_refuses_bad_ones(project: Any) -
     assert {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")} == before
 
 
+@pytest.mark.slow
 def test_a_locale_without_utf8_reads_and_says_the_same(project: Any) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     project.configure(schedule={"iterations": 4, "drops": []}, check=False)
     params = project.folder / "params.yaml"
     params.write_text(f"# ½ · ✓\n{params.read_text(encoding='utf-8')}", encoding="utf-8")
     for stage in (("check",), ("train", "cifar", "plain-8", "0"), ("evaluate", "cifar", "plain-8", "0")):
-        done = project.run(*stage, **ascii_only)
+        done = project.run(*stage, fresh=True, **ascii_only)
         assert done.returncode == 0, done.stderr
     assert r"plain-8 \xb7 seed 0: top-1 error" in done.stdout
 

@@ -9,31 +9,44 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from evening import COMMANDS, CPU, DEPTH, FIRST, PAGE, README, SEEDS, SHOW, START, TEMP, VARIANT, Evening, new_evening
+from evening import (
+    BOXES,
+    COMMANDS,
+    DEPTH,
+    QUEUE,
+    REPRO,
+    SEEDS,
+    SHOW,
+    START,
+    TEMP,
+    VARIANT,
+    WARMUP,
+    Evening,
+    new_evening,
+)
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import sync_playwright
 from test_page import CHROMIUM
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    return new_evening(tmp_path_factory.mktemp("user"), FIRST)
+def evening(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Evening:
+    return new_evening(tmp_path_factory.mktemp("user"), shared_folder)
 
 
 def test_the_readme_has_the_commands_that_the_project_promises() -> None:
     assert COMMANDS[:2] == ["make repro", "make test"]
-    for promised in ("dvc repro", "dvc exp run -S depth=110", CPU, PAGE, "make ui"):
-        assert promised in COMMANDS
+    assert {"dvc repro", "dvc exp run -S depth=110", "make ui"} <= set(COMMANDS)
 
 
-def test_make_repro_ends_by_saying_where_the_page_is(evening: Evening) -> None:
-    last = evening.after("make repro").splitlines()[-3:]
-    assert "reports/replication.html" in last[0] and "make ui" in last[1]
+def test_make_repro_makes_the_study_and_its_page(evening: Evening) -> None:
+    assert "reports/replication.html" in "".join(evening.after(REPRO).splitlines()[-4:])
     assert (evening.checkout.folder / "reports/replication.html").exists()
     assert sorted(evening.results()["net"]) == ["plain-8", "resnet-20"]
     assert sorted(evening.results(arm="imagenet")["net"]) == ["plain-18", "resnet-18-A"]
@@ -41,7 +54,7 @@ def test_make_repro_ends_by_saying_where_the_page_is(evening: Evening) -> None:
 
 
 def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
-    evening.after("make repro")
+    evening.after(REPRO)
     commit = evening.checkout.run("git rev-parse HEAD").strip()
     for arm in ("cifar", "imagenet"):
         recipes = json.loads((evening.tables(arm=arm) / "recipes.json").read_text())
@@ -52,7 +65,7 @@ def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
 
 
 def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
-    evening.after("make repro")
+    evening.after(REPRO)
     curves, scores = evening.results(table="curves"), evening.results(table="scores")
     for net in ("plain-8", "resnet-20"):
         curve = curves[(curves["net"] == net) & (curves["protocol"] != "training")]
@@ -62,7 +75,7 @@ def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
 
 
 def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(evening: Evening) -> None:
-    evening.after("make repro")
+    evening.after(REPRO)
     scored = evening.results(arm="imagenet", table="scores")
     scored = scored[scored["protocol"] != "training"]
     protocols = ["centre_crop", "ten_crop", "fully_convolutional"]
@@ -78,7 +91,7 @@ def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(even
 
 
 def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> None:
-    evening.after("make repro")
+    evening.after(REPRO)
     runs = evening.mlflow_runs()
     assert set(runs) >= {"plain-8 · seed 0", "resnet-20 · seed 0"}
     run = runs["resnet-20 · seed 0"][-1]
@@ -94,13 +107,15 @@ def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> 
 
 def test_dvc_exp_run_trains_one_more_net_and_no_other(evening: Evening) -> None:
     printed = evening.after(DEPTH)
-    ran = re.findall(r"Running stage '([\w-]+)", printed)
-    expected = ["analyse-depth", "check", "report", "score-depth", "tabulate", "train-depth"]
-    assert sorted(ran) == expected, "no other arm, no other net"
+    ran = re.findall(r"Running stage '([\w@-]+)", printed)
+    assert sorted(ran) == ["check", "evaluate@cifar", "report", "tabulate@cifar", "train@cifar"]
+    assert "1 runs trained, 2 taken" in printed, "no other task, no other net"
+    assert "1 new runs" in printed
     assert set(evening.results()["net"]) == {"plain-8", "resnet-20", "resnet-110"}, "those before it stay"
     assert evening.mlflow_runs()["resnet-110 · seed 0"][0].info.status == "FINISHED"
-    row = re.search(r"<td>ResNet</td><td>110</td>.*?</tr>", evening.page(), flags=re.DOTALL)[0]
-    assert f"{evening.error('resnet-110'):.2f}</a>" in row
+    assert f"{evening.error('resnet-110'):.2f}" in evening.page()
+    again = evening.checkout.run(DEPTH)
+    assert "Running stage 'train" not in again, "what is there is not made again"
 
 
 def test_more_seeds_are_added_and_give_mean_and_spread(evening: Evening) -> None:
@@ -113,9 +128,10 @@ def test_more_seeds_are_added_and_give_mean_and_spread(evening: Evening) -> None
 
 
 def test_a_variant_is_a_run_of_its_own(evening: Evening) -> None:
-    evening.after(VARIANT)
+    evening.after(VARIANT, WARMUP)
     runs = evening.results().set_index(["net", "variant"])
-    assert {("plain-8", "default"), ("plain-20", "three-times-longer")} <= set(runs.index)
+    wanted = {("plain-8", "default"), ("plain-20", "three-times-longer"), ("resnet-110", "no-warmup")}
+    assert wanted <= set(runs.index)
     assert "plain-20 · three-times-longer · seed 0" in evening.mlflow_runs()
     assert "three-times-longer" in evening.page()
 
@@ -128,11 +144,12 @@ def test_an_override_in_a_temporary_copy_is_tracked_here(evening: Evening) -> No
 
 
 def test_a_queued_experiment_is_run_by_a_worker(evening: Evening) -> None:
-    assert "Success" in evening.after(START), evening.checkout.run("cat .dvc/tmp/exps/celery/*.out")
+    assert "Success" in evening.after(QUEUE, START), evening.checkout.run("cat .dvc/tmp/exps/celery/*.out")
     assert "resnet-14 · seed 0" in evening.mlflow_runs()
 
 
 def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
+    evening.after(DEPTH, QUEUE, START)
     shown = evening.after(SHOW)
     assert "top1_error.resnet-110" in shown and "depth" in shown
     assert not re.search(r"src/|recipes/|runs/", shown), "files that a stage depends on are left out"
@@ -141,24 +158,15 @@ def test_dvc_exp_show_has_a_column_a_net(evening: Evening) -> None:
     assert float(queued["top1_error.resnet-20"]) > 0
 
 
-def test_the_arm_of_boxes_is_added_by_its_list_of_nets(evening: Evening) -> None:
-    """As the README says beside its profiles; the page has its table, and its nets begin with those of section 4.1.
-    R-CNN is added by a list of its own.
-    """
-    evening.after("make repro")
-    (command,) = re.findall(r"`(dvc exp run -S 'localization[^`]*)`", README)
-    evening.checkout.run("git show HEAD:params.yaml > params.yaml")
-    printed = evening.checkout.run(command)
-    assert "Running stage 'train-localization@resnet-18-A-0'" in printed
-    assert "Running stage 'train-imagenet" not in printed, "its beginning is there"
-    (run,) = evening.results(arm="localization").to_dict("records")
-    scores = evening.results(arm="localization", table="scores")
-    (error,) = scores.loc[scores["metric"] == "pcr_error", "value"]
-    assert run["net"] == "resnet-18-A" and f">{error:.2f}</a>" in evening.page()
-    evening.checkout.run(f"{command} -S 'localization.rcnn=[resnet-18-A]'")
+def test_localization_is_added_by_its_list_of_nets(evening: Evening) -> None:
+    """As docs/experiments.md says; its nets start from those of section 4.1, and the page has its table."""
+    printed = evening.after(BOXES)
+    assert "Running stage 'train@localization'" in printed
+    assert "Running stage 'train@imagenet'" not in printed, "the net that it starts from is there"
     assert set(evening.results(arm="localization")["variant"]) == {"default", "rcnn"}
     scores = evening.results(arm="localization", table="scores").set_index(["protocol", "metric"])["value"]
-    assert f">{scores['predicted_dense', 'rcnn_error']:.2f}</a>" in evening.page()
+    for protocol, metric in (("oracle_centre", "pcr_error"), ("predicted_dense", "rcnn_error")):
+        assert f"{scores[protocol, metric]:.2f}" in evening.page()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")
@@ -181,7 +189,7 @@ def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None
 @pytest.fixture
 def mlflow_ui(evening: Evening) -> Iterator[str]:
     """`make ui` on a free port, after `make runs`; gives its address."""
-    assert "cpu · cifar: resnet-20 · seed 2\n" in evening.after("make runs")
+    assert "cpu · cifar: resnet-20 · seed 2\n" in evening.after(REPRO, "make runs")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

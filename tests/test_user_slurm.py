@@ -1,4 +1,4 @@
-"""A lab with Slurm: the commands of pipeline/launch/README.md on a real cluster of two nodes, one of which is lost."""
+"""A lab with Slurm: the commands of docs/machines.md on a real cluster of two nodes, one of which is lost."""
 
 import json
 import re
@@ -7,17 +7,19 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 from checkout import Checkout
-from launching import COMMANDS, ENVIRONMENT, small_checkout, trained, underway
+from evening import COMMIT, OVER_NODES, SUBMIT
+from launching import ENVIRONMENT, small_checkout, underway
 from slurm_cluster import MISSING, Cluster, two_nodes, wait_until
 
+from replication.runs.folder import read_run
+
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
         bool(MISSING), reason=f"no {', '.join(MISSING)}: install Debian's slurmctld, slurmd, slurm-client and munge"
     ),
 ]
-
-SUBMIT, COMMIT, OVER_NODES = [c for c in COMMANDS if "submit.sh" in c or "joined" in c]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ class Lab:
 
     def __init__(self, head: Checkout, cluster: Cluster):
         self.head, self.cluster = head, cluster
-        self.scratch, self.cache = head.folder / ".work", head.folder / ".dvc/cache"
+        self.scratch = head.folder / ".work"
 
     def run(self, command: str) -> str:
         return self.head.run(command, **ENVIRONMENT, **self.cluster.environment)
@@ -74,27 +76,25 @@ def jobs(lab: Lab) -> tuple[str, str]:
 
 def test_items_that_lose_their_node_or_their_time_are_queued_again_and_resume(lab: Lab, jobs: tuple[str, str]) -> None:
     printed = lab.log(jobs[0])
-    assert sorted(re.findall(r"(\S+) · seed 0: continues from iteration [1-9]", printed)) == ["plain-8", "resnet-8"]
+    assert sorted(re.findall(r"(\S+) · seed 0: resumes at iteration [1-9]", printed)) == ["plain-8", "resnet-8"]
     assert len(re.findall("stopped at iteration", printed)) == 1, "the lost one had no time to say so"
     assert not list((lab.scratch / "clones").iterdir())
 
 
 def test_the_join_trains_nothing_and_writes_tables_and_lock(lab: Lab, jobs: tuple[str, str]) -> None:
     printed = lab.log(jobs[1])
-    assert trained(printed) == [] and "Stage 'score-depth@depth/resnet-8-0' is cached" in printed, printed
+    assert "0 runs trained, 2 taken" in printed and "0 nets tested, 2 taken" in printed, printed
     (table,) = (lab.head.folder / "results/quick/cifar").glob("bn_group=32*/runs.csv")
     assert sorted(pd.read_csv(table)["net"]) == ["plain-8", "resnet-8"]
     assert " M dvc.lock" in lab.run("git status --porcelain")
 
 
-def test_a_fresh_clone_and_a_second_submission_train_nothing(lab: Lab, jobs: tuple[str, str]) -> None:
+def test_a_second_submission_trains_nothing(lab: Lab, jobs: tuple[str, str]) -> None:
     lab.commit()
     array, join = lab.submit(SUBMIT)
-    lab.run(f"git clone -q . ../fresh && cd ../fresh && dvc cache dir --local {lab.cache}")
-    assert "Running stage" not in lab.run("cd ../fresh && dvc repro")
     lab.wait()
-    assert trained(lab.log(array) + lab.log(join)) == [] and "is cached" in lab.log(array)
-    assert lab.run("git status --porcelain") == ""
+    assert "iteration" not in lab.log(array) and "Running stage 'train" not in lab.log(join)
+    assert lab.run("git status --porcelain -- . ':!dvc.lock'") == ""
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +115,12 @@ def test_a_net_over_both_nodes_whose_torchrun_is_killed_has_the_weights_of_an_un
     lab: Lab, over_nodes: tuple[str, str]
 ) -> None:
     printed = lab.log(over_nodes[0])
-    assert re.search(r"resnet-8 · seed 1: continues from iteration [1-9]", printed), printed
-    assert trained(lab.run("pipeline/launch/join.sh HEAD train-cifar")) == []
-    lab.run(f"git clone -q . ../alone && cd ../alone && dvc cache dir --local {lab.cache} && dvc repro prepare@cifar")
+    assert re.search(r"resnet-8 · seed 1: resumes at iteration [1-9]", printed), printed
+    lab.run("git clone -q . ../alone && cd ../alone && dvc repro check prepare@cifar")
+    lab.run("cd ../alone && sed -i 's/^processes: 2/processes: 1/' params.yaml")
     lab.run("cd ../alone && python -m pipeline.train cifar resnet-8 1")
-    run = "runs/cifar/resnet-8/seed-1"
-    alone, here = lab.head.folder.parent / "alone" / run, lab.head.folder / run
+    alone = lab.head.folder.parent / "alone/runs/cifar/resnet-8/seed-1"
+    (here,) = (lab.scratch / "runs").glob(f"{read_run(alone).recipe.hash}-*")
     assert (here / "net.safetensors").read_bytes() == (alone / "net.safetensors").read_bytes()
     records = [json.loads((folder / "run.json").read_text()) for folder in (alone, here)]
     assert [(record["processes"], record["starts"]) for record in records] == [(2, 1), (2, 2)]

@@ -255,6 +255,7 @@ def test_without_a_classifier_all_but_the_guesses_is_scored() -> None:
     assert len(rows_of(scores, LOCALIZATION.second)) == 4 + 2
 
 
+@pytest.mark.slow
 def test_it_learns_to_tell_a_box_around_the_object_from_one_beside_it() -> None:
     """White squares, and two boxes proposed: one on the square but too large, one beside it. R-CNN takes the first, and
     makes it smaller."""

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Project
+from replication.analyses.layers import read_responses, write_responses
 from torch import nn
 from torch.nn.functional import conv2d
 
-from replication.analyses.layers import read_responses, write_responses
-from replication.evaluation.responses import response_deviations
 from replication.arms.cifar import CifarRecipe
 from replication.errors import UserError
+from replication.evaluation.responses import response_deviations
 from replication.feed.cifar import CifarBatches
 from replication.nets.by_name import build
 

@@ -108,6 +108,7 @@ def test_a_batch_shows_boxes_where_the_objects_are_in_its_crops() -> None:
     assert torch.equal(again.draws, truth.draws) and not torch.equal(batches.training(4)[1].draws, truth.draws)
 
 
+@pytest.mark.slow
 def test_it_learns_to_find_digits_on_a_canvas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ARMS, "localization", LOCALIZATION)
     source, train, test = digits_on_canvas(37)

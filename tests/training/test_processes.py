@@ -70,6 +70,7 @@ def difference(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) ->
     return max(float((left[k].double() - right[k]).norm() / right[k].double().norm()) for k in right if right[k].any())
 
 
+@pytest.mark.slow
 def test_both_processes_have_the_same_net_and_curve_bit_for_bit(together: Together) -> None:
     for name in ("whole", "stopped", "begun-alone"):
         first, second = together.of(name, 0), together.of(name, 1)
@@ -78,6 +79,7 @@ def test_both_processes_have_the_same_net_and_curve_bit_for_bit(together: Togeth
         assert first["curve"] == second["curve"]
 
 
+@pytest.mark.slow
 def test_a_run_begun_by_one_process_is_continued_by_two_as_one_would(together: Together) -> None:
     """Four iterations by one process, the fifth by two: weights, running averages and momentum go into it.
 
@@ -94,6 +96,7 @@ def test_a_run_begun_by_one_process_is_continued_by_two_as_one_would(together: T
     assert {**last, "train_loss": 0} == {**its, "train_loss": 0}  # errors are counts, and exactly equal
 
 
+@pytest.mark.slow
 def test_two_processes_begin_as_one_does(together: Together) -> None:
     first, its = together.of("whole")["curve"][0], together.alone.curve[0]
     assert first["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
@@ -101,6 +104,7 @@ def test_two_processes_begin_as_one_does(together: Together) -> None:
     assert len(together.of("whole")["curve"]) == 5
 
 
+@pytest.mark.slow
 def test_all_stop_when_one_is_asked_to_and_end_as_if_they_had_not(together: Together) -> None:
     told = "resnet-18-B · seed 0 stopped at iteration 4; the same command continues from there."
     assert [(together.folder / f"stopped-{rank}.txt").read_text() for rank in (0, 1)] == [told, told]
@@ -110,6 +114,7 @@ def test_all_stop_when_one_is_asked_to_and_end_as_if_they_had_not(together: Toge
     assert all(torch.equal(stopped["net"][key], value) for key, value in whole["net"].items())
 
 
+@pytest.mark.slow
 def test_the_errors_of_a_row_are_those_of_the_net(
     together: Together, make_imagenet_recipe: Recipes, make_photograph_batches: Maker
 ) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -103,8 +104,9 @@ def test_a_run_that_drops_on_plateaus_records_where_it_did(store: Store, make_re
 
 
 def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
-    store: Store, make_recipe: Recipes, tmp_path: Path
+    store: Store, make_recipe: Recipes, tmp_path: Path, mlflow_database: Path
 ) -> None:
+    shutil.copy(mlflow_database, tmp_path)
     uri, recipe = f"sqlite:///{tmp_path / 'mlflow.db'}", make_recipe(variant="no-warmup", seed=3, **SHORT)
     tracking = Tracking(uri, "the study", tmp_path / "mlflow.lock", {"profile": "tiny", "fidelity": "proxy"}, "Again.")
     record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", tracking)
@@ -142,8 +144,10 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
 
 
 def test_a_store_that_was_moved_takes_no_files_where_it_was(
-    store: Store, make_recipe: Recipes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, make_recipe: Recipes, tmp_path: Path, mlflow_database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "before").mkdir()
+    shutil.copy(mlflow_database, tmp_path / "before")
     for seed, place in enumerate(("before", "after")):
         if seed:
             (tmp_path / "before").rename(tmp_path / "after")

@@ -50,6 +50,7 @@ print(sum(torch.full((16_000_000,), 1.0).sum().item() for _ in range(10)), count
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+@pytest.mark.slow
 def test_memory_that_is_kept_is_not_filled_anew_and_numbers_stay() -> None:
     def run(way: str) -> list[float]:
         done = subprocess.run([sys.executable, "-c", FAULTS, way], capture_output=True, text=True, check=True)

@@ -22,6 +22,11 @@ from replication.study.studies import read_studies
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
 
+@pytest.fixture(autouse=True)
+def empty_store(tmp_path: Path, mlflow_database: Path) -> None:
+    shutil.copy(mlflow_database, tmp_path)
+
+
 def runs(uri: str) -> list[Run]:
     client = MlflowClient(uri)
     return client.search_runs([found.experiment_id for found in client.search_experiments()])
@@ -51,6 +56,7 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
     assert "`python -m pipeline.train cifar resnet-8 0`" in late.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_a_reader_browses_all_committed_studies_without_training(project: Any, tmp_path: Path) -> None:
     """And a second time nothing is added, nor a run that this checkout has logged."""
     shutil.copytree(PROJECT / "results", project.folder / "results")
@@ -89,6 +95,7 @@ def rows_of(table: pd.DataFrame, name: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_path: Path) -> None:
     project.configure(schedule={"iterations": 16, "drops": []})
+    (tmp_path / "mlflow.db").unlink()
     (tmp_path / "mlflow.db").mkdir()
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     trained = project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri)
@@ -97,6 +104,7 @@ def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_p
     assert told.returncode == 1 and "cannot be used" in told.stderr and "Traceback" not in told.stderr
 
 
+@pytest.mark.slow
 def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project: Any, tmp_path: Path) -> None:
     """MLflow takes an address apart: "%20" is a space to it, and what follows "?" an option."""
     project.configure(schedule={"iterations": 16, "drops": []})

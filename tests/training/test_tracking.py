@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -64,8 +65,8 @@ class Tracking:
 
 
 @pytest.fixture(scope="module")
-def store_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+def store_uri(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> str:
+    return f"sqlite:///{shutil.copy(mlflow_database, tmp_path_factory.mktemp('mlflow'))}"
 
 
 @pytest.fixture
@@ -348,6 +349,7 @@ def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
     assert line.startswith("MLflow tracking is off for r: ") and str(path) in line
 
 
+@pytest.mark.slow
 def test_killed_while_the_store_is_made_the_next_run_makes_it(tmp_path: Path) -> None:
     """At three moments of about a second; what is there afterwards is a whole store or none."""
     code = f"""
@@ -384,9 +386,12 @@ def test_an_experiment_that_was_deleted_in_the_ui_comes_back(tracking: Tracking)
 
 
 @pytest.mark.parametrize("name", ["a%20b", "a?b", "a#b", "ä b"])
-def test_the_name_of_the_folder_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_name_of_the_folder_does_not_matter(
+    tmp_path: Path, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """The store's address is relative to the project; see pipeline.params."""
     (tmp_path / name).mkdir()
+    shutil.copy(mlflow_database, tmp_path / name)
     monkeypatch.chdir(tmp_path / name)
     assert Tracker("sqlite:///mlflow.db", "e", "r", {}, {}, tmp_path / "lock").start(None)
     assert sorted(path.name for path in (tmp_path / name).iterdir() if path.is_file()) == ["mlflow.db"]

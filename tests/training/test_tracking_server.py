@@ -1,4 +1,4 @@
-"""MLflow from many machines: one tracking server on this one, as pipeline/launch/README.md starts it."""
+"""MLflow from many machines: one tracking server on this one, as docs/machines.md starts it."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from replication.training.tracking import Tracker
 from replication.training.tracking_store import SETTINGS
 
-PAGE = (Path(__file__).parents[2] / "pipeline/launch/README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/machines.md").read_text()
 COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]
 CLIENTS, ROWS = 8, 20
 
