@@ -67,13 +67,10 @@ def test_a_lost_machines_run_resumes_on_another_and_the_head_trains_nothing(spot
     assert [item.returncode for item in items] == [0, 0], "\n".join(printed)
     assert "plain-8 · seed 0: resumes at iteration" in printed[0]
 
-    stores = {"HOST:replication/.work": [f"{spot.folder}/disk", f"{first.folder}/.work"]}
     head.run("mkdir -p .work/runs .work/outcomes")
-    for store in stores["HOST:replication/.work"]:
+    for store in (spot.folder / "disk", first.folder / ".work"):
         for command in COPY:
-            head.run(
-                command.replace("rsync -a", "cp -r").replace("HOST:replication/.work", store).replace("/ .", "/. .")
-            )
+            head.run(command.replace("rsync -a HOST:replication/.work", f"cp -rT {store}"))
     done = head.run("dvc repro", **ENVIRONMENT)
     assert "0 runs trained, 2 taken" in done and "0 nets tested, 2 taken" in done
     (table,) = (head.folder / "results/quick/cifar").glob("bn_group=32*/runs.csv")
