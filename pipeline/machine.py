@@ -12,7 +12,8 @@ def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
     """Places for so many jobs.
 
     Args:
-        threads: of each job on a CPU, where the profile fixes them.
+        threads: of each job on a CPU, where the profile fixes them; else OMP_NUM_THREADS does, else each job gets its
+            share of the cores.
 
     Raises:
         UserError: the device that params.yaml names is not here.
@@ -25,6 +26,7 @@ def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
         return Slots(count, None, gpus)
     if kind == "mps":
         return Slots(1 if params.jobs == "auto" else params.jobs)
+    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
     cores = usable_cores()
     count = min(jobs, max(1, cores // (threads or 1)) if params.jobs == "auto" else params.jobs)
     return Slots(count, threads or max(1, cores // count))
