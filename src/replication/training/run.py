@@ -123,7 +123,7 @@ def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict
                 late.append(iteration)
         except SafetensorError as error:
             sentence = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
-            raise UserError(sentence) from error
+            raise UserError(sentence, kind="damaged", file=path) from error
     if late:
         told = ", ".join(f"{iteration:,}" for iteration in late)
         print(f"{name}: its weights after iteration {told} were not kept: it was past it when asked.", file=sys.stderr)

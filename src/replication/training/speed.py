@@ -56,7 +56,11 @@ def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -
         UserError: "always", without a compiler.
     """
     if setting == "always" and not can_compile():
-        raise UserError("params.yaml: compile: always needs a C++ compiler, such as g++; install one, or set auto.")
+        raise UserError(
+            "params.yaml: compile: always needs a C++ compiler, such as g++; install one, or set auto.",
+            kind="unavailable",
+            key="compile",
+        )
     found = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
     compiled = setting == "always" or (setting == "auto" and bool(found and found.compiling_pays))
     if found:
