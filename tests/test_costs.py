@@ -47,7 +47,7 @@ def test_a_profile_that_has_no_results_says_so() -> None:
 def test_the_readme_has_the_gpu_hours_of_the_built_nets() -> None:
     nets = ("resnet-18-A", "resnet-34-A", "resnet-50", "resnet-101", "resnet-152")
     hours = [f"{gpu_hours(net):.0f}" for net in nets]
-    assert "about {} GPU hours for 18 layers, {} for 34, {}, {} and {} for 50, 101 and 152.".format(*hours) in README
+    assert re.search(r"\b{} GPU hours.*\b{}\b.*\b{}\b.*\b{}\b.*\b{}\b".format(*hours), README)
 
 
 def test_the_readme_has_what_the_shipped_lists_take_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,17 +66,18 @@ def test_the_readme_has_what_the_shipped_lists_take_by_machine(monkeypatch: pyte
             most = max(most, *(memory(recipe, data.classes) for recipe in of))
             disk += sum(kept(recipe, data) for recipe in of) + prepared(of[0], data)
             assert not section.override, "the table is of the lists as shipped"
-        return f"{hours:.1f}" if hours < 10 else f"{hours:.0f}", f"{most:.1f} GiB", f"{disk:.1f} GB"
+        return f"{hours:.1f} GPU h" if hours < 10 else f"{hours:.0f} GPU h", f"{most:.1f} GiB", f"{disk:.1f} GB"
 
     rows = dict(re.findall(r"^\| ((?:2 cores|a laptop|8 GPUs)[^|]*) \| (.*)$", README, re.MULTILINE))
     quick, cpu, laptop, cluster = rows.values()
     both = ("cifar", "imagenet")
-    for row, (_, most, disk) in ((quick, told("quick", *both)), (cpu, told("cpu", *both))):
-        assert f"| {most} | {disk} |" in row
-    hours, most, disk = told("paper", "cifar")
-    assert f"| {hours} GPU hours at least | {most} | {disk} |" in laptop
-    hours, most, disk = told("paper", *both)
-    assert f"| {hours} GPU hours at least, so {int(hours) / 8:.0f} of 8 | {most} a GPU | {disk}, and" in cluster
+    for row, counted in (
+        (quick, told("quick", *both)[1:]),
+        (cpu, told("cpu", *both)[1:]),
+        (laptop, told("paper", "cifar")),
+        (cluster, told("paper", *both)),
+    ):
+        assert all(number in row for number in counted), (row, counted)
 
 
 def test_the_errors_that_the_papers_profile_tells_to_expect_are_the_papers() -> None:

@@ -46,7 +46,7 @@ class CifarRecipe(Recipe):
         try:
             blocks_of_cifar(self.net, self.block)
         except UserError as error:
-            raise BadValue("net", str(error).removesuffix(".")) from error
+            raise BadValue(error.key or "net", str(error).removesuffix(".")) from error
         return self
 
     @property

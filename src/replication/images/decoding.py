@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from replication.errors import UserError
+from replication.errors import Kind, UserError
 
 # A few photographs of ImageNet have a damaged EXIF block, which costs none of their pixels.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
@@ -27,8 +27,8 @@ MOST_PIXELS = 100_000_000  # of an image; ImageNet's largest has 61 million, and
 class BadImage(UserError):
     """An image that cannot be read or decoded. Its message is one line."""
 
-    def __init__(self, message: str, *, key: str | None = None, file: Path | None = None):
-        super().__init__(message, kind="damaged", key=key, file=file)
+    def __init__(self, message: str, *, kind: Kind = "damaged", key: str | None = None, file: Path | None = None):
+        super().__init__(message, kind=kind, key=key, file=file)
 
 
 def decode(encoded: bytes, where: str, file: Path | None = None) -> Image.Image:

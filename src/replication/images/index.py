@@ -22,7 +22,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
-from replication.files import check_whole, replacing
+from replication.files import check_whole, kind_of, replacing
 from replication.images.boxes import Boxes, read_boxes, write_boxes
 from replication.images.decoding import BadImage, decode, one_line
 from replication.images.store import REMAKE, Images, Meta, Statistics, read_meta, read_store, with_boxes, write_meta
@@ -193,6 +193,7 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int) -> Image.Image:
     except (OSError, pyarrow.ArrowException, IndexError) as error:
         raise BadImage(
             f"{where} cannot be read ({one_line(error)}); was data.imagenet.root changed since `dvc repro prepare`?",
+            kind=kind_of(error),
             key="data.imagenet.root",
             file=path,
         ) from error

@@ -5,7 +5,6 @@ in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A a
 The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202, as the paper has them.
 """
 
-import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from replication.errors import UserError
+from replication.files import kind_of
 from replication.nets.by_name import build
 from replication.nets.names import blocks_of_cifar
 
@@ -84,11 +84,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         told = f"{path} is missing; give the path of a downloaded weight file."
         raise UserError(told, kind="missing", file=path) from error
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        cause = str(error).splitlines()[0]
-        raise UserError(
-            f"{path} is not a state dict of torch ({cause}); download it again.", kind="damaged", file=path
-        ) from error
+    except Exception as error:  # a file from elsewhere can raise anything
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        told = f"{path} is not a state dict of torch ({cause}); download it again."
+        raise UserError(told, kind=kind_of(error), file=path) from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]

@@ -58,8 +58,10 @@ def blocks_of_cifar(net: str, block: str = "two_layers") -> int:
     if (depth - 2) % (3 * layers):
         below = max(20, (depth - 2) // 18 * 18 + 2)  # 6n+2, as all CIFAR nets, and 9m+2
         raise UserError(
-            f"{net}: with bottlenecks a CIFAR net has 18n+2 layers; the nearest depths are {below} and {below + 18}.",
+            f"{net}: with block: bottleneck a CIFAR net has 18n+2 layers; the nearest depths are {below} and "
+            f"{below + 18}.",
             kind="unknown",
+            key="block",
         )
     return (depth - 2) // (3 * layers)
 

@@ -160,7 +160,7 @@ def checked(
         value = "" if isinstance(first["input"], dict | Row) else f" (found: {first['input']!r})"
         message = first["msg"].removeprefix("Value error, ")
         told = f"{where}, line {int(line) + 2}: {column}: {message}{value}; {remedy}."
-        raise UserError(told, kind="damaged", key=".".join(map(str, key)) or None, file=file) from error
+        raise UserError(told, kind="damaged", key=str(key[0]) if key else None, file=file) from error
 
 
 def as_markdown() -> str:

@@ -103,7 +103,7 @@ def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict
             for net in row["net"].split(JOINED):
                 if (net, row["variant"], row["seed"]) not in there:
                     wrong = f"has {net} · seed {row['seed']} in line {line}, which {RUNS} lacks"
-                    raise _damaged(folder / name, wrong, restore, "net")
+                    raise _damaged(folder / name, wrong, restore)
                 last = there[net, row["variant"], row["seed"]].schedule.iterations
                 if row.get("iteration", 0) > last:
                     wrong = f"has iteration {row['iteration']} of {last} in line {line}"
