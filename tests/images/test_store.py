@@ -122,29 +122,9 @@ def test_half_a_store_counts_as_missing(tmp_path: Path, make_split: MakeSplit, f
         read_store(tmp_path / "cifar")
 
 
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        (META, b""),
-        (META, b"{"),
-        (META, b"[1]"),
-        (META, b'{"name": "tiny"}'),
-        (META, b"\xff\xfe\x00"),
-        (ARRAYS, b""),
-        (ARRAYS, b"\x00" * 400),
-        (ARRAYS, b"not an array"),
-    ],
-)
+@pytest.mark.parametrize(("file", "content"), [(META, b""), (META, b'{"name": "tiny"}'), (ARRAYS, bytes(400))])
 def test_a_damaged_store_is_to_be_made_again(tmp_path: Path, make_split: MakeSplit, file: str, content: bytes) -> None:
     write(tmp_path / "cifar", make_split(8), make_split(4))
     (tmp_path / "cifar" / file).write_bytes(content)
     with refused("damaged", "dvc repro prepare", file=tmp_path / "cifar" / file):
-        read_store(tmp_path / "cifar")
-
-
-def test_a_store_whose_arrays_end_early_is_damaged(tmp_path: Path, make_split: MakeSplit) -> None:
-    write(tmp_path / "cifar", make_split(8), make_split(4))
-    arrays = tmp_path / "cifar" / ARRAYS
-    arrays.write_bytes(arrays.read_bytes()[:-100])
-    with refused("damaged", file=arrays):
         read_store(tmp_path / "cifar")

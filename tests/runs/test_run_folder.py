@@ -108,7 +108,7 @@ def test_weights_that_cannot_be_read_are_named_with_the_remedy(
 READ = {"run.json": read_run, "curve.csv": read_curve, "net.safetensors": read_weights}
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", READ)
 def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: str, seed: int) -> None:
     write(tmp_path / "seed-0")
@@ -208,14 +208,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, write: Write) -
 
 def test_a_missing_run_names_the_command_that_makes_it(tmp_path: Path) -> None:
     with refused("missing", "dvc repro", file=tmp_path / "seed-0/run.json"):
-        read_run(tmp_path / "seed-0")
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00"])
-def test_a_record_that_is_not_json_is_named(tmp_path: Path, write: Write, content: bytes) -> None:
-    write(tmp_path / "seed-0")
-    (tmp_path / "seed-0/run.json").write_bytes(content)
-    with refused("damaged", "delete", "dvc repro", file=tmp_path / "seed-0/run.json"):
         read_run(tmp_path / "seed-0")
 
 
