@@ -53,7 +53,7 @@ def test_a_card_has_its_fidelity_and_what_differs_from_the_paper(
 ) -> None:
     text = made(tmp_path, profile, 9.0, **recipe)
     assert fidelity in text and not {"exact", "reduced", "proxy"}.difference({fidelity}) & set(re.findall(r"\w+", text))
-    differing = [line for line in text.splitlines() if line.startswith("* iterations")]
+    differing = [line for line in text.splitlines() if line.startswith("* iterations: ")]
     assert len(differing) == (profile != "paper")
     assert all("64,000" in line and ("4,000" in line or profile != "cpu") for line in differing)
 
