@@ -27,7 +27,11 @@ def main() -> None:
     recipe = recipe_of(run)
     if not options.iteration.isdecimal() or int(options.iteration) >= recipe.schedule.iterations:
         last = recipe.schedule.iterations - 1
-        raise UserError(f"the iteration is {options.iteration!r}; it must be a whole number from 0 to {last}.")
+        raise UserError(
+            f"the iteration is {options.iteration!r}; it must be a whole number from 0 to {last}.",
+            kind="invalid",
+            key="iteration",
+        )
     iteration, batches = int(options.iteration), found(step_of(recipe).feed)(images, recipe, choose_device("cpu"))
     rows = batches.contents(iteration)
     writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")

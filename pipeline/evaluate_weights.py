@@ -41,8 +41,11 @@ def main() -> None:
     state = fold_normalisation(converted(options.net, read_weights(Path(options.weights))), STD)
     if len(state["fc.bias"]) != classes:
         raise UserError(
-            f"{options.weights} tells {len(state['fc.bias'])} classes apart, but {images.meta.name} has {classes}; "
-            f"prepare {arm.words} itself: dvc repro prepare@{arm.name} with profile: paper."
+            f"{options.weights} has {len(state['fc.bias'])} classes, but {images.meta.name} has {classes}; "
+            f"prepare {arm.words} itself: dvc repro prepare@{arm.name} with profile: paper.",
+            kind="conflict",
+            key="profile",
+            file=Path(options.weights),
         )
     net.load_state_dict(state)
     net.to(device, memory_format=torch.channels_last)

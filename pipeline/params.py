@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from replication.arms import ARMS, Arm
 from replication.errors import UserError
 from replication.profiles import Profile, read_profile, read_yaml
-from replication.recipe import Seed, Whole, all_of, validate
+from replication.recipe import BadValue, Problem, Seed, Whole, error_of, validate
 from replication.sources import DATASETS, Place
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
@@ -47,12 +47,14 @@ class Section(Strict):
         for key in ("nets", "seeds", "checkpoints"):
             items = getattr(self, key)
             if len(set(items)) < len(items):
-                raise ValueError(f"{key} names {max(items, key=items.count)} twice; remove one")
+                raise BadValue(key, f"{max(items, key=items.count)} is listed twice; remove one")
         for ensemble in self.ensembles:
             if len(set(ensemble)) < len(ensemble):
-                raise ValueError(f"ensembles: {max(ensemble, key=ensemble.count)} stands twice in one; remove one")
+                raise BadValue(
+                    "ensembles", f"{max(ensemble, key=ensemble.count)} is listed twice in one ensemble; remove one"
+                )
         for key in sorted(self.override.keys() & {"arm", "net", "variant", "seed", "data"}):
-            raise ValueError(f"override.{key} would change nothing; set nets, seeds or data")
+            raise BadValue(f"override.{key}", "has no effect; set nets, seeds or data instead")
         return self
 
 
@@ -105,32 +107,32 @@ def read_params() -> BaseParams:
             given = os.environ.get(f"REPLICATION_{dataset.upper()}_{key.upper()}")
             if given and isinstance(place, dict):
                 place[key] = given
-    params = validate(Params, values, str(PARAMS))
-    if wrong := list(_unknown(params)):
-        raise UserError(all_of(str(PARAMS), wrong))
+    params = validate(Params, values, str(PARAMS), PARAMS)
+    if problems := list(_unknown(params)):
+        raise error_of(str(PARAMS), problems, PARAMS)
     return params
 
 
-def _unknown(params: BaseParams) -> Iterator[str]:
-    """Names that are none of a source, a net or a variant, with those that are."""
+def _unknown(params: BaseParams) -> Iterator[Problem]:
+    """Names that are no source, net or variant, with those that are."""
     for dataset in PLACED:
         source, readers = getattr(params.data, dataset).source, DATASETS[dataset].readers
         if source not in readers:
-            yield f"data.{dataset}.source: {source!r} is not {', '.join(readers)}"
+            yield Problem(f"data.{dataset}.source", f"{source!r} is not one of {', '.join(readers)}", "unknown")
     for arm in ARMS.values():
         section = params.section(arm)
         named = [(f"{arm.name}.nets", name.partition("/")[0]) for name in section.nets]
         named += [(f"{arm.name}.ensembles", net) for net in chain(*section.ensembles)]
         for name in section.nets:
             if "/" in name and not name.partition("/")[2].replace("/", ""):
-                yield f"{arm.name}.nets: {name!r} is neither <net> nor <net>/<variant>"
+                yield Problem(f"{arm.name}.nets", f"{name!r} is neither <net> nor <net>/<variant>")
         if more := net_of_depth(params, arm):
             named.append(("depth", more))
         for key, net in named:
             try:
                 arm.check_net(net)
             except UserError as error:
-                yield f"{key}: {str(error).removesuffix('.')}"
+                yield Problem(key, str(error).removesuffix("."), error.kind)
 
 
 def profile_of(params: BaseParams) -> Profile:
@@ -141,7 +143,12 @@ def profile_of(params: BaseParams) -> Profile:
     """
     known = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
     if params.profile not in known:
-        raise UserError(f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(known)}.")
+        raise UserError(
+            f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(known)}.",
+            kind="unknown",
+            key="profile",
+            file=PARAMS,
+        )
     return read_profile(PROFILES, params.profile)
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from checkout import PROJECT
+from errors import refused
 
 from benchmarks.gpu import close
 from benchmarks.measure import CPU, by_turns, endless, losses, slug
 from benchmarks.speed import Found, rates_and_ratios, rows_of
 from benchmarks.usual import cifar_resnet, usual_recipe
-from replication.errors import UserError
 from replication.nets.complexity import complexity
 from replication.report.benchmarks import RATE, RATIO, Measurement, benchmarks_part, read_benchmarks, write_benchmarks
 
@@ -46,18 +46,12 @@ def test_the_script_for_a_gpu_runs_whole_on_a_cpu() -> None:
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    checks = re.findall(r"^  (right|WRONG)  (.*)", done.stdout, flags=re.MULTILINE)
-    assert [holds for holds, _ in checks] == ["right"] * 6
-    told = " ".join(words for _, words in checks)
-    for promised in ("losses of five iterations", "not TF32", "same seed", "resumed", "by gloo train as one"):
-        assert promised in told
-    assert done.stdout.startswith("cpu, ")
+    assert re.findall(r"^  (right|WRONG) ", done.stdout, flags=re.MULTILINE) == ["right"] * 6
     assert re.search(r"^  usual recipe +[\d,]+ images/s +1\.00 x", done.stdout, flags=re.MULTILINE)
     assert re.search(r"^  torchvision +[\d,]+ images/s", done.stdout, flags=re.MULTILINE)
     assert len(re.findall(r"\d % of the (?:fp32|bf16) peak", done.stdout)) == 4
     paper = done.stdout.partition("The profile paper")[2]
     assert re.search(r"resnet-18-A +[\d,]+ images/s +[\d,.]+ (?:h|min) +\d+\.\d GiB", paper)
-    assert done.stdout.rstrip().endswith("All checks hold.")
 
 
 def test_its_check_tells_bf16_from_fp32() -> None:
@@ -115,27 +109,21 @@ def test_the_page_names_the_processor_and_has_every_measurement(tmp_path: Path, 
     write_benchmarks(tmp_path / "made-up.csv", rows)
     part = benchmarks_part(tmp_path)
     assert "Speed on Made-Up &lt;Processor&gt;" in part
-    assert part.count('<td class="here">') == len(rows)
-    assert "2.25 to 6.25 ×" in part
-    assert "commit 0000000-dirty" in part
-    assert "benchmarks/results/made-up.csv" in part
+    for told in (*(row.case for row in rows), "2.25", "6.25", "0000000-dirty", "benchmarks/results/made-up.csv"):
+        assert told in part
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        (r"2\.5,", "-1,", "value: "),
-        ("cores", "kernels", "cores: "),
-        (r"\n.*", "", "no rows"),
-        (",2\n", "\n", "cores: "),
-    ],
+    ("old", "new", "key"),
+    [(r"2\.5,", "-1,", "value"), ("cores", "kernels", "cores"), (r"\n.*", "", None), (",2\n", "\n", "cores")],
 )
-def test_a_damaged_table_is_named(tmp_path: Path, rows: list[Measurement], old: str, new: str, said: str) -> None:
+def test_a_damaged_table_is_named(tmp_path: Path, rows: list[Measurement], old: str, new: str, key: str | None) -> None:
     path = tmp_path / "made-up.csv"
     write_benchmarks(path, rows)
     path.write_text(re.sub(old, new, path.read_text(), flags=re.DOTALL))
-    with pytest.raises(UserError, match=rf"{re.escape(str(path))}.*{said}.*make bench"):
+    with refused("damaged", "make bench", file=path) as error:
         read_benchmarks(path)
+    assert error.value.key == key
 
 
 @pytest.mark.parametrize(

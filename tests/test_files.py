@@ -23,11 +23,11 @@ NOBODY = 65534
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [
-        (errno.ENOSPC, "make room"),
-        (errno.EDQUOT, "make room"),
-        (errno.EACCES, "change owner or permissions"),
-        (errno.EROFS, "remount it"),
-        (errno.EIO, "Input/output error"),
+        (errno.ENOSPC, "room"),
+        (errno.EDQUOT, "quota"),
+        (errno.EACCES, "chmod"),
+        (errno.EROFS, "remount"),
+        (errno.EIO, os.strerror(errno.EIO)),
     ],
 )
 def test_each_cause_has_its_own_remedy(number: int, remedy: str) -> None:
@@ -39,7 +39,7 @@ def test_the_cause_of_a_full_disk_is_known_from_what_safetensors_raises(tmp_path
         pass
 
     raised = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-    assert "make room" in why(raised)
+    assert why(raised) == why(OSError(errno.ENOSPC, ""))
 
 
 @pytest.fixture
@@ -75,9 +75,8 @@ def check_as_nobody(told: Path) -> str:
 
 def test_a_folder_that_one_may_not_write_in_is_told_in_one_sentence(of_another: Path, tmp_path: Path) -> None:
     of_another.chmod(0o555)
-    assert check_as_nobody(tmp_path / "told") == (
-        "recipes could not be written: it is not permitted; change owner or permissions (chown, chmod) and run again."
-    )
+    told = check_as_nobody(tmp_path / "told")
+    assert "recipes" in told and "chmod" in told and "\n" not in told
 
 
 @pytest.mark.parametrize("unreadable", ["params.yaml", "pipeline/profiles/quick.yaml", "pipeline/profiles"])
@@ -88,9 +87,7 @@ def test_a_file_that_one_may_not_read_is_told_in_one_sentence(
     (of_another / unreadable).chmod(0)
     told = check_as_nobody(tmp_path / "told")
     (of_another / unreadable).chmod(0o755)
-    assert told.startswith(unreadable), told
-    assert "not permitted; change owner or permissions" in told
-    assert "\n" not in told
+    assert unreadable in told and "chmod" in told and "\n" not in told
 
 
 def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 Kind = Literal[
     "invalid",  # a value that makes no sense, or that does not fit another one
     "unknown",  # a name that does not exist: a key, net, variant, data set, profile, protocol
-    "missing",  # a file, a folder or a run is not there
+    "missing",  # a file, a folder, a run or a required key is not there
     "damaged",  # a file was changed or cut since it was written, or cannot be decoded
     "unreadable",  # the operating system refuses to read a file now; nothing is wrong with its content
     "unwritable",  # a file cannot be written: no space, no permission

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from replication.errors import UserError
+from replication.errors import Kind, UserError
 
 SUMS = "SHA256SUMS"  # of a folder, as `sha256sum --check` reads it
 
@@ -34,6 +34,13 @@ def why(error: Exception) -> str:
     if found := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
         number = int(found[1])
     return REMEDIES.get(number) or " ".join((getattr(error, "strerror", None) or str(error)).split())
+
+
+def kind_of(error: Exception) -> Kind:
+    """The kind of an error that reading a file raised."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "missing"
+    return "unreadable" if isinstance(error, OSError) and error.errno in REMEDIES else "damaged"
 
 
 @contextmanager
@@ -60,7 +67,8 @@ def replacing(folder: Path, note: str = "") -> Iterator[Path]:
         unfinished.rename(folder)
     except Exception as error:
         if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
-            raise UserError(f"{folder} could not be written: {why(error)}{note and f'; {note}'}.") from error
+            told = f"{folder} could not be written: {why(error)}{note and f'; {note}'}."
+            raise UserError(told, kind="unwritable", file=folder) from error
         raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -106,14 +114,17 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
         found = sha256(regular(path))
         lines = _lines(regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; {remake}.") from error
+        raise UserError(f"{path} is missing; {remake}.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        if getattr(error, "errno", None) in REMEDIES:  # nothing is wrong with the file
-            raise UserError(f"{path} cannot be read: {why(error)}.") from error
-        raise UserError(f"{path} cannot be read ({error}); delete {folder} and {remake}.") from error
+        kind = kind_of(error)
+        if kind == "unreadable":  # nothing is wrong with the file
+            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
+        raise UserError(
+            f"{path} cannot be read ({error}); delete {folder} and {remake}.", kind=kind, file=path
+        ) from error
     if f"{found}  {name}" not in lines:
         told = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
-        raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.")
+        raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.", kind="damaged", file=path)
     return path
 
 
@@ -157,7 +168,8 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
         for name in contents:
             with suppress(OSError):
                 (folder / (name + UNFINISHED)).unlink(missing_ok=True)
-        raise UserError(f"{folder / name} could not be written: {why(error)}.") from error
+        told = f"{folder / name} could not be written: {why(error)}."
+        raise UserError(told, kind="unwritable", file=folder / name) from error
     for name in contents:
         (folder / (name + UNFINISHED)).replace(folder / name)
     _sync(folder)
@@ -211,4 +223,5 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise UserError(f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}.") from error
+        told = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}."
+        raise UserError(told, kind="unwritable", file=path) from error

@@ -48,7 +48,12 @@ class Profile:
         """
         dataset = self.arms[arm.name].get("dataset")
         if dataset not in arm.datasets:
-            raise UserError(f"{self.path}: {arm.name}.dataset: {dataset!r} is not {' or '.join(arm.datasets)}.")
+            raise UserError(
+                f"{self.path}: {arm.name}.dataset: {dataset!r} is not {' or '.join(arm.datasets)}.",
+                kind="unknown",
+                key=f"{arm.name}.dataset",
+                file=self.path,
+            )
         return dataset
 
     def variants(self, arm: Arm) -> dict[str, dict[str, Any]]:
@@ -75,7 +80,12 @@ class Profile:
         if variant != DEFAULT:
             if variant not in self.variants(arm):
                 known = ", ".join(self.variants(arm)) or "none"
-                raise UserError(f"{where}: there is no variant {variant!r}; those that there are: {known}.")
+                raise UserError(
+                    f"{where}: there is no variant {variant!r}. The profile's variants: {known}.",
+                    kind="unknown",
+                    key=f"{arm.name}.variants",
+                    file=self.path,
+                )
             fields = merged(
                 fields, {k: v for k, v in self.variants(arm)[variant].items() if k not in ("why", "section")}
             )
@@ -84,7 +94,7 @@ class Profile:
             fields = merged(fields, override)
             where += f" with {arm.name}.override"
         run = {"arm": arm.name, "net": net, "variant": variant, "seed": seed, "data": data}
-        return validate(arm.recipe, fields | run, where)
+        return validate(arm.recipe, fields | run, where, self.path)
 
 
 def read_profile(folder: Path, name: str) -> Profile:
@@ -99,28 +109,50 @@ def read_profile(folder: Path, name: str) -> Profile:
     while base := values.pop("base", None):
         sections = merged(values, sections)
         if base in seen or not (folder / f"{base}.yaml").exists():
-            raise UserError(f"{folder / seen[-1]}.yaml: base: {base!r} is no other profile of {folder}.")
+            file = folder / f"{seen[-1]}.yaml"
+            raise UserError(
+                f"{file}: base: {base!r} is not another profile in {folder}; name one, such as paper.",
+                kind="unknown",
+                key="base",
+                file=file,
+            )
         seen.append(base)
         values = _read(folder / f"{base}.yaml")
     sections = merged(values, sections)
     threads = sections.pop("threads", None)
     for arm in ARMS:
         if arm not in sections:
-            raise UserError(f"{path} has no section {arm}, and no base that has it; write `base: paper`.")
+            raise UserError(
+                f"{path} has no section {arm}, and no base that has it; write `base: paper`.",
+                kind="missing",
+                key=arm,
+                file=path,
+            )
     for arm, section in sections.items():
         variants = section.get("variants", {})
         if not isinstance(variants, dict):
-            raise UserError(f"{path}: {arm}.variants: expected names with the fields that differ, found {variants!r}.")
+            raise UserError(
+                f"{path}: {arm}.variants: {variants!r} is not a mapping of names to the fields that differ.",
+                kind="invalid",
+                key=f"{arm}.variants",
+                file=path,
+            )
         for variant, changes in variants.items():
             why = changes.get("why") if isinstance(changes, dict) else None
             if changes is not None and not (isinstance(why, str) and why.strip() and why.isprintable()):
                 raise UserError(
-                    f"{path}: {arm}.variants.{variant}: needs `why`, a sentence in a line, and the fields that differ."
+                    f"{path}: {arm}.variants.{variant}: needs `why`, one line of text, and the fields that differ.",
+                    kind="invalid",
+                    key=f"{arm}.variants.{variant}",
+                    file=path,
                 )
             section = str((changes or {}).get("section", "none"))
             if not (section.strip() and section.isprintable()):
                 raise UserError(
-                    f"{path}: {arm}.variants.{variant}.section: {section!r} is no section, 4.1 say; remove it."
+                    f"{path}: {arm}.variants.{variant}.section: {section!r} is not a section such as 4.1; remove it.",
+                    kind="invalid",
+                    key=f"{arm}.variants.{variant}.section",
+                    file=path,
                 )
     return Profile(name, path, sections, threads)
 
@@ -128,7 +160,9 @@ def read_profile(folder: Path, name: str) -> Profile:
 def _read(path: Path) -> dict[str, Any]:
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise UserError(f"{path} is empty or no mapping; restore it with `git checkout {path}`.")
+        raise UserError(
+            f"{path} is empty or not a mapping; restore it with `git checkout {path}`.", kind="damaged", file=path
+        )
     threads = values.get("threads", 1)
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UserError(
@@ -138,7 +172,12 @@ def _read(path: Path) -> dict[str, Any]:
         )
     for key, section in values.items():
         if key not in ("base", "threads") and (key not in ARMS or not isinstance(section, dict)):
-            raise UserError(f"{path}: {key}: expected `base` or a section of an arm ({', '.join(ARMS)}).")
+            raise UserError(
+                f"{path}: {key}: expected `base`, `threads` or the section of a task ({', '.join(ARMS)}).",
+                kind="invalid" if key in ARMS else "unknown",
+                key=str(key),
+                file=path,
+            )
     return values
 
 
@@ -152,7 +191,9 @@ def read_yaml(path: Path) -> Any:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
-            f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`."
+            f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`.",
+            kind="missing",
+            file=path,
         ) from error
     except (YAMLError, ValueError, RecursionError) as error:  # a date that is none, say; or a thousand brackets
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.", kind="damaged", file=path) from error

@@ -7,8 +7,9 @@ them to a `Recipe`. What the paper leaves open is a field here, with the reading
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AllowInfNan,
@@ -21,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from replication.errors import UserError
+from replication.errors import Kind, UserError
 
 # No true for a number, no "yes" for true, no inf. More than an upper bound below is a slip of the finger, 1e20 say.
 Whole = Annotated[int, Strict()]
@@ -29,6 +30,14 @@ Real = Annotated[float, Strict(), AllowInfNan(False)]
 Flag = Annotated[bool, Strict()]
 MOST = 10**9  # iterations, or images
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]  # what every generator takes
+
+
+class BadValue(ValueError):
+    """A value that does not fit another one; `key` is its place in the section whose validator raises this."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(message)
+        self.key = key
 
 
 class Section(BaseModel):
@@ -71,7 +80,7 @@ class Optimiser(Section):
     @model_validator(mode="after")
     def _nesterov_has_momentum(self) -> "Optimiser":
         if self.nesterov and not self.momentum:
-            raise ValueError("nesterov is a way to use momentum, which is 0; set nesterov to false")
+            raise BadValue("nesterov", "Nesterov needs momentum, which is 0; set nesterov to false")
         return self
 
 
@@ -100,11 +109,11 @@ class Schedule(Section):
     @model_validator(mode="after")
     def _drops_in_order(self) -> "Schedule":
         if list(self.drops) != sorted(set(self.drops)) or any(not 0 < d < self.iterations for d in self.drops):
-            raise ValueError(
-                f"drops {list(self.drops)} must increase and lie between 0 and iterations ({self.iterations})"
+            raise BadValue(
+                "drops", f"{list(self.drops)} must increase and lie between 0 and iterations ({self.iterations})"
             )
         if self.plateau and self.drops:
-            raise ValueError("give either drops or plateau; for plateau set drops to []")
+            raise BadValue("drops", "drops and plateau exclude each other; for plateau set drops to []")
         return self
 
 
@@ -126,8 +135,8 @@ class Logging(Section):
     @model_validator(mode="after")
     def _evaluations_are_logged(self) -> "Logging":
         if self.evaluate_every % self.log_every:
-            raise ValueError(
-                f"evaluate_every ({self.evaluate_every}) must be a multiple of log_every ({self.log_every})"
+            raise BadValue(
+                "evaluate_every", f"{self.evaluate_every} must be a multiple of log_every ({self.log_every})"
             )
         return self
 
@@ -166,17 +175,17 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _groups_fill_the_batch(self) -> "Recipe":
         if self.schedule.batch_size % self.bn_group:
-            raise ValueError(f"bn_group ({self.bn_group}) must divide schedule.batch_size ({self.schedule.batch_size})")
+            raise BadValue("bn_group", f"{self.bn_group} must divide schedule.batch_size ({self.schedule.batch_size})")
         return self
 
     def check_last_maps(self, side: int) -> None:
         """Refuse batch-norm statistics over one value each, in the last maps of `side` pixels; torch makes none.
 
         Raises:
-            ValueError: `bn_group` is 1 and the last maps are 1x1.
+            BadValue: `bn_group` is 1 and the last maps are 1x1.
         """
         if self.bn_group * side**2 < 2:
-            raise ValueError(f"bn_group ({self.bn_group}) must be 2 or more, as the last maps are {side}x{side}")
+            raise BadValue("bn_group", f"{self.bn_group} must be 2 or more, as the last maps are {side}x{side}")
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -218,26 +227,47 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def validate(model: type[BaseModel], values: Any, where: str) -> Any:
+class Problem(NamedTuple):
+    """What is wrong with one key of a file: "cifar.seeds.0", a clause, and its kind."""
+
+    key: str
+    message: str
+    kind: Kind = "invalid"
+
+
+def validate(model: type[BaseModel], values: Any, where: str, file: Path | None = None) -> Any:
     """Build `model` from `values`.
 
+    Args:
+        where: begins the message: a file, and the place in it.
+        file: the file that the values are from.
+
     Raises:
-        UserError: with `where` (a file), and each key with what is wrong and the value found: one sentence, or a line
-            each.
+        UserError: with `where`, and each key with what is wrong and its value: one sentence, or a line each.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(all_of(where, [_words(found) for found in error.errors()])) from error
+        raise error_of(where, [_problem(found) for found in error.errors()], file) from error
 
 
-def all_of(where: str, wrong: list[str]) -> str:
-    """What is wrong in a file: one sentence, or a line each."""
-    return f"{where}: {wrong[0]}." if len(wrong) == 1 else "\n  ".join([f"{where}, {len(wrong)} errors:", *wrong])
+def error_of(where: str, problems: Sequence[Problem], file: Path | None = None) -> UserError:
+    """The error that lists what is wrong in a file: one sentence, or a line each. Its key is that of the first."""
+    lines = [f"{problem.key or '(top level)'}: {problem.message}" for problem in problems]
+    text = f"{where}: {lines[0]}." if len(lines) == 1 else "\n  ".join([f"{where}, {len(lines)} errors:", *lines])
+    key = ".".join(part for part in problems[0].key.split(".") if not part.isdecimal())  # a list, not an item of it
+    return UserError(text, kind=problems[0].kind, key=key or None, file=file)
 
 
-def _words(error: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "(top level)"
+def _problem(error: Mapping[str, Any]) -> Problem:
+    """What pydantic says, as a problem."""
+    cause = error.get("ctx", {}).get("error")
+    inner = [cause.key] if isinstance(cause, BadValue) else []
     message = {"extra_forbidden": "no such key", "missing": "missing"}.get(error["type"], error["msg"])
-    found = "" if isinstance(error["input"], dict) else f" (found: {error['input']!r})"
-    return f"{key}: {message.removeprefix('Value error, ')}{found}"
+    value = "" if isinstance(error["input"], dict) else f" (found: {error['input']!r})"
+    kinds: dict[str, Kind] = {"extra_forbidden": "unknown", "missing": "missing"}
+    return Problem(
+        ".".join(map(str, [*error["loc"], *inner])),
+        f"{message.removeprefix('Value error, ')}{value}",
+        kinds.get(error["type"], "invalid"),
+    )

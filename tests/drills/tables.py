@@ -1,7 +1,7 @@
 """Tables: a copy of results/ with a cell, a row, a column, a byte or an encoding damaged, and then all that reads it.
 
-What is read must be what stands there, all of it legal by a second opinion, and no `nan` may come on the page; runs are
-not added to a damaged table, and it stays as it is.
+What is read must be what stands there, and no `nan` may come on the page; runs are not added to a damaged table, and it
+stays as it is. Which values a table may hold: tests/study/test_tables.py.
 """
 
 import csv
@@ -18,7 +18,6 @@ from typing import Any
 from conftest import PROJECT
 from made_up import recipe_of, result
 
-from drills import legal
 from drills.project import files_of
 from drills.runner import Silent, Trial
 from replication import report
@@ -80,8 +79,6 @@ def _read_damaged(file: Path, change: Change, seed: float, folder: Path) -> None
         raise Silent("runs are added to tables that cannot be read") from None
     if study.relative_to(results).as_posix() not in there:
         raise Silent("the study is left out without a word")
-    if wrong := next(_wrong(study, arm.name), None):
-        raise Silent(f"read without a word: {wrong}")
     _, tables = read_tables(study, arm)
     for name in TABLES:
         for row, cells in zip(tables[name], _rows(study / name), strict=True):
@@ -104,102 +101,6 @@ def _page(results: Path) -> str:
         parts += [report.differences_table(shown), report.runs_table(shown), report.other_studies(studies[name], shown)]
         parts += [report.depth_figure(shown[0]), report.answer([shown]), report.forest(shown)]
     return "".join(parts)
-
-
-# --- the second opinion: what a table may hold
-
-WHOLE, NUMBER, COUNT = r"\+?\d+", r"\+?\d+(\.\d+)?(e[+-]?\d+)?", r"\+?0*[1-9]\d*"
-LEGAL = {
-    "variant": r"[\w.-]+",
-    "seed": WHOLE,
-    "recipe": "[0-9a-f]{16}",
-    "status": "trained|chance",
-    **dict.fromkeys(("parameters", "macs", "processes", "starts", "images", "iteration"), COUNT),
-    "warmup_ended_at": f"({COUNT})?",
-    "dropped_at": rf"\[({COUNT}(, {COUNT})*)?\]",
-    "seconds": NUMBER,
-    "images_per_second": NUMBER,
-    "threads": r"(\d+(\+\d+)*)?",
-    "machine": ".*\\S.*",
-    "torch": r"\d+\.\d+.*",
-    "commit": r"([0-9a-f]{7,40}|unknown)\+?",
-    "date": r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
-    "mlflow_run_id": "[0-9a-f]*",
-    "metric": "top[15]_error|[a-z_]+_(error|iou|alone_wrong)",
-    "value": NUMBER,
-    "error": NUMBER,
-}
-MOST = {"value": 100, "error": 100} | dict.fromkeys(("parameters", "macs", "processes", "starts", "images"), 1e15)
-# Another score that is lost leaves a gap on the page.
-HEADLINE = {
-    "cifar": ("single_view", "top1_error"), "imagenet": ("ten_crop", "top1_error"),
-    "localization": ("oracle_centre", "per_class_rpn_error"),
-}  # fmt: skip
-WATCHED = {"cifar": "single_view", "imagenet": "centre_crop", "localization": "oracle_centre"}  # by the curves
-
-
-def _wrong(study: Path, arm: str) -> Iterator[str]:
-    """What is wrong in the tables of a study."""
-    recipes = json.loads((study / RECIPES).read_text())
-    runs, scores, curves = (_rows(study / name) for name in TABLES)
-    for name, rows in zip(TABLES, (runs, scores, curves), strict=True):
-        for row in rows:
-            for key, text in row.items():
-                if key in LEGAL and not re.fullmatch(LEGAL[key], text, re.ASCII if key != "machine" else 0):
-                    yield f"{name}: {key}: {text!r}"
-            for key, most in MOST.items():
-                if row.get(key) and float(row[key]) > most:
-                    yield f"{name}: {key}: {row[key]}"
-            if not all(_is_net(net, arm) for net in row["net"].split(" + ")):
-                yield f"{name}: net: {row['net']!r}"
-        if len({tuple(row.get(key) for key in (*RUN, "protocol", "metric", "iteration")) for row in rows}) < len(rows):
-            yield f"{name}: a row twice"
-    for row in runs:
-        of_run = [row[key] for key in RUN]
-        recipe = legal.merged(recipes["base"], recipes["runs"][row["recipe"]])
-        if of_run != [recipe["net"], recipe.get("variant", "default"), str(recipe["seed"])]:
-            yield f"runs.csv: the recipe of another run than {of_run}"
-        if not float(row["seconds"]) or not float(row["images_per_second"]):
-            yield "runs.csv: no time"
-        there = {(score["protocol"], score["metric"]) for score in scores if [score[key] for key in RUN] == of_run}
-        if not there >= {("training", "top1_error"), HEADLINE[arm]}:
-            yield f"scores.csv: {of_run} has {sorted(there)} alone"
-        yield from _wrong_curve([row for row in curves if [row[key] for key in RUN] == of_run], recipe, arm)
-    for name in (name for name in LAYERS if (study / name).exists()):
-        by_run: dict[tuple[str, ...], list[int]] = {}
-        for row in _rows(study / name):
-            by_run.setdefault((*(row[key] for key in RUN), row["iteration"]), []).append(int(row["layer"]))
-        if any(
-            len(layers) != max(layers) or 2 * sum(layers) != max(layers) * (max(layers) + 1)
-            for layers in by_run.values()
-        ):
-            yield f"{name}: a layer is lost"
-        if len({(of[:2], len(layers)) for of, layers in by_run.items()}) != len({of[:2] for of in by_run}):
-            yield f"{name}: a net has not as many layers as with another seed"
-    known = {tuple(row[key] for key in RUN) for row in runs}
-    for row in (*scores, *curves):
-        if any((net, row["variant"], row["seed"]) not in known for net in row["net"].split(" + ")):
-            yield f"a row of {row['net']}, of which there is no run"
-
-
-RUN = ("net", "variant", "seed")
-
-
-def _wrong_curve(rows: list[dict[str, str]], recipe: dict[str, Any], arm: str) -> Iterator[str]:
-    """A curve has its points where the recipe says."""
-    last, every = recipe["schedule"]["iterations"], recipe["logging"]["evaluate_every"]
-    points = -(-last // recipe["logging"]["log_every"])
-    step = -(-points // 64) * recipe["logging"]["log_every"]
-    for protocol, apart in (("training", step), (WATCHED[arm], every)):
-        found = {int(row["iteration"]) for row in rows if row["protocol"] == protocol}
-        if found != {*range(apart, last, apart), last}:
-            yield f"curves.csv: {recipe['net']}: {protocol}: iterations {sorted(found)}"
-    if {row["protocol"] for row in rows} != {"training", WATCHED[arm]}:
-        yield f"curves.csv: {recipe['net']}: another protocol"
-
-
-def _is_net(net: str, arm: str) -> bool:
-    return legal.is_cifar_net(net) if arm == "cifar" else bool(legal.IMAGENET.fullmatch(net))
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Project
-from replication.analyses.layers import read_responses, write_responses
+from errors import refused
 from torch import nn
 from torch.nn.functional import conv2d
 
-from replication.arms.cifar import CifarRecipe
-from replication.errors import UserError
+from replication.arms.cifar import CIFAR, CifarRecipe
 from replication.evaluation.responses import response_deviations
+from replication.evaluation.scores import Scores, read_responses, write_scores
 from replication.feed.cifar import CifarBatches
 from replication.nets.by_name import build
 
@@ -57,11 +57,12 @@ def test_each_3x3_layer_has_one_number(
 
 
 def test_the_folder_keeps_them_and_damage_is_told(tmp_path: Path) -> None:
-    write_responses(tmp_path / "made", [1.23456, 2.0])
+    scores = {"single_view": Scores(torch.eye(4), torch.arange(4))}
+    write_scores(tmp_path / "made", scores, CIFAR, responses=[1.23456, 2.0])
     assert read_responses(tmp_path / "made") == [1.2346, 2.0]
     path = tmp_path / "made/responses.csv"
     path.write_text(path.read_text().replace("2.0", "9.0"))
-    with pytest.raises(UserError, match=r"responses\.csv"):
+    with refused("damaged", "dvc repro", file=path):
         read_responses(tmp_path / "made")
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from errors import refused
 
 from replication.arms.cifar import CifarRecipe
-from replication.errors import UserError
 from replication.feed.batches import derived_seed
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
@@ -164,5 +164,5 @@ def test_the_shares_of_several_processes_are_the_batch_of_one(
 
 
 def test_more_training_images_than_there_are_is_refused(make_recipe: Recipes, make_batches: Maker) -> None:
-    with pytest.raises(UserError, match=r"train_images is 97, but tiny has only 96 training images"):
+    with refused("invalid", "97", "96", key="train_images"):
         make_batches(make_recipe(train_images=97))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from errors import refused
 
-from replication.errors import UserError
 from replication.files import SUMS
 from replication.images import store as store_module
 from replication.images.meta import META, OFFICIAL, Meta
@@ -99,60 +99,33 @@ def test_an_interrupted_write_leaves_the_old_store(
     assert [path.name for path in tmp_path.iterdir()] == ["cifar"]
 
 
-def test_a_full_disk_is_told_in_one_sentence_and_leaves_the_old_store(
+def test_a_full_disk_is_told_and_leaves_the_old_store(
     tmp_path: Path, make_split: MakeSplit, files_of_at_most: Limit
 ) -> None:
     old = write(tmp_path / "cifar", make_split(8), make_split(4))
-    with files_of_at_most(10_000), pytest.raises(UserError, match="raise the limit") as told:
+    with files_of_at_most(10_000), refused("unwritable", "ulimit", file=tmp_path / "cifar"):
         write(tmp_path / "cifar", make_split(400), make_split(4))
-    assert str(tmp_path / "cifar") in str(told.value)
     assert read_store(tmp_path / "cifar").meta == old
     assert [path.name for path in tmp_path.iterdir()] == ["cifar"]
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path, make_split: MakeSplit) -> None:
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, make_split: MakeSplit) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="could not be written"):
+    with refused("unwritable", file=tmp_path / "data/cifar"):
         write(tmp_path / "data/cifar", make_split(8), make_split(4))
-
-
-def test_a_missing_store_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is missing; run `dvc repro prepare`") as told:
-        read_store(tmp_path / "cifar")
-    assert str(tmp_path / "cifar") in str(told.value)
 
 
 @pytest.mark.parametrize("file", [ARRAYS, META])
 def test_half_a_store_counts_as_missing(tmp_path: Path, make_split: MakeSplit, file: str) -> None:
     write(tmp_path / "cifar", make_split(8), make_split(4))
     (tmp_path / "cifar" / file).unlink()
-    with pytest.raises(UserError, match=r"is missing; run `dvc repro prepare`"):
+    with refused("missing", "dvc repro prepare", file=tmp_path / "cifar" / file):
         read_store(tmp_path / "cifar")
 
 
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        (META, b""),
-        (META, b"{"),
-        (META, b"[1]"),
-        (META, b'{"name": "tiny"}'),
-        (META, b"\xff\xfe\x00"),
-        (ARRAYS, b""),
-        (ARRAYS, b"\x00" * 400),
-        (ARRAYS, b"not an array"),
-    ],
-)
+@pytest.mark.parametrize(("file", "content"), [(META, b""), (META, b'{"name": "tiny"}'), (ARRAYS, bytes(400))])
 def test_a_damaged_store_is_to_be_made_again(tmp_path: Path, make_split: MakeSplit, file: str, content: bytes) -> None:
     write(tmp_path / "cifar", make_split(8), make_split(4))
     (tmp_path / "cifar" / file).write_bytes(content)
-    with pytest.raises(UserError, match=r"is damaged .* run `dvc repro prepare`"):
-        read_store(tmp_path / "cifar")
-
-
-def test_a_store_whose_arrays_end_early_is_damaged(tmp_path: Path, make_split: MakeSplit) -> None:
-    write(tmp_path / "cifar", make_split(8), make_split(4))
-    arrays = tmp_path / "cifar" / ARRAYS
-    arrays.write_bytes(arrays.read_bytes()[:-100])
-    with pytest.raises(UserError, match="is damaged"):
+    with refused("damaged", "dvc repro prepare", file=tmp_path / "cifar" / file):
         read_store(tmp_path / "cifar")

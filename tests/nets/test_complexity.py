@@ -4,9 +4,9 @@ import time
 
 import pytest
 import torch
+from errors import refused
 from torch.utils.flop_counter import FlopCounterMode
 
-from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 
@@ -104,5 +104,5 @@ def test_1202_layers_are_counted_in_seconds() -> None:
 
 
 def test_a_net_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(UserError, match="20 and 26"):
+    with refused("unknown", "20 and 26"):
         complexity("resnet-22", 32)

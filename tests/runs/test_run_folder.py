@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from errors import refused
 from safetensors import safe_open
 
 from replication.arms.cifar import CifarRecipe
-from replication.errors import UserError
+from replication.errors import Kind
 from replication.files import seal
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
@@ -100,16 +101,14 @@ def test_weights_that_cannot_be_read_are_named_with_the_remedy(
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    why = r"net\.safetensors is (missing; run `dvc repro`|damaged .*delete .*seed-0 and run `dvc repro`)"
-    with pytest.raises(UserError, match=why) as told:
+    with refused("missing" if content is None else "damaged", "dvc repro", file=path):
         read_weights(tmp_path / "seed-0")
-    assert str(path) in str(told.value)
 
 
 READ = {"run.json": read_run, "curve.csv": read_curve, "net.safetensors": read_weights}
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", READ)
 def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: str, seed: int) -> None:
     write(tmp_path / "seed-0")
@@ -117,7 +116,7 @@ def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: s
     content = bytearray(path.read_bytes())
     content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
     path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name} is damaged .*delete .*seed-0 and run `dvc repro`"):
+    with refused("damaged", "delete", "dvc repro", file=path):
         READ[name](tmp_path / "seed-0")
 
 
@@ -127,7 +126,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, write: Writ
     write(tmp_path / "seed-0")
     (tmp_path / "seed-0" / name).unlink()
     make(tmp_path / "seed-0" / name)
-    with pytest.raises(UserError, match=r"cannot be read .*no regular file.*delete .*seed-0 and run `dvc repro`"):
+    with refused("damaged", "delete", "dvc repro"):
         READ.get(name, read_weights)(tmp_path / "seed-0")
 
 
@@ -180,13 +179,10 @@ def test_a_run_replaces_an_older_one(tmp_path: Path, write: Write) -> None:
     assert not (tmp_path / "seed-0/stray").exists()
 
 
-def test_a_full_disk_is_told_in_one_sentence_and_leaves_the_old_run(
-    tmp_path: Path, write: Write, files_of_at_most: Limit
-) -> None:
+def test_a_full_disk_is_told_and_leaves_the_old_run(tmp_path: Path, write: Write, files_of_at_most: Limit) -> None:
     old = write(tmp_path / "seed-0")
-    with files_of_at_most(20_000), pytest.raises(UserError, match=r"raise the limit .*; the training is kept") as told:
+    with files_of_at_most(20_000), refused("unwritable", "ulimit", "kept", file=tmp_path / "seed-0"):
         write(tmp_path / "seed-0", starts=5)
-    assert str(tmp_path / "seed-0") in str(told.value)
     assert read_run(tmp_path / "seed-0") == old
     assert [path.name for path in tmp_path.iterdir()] == ["seed-0"]
 
@@ -204,37 +200,28 @@ def test_an_interruption_leaves_the_old_run(tmp_path: Path, write: Write, monkey
     assert [path.name for path in tmp_path.iterdir()] == ["seed-0"]
 
 
-def test_a_place_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path, write: Write) -> None:
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, write: Write) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="could not be written"):
+    with refused("unwritable", file=tmp_path / "runs/seed-0"):
         write(tmp_path / "runs/seed-0")
 
 
 def test_a_missing_run_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"run\.json is missing; run `dvc repro`"):
-        read_run(tmp_path / "seed-0")
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00"])
-def test_a_record_that_is_not_json_is_named(tmp_path: Path, write: Write, content: bytes) -> None:
-    write(tmp_path / "seed-0")
-    (tmp_path / "seed-0/run.json").write_bytes(content)
-    with pytest.raises(UserError, match=r"run\.json is damaged .*delete .*seed-0 and run `dvc repro`"):
+    with refused("missing", "dvc repro", file=tmp_path / "seed-0/run.json"):
         read_run(tmp_path / "seed-0")
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
-    [("status", "fine", "status: "), ("recipe", {}, "recipe: .*arm"), ("errors", 1, "errors: no such key")],
+    ("key", "value", "kind"), [("status", "fine", "invalid"), ("recipe", {}, "invalid"), ("errors", 1, "unknown")]
 )
 def test_a_record_of_another_form_is_refused_with_its_key(
-    tmp_path: Path, write: Write, key: str, value: Any, told: str
+    tmp_path: Path, write: Write, key: str, value: Any, kind: Kind
 ) -> None:
     write(tmp_path / "seed-0")
     path = tmp_path / "seed-0/run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     seal(tmp_path / "seed-0")
-    with pytest.raises(UserError, match=rf"run\.json: {told}"):
+    with refused(kind, key=key, file=path):
         read_run(tmp_path / "seed-0")
 
 
@@ -279,7 +266,7 @@ def test_the_old_hash_is_the_one_that_commit_computed() -> None:
     text = (Path(__file__).parent / "run-of-7b4e991.json").read_text()
     assert from_old(json.loads(text), "run.json")["recipe"]["data"]["pixels"] == "noise"
     changed = json.loads(text) | {"recipe_hash": "0123456789abcdef"}
-    with pytest.raises(UserError, match=r"^run\.json: recipe_hash is 0123456789abcdef, but the recipe's is "):
+    with refused("damaged", "0123456789abcdef", key="recipe_hash", file="run.json"):
         from_old(changed, "run.json")
 
 
@@ -287,5 +274,5 @@ def test_an_old_record_that_was_changed_by_hand_is_refused(tmp_path: Path, write
     old = old_record(write(tmp_path / "seed-0"))
     old["recipe"]["seed"] = 4
     (tmp_path / "seed-0/run.json").write_text(json.dumps(old))
-    with pytest.raises(UserError, match=r"run\.json: recipe_hash is .*changed by hand"):
+    with refused("damaged", key="recipe_hash", file=tmp_path / "seed-0/run.json"):
         read_run(tmp_path / "seed-0")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from errors import refused
 from made_files import SMALL_IMAGENET, Photographs
 
 from replication.arms.localization import LOCALIZATION
-from replication.errors import UserError
 from replication.images.index import read_index
 from replication.sources import DATASETS, Place
 from replication.sources.boxes import imagenet
@@ -51,25 +51,25 @@ def test_other_boxes_give_another_fingerprint(tree: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("file", "kept", "told"),
+    ("file", "kept", "lacking"),
     [
-        ("LOC_val_solution.csv", 2, "the validation image .* has no box of its class"),
-        ("LOC_train_solution.csv", 2, "no training image of .* has a box"),
-        ("LOC_train_solution.csv", 0, "has neither LOC_train_solution.csv nor Annotations/CLS-LOC/train"),
+        ("LOC_val_solution.csv", 2, "ILSVRC2012_val_"),
+        ("LOC_train_solution.csv", 2, "n0000000"),
+        ("LOC_train_solution.csv", 0, "LOC_train_solution.csv"),
     ],
 )
-def test_what_is_missing_is_named(tree: Path, file: str, kept: int, told: str) -> None:
+def test_what_is_missing_is_named(tree: Path, file: str, kept: int, lacking: str) -> None:
     lines = (tree / file).read_text().splitlines()
     (tree / file).unlink()
     if kept:
         (tree / file).write_text("\n".join(lines[:kept]) + "\n")
     place = Place("folder", tree)
-    with pytest.raises(UserError, match=told):
+    with refused("missing", lacking, file=tree):
         imagenet(place, SMALL_IMAGENET, folder(place, SMALL_IMAGENET))
 
 
 def test_a_source_without_boxes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "imagenet", SMALL_IMAGENET)
     root = Photographs.make().parquet(tmp_path / "parquet")
-    with pytest.raises(UserError, match=r"from parquet comes without boxes; set data\.imagenet\.source to archives or"):
+    with refused("missing", "archives", "folder", key="data.imagenet.source"):
         prepare(tmp_path / "index", LOCALIZATION, "imagenet", Place("parquet", root), VIEW)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from errors import refused
 from made_files import SMALL_CIFAR, SMALL_IMAGENET, Photographs, below, picture, rows_of, saved, write_parquet
 
 from replication.arms import ARMS
-from replication.errors import UserError
 from replication.images.index import read_images
 from replication.images.meta import OFFICIAL, Meta
 from replication.images.store import Split, image_of, read_store
@@ -74,7 +74,7 @@ def test_a_store_is_made_of_a_place(
 
 
 def test_cifar10_is_of_one_size(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"cifar\.input_size is 16, but CIFAR-10 has 32x32 images; set it to 32"):
+    with refused("conflict", "16", "32", key="input_size"):
         prepare(tmp_path / "store", ARMS["cifar"], "cifar10", Place("parquet", tmp_path), SMALL | {"input_size": 16})
 
 
@@ -127,14 +127,14 @@ def test_the_bad_image_of_a_small_set_is_named_and_the_old_index_kept(tmp_path: 
     again()
     (tree / bad).write_bytes(saved(picture(0))[:-100])
     before = below(tmp_path / "data")
-    with pytest.raises(UserError, match=f"{bad}: the image cannot be decoded"):
+    with refused("damaged", file=tree / bad):
         again()
     assert below(tmp_path / "data") == before
 
 
 def test_missing_archives_name_the_key(tmp_path: Path) -> None:
     place = Place("archives", tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"ILSVRC2012_img_train\.tar is missing; .* data\.imagenet\.root"):
+    with refused("missing", key="data.imagenet.root", file=tmp_path / "nowhere/ILSVRC2012_img_train.tar"):
         prepare(tmp_path / "index", ARMS["imagenet"], "imagenet", place, PHOTOGRAPHS)
 
 
@@ -143,16 +143,10 @@ def test_missing_archives_name_the_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [
-        ({}, "50,000 training and 10,000 test images of 32x32, official pixels, sha256 29b739c2cbb1…"),
-        ({"input_size": None}, "50,000 training and 10,000 test images, official pixels, sha256 29b739c2cbb1…"),
-        (
-            {"pixels": "re-compressed as JPEG"},
-            "50,000 training and 10,000 test images of 32x32, not official: re-compressed as JPEG; runs on them are "
-            "proxies, sha256 29b739c2cbb1…",
-        ),
-    ],
+    [({}, "32x32"), ({"pixels": "re-compressed as JPEG"}, "re-compressed as JPEG")],
 )
 def test_what_was_prepared_is_said(changes: dict[str, Any], said: str) -> None:
     meta = Meta("cifar10", "CIFAR-10, official", OFFICIAL, [], 50_000, 10_000, 32, "29b739c2cbb1d16a")
-    assert describe(replace(meta, **changes)) == said
+    told = describe(replace(meta, **changes))
+    assert all(part in told for part in ("50,000", "10,000", "29b739c2cbb1", said)) and "\n" not in told
+    assert "None" not in describe(replace(meta, input_size=None))

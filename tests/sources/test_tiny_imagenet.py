@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import random_split
+from errors import refused
 from made_files import as_tiny_imagenet, below, encoded
 
 from replication.errors import UserError
@@ -57,7 +58,7 @@ def test_the_real_data_set_has_200_classes() -> None:
 @pytest.mark.parametrize("file", ["wnids.txt", "val/val_annotations.txt"])
 def test_a_missing_list_names_the_key(tree: Path, file: str) -> None:
     (tree / file).unlink()
-    with pytest.raises(UserError, match=rf"{file} cannot be read .* set data\.tiny_imagenet\.root"):
+    with refused("missing", key="data.tiny_imagenet.root", file=tree / file):
         read(tree)
 
 
@@ -66,37 +67,33 @@ def test_a_missing_list_names_the_key(tree: Path, file: str) -> None:
 def test_what_has_no_end_is_not_read(tree: Path, file: str, make: Callable[[Path], None]) -> None:
     (tree / file).unlink()
     make(tree / file)
-    with pytest.raises(UserError, match=rf"{file} cannot be read .*no regular file"):
+    with refused("damaged", file=tree / file):
         read(tree)
 
 
 @pytest.mark.parametrize("part", ["train", "train/n00000002"])
 def test_missing_classes_are_named(tree: Path, part: str) -> None:
     shutil.rmtree(tree / part)
-    with pytest.raises(
-        UserError, match=r"has 3 classes in wnids\.txt and [02] in train, .* extract the archive again.*n00000002"
-    ):
+    with refused("damaged", "wnids.txt", "extract", "n00000002", file=tree):
         read(tree)
 
 
 def test_a_class_folder_too_many_is_named(tree: Path) -> None:
     (tree / "train/n00000004").mkdir()
-    with pytest.raises(
-        UserError, match=r"3 classes in wnids\.txt and 4 in train, expected the same 3 in both.*: n00000004\."
-    ):
+    with refused("damaged", "wnids.txt", "n00000004", file=tree):
         read(tree)
 
 
 def test_a_training_image_too_few_is_told(tree: Path) -> None:
     (tree / "train/n00000001/images/n00000001_0.JPEG").unlink()
-    with pytest.raises(UserError, match="5 train images, expected 6"):
+    with refused("damaged", "5 train images", "6", file=tree):
         read(tree)
 
 
 def test_an_annotation_too_few_is_told(tree: Path) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text("".join(annotations.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(UserError, match="3 valid images, expected 4"):
+    with refused("damaged", "3 valid images", "4", file=tree):
         read(tree)
 
 
@@ -104,7 +101,7 @@ def test_an_annotation_too_few_is_told(tree: Path) -> None:
 def test_a_bad_annotation_is_named_with_its_line(tree: Path, line: str) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text(f"val_1.JPEG\tn00000001\n{line}\n")
-    with pytest.raises(UserError, match=r"val_annotations\.txt, line 2: '.*' is not in wnids\.txt"):
+    with refused("damaged", "line 2", "wnids.txt", file=annotations):
         read(tree)
 
 
@@ -112,20 +109,21 @@ def test_a_bad_annotation_is_named_with_its_line(tree: Path, line: str) -> None:
 def test_an_annotation_of_a_file_elsewhere_is_refused(tree: Path, name: str) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text(annotations.read_text().replace("val_0.JPEG", name))
-    with pytest.raises(UserError, match=r"val_annotations\.txt, line 1: .* is no image of val/images|cannot be read"):
+    with pytest.raises(UserError) as error:  # ".." has no name but itself, and is a folder
         read(tree)
+    assert error.value.kind == "damaged" and error.value.file in (annotations, tree / "val/images" / name)
 
 
 def test_an_image_that_is_annotated_twice_is_refused(tree: Path) -> None:
     annotations = tree / "val/val_annotations.txt"
     annotations.write_text(annotations.read_text().replace("val_1.JPEG", "val_0.JPEG"))
-    with pytest.raises(UserError, match=r"line 2: 'val_0.JPEG' stands there twice"):
+    with refused("damaged", "line 2", "val_0.JPEG", file=annotations):
         read(tree)
 
 
 def test_an_annotated_image_that_is_missing_is_named(tree: Path) -> None:
     (tree / "val/images/val_2.JPEG").unlink()
-    with pytest.raises(UserError, match=r"val/images/val_2\.JPEG cannot be read"):
+    with refused("missing", file=tree / "val/images/val_2.JPEG"):
         read(tree)
 
 
@@ -133,11 +131,11 @@ def test_an_annotated_image_that_is_missing_is_named(tree: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"a text file", None], ids=["empty", "text", "truncated"])
 def test_an_image_that_cannot_be_decoded_is_named(tree: Path, file: str, content: bytes | None) -> None:
     (tree / file).write_bytes((tree / file).read_bytes()[:-100] if content is None else content)
-    with pytest.raises(UserError, match=f"{file}: the image cannot be decoded"):
+    with refused("damaged", "fetch", file=tree / file):
         read(tree)
 
 
 def test_an_image_of_another_size_is_named(tree: Path) -> None:
     (tree / "val/images/val_3.JPEG").write_bytes(encoded(np.zeros((3, 9, 8), np.uint8)))
-    with pytest.raises(UserError, match=r"val_3\.JPEG: the image is 8x9, expected 8x8"):
+    with refused("damaged", "8x9", "8x8", file=tree / "val/images/val_3.JPEG"):
         read(tree)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from errors import refused
 from made_up import JPEG, PAPER_PROFILE, recipe_of, result
 
 from replication.arms import ARMS
-from replication.errors import UserError
 from replication.study.results import add_results, summarise, write_summary
 from replication.study.studies import Study, read_studies, read_study
 from replication.study.tables import CURVES, RECIPES, RUNS, SCORES, read_tables
@@ -91,11 +91,9 @@ def test_a_run_under_another_recipe_is_refused_by_name_and_nothing_changes(tmp_p
     add_results(folder, [result(recipe_of("quick", dataset="digits"))])
     before = contents(folder)
     shorter = recipe_of("quick", dataset="digits", schedule={"iterations": 300, "drops": [200]})
-    with pytest.raises(UserError, match=r"quick/cifar has resnet-20 · seed 0 under another recipe") as refused:
+    with refused("conflict", "resnet-20 · seed 0", "400", "300", "override", key="schedule.iterations", file=folder):
         add_results(folder, [result(recipe_of("quick", net="plain-20", dataset="digits")), result(shorter)])
-    assert "schedule.iterations is 400 there and 300 here" in str(refused.value)
-    assert "an override or a variant" in str(refused.value)
-    with pytest.raises(UserError, match=r"data.fingerprint is '\w+' there"):
+    with refused("conflict", key="data.fingerprint", file=folder):
         add_results(folder, [result(recipe_of("quick", dataset="digits", fingerprint="0" * 16))])
     assert contents(folder) == before
 
@@ -124,7 +122,7 @@ def test_a_recipe_changed_by_hand_is_found_out(tmp_path: Path) -> None:
     add_results(tmp_path, [result(recipe_of())])
     path = tmp_path / RECIPES
     path.write_text(path.read_text().replace("64000", "63000"))
-    with pytest.raises(UserError, match=r"recipes.json: the recipe of \w+ was changed"):
+    with refused("damaged", "git checkout", file=path):
         read_tables(tmp_path, CIFAR)
 
 
@@ -219,18 +217,13 @@ def test_a_study_knows_what_it_overrides(tmp_path: Path) -> None:
     assert labelled.override == {"train_images": 45_000, "schedule.drops": (1000, 2000)}
 
 
-def test_no_results_or_broken_ones_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no study of the arm cifar; make one with `dvc repro tabulate@cifar`"):
+def test_no_results_or_broken_ones_are_refused(tmp_path: Path) -> None:
+    with refused("missing", "dvc repro tabulate@cifar", file=tmp_path):
         read_studies(tmp_path, CIFAR, PAPER_PROFILE)
     folder = tmp_path / "quick/cifar"
     add_results(folder, [result(recipe_of())])
-    good = (folder / SCORES).read_text()
-    (folder / SCORES).write_text(good.replace("value", "worth", 1))
-    with pytest.raises(UserError, match=r"scores.csv lacks the column value"):
-        read_studies(tmp_path, CIFAR, PAPER_PROFILE)
-    (folder / SCORES).write_text(good)
-    (folder / CURVES).unlink()
-    with pytest.raises(UserError, match=r"curves.csv cannot be read"):
+    (folder / SCORES).write_text((folder / SCORES).read_text().replace("value", "worth", 1))
+    with refused("damaged", "git checkout", key="value", file=folder / SCORES):
         read_studies(tmp_path, CIFAR, PAPER_PROFILE)
 
 
@@ -239,7 +232,7 @@ def test_a_study_that_lost_a_file_is_not_left_out(tmp_path: Path, name: str) -> 
     for profile in ("quick", "cpu"):
         add_results(tmp_path / profile / "cifar", [result(recipe_of(profile))])
     (tmp_path / "quick/cifar" / name).unlink()
-    with pytest.raises(UserError, match=rf"quick/cifar/{name} cannot be read .* restore it with `git checkout"):
+    with refused("missing", "git checkout", file=f"quick/cifar/{name}"):
         read_studies(tmp_path, CIFAR, PAPER_PROFILE)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from errors import refused
 from filelock import FileLock
 from together import StopsItself, train_with
 
@@ -134,11 +135,9 @@ def test_groups_that_cannot_be_dealt_out_evenly_are_told_in_one_sentence(
     make_imagenet_recipe: Recipes, fit: Callable[..., State], groups: int, count: int, possible: str
 ) -> None:
     recipe = make_imagenet_recipe(schedule={"batch_size": 4 * groups})
-    told = (
-        rf"^{count} processes cannot share the {groups} batch-norm groups of a batch evenly "
-        rf"\(batch_size {4 * groups}, bn_group 4\); the number of processes can be {possible}\.$"
-    )
-    with pytest.raises(UserError, match=told):
+    with refused(
+        "invalid", str(count), str(groups), f"batch_size {4 * groups}", "bn_group 4", possible, key="processes"
+    ):
         fit(recipe, batches="never used", processes=Processes(0, count))
 
 
@@ -148,8 +147,9 @@ def test_processes_that_the_nodes_of_a_job_cannot_share_evenly_are_refused(
     from pipeline.launch import torchrun
 
     monkeypatch.setenv("SLURM_JOB_NUM_NODES", "3")
-    with pytest.raises(UserError, match=r"^params\.yaml: processes: 2 cannot be dealt out to 3 nodes evenly"):
+    with pytest.raises(UserError) as error:
         torchrun("pipeline.train", [], 2, make_imagenet_recipe(), torch.device("cpu"))
+    assert all(told in str(error.value) for told in ("params.yaml", "processes", "2", "3 nodes"))
 
 
 def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,28 +178,28 @@ def test_what_ends_two_processes_is_said_once_and_in_our_words(project: Any) -> 
     state = project.wait_for_iteration(training, 3)
     training.send_signal(signal.SIGINT)
     _, told = training.communicate(timeout=60)
-    assert (training.returncode, told.count("the same command continues from there")) == (130, 1), told
-    with FileLock(state.with_name("lock")):
-        refused = project.run(*command)
-    assert (refused.returncode, refused.stderr.count("another process is training this run")) == (1, 1), refused.stderr
+    assert (training.returncode, told.count("stopped")) == (130, 1), told
+    lock = state.with_name("lock")
+    with FileLock(lock):
+        busy = project.run(*command)
+    assert (busy.returncode, busy.stderr.count(str(lock.relative_to(project.folder)))) == (1, 1), busy.stderr
     training = project.start(*command, REPLICATION_SAVE_SECONDS="0")
     project.wait_for_iteration(training, torch.load(state, weights_only=True)["iteration"] + 3)
     psutil.Process(training.pid).children()[1].kill()
     _, killed = training.communicate(timeout=60)
     assert training.returncode == 128 + signal.SIGKILL
-    assert "one of the processes was ended by SIGKILL" in killed
-    for text in (told, refused.stderr):
+    assert "SIGKILL" in killed
+    for text in (told, busy.stderr):
         assert not re.search("Traceback|torchrun|elastic|SIG|exitcode", text), text
 
 
 @pytest.mark.parametrize(
-    ("processes", "seed", "told"),
-    [(3, "0", r"3 processes cannot share the 4 batch-norm groups .*can be 1, 2, 4"), (2, "x", "seed is 'x'; it must")],
+    ("processes", "seed", "names"), [(3, "0", ("processes", "1, 2, 4")), (2, "x", ("seed", "'x'"))]
 )
-def test_bad_input_is_one_sentence_before_any_process_starts(
-    project: Any, processes: int, seed: str, told: str
+def test_bad_input_is_refused_before_any_process_starts(
+    project: Any, processes: int, seed: str, names: tuple[str, ...]
 ) -> None:
     project.configure({"processes": processes, "imagenet": {"nets": ["plain-18"]}})
     failed = project.run("train", "imagenet", "plain-18", seed)
-    assert failed.returncode == 1
-    assert re.search(told, failed.stderr) and "Traceback" not in failed.stderr
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    assert all(name in failed.stderr for name in names), failed.stderr

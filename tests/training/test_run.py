@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from errors import refused
 from mlflow.tracking import MlflowClient
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
-from replication.errors import UserError
 from replication.evaluation.ready import load
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Store
@@ -55,8 +55,9 @@ def test_a_run_leaves_its_folder_and_nothing_else(
     weights = read_weights(tmp_path / "runs/seed-0")
     assert all(torch.equal(weights[key], value) for key, value in same.net.state_dict().items())
     last = same.curve[-1]
-    told = f"training error {last['train_error']:.2f} %, test error {last['single_view_error']:.2f} % (single view)"
-    assert f"resnet-8 · seed 0: {told}" in capsys.readouterr().out
+    told = [f"{last[key]:.2f} %" for key in ("train_error", "single_view_error")]
+    shown = capsys.readouterr().out
+    assert all(part in shown for part in ("resnet-8 · seed 0", *told))
 
 
 def test_the_mean_image_is_kept_with_the_weights(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
@@ -81,10 +82,11 @@ def test_weights_on_the_way_are_kept_where_it_was_asked_in_time(
         assert all(torch.equal(weights[key], value) for key, value in own.items())
     assert load(folder / "net-6.safetensors").classes == ["red", "green", "blue", "grey"]
     assert read_run(folder).recipe.hash == recipe.hash, "what is kept is no part of the recipe"
-    assert "kept" not in capsys.readouterr().err
+    capsys.readouterr()
 
     train_run(folder, recipe, store, CPU, tmp_path / "work", checkpoints=[3, 6])  # its state of the end is still there
-    assert "resnet-8 · seed 0: its weights after iteration 3 were not kept" in capsys.readouterr().err
+    (warning,) = [line for line in capsys.readouterr().err.splitlines() if "iteration 3" in line]
+    assert "resnet-8 · seed 0" in warning
     assert sorted(path.name for path in folder.glob("net*")) == ["net-6.safetensors", "net.safetensors"]
 
 
@@ -122,8 +124,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     }  # fmt: skip
     assert {key: run.data.tags[key] for key in expected} == expected
     note = run.data.tags["mlflow.note.content"]
-    assert "**resnet-8 · no-warmup · seed 3**, section 4.2" in note and "Fidelity: proxy" in note
-    assert note.endswith("\n\nAgain.")
+    assert all(part in note for part in ("resnet-8 · no-warmup · seed 3", "4.2", "proxy", "Again."))
     assert run.data.tags["mlflow.source.git.commit"] == record.provenance["commit"]
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
@@ -173,7 +174,7 @@ def test_a_run_that_is_stopped_writes_no_folder_and_is_continued(
     recipe = make_recipe(**SHORT)
     with monkeypatch.context() as patched:
         patched.setattr("replication.feed.cifar.CifarBatches", StopsItself)
-        with pytest.raises(Stopped, match="resnet-8 · seed 0 stopped at iteration 6; the same command continues"):
+        with pytest.raises(Stopped, match=r"resnet-8 · seed 0 .*6"):
             train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
     assert not (tmp_path / "seed-0").exists()
     assert (tmp_path / "work" / recipe.hash / "state.pt").exists()
@@ -185,6 +186,6 @@ def test_a_run_that_is_stopped_writes_no_folder_and_is_continued(
 def test_a_run_that_cannot_be_written_keeps_its_training(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
     recipe = make_recipe(**SHORT)
     (tmp_path / "runs").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="the training is kept"):
+    with refused("unwritable", "kept", file=tmp_path / "runs/seed-0"):
         train_run(tmp_path / "runs/seed-0", recipe, store, CPU, tmp_path / "work")
     assert torch.load(tmp_path / "work" / recipe.hash / "state.pt", weights_only=True)["iteration"] == 12

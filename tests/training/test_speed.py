@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from errors import refused
 from locating import made_up_store
 from locating import recipe_of as located
 
 from replication.arms.cifar import CifarRecipe
-from replication.errors import UserError
 from replication.training.speed import Outlook, compiles, images_per_second, outlook, told
 
 Recipes = Callable[..., CifarRecipe]
@@ -29,8 +29,7 @@ def test_a_long_training_is_measured_in_both_precisions(
     recipe = make_recipe(**LONG)
     assert compiles("never", recipe, 4, CPU) is False
     said = capsys.readouterr().err
-    assert said.startswith("resnet-8 · seed 0: about ")
-    assert "here in fp32, at " in said
+    assert "resnet-8 · seed 0" in said and "fp32" in said
     found = outlook(recipe, 4, CPU, 10**7)
     assert found.rates.keys() == {"fp32", "bf16"}
     assert found.seconds == pytest.approx(16 * 10**7 / found.rates["fp32"])
@@ -69,8 +68,8 @@ def test_images_of_a_wider_net_take_longer(make_recipe: Recipes) -> None:
 @pytest.mark.parametrize(("bf16", "hint"), [(2.4, True), (1.05, False), (0.8, False)])
 def test_another_precision_is_named_where_it_would_be_faster(make_recipe: Recipes, bf16: float, hint: bool) -> None:
     words = told(Outlook({"fp32": 500.0, "bf16": 500.0 * bf16}, 7200.0, False), make_recipe(**LONG), False)
-    assert words.startswith("about 2 hours here in fp32, at 500 images/s")
-    assert ("bf16 would be 2.4 times as fast (-S '++cifar.override.precision=bf16'" in words) == hint
+    assert all(part in words for part in ("2 hours", "fp32", "500 images/s"))
+    assert ("2.4" in words and "-S '++cifar.override.precision=bf16'" in words) == hint
 
 
 def test_kernels_are_compiled_where_a_long_run_repays_it_or_it_is_asked_for(make_recipe: Recipes) -> None:
@@ -84,7 +83,7 @@ def test_without_a_compiler_auto_does_without_and_always_says_what_is_missing(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert not compiles("auto", make_recipe(**LONG), 4, CPU)
-    with pytest.raises(UserError, match=r"compile: always needs a C\+\+ compiler"):
+    with refused("unavailable", "params.yaml", "auto", key="compile"):
         compiles("always", make_recipe(), 4, CPU)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from errors import refused
 from resuming import SHORT, assert_same, stop
 
 from replication.arms.cifar import CifarRecipe
-from replication.errors import UserError
 from replication.feed.batches import Batches
 from replication.files import write_durably
 from replication.training.progress import Stopped
@@ -40,9 +40,8 @@ def test_a_full_disk_stops_the_training_in_one_sentence_and_keeps_the_old_state(
         def fill_the_disk() -> None:
             patched.setattr(os, "fsync", no_space)
 
-        with pytest.raises(UserError, match=r"no space .* make room and run again") as told:
+        with refused("unwritable", "room", file=work / STATE):
             fit(recipe, work, interrupted(recipe, 12, fill_the_disk), save_seconds=0)
-    assert str(work / STATE) in str(told.value)
     assert torch.load(work / STATE, weights_only=True)["iteration"] == 12
     assert sorted(path.name for path in work.iterdir() if path.name.startswith("state")) == [BEFORE, STATE]
     assert_same(fit(recipe, work), whole)
@@ -53,7 +52,7 @@ def test_a_write_that_stops_in_the_middle_keeps_the_old_file(
 ) -> None:
     path = tmp_path / STATE
     write_durably(path, b"old")
-    with files_of_at_most(1000), pytest.raises(UserError, match="may not be so large here"):
+    with files_of_at_most(1000), refused("unwritable", "ulimit", file=path):
         write_durably(path, bytes(5000))
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == [STATE]
@@ -97,13 +96,11 @@ def test_a_damaged_state_does_not_become_the_one_before(saved: tuple[CifarRecipe
         assert state._read(path, torch.device("cpu"))["iteration"] == 0
 
 
-def test_two_damaged_states_are_told_in_one_sentence(saved: tuple[CifarRecipe, Path], fit: Fit) -> None:
+def test_two_damaged_states_are_both_named(saved: tuple[CifarRecipe, Path], fit: Fit) -> None:
     recipe, work = saved
     for name in (STATE, BEFORE):
         _flip(work / name, random.Random(0))
-    with pytest.raises(
-        UserError, match=r"state\.pt cannot be read .*state-before\.pt cannot be read .*delete .*work to"
-    ):
+    with refused("damaged", BEFORE, f"delete {work}", file=work / STATE):
         fit(recipe, work)
 
 
@@ -113,7 +110,7 @@ def test_a_state_of_other_code_is_not_guessed_at(saved: tuple[CifarRecipe, Path]
     content = torch.load(work / STATE)
     del content["curve"]
     _reseal(work / STATE, content)
-    with pytest.raises(UserError, match="another version of this code"):
+    with refused("damaged", "version", f"delete {work}", file=work / STATE):
         fit(recipe, work)
 
 
@@ -124,7 +121,7 @@ def test_a_training_that_other_code_ended_is_trained_anew(
     whole = fit(recipe, work)
     _reseal(work / STATE, torch.load(work / STATE) | {"code": "other", "starts": 7})
     again = fit(recipe, work)
-    assert "trained to its end by other code; it is trained anew" in capsys.readouterr().err
+    assert str(work) in capsys.readouterr().err
     assert again.starts == 1
     assert_same(again, whole)
 
@@ -135,7 +132,7 @@ def test_that_other_code_began_a_training_is_said(
     recipe, work = saved
     _reseal(work / STATE, torch.load(work / STATE) | {"code": "other"})
     assert fit(recipe, work).starts == 2
-    assert "was begun by other code; this code goes on with it" in capsys.readouterr().err
+    assert str(work) in capsys.readouterr().err
 
 
 def test_another_number_of_threads_is_told_and_kept(
@@ -146,7 +143,8 @@ def test_another_number_of_threads_is_told_and_kept(
     content = torch.load(work / STATE) | {"threads": [before + 1]}
     _reseal(work / STATE, content)
     assert fit(recipe, work).threads == [before + 1, before]
-    assert f"trained with {before + 1} threads so far and goes on with {before}" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert all(part in told for part in (f"{before + 1} threads", str(before), "OMP_NUM_THREADS"))
 
 
 def _flip(path: Path, dice: random.Random) -> None:
@@ -162,15 +160,13 @@ def _reseal(path: Path, content: Any) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 1, 1000, 0.5, 0.9, 0.999])
-def test_a_truncated_state_is_told_in_one_sentence(saved: tuple[CifarRecipe, Path], fit: Fit, keep: float) -> None:
+def test_a_truncated_state_is_named(saved: tuple[CifarRecipe, Path], fit: Fit, keep: float) -> None:
     recipe, work = saved
     (work / BEFORE).unlink()
     content = (work / STATE).read_bytes()
     (work / STATE).write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
-    with pytest.raises(UserError, match=r"cannot be read .* delete .*work to train this run from its start") as told:
+    with refused("damaged", f"delete {work}", file=work / STATE):
         fit(recipe, work)
-    assert str(work / STATE) in str(told.value)
-    assert "\n" not in str(told.value)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -186,19 +182,16 @@ def test_a_state_with_any_bytes_changed_gives_a_sentence_and_never_a_traceback(
             damaged[dice.randrange(3000)] = dice.randrange(256)  # the pickle of the archive lies here
         (work / STATE).write_bytes(damaged)
         state = State.start(recipe, 4, torch.device("cpu"))
-        with pytest.raises(UserError) as told:
+        with refused("damaged", f"delete {work}", file=work / STATE):
             state.load(work, torch.device("cpu"), 10)
-        assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("content", [{}, {"net": {}, "optimizer": {}}, [1]], ids=str)
-def test_a_file_that_is_no_state_of_this_net_is_told_in_one_sentence(
-    saved: tuple[CifarRecipe, Path], fit: Fit, content: Any
-) -> None:
+def test_a_file_that_is_no_state_of_this_net_is_named(saved: tuple[CifarRecipe, Path], fit: Fit, content: Any) -> None:
     recipe, work = saved
     (work / BEFORE).unlink()
     _reseal(work / STATE, content)
-    with pytest.raises(UserError, match=r"state\.pt cannot be read"):
+    with refused("damaged", file=work / STATE):
         fit(recipe, work)
 
 
@@ -210,6 +203,6 @@ def test_the_state_loads_without_running_code_from_the_file(saved: tuple[CifarRe
     recipe, work = saved
     (work / BEFORE).unlink()
     _reseal(work / STATE, {"net": Trap()})
-    with pytest.raises(UserError, match="cannot be read"):
+    with refused("damaged", file=work / STATE):
         State.start(recipe, 4, torch.device("cpu")).load(work, torch.device("cpu"), 10)
     assert not (tmp_path / "sprung").exists()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from errors import refused
 from filelock import FileLock
 
 from replication.arms.cifar import CifarRecipe
-from replication.errors import UserError
 from replication.feed.batches import Batches
 from replication.training.progress import Stopped
 from replication.training.state import STATE, State
@@ -48,7 +48,7 @@ def test_a_request_to_stop_finishes_the_iteration_and_saves(
     make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path, number: signal.Signals
 ) -> None:
     recipe, before = make_recipe(), signal.getsignal(number)
-    with pytest.raises(Stopped, match=r"stopped at iteration 21; the same command continues"):
+    with pytest.raises(Stopped, match="21"):
         fit(recipe, tmp_path / "work", interrupted(recipe, 20, send(number)))
     assert torch.load(tmp_path / "work" / STATE, weights_only=True)["iteration"] == 21
     assert signal.getsignal(number) == before
@@ -70,9 +70,8 @@ def test_a_request_in_the_last_iteration_is_no_stop(make_recipe: Recipes, fit: F
 def test_only_one_process_trains_a_run(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    with FileLock(work / "lock"), pytest.raises(UserError, match="another process is training this run") as told:
+    with FileLock(work / "lock"), refused("busy", file=work / "lock"):
         fit(make_recipe(), work)
-    assert str(work / "lock") in str(told.value)
     assert not (work / STATE).exists()
     assert fit(make_recipe(), work).iteration == 64  # free again
 
@@ -86,7 +85,7 @@ def test_a_ctrl_c_that_finds_no_training_is_no_traceback(capsys: pytest.CaptureF
 
     with pytest.raises(SystemExit) as ended:
         stage.run(interrupted)
-    assert ended.value.code == 130 and "run the same command again" in capsys.readouterr().err
+    assert ended.value.code == 130 and "Traceback" not in capsys.readouterr().err
 
 
 def run_record(project: Any, net: str, seed: int) -> dict[str, Any]:
@@ -103,13 +102,12 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
     first.send_signal(signal.SIGSTOP)
     second = project.run(*command)
     assert second.returncode == 1
-    assert "another process is training this run" in second.stderr
+    assert str(state.with_name("lock").relative_to(project.folder)) in second.stderr
     assert "Traceback" not in second.stderr
     first.send_signal(signal.SIGCONT)
     first.send_signal(signal.SIGTERM)
     _, err = first.communicate(timeout=60)
     assert first.returncode == 130
-    assert "the same command continues from there" in err
     assert "Traceback" not in err
     reached = torch.load(state, weights_only=True)["iteration"]
     assert 10 <= reached < 400
@@ -117,14 +115,13 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
     project.configure(nets, schedule={"iterations": 8, "drops": []})
     other = project.run(*command)
     assert other.returncode == 0, other.stderr
-    assert "continues" not in other.stderr
     assert run_record(project, "resnet-8", 0)["starts"] == 1
     assert state.exists(), "another recipe must neither use nor delete this state"
 
     project.configure(nets, schedule={"iterations": 400, "drops": []})
     third = project.run(*command)
     assert third.returncode == 0, third.stderr
-    assert f"continues from iteration {reached}" in third.stderr
+    assert f"{reached}" in third.stderr
     record = run_record(project, "resnet-8", 0)
     assert (record["starts"], record["status"]) == (2, "trained")
     assert record["recipe"]["schedule"]["iterations"] == 400
@@ -138,8 +135,8 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
 def test_a_number_of_seconds_that_is_none_is_told_before_anything_is_trained(project: Any, seconds: str) -> None:
     project.configure()
     told = project.run("train", "cifar", "plain-8", "0", REPLICATION_SAVE_SECONDS=seconds)
-    assert told.returncode == 1 and f"REPLICATION_SAVE_SECONDS is {seconds!r}; it must be" in told.stderr
-    assert "Traceback" not in told.stderr
+    assert told.returncode == 1 and "Traceback" not in told.stderr
+    assert "REPLICATION_SAVE_SECONDS" in told.stderr and repr(seconds) in told.stderr
 
 
 def test_a_rank_that_a_cluster_set_is_no_torchrun(project: Any) -> None:

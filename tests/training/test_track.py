@@ -93,15 +93,15 @@ def rows_of(table: pd.DataFrame, name: dict[str, Any]) -> list[dict[str, Any]]:
     return table.loc[(table[list(name)] == pd.Series(name)).all(axis=1)].to_dict("records")
 
 
-def test_a_store_that_cannot_be_used_is_told_in_one_sentence(project: Any, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_used_is_named(project: Any, tmp_path: Path) -> None:
     project.configure(schedule={"iterations": 16, "drops": []})
     (tmp_path / "mlflow.db").unlink()
     (tmp_path / "mlflow.db").mkdir()
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     trained = project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri)
-    assert trained.returncode == 0 and "`make runs` adds it afterwards" in trained.stderr
+    assert trained.returncode == 0 and "make runs" in trained.stderr
     told = project.run("track", REPLICATION_TRACKING=uri)
-    assert told.returncode == 1 and "cannot be used" in told.stderr and "Traceback" not in told.stderr
+    assert told.returncode == 1 and "mlflow.db" in told.stderr and "Traceback" not in told.stderr
 
 
 @pytest.mark.slow

@@ -40,6 +40,11 @@ SHORT = {
 }
 
 
+def warnings_of_mlflow(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines on standard error that are about MLflow."""
+    return [line for line in capsys.readouterr().err.splitlines() if "MLflow" in line]
+
+
 class Tracking:
     """A tracking store on sqlite, in which each test has an experiment of its own."""
 
@@ -276,8 +281,7 @@ def test_an_unreachable_server_neither_stops_nor_delays_a_training(
     tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert time.monotonic() - start < 60  # MLflow alone would try for minutes
     assert state.iteration == 12
-    told = capsys.readouterr().err
-    assert told.count("MLflow tracking is off for resnet-8 · seed 0") == 1
+    assert len(warnings_of_mlflow(capsys)) == 1
 
 
 def test_a_resumed_training_remembers_its_run_over_a_time_without_server(
@@ -310,9 +314,8 @@ def test_a_store_that_fails_in_mid_training_switches_tracking_off(
     state = fit(recipe, batches=interrupted(recipe, 6, fail), tracker=tracker, save_seconds=0)
     assert state.iteration == 12
     assert state.mlflow_run_id == tracking.runs()[0].info.run_id  # so that a resumed training can go on with it
-    told = capsys.readouterr().err
-    assert told.count("MLflow tracking is off") == 1
-    assert "TimeoutError" in told
+    (warning,) = warnings_of_mlflow(capsys)
+    assert "TimeoutError" in warning
 
 
 def test_a_folder_that_is_no_store_does_not_stop_a_training(
@@ -321,7 +324,7 @@ def test_a_folder_that_is_no_store_does_not_stop_a_training(
     (tmp_path / "mlflow.db").write_bytes(b"this is no database, and long enough to be read as one" * 100)
     tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "tests", "r", {}, {}, tmp_path / "mlflow.lock")
     assert fit(make_recipe(**SHORT), tracker=tracker).iteration == 12
-    assert "MLflow tracking is off for r" in capsys.readouterr().err
+    assert len(warnings_of_mlflow(capsys)) == 1
 
 
 @pytest.mark.parametrize("damage", ["a folder", "no database", "locked", "a folder above is a file"])
@@ -345,8 +348,8 @@ def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
         tracker, start = Tracker(f"sqlite:///{path}", "tests", "r", {}, {}, tmp_path / "lock"), time.monotonic()
         assert tracker.start(None) is None
         assert time.monotonic() - start < 20
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("MLflow tracking is off for r: ") and str(path) in line
+    (warning,) = warnings_of_mlflow(capsys)
+    assert str(path) in warning
 
 
 @pytest.mark.slow
@@ -405,4 +408,4 @@ def test_training_goes_on_where_mlflow_is_not_installed(
     tracker = tracking.tracker()
     assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
     tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
-    assert capsys.readouterr().err.count("MLflow tracking is off") == 1
+    assert len(warnings_of_mlflow(capsys)) == 1

@@ -75,4 +75,4 @@ def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one
     trackers[0].log([{"iteration": ROWS + 2, "train_loss": 1.0}])
     trackers[0].finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     told = capsys.readouterr().err
-    assert told.count("\n") == 1 and told.startswith("MLflow tracking is off for net 0: ")
+    assert told.count("\n") == 1 and "MLflow" in told and "net 0" in told

@@ -19,7 +19,7 @@ def arm_of(name: str) -> Arm:
         UserError: there is none.
     """
     if name not in ARMS:
-        raise UserError(f"there is no arm {name!r}; the arms are {', '.join(ARMS)}.")
+        raise UserError(f"there is no task {name!r}; choose one of {', '.join(ARMS)}.", kind="unknown")
     return ARMS[name]
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from replication.arms.arm import TOP1, Arm, Protocol
 from replication.errors import UserError
 from replication.nets.names import blocks_of_cifar, parse_cifar
-from replication.recipe import Flag, Recipe, Section, Warmup, Whole
+from replication.recipe import BadValue, Flag, Recipe, Section, Warmup, Whole
 
 
 class PaddedCrop(Section):
@@ -34,12 +34,10 @@ class CifarRecipe(Recipe):
     @model_validator(mode="after")
     def _maps_are_halved_twice(self) -> "CifarRecipe":
         if self.input_size % 4:
-            raise ValueError(f"input_size ({self.input_size}) must be a multiple of 4, as the maps are halved twice")
+            raise BadValue("input_size", f"{self.input_size} must be a multiple of 4, as the maps are halved twice")
         if self.augmentation.pad > self.input_size:
-            raise ValueError(
-                f"augmentation.pad ({self.augmentation.pad}) must not be more than input_size ({self.input_size}), "
-                "or a crop can miss the image"
-            )
+            pad, size = self.augmentation.pad, self.input_size
+            raise BadValue("augmentation.pad", f"{pad} is more than input_size ({size}), so a crop can miss the image")
         self.check_last_maps(self.input_size // 4)
         return self
 
@@ -48,7 +46,7 @@ class CifarRecipe(Recipe):
         try:
             blocks_of_cifar(self.net, self.block)
         except UserError as error:
-            raise ValueError(str(error).removesuffix(".")) from error
+            raise BadValue(error.key or "net", str(error).removesuffix(".")) from error
         return self
 
     @property

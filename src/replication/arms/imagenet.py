@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from replication.arms.arm import TOP1, TOP5, Arm, Protocol
 from replication.nets.names import EARLIER, check_imagenet
-from replication.recipe import Flag, Real, Recipe, Section, Whole
+from replication.recipe import BadValue, Flag, Real, Recipe, Section, Whole
 
 Side = Annotated[Whole, Field(gt=0, le=10_000)]  # pixels
 
@@ -28,7 +28,7 @@ class RescaledCrop(Section):
     @model_validator(mode="after")
     def _a_range(self) -> "RescaledCrop":
         if self.shorter_side[0] > self.shorter_side[1]:
-            raise ValueError(f"shorter_side {list(self.shorter_side)} must be [least, most]")
+            raise BadValue("shorter_side", f"{list(self.shorter_side)} must be [least, most]")
         return self
 
 
@@ -62,9 +62,9 @@ class ImagenetRecipe(Recipe):
         }
         for key, side in sides.items():
             if side < self.input_size:
-                raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
+                raise BadValue(key, f"{side} pixels are less than the crop, input_size ({self.input_size})")
         if self.input_size < 32:
-            raise ValueError(f"input_size ({self.input_size}) must be 32 or more, as the maps are halved five times")
+            raise BadValue("input_size", f"{self.input_size} must be 32 or more, as the maps are halved five times")
         self.check_last_maps(-(-self.input_size // 32))
         return self
 

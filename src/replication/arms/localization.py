@@ -10,7 +10,7 @@ from replication.arms.arm import Arm, Metric, Protocol
 from replication.arms.imagenet import RescaledCrop, Side, Views
 from replication.errors import UserError
 from replication.nets.names import EARLIER, STRIDES, check_imagenet
-from replication.recipe import Real, Recipe, Section, Whole
+from replication.recipe import BadValue, Real, Recipe, Section, Whole
 
 Share = Annotated[Real, Field(gt=0, le=1)]
 
@@ -35,8 +35,8 @@ class Sampling(Section):
     @model_validator(mode="after")
     def _apart(self) -> "Sampling":
         if self.negative_below > self.positive_from:
-            raise ValueError(
-                f"negative_below ({self.negative_below}) must not be more than positive_from ({self.positive_from})"
+            raise BadValue(
+                "negative_below", f"{self.negative_below} must not be more than positive_from ({self.positive_from})"
             )
         return self
 
@@ -76,9 +76,9 @@ class LocalizationRecipe(Recipe):
         }
         for key, side in sides.items():
             if side < self.input_size:
-                raise ValueError(f"{key}: {side} pixels are less than the crop, input_size ({self.input_size})")
+                raise BadValue(key, f"{side} pixels are less than the crop, input_size ({self.input_size})")
         if self.input_size < 32:
-            raise ValueError(f"input_size ({self.input_size}) must be 32 or more")
+            raise BadValue("input_size", f"{self.input_size} must be 32 or more")
         self.check_last_maps(-(-self.input_size // (32 if self.regions else STRIDES[self.maps])))
         return self
 
@@ -101,7 +101,9 @@ def check_localization(net: str) -> None:
         UserError: there is no such net; the sentence names those that there are.
     """
     if net in EARLIER:
-        raise UserError(f"{net!r} has no maps to locate on; take a net of Table 1, resnet-101 say.")
+        raise UserError(
+            f"{net!r} cannot locate objects: it is no net of Table 1. Choose one, such as resnet-101.", kind="unknown"
+        )
     check_imagenet(net)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from replication.errors import UserError
 from replication.feed.batches import as_seen
-from replication.files import SUMS, check_whole
+from replication.files import SUMS, check_whole, kind_of
 from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, REMAKE, read_run
 
@@ -47,14 +47,22 @@ def load(path: Path | str) -> Ready:
             about = json.loads((opened.metadata() or {}).get("about", "{}"))
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{file} cannot be read ({error}).") from error
+        told = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
+        raise UserError(told, kind=kind_of(error), file=file) from error
     if "options" not in about and not alone:  # written before they were kept
         about["options"] = read_run(folder).recipe.net_options
     lacking = {"net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()
     if lacking:
-        raise UserError(f"{file} does not say its {min(lacking)}; load the folder of its run, or train it again.")
+        raise UserError(
+            f"{file} lacks its {min(lacking)}; load the folder of its run, or train it again.",
+            kind="damaged",
+            key=min(lacking),
+            file=file,
+        )
     if "locates_on" in about["options"]:
-        raise UserError(f"{path} holds a net that answers with boxes, not with classes.")
+        raise UserError(
+            f"{path} is a localization model, not a classifier; load a run of another task.", kind="conflict", file=path
+        )
     net, mean = build(about["net"], len(about["classes"]), **about["options"]), tensors.pop(MEAN)
     net.load_state_dict(tensors)
     return Ready(net, mean, about["classes"], about["input_size"]).eval()

@@ -38,8 +38,10 @@ def score_run(
     recipe, now = read_run(folder).recipe, images.meta.identity
     if recipe.data != now:
         raise UserError(
-            f"{folder} was trained on other images ({_words(recipe.data)}) than those that are prepared "
-            f"({_words(now)}); run `dvc repro` to train it again."
+            f"{folder} was trained on other images ({_words(recipe.data)}) than the prepared ones "
+            f"({_words(now)}); run `dvc repro` to train it again.",
+            kind="conflict",
+            file=folder,
         )
     step, classes = step_of(recipe), len(images.meta.classes)
     net = trained_net(folder, recipe, classes).to(device, memory_format=torch.channels_last)

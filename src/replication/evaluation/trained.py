@@ -22,6 +22,8 @@ def trained_net(folder: Path, recipe: Recipe, classes: int) -> nn.Module:
     except RuntimeError as error:  # many lines, one for each tensor
         raise UserError(
             f"{folder / NET} does not hold the weights of {recipe.net} with {classes} classes; delete {folder} and run "
-            "`dvc repro`."
+            "`dvc repro`.",
+            kind="conflict",
+            file=folder / NET,
         ) from error
     return net

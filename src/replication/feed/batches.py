@@ -45,7 +45,9 @@ class Batches(ABC):
         if recipe.train_images > count:
             raise UserError(
                 f"train_images is {recipe.train_images:,}, but {images.meta.name} has only "
-                f"{count:,} training images; lower it in the profile."
+                f"{count:,} training images; lower it in the profile.",
+                kind="invalid",
+                key="train_images",
             )
         self.recipe, self.device, self.rank, self.ranks = recipe, device, rank, ranks
         self.classes = len(images.meta.classes)

@@ -63,7 +63,7 @@ class BoxedBatches(PhotographBatches):
     def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
         super().__init__(images, recipe, device, rank, ranks)
         if images.train_boxes is None:
-            raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.")
+            raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
         self.classifier: nn.Module | None = None  # of the arm that the nets start from, to guess classes
 
     def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:

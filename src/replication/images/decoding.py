@@ -9,11 +9,12 @@ import io
 import struct
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from replication.errors import UserError
+from replication.errors import Kind, UserError
 
 # A few photographs of ImageNet have a damaged EXIF block, which costs none of their pixels.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
@@ -24,19 +25,27 @@ MOST_PIXELS = 100_000_000  # of an image; ImageNet's largest has 61 million, and
 
 
 class BadImage(UserError):
-    """An image that cannot be read or decoded. Its sentence is one line."""
+    """An image that cannot be read or decoded. Its message is one line."""
+
+    def __init__(self, message: str, *, kind: Kind = "damaged", key: str | None = None, file: Path | None = None):
+        super().__init__(message, kind=kind, key=key, file=file)
 
 
-def decode(encoded: bytes, where: str) -> Image.Image:
+def decode(encoded: bytes, where: str, file: Path | None = None) -> Image.Image:
     """An image file's bytes as RGB, turned as its EXIF orientation says; an alpha channel is dropped.
 
+    Args:
+        where: begins the message of an error: `file`, and the place in it.
+
     Raises:
-        BadImage: the bytes are no image, or end too early; names `where`.
+        BadImage: the bytes are no image, or end too early.
     """
-    return decode_with_format(encoded, where)[0]
+    return decode_with_format(encoded, where, file=file)[0]
 
 
-def decode_with_format(encoded: bytes | None, where: str, most_pixels: int = MOST_PIXELS) -> tuple[Image.Image, str]:
+def decode_with_format(
+    encoded: bytes | None, where: str, most_pixels: int = MOST_PIXELS, file: Path | None = None
+) -> tuple[Image.Image, str]:
     """As `decode`, with the format of the file as Pillow calls it, "JPEG".
 
     An image of more than `most_pixels` is a BadImage too, by its header alone: to decode it could take all memory.
@@ -44,24 +53,27 @@ def decode_with_format(encoded: bytes | None, where: str, most_pixels: int = MOS
     try:
         image = Image.open(io.BytesIO(encoded))
         if image.width * image.height > most_pixels:
-            raise BadImage(f"{where}: the image is {image.width}x{image.height}, more than {most_pixels:,} pixels.")
+            told = f"{where}: the image is {image.width}x{image.height}, more than {most_pixels:,} pixels."
+            raise BadImage(f"{told} Is this another data set?", file=file)
         image.load()
         kind = image.format or "unknown"
         with suppress(Exception):  # whatever a damaged EXIF block makes Pillow raise: the pixels are not concerned
             image = ImageOps.exif_transpose(image)
-        return _rgb(image, where), kind
+        return _rgb(image, where, file), kind
     except (OSError, SyntaxError, TypeError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise BadImage(f"{where}: the image cannot be decoded ({one_line(error)}); fetch the file again.") from error
+        told = f"{where}: the image cannot be decoded ({one_line(error)}); fetch the file again."
+        raise BadImage(told, file=file) from error
 
 
-def _rgb(image: Image.Image, where: str) -> Image.Image:
+def _rgb(image: Image.Image, where: str, file: Path | None) -> Image.Image:
     """Of 16 bits the upper eight; Pillow's own conversion cuts all above 255 off, and the image is white."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
-        raise BadImage(f"{where}: its pixels have 32 bits, whose range is not known; convert it to 8 bits a colour.")
+        told = f"{where}: its pixels have 32 bits, whose range is not known; convert it to 8 bits a colour."
+        raise BadImage(told, file=file)
     return image.convert("RGB")
 
 

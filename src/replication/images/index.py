@@ -22,7 +22,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from replication.errors import UserError
-from replication.files import check_whole, replacing
+from replication.files import check_whole, kind_of, replacing
 from replication.images.boxes import Boxes, read_boxes, write_boxes
 from replication.images.decoding import BadImage, decode, one_line
 from replication.images.meta import REMAKE, Meta, read_meta, write_meta
@@ -149,7 +149,10 @@ def read_index(folder: Path, root: Path) -> Index:
     for file in containers or [entries["name"][0].as_py()]:
         if not (root / file).is_file():
             raise UserError(
-                f"{root / file} is missing; set data.{meta.name}.root in params.yaml to the folder that has it."
+                f"{root / file} is missing; set data.{meta.name}.root in params.yaml to the folder that has it.",
+                kind="missing",
+                key=f"data.{meta.name}.root",
+                file=root / file,
             )
     labels = torch.from_numpy(entries["label"].to_numpy().copy())
     train, test = labels.split([meta.train_images, meta.test_images])
@@ -190,9 +193,12 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int) -> Image.Image:
             encoded = path.read_bytes()
     except (OSError, pyarrow.ArrowException, IndexError) as error:
         raise BadImage(
-            f"{where} cannot be read ({one_line(error)}); is data.imagenet.root as it was indexed?"
+            f"{where} cannot be read ({one_line(error)}); was data.imagenet.root changed since `dvc repro prepare`?",
+            kind=kind_of(error),
+            key="data.imagenet.root",
+            file=path,
         ) from error
-    return decode(encoded, where)
+    return decode(encoded, where, path)
 
 
 @lru_cache(maxsize=4)

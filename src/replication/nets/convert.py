@@ -5,7 +5,6 @@ in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A a
 The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202, as the paper has them.
 """
 
-import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from replication.errors import UserError
+from replication.files import kind_of
 from replication.nets.by_name import build
 from replication.nets.names import blocks_of_cifar
 
@@ -60,7 +60,7 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     count = blocks_of_cifar(net)  # on maps of each size: theirs are three modules, ours one
     if not net.startswith("resnet-"):
-        raise UserError(f"{net}: akamaster has residual nets only, such as resnet-20.")
+        raise UserError(f"{net}: akamaster has residual nets only, such as resnet-20.", kind="unknown")
 
     def name_of(key: str) -> str:
         key = re.sub(r"^blocks\.(\d+)\.", lambda b: f"layer{int(b[1]) // count + 1}.{int(b[1]) % count}.", key)
@@ -82,14 +82,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; give the path of a downloaded weight file.") from error
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is no state dict of torch ({str(error).splitlines()[0]}).") from error
+        told = f"{path} is missing; give the path of a downloaded weight file."
+        raise UserError(told, kind="missing", file=path) from error
+    except Exception as error:  # a file from elsewhere can raise anything
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        told = f"{path} is not a state dict of torch ({cause}); download it again."
+        raise UserError(told, kind=kind_of(error), file=path) from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise UserError(f"{path} holds {type(found).__name__} and no state dict, names with tensors.")
+        raise UserError(
+            f"{path} holds {type(found).__name__}, not a state dict of names and tensors.", kind="invalid", file=path
+        )
     return {str(key).removeprefix("module."): value for key, value in found.items()}
 
 
@@ -125,7 +130,7 @@ def _of_torchvision(key: str) -> str:
 def _check(net: str, state: Mapping[str, Tensor], theirs: bool) -> list[str]:
     """As `_refuse_others`, of a net that torchvision has."""
     if net not in COUNTERPARTS:
-        raise UserError(f"{net}: torchvision has no such net; those that it has are {', '.join(COUNTERPARTS)}.")
+        raise UserError(f"{net}: torchvision has no such net; choose one of {', '.join(COUNTERPARTS)}.", kind="unknown")
     if theirs:
         return _refuse_others(net, state, _of_torchvision, f"torchvision's {COUNTERPARTS[net]}")
     return _refuse_others(net, state, lambda key: key, net)
@@ -142,11 +147,13 @@ def _refuse_others(
     for key in [*wanted, *state]:
         if key not in state or key not in wanted:
             raise UserError(
-                f"these are not the weights of {whose}: {key} is {'missing' if key in wanted else 'extra'}."
+                f"these are not the weights of {whose}: {key} is {'missing' if key in wanted else 'extra'}.",
+                kind="conflict",
             )
         if state[key].shape != wanted[key]:
             raise UserError(
                 f"these are not the weights of {whose}: {key} is {list(state[key].shape)} "
-                f"instead of {list(wanted[key])}."
+                f"instead of {list(wanted[key])}.",
+                kind="conflict",
             )
     return list(ours)

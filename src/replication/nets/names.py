@@ -27,16 +27,19 @@ def parse_cifar(net: str) -> int:
     """
     match = re.fullmatch(r"(plain|resnet)-([1-9]\d*)", net)
     if not match:
-        raise UserError(f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.")
+        raise UserError(
+            f"{net!r} is not a CIFAR net; write plain-<depth> or resnet-<depth>, such as resnet-56.", kind="unknown"
+        )
     depth = int(match[2])
     if depth in IMAGENET_DEPTHS:
         raise UserError(
-            f"{net} is the name of an ImageNet net (Table 1), not of a CIFAR net; take depth 44, 56 or 146."
+            f"{net} is an ImageNet net (Table 1), not a CIFAR net; choose depth 44, 56 or 146.", kind="unknown"
         )
     if depth < 8 or depth % 6 != 2:
         below = max(8, (depth - 2) // 6 * 6 + 2)
         raise UserError(
-            f"{net}: a CIFAR net has 6n+2 layers (section 4.2); the nearest depths are {below} and {below + 6}."
+            f"{net}: a CIFAR net has 6n+2 layers (section 4.2); the nearest depths are {below} and {below + 6}.",
+            kind="unknown",
         )
     return depth
 
@@ -55,7 +58,10 @@ def blocks_of_cifar(net: str, block: str = "two_layers") -> int:
     if (depth - 2) % (3 * layers):
         below = max(20, (depth - 2) // 18 * 18 + 2)  # 6n+2, as all CIFAR nets, and 9m+2
         raise UserError(
-            f"{net}: with bottlenecks a CIFAR net has 18n+2 layers; the nearest depths are {below} and {below + 18}."
+            f"{net}: with block: bottleneck a CIFAR net has 18n+2 layers; the nearest depths are {below} and "
+            f"{below + 18}.",
+            kind="unknown",
+            key="block",
         )
     return (depth - 2) // (3 * layers)
 
@@ -70,7 +76,9 @@ def parse_imagenet(net: str) -> tuple[int, str | None]:
         hint = ""
         if re.fullmatch(r"resnet-(18|34)", net):
             hint = f"; write {net}-A, {net}-B or {net}-C for its shortcut option"
-        raise UserError(f"{net!r} is not an ImageNet net (Table 1); the nets are {', '.join(NETS)}{hint}.")
+        raise UserError(
+            f"{net!r} is not an ImageNet net (Table 1); the nets are {', '.join(NETS)}{hint}.", kind="unknown"
+        )
     kind, layers, *option = net.split("-")
     return int(layers), None if kind == "plain" else (option[0] if option else "B")
 

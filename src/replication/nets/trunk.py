@@ -16,5 +16,7 @@ def load_trunk(net: nn.Module, weights: Mapping[str, Tensor], own: tuple[str, ..
     wanted = {key: value for key, value in net.state_dict().items() if not key.startswith(own)}
     wrong = [key for key, value in wanted.items() if key not in weights or weights[key].shape != value.shape]
     if wrong:
-        raise UserError(f"the weights to start from are of another net: they have no {wrong[0]} of its shape.")
+        raise UserError(
+            f"the backbone's weights belong to another net: they lack {wrong[0]} of the right shape.", kind="conflict"
+        )
     net.load_state_dict({key: weights[key] for key in wanted}, strict=False)

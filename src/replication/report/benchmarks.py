@@ -71,11 +71,11 @@ def read_benchmarks(path: Path) -> list[Measurement]:
             rows = [Measurement.model_validate(row) for row in csv.DictReader(file, restkey="more")]
     except ValidationError as error:
         key, wrong = error.errors()[0]["loc"][0], error.errors()[0]["msg"]
-        raise UserError(f"{path}: {key}: {wrong}; {restore}.") from error
+        raise UserError(f"{path}: {key}: {wrong}; {restore}.", kind="damaged", key=str(key), file=path) from error
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}); {restore}.") from error
+        raise UserError(f"{path} cannot be read ({error}); {restore}.", kind="damaged", file=path) from error
     if not rows:
-        raise UserError(f"{path} has no rows; {restore}.")
+        raise UserError(f"{path} has no rows; {restore}.", kind="damaged", file=path)
     return rows
 
 

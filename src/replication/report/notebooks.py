@@ -45,7 +45,9 @@ def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
             )  # fmt: skip
         except PapermillExecutionError as error:
             if error.ename == UserError.__name__:
-                raise UserError(error.evalue) from error  # its sentence, without the notebook's traceback
+                raise UserError(
+                    error.evalue, kind="failed"
+                ) from error  # its sentence, without the notebook's traceback
             raise
         done = nbformat.read(executed, as_version=4)
         for number, cell in enumerate(done.cells):

@@ -75,7 +75,7 @@ def read_run(folder: Path) -> RunRecord:
         UserError: it is missing or damaged, or not a record of a run.
     """
     path = _whole(folder, RECORD)
-    return validate(RunRecord, from_old(json.loads(path.read_text(encoding="utf-8")), str(path)), str(path))
+    return validate(RunRecord, from_old(json.loads(path.read_text(encoding="utf-8")), str(path)), str(path), path)
 
 
 def read_curve(folder: Path) -> list[Row]:
@@ -105,7 +105,8 @@ def read_weights(folder: Path) -> dict[str, "Tensor"]:
     try:
         weights = load_file(path)
     except SafetensorError as error:  # of an old run, which has no digests
-        raise UserError(f"{path} cannot be read ({error}); delete {folder} and {REMAKE}.") from error
+        told = f"{path} cannot be read ({error}); delete {folder} and {REMAKE}."
+        raise UserError(told, kind="damaged", file=path) from error
     weights.pop(MEAN, None)
     return weights
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,7 +75,7 @@ def from_old(values: dict[str, Any], where: str) -> dict[str, Any]:
     """A record as commit 7b4e991 wrote it, in today's form; one of today is returned as it is.
 
     Raises:
-        UserError: its recipe is not the one that its hash was made of; the message begins with `where`.
+        UserError: its recipe is not the one that its hash was made of; the message begins with its file, `where`.
     """
     if not is_old(values):
         return values
@@ -83,7 +84,12 @@ def from_old(values: dict[str, Any], where: str) -> dict[str, Any]:
     old.pop("profile", None)
     found = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     if found != written:
-        raise UserError(f"{where}: recipe_hash is {written}, but the recipe's is {found}: it was changed by hand.")
+        raise UserError(
+            f"{where}: recipe_hash is {written}, but the recipe's is {found}: it was changed by hand; train it again.",
+            kind="damaged",
+            key="recipe_hash",
+            file=Path(where),
+        )
     data = {key: value for key, value in recipe["data"].items() if key != "variant"}
     old["recipe"] = recipe | {"data": data | {"pixels": recipe["data"]["variant"] or "official"}}
     old["status"] = "chance" if old["status"] == "diverged" else old["status"]

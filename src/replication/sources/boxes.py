@@ -17,7 +17,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from replication.errors import UserError
-from replication.files import regular, why
+from replication.files import kind_of, regular, why
 from replication.images.index import Files
 from replication.sources import Dataset, Place
 from replication.sources.folder import class_folders, image_files
@@ -27,11 +27,12 @@ Corners = NDArray[np.float32]  # of the boxes of an image, [K, 4]
 ANNOTATIONS = Path("Annotations/CLS-LOC")
 
 
-def checked(numbers: Sequence[object], size: tuple[int, int] | None, where: str) -> list[int]:
+def checked(numbers: Sequence[object], size: tuple[int, int] | None, where: str, file: Path | None = None) -> list[int]:
     """First and last pixels of an object (left, top, right, bottom) as corners; what reaches over the image is cut.
 
     Args:
         size: width and height of the image, if they are known.
+        where: begins the message of an error: `file`, and the place in it.
 
     Raises:
         UserError: they are no four whole numbers, the corners are swapped, or the box lies outside its image.
@@ -39,15 +40,19 @@ def checked(numbers: Sequence[object], size: tuple[int, int] | None, where: str)
     try:
         left, top, right, bottom = (int(number) for number in numbers)  # type: ignore[call-overload]
     except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: {numbers!r} is no box of four whole numbers.") from error
+        told = f"{where}: {numbers!r} is not a box of four whole numbers; fetch the boxes again."
+        raise UserError(told, kind="damaged", file=file) from error
+    box = (left, top, right, bottom)
     if right < left or bottom < top:
-        raise UserError(f"{where}: the corners of box {left, top, right, bottom} are swapped; fetch the boxes again.")
+        told = f"{where}: the corners of box {box} are swapped; fetch the boxes again."
+        raise UserError(told, kind="damaged", file=file)
     width, height = size or (np.inf, np.inf)
     cut = [max(left, 0), max(top, 0), int(min(right + 1, width)), int(min(bottom + 1, height))] if size else [
         left, top, right + 1, bottom + 1
     ]  # fmt: skip
     if cut[2] <= cut[0] or cut[3] <= cut[1] or right < 0 or bottom < 0:
-        raise UserError(f"{where}: box {left, top, right, bottom} lies outside its image of {width}x{height} pixels.")
+        told = f"{where}: box {box} lies outside its image of {width}x{height} pixels; fetch the boxes again."
+        raise UserError(told, kind="damaged", file=file)
     return cut
 
 
@@ -73,7 +78,8 @@ def tiny_imagenet(place: Place, dataset: Dataset) -> tuple[list[Corners], list[C
     for wnid, boxes in zip(classes, of_classes, strict=True):
         images = [file.name for file in image_files(root / "train" / wnid / "images")]
         if missing := [name for name in images if name not in boxes]:
-            raise UserError(f"{root / 'train' / wnid / f'{wnid}_boxes.txt'} has no box of {missing[0]}.")
+            file = root / "train" / wnid / f"{wnid}_boxes.txt"
+            raise UserError(f"{file} has no box of {missing[0]}; extract the archive again.", kind="damaged", file=file)
         of_class_images.append([boxes[name] for name in images])
     train = [box for turn in zip_longest(*of_class_images) for box in turn if box is not None]
     return train, list(_named(root / "val" / "val_annotations.txt", 1, size).values())
@@ -93,10 +99,12 @@ def imagenet(place: Place, dataset: Dataset, files: Files) -> tuple[Files, list[
     has = np.array([len(of) > 0 for of in boxes["train"]])
     train = files.train.filter(pyarrow.array(has))
     if missing := set(range(len(files.classes))) - set(train["label"].to_pylist()):
-        raise UserError(f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put them there.")
+        told = f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put the boxes there."
+        raise UserError(told, kind="missing", file=place.root)
     for name, of in zip(files.test["name"].to_pylist(), boxes["test"], strict=True):
         if not len(of):
-            raise UserError(f"{place.root}: the validation image {name} has no box of its class; put the boxes there.")
+            told = f"{place.root}: the validation image {name} has no box of its class; put the boxes there."
+            raise UserError(told, kind="missing", file=place.root)
     print(f"{train.num_rows:,} of {len(has):,} training images have a box", flush=True)
     return replace(files, train=train), [of for of in boxes["train"] if len(of)], boxes["test"]
 
@@ -120,7 +128,8 @@ def loc(root: Path, split: str, names: Sequence[str], wnids: Sequence[str]) -> l
         return [_only(boxes.get(Path(name).stem, []), wnid) for name, wnid in zip(names, wnids, strict=True)]
     folder = root / ANNOTATIONS / split
     if not folder.is_dir():
-        raise UserError(f"{root} has neither LOC_{split}_solution.csv nor {ANNOTATIONS / split}; put the boxes there.")
+        told = f"{root} has neither LOC_{split}_solution.csv nor {ANNOTATIONS / split}; put the boxes there."
+        raise UserError(told, kind="missing", file=root)
     found = []
     for name, wnid in zip(names, wnids, strict=True):
         stem = Path(name).stem
@@ -135,12 +144,13 @@ def _of_column(place: Place, split: str, dataset: Dataset) -> list[Corners]:
     for file in files_of(place, split, dataset):
         try:
             if "bbox" not in pyarrow.parquet.read_schema(file).names:
-                raise UserError(f"{file} has no column bbox, the boxes of its images; fetch a copy that has them.")
+                told = f"{file} has no column bbox with the boxes of its images; fetch a copy that has them."
+                raise UserError(told, kind="missing", key="bbox", file=file)
             column = pyarrow.parquet.read_table(file, columns=["bbox"])["bbox"].to_pylist()
         except (pyarrow.ArrowException, OSError) as error:
             raise unreadable(file, error) from error
         for row, numbers in enumerate(column):
-            found.append(np.array([checked(numbers, size, f"{file}, row {row}")], np.float32))
+            found.append(np.array([checked(numbers, size, f"{file}, row {row}", file)], np.float32))
     return found
 
 
@@ -149,11 +159,12 @@ def _named(file: Path, skip: int, size: tuple[int, int]) -> dict[str, Corners]:
     try:
         lines = regular(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {why(error) if isinstance(error, OSError) else error}.") from error
+        told = f"{file} cannot be read: {why(error) if isinstance(error, OSError) else error}."
+        raise UserError(told, kind=kind_of(error), file=file) from error
     found = {}
     for number, line in enumerate(lines, start=1):
         name, *rest = line.split("\t")
-        found[name] = np.array([checked(rest[skip : skip + 4], size, f"{file}, line {number}")], np.float32)
+        found[name] = np.array([checked(rest[skip : skip + 4], size, f"{file}, line {number}", file)], np.float32)
     return found
 
 
@@ -164,10 +175,11 @@ def _of_table(table: Path) -> Iterator[tuple[str, list[tuple[str, list[int]]]]]:
             where, boxes = f"{table}, line {number}", []
             fields = (row.get("PredictionString") or "").split()
             if not row.get("ImageId") or not fields or len(fields) % 5:
-                raise UserError(f"{where}: expected an ImageId and five fields a box, found {row!r:.80}.")
+                told = f"{where}: expected an ImageId and five fields a box, found {row!r:.80}; fetch it again."
+                raise UserError(told, kind="damaged", file=table)
             for first in range(0, len(fields), 5):
                 wnid, *numbers = fields[first : first + 5]
-                boxes.append((wnid, checked(numbers, None, where)))
+                boxes.append((wnid, checked(numbers, None, where, table)))
             yield row["ImageId"], boxes
 
 
@@ -176,11 +188,12 @@ def _of_xml(file: Path) -> Iterator[tuple[str, list[int]]]:
     try:
         tree = ElementTree.parse(regular(file))
     except (ElementTree.ParseError, OSError) as error:
-        raise UserError(f"{file} is no annotation in XML ({error}); extract the boxes again.") from error
+        told = f"{file} is not an annotation in XML ({error}); extract the boxes again."
+        raise UserError(told, kind=kind_of(error), file=file) from error
     size = tuple(int(tree.findtext(f"size/{side}") or 0) for side in ("width", "height"))
     for thing in tree.iter("object"):
         numbers = [thing.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
-        yield thing.findtext("name") or "", checked(numbers, size if all(size) else None, str(file))  # type: ignore[arg-type]
+        yield thing.findtext("name") or "", checked(numbers, size if all(size) else None, str(file), file)  # type: ignore[arg-type]
 
 
 def _only(boxes: list[tuple[str, list[int]]], wnid: str) -> Corners:

@@ -13,7 +13,7 @@ from torchvision.datasets.utils import extract_archive
 from tqdm import tqdm
 
 from replication.errors import UserError
-from replication.files import regular, replacing, why
+from replication.files import kind_of, regular, replacing, why
 from replication.images.store import Split
 from replication.sources import Dataset, Place
 from replication.sources.decode import Source, checked_label, complete, described
@@ -70,12 +70,14 @@ def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
         ):
             copyfileobj(response, shown)
         if _md5(archive) != CIFAR10.tgz_md5:
-            raise ValueError("what came has another md5 than the authors' archive")
+            raise ValueError("the md5 of the download is not that of the authors' archive")
     except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         raise UserError(
             f"{dataset.name} could not be fetched from {url} ({' '.join(str(error).split())}); run again when the "
             f"network is up, put {archive.name} into {archive.parents[1]}, set data.{dataset.key}.url to another "
-            f"address, {others}."
+            f"address, {others}.",
+            kind="unavailable",
+            key=f"data.{dataset.key}.url",
         ) from error
 
 
@@ -84,11 +86,12 @@ def _check(file: Path, md5: str, remedy: str) -> None:
     try:
         found = _md5(file) if file.is_file() else ""
     except OSError as error:
-        raise UserError(f"{file} cannot be read: {why(error)}.") from error
+        raise UserError(f"{file} cannot be read: {why(error)}.", kind=kind_of(error), file=file) from error
     if not found:
-        raise UserError(f"{file} is missing, or no file; {remedy}.")
+        raise UserError(f"{file} is missing, or not a file; {remedy}.", kind="missing", file=file)
     if found != md5:
-        raise UserError(f"{file} is not the authors' (its md5 is {found}, not {md5}); {remedy}.")
+        told = f"{file} is not the authors' file (its md5 is {found}, not {md5}); {remedy}."
+        raise UserError(told, kind="damaged", file=file)
 
 
 def _md5(file: Path) -> str:
@@ -110,7 +113,9 @@ def binary(place: Place, dataset: Dataset) -> Source:
     if len(classes) != dataset.classes:
         raise UserError(
             f"{folder / BINARY_CLASSES} names {len(classes)} classes, expected {dataset.classes}; extract the archive "
-            "again."
+            "again.",
+            kind="damaged",
+            file=folder / BINARY_CLASSES,
         )
     train, test = (_records([folder / name for name in names], dataset) for names in (BINARY_TRAIN, BINARY_TEST))
     return complete(train, test, classes, described({"binary version"}, dataset), dataset, str(folder))
@@ -124,13 +129,15 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
         content = np.frombuffer(_read(file, dataset), np.uint8)
         if len(content) % length:
             raise UserError(
-                f"{file} has {len(content):,} bytes, no multiple of {length:,}, the length of a record; extract the "
-                "archive again."
+                f"{file} has {len(content):,} bytes, not a multiple of the {length:,} of a record; extract the "
+                "archive again.",
+                kind="damaged",
+                file=file,
             )
         records = content.reshape(-1, length)
         bad = np.flatnonzero(records[:, 0] >= dataset.classes)
         if len(bad):
-            checked_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}")
+            checked_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}", file)
         parts.append(records)
     records = np.concatenate(parts)
     return Split(np.ascontiguousarray(records[:, 1:]).reshape(-1, *shape), records[:, 0].astype(np.int64))
@@ -141,5 +148,8 @@ def _read(file: Path, dataset: Dataset) -> bytes:
         return regular(file).read_bytes()
     except OSError as error:
         raise UserError(
-            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder that has {BINARY_FOLDER}."
+            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder that has {BINARY_FOLDER}.",
+            kind=kind_of(error),
+            key=f"data.{dataset.key}.root",
+            file=file,
         ) from error

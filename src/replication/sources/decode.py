@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,8 @@ from replication.images.decoding import decode_with_format
 from replication.images.store import Split
 from replication.sources import Dataset
 
-# Where it stands, in words for the user; an image file's bytes; label.
-Row = tuple[str, bytes | None, int]
+# The file that an image is from; that file and the place in it, in words; the bytes of the image; its label.
+Row = tuple[Path, str, bytes | None, int]
 MOST_PIXELS = 1_000_000  # of an image of a data set of small ones: what is larger is not decoded to be refused
 
 
@@ -57,20 +58,27 @@ def described(formats: set[str], dataset: Dataset) -> str:
     return f"pixels or labels differ from the official ones ({names})"
 
 
-def checked_label(label: object, dataset: Dataset, where: str) -> int:
+def checked_label(label: object, dataset: Dataset, where: str, file: Path | None = None) -> int:
     """A label as a number; pandas writes whole numbers as 3.0 where a column once lacked one.
 
+    Args:
+        where: begins the message of an error: `file`, and the place in it.
+
     Raises:
-        UserError: `label` is no whole number from 0 up to the number of classes; names `where`.
+        UserError: `label` is no whole number from 0 up to the number of classes.
     """
     number = int(label) if isinstance(label, float) and label.is_integer() else label
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < dataset.classes:
-        raise UserError(f"{where}: label {label!r} is not in 0..{dataset.classes - 1}; is this another data set?")
+        told = f"{where}: label {label!r} is not in 0..{dataset.classes - 1}; is this another data set?"
+        raise UserError(told, kind="damaged", file=file)
     return number
 
 
 def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dataset, where: str) -> None:
     """Counts of images and classes by the labels of both splits; a split that lacks some is not the data set.
+
+    Args:
+        where: the folder that they are from.
 
     Raises:
         UserError: a count is another, or a class has no image.
@@ -79,24 +87,27 @@ def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dat
         if len(labels) != count:
             raise UserError(
                 f"{where}: {len(labels):,} {name} images, expected {count:,}; "
-                "the copy is incomplete or not this data set."
+                "the copy is incomplete or not this data set.",
+                kind="damaged",
+                file=Path(where),
             )
         missing = set(range(dataset.classes)) - set(labels.tolist())
         if missing:
-            raise UserError(f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete.")
+            told = f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete."
+            raise UserError(told, kind="damaged", file=Path(where))
 
 
 def _split(rows: Iterable[Row], dataset: Dataset, formats: set[str]) -> Split:
     """Decode rows to arrays; notes the image formats met in `formats`."""
     size = dataset.input_size
     images, labels = [], []
-    for where, encoded, label in rows:
-        image, kind = decode_with_format(encoded, where, MOST_PIXELS)
+    for file, where, encoded, label in rows:
+        image, kind = decode_with_format(encoded, where, MOST_PIXELS, file)
         if image.size != (size, size):
-            raise UserError(
-                f"{where}: the image is {image.width}x{image.height}, expected {size}x{size}; is this another data set?"
-            )
-        labels.append(checked_label(label, dataset, where))
+            found = f"{image.width}x{image.height}"
+            told = f"{where}: the image is {found}, expected {size}x{size}; is this another data set?"
+            raise UserError(told, kind="damaged", file=file)
+        labels.append(checked_label(label, dataset, where, file))
         formats.add(kind)
         images.append(np.asarray(image))
     if not images:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from replication.errors import UserError
-from replication.files import why
+from replication.files import kind_of, why
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
 
@@ -24,10 +24,9 @@ def folder(place: Place, dataset: Dataset) -> Source:
     root, splits = place.root, ("train", dataset.test)
     if not all((root / split).is_dir() for split in splits):
         needed = " and ".join(f"{split}/<class>/" for split in splits)
-        raise UserError(f"{root} needs the folders {needed}; check data.{dataset.key}.root.")
-    classes = same_classes(
-        {split: class_folders(root / split) for split in splits}, dataset, f"{root} has", "complete the tree"
-    )
+        told = f"{root} needs the folders {needed}; check data.{dataset.key}.root."
+        raise UserError(told, kind="missing", key=f"data.{dataset.key}.root", file=root)
+    classes = same_classes({split: class_folders(root / split) for split in splits}, dataset, root, "complete the tree")
     train, test = (_rows(root / split, classes) for split in splits)
     return decoded(train, test, classes, dataset, str(root))
 
@@ -60,19 +59,20 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         found = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except OSError as error:
-        raise UserError(f"{folder} cannot be read: {why(error)}.") from error
+        raise UserError(f"{folder} cannot be read: {why(error)}.", kind=kind_of(error), file=folder) from error
     for entry in found:  # a name that is not UTF-8 is one that cannot be printed
         if not entry.name.isprintable():
-            raise UserError(f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away.")
+            told = f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away."
+            raise UserError(told, kind="invalid", file=folder)
     return sorted(found, key=lambda entry: entry.name)
 
 
-def same_classes(found: dict[str, list[str]], dataset: Dataset, subject: str, remedy: str) -> list[str]:
+def same_classes(found: dict[str, list[str]], dataset: Dataset, root: Path, remedy: str) -> list[str]:
     """The classes that both places name.
 
     Args:
         found: the class names of each of two places, sorted, by the name of the place.
-        subject: how the sentence begins, "<folder> has".
+        root: the folder that both are in.
         remedy: what the user can do.
 
     Raises:
@@ -83,9 +83,11 @@ def same_classes(found: dict[str, list[str]], dataset: Dataset, subject: str, re
         return classes
     differing = sorted(set(classes) ^ set(others))
     raise UserError(
-        f"{subject} {len(classes):,} classes in {here} and {len(others):,} in {there}, expected the same "
+        f"{root} has {len(classes):,} classes in {here} and {len(others):,} in {there}, expected the same "
         f"{dataset.classes:,} in both; {remedy}; differing: "
-        f"{', '.join(differing[:3]) or 'none'}{' …' if differing[3:] else ''}."
+        f"{', '.join(differing[:3]) or 'none'}{' …' if differing[3:] else ''}.",
+        kind="damaged",
+        file=root,
     )
 
 
@@ -93,6 +95,7 @@ def _rows(split: Path, classes: list[str]) -> Iterator[Row]:
     for label, name in enumerate(classes):
         for file in image_files(split / name):
             try:
-                yield file.path, Path(file.path).read_bytes(), label
+                yield Path(file.path), file.path, Path(file.path).read_bytes(), label
             except OSError as error:
-                raise UserError(f"{file.path} cannot be read: {why(error)}.") from error
+                told = f"{file.path} cannot be read: {why(error)}."
+                raise UserError(told, kind=kind_of(error), file=Path(file.path)) from error

@@ -21,7 +21,7 @@ import pyarrow.parquet
 from torchvision.datasets import imagenet as official
 
 from replication.errors import UserError
-from replication.files import why
+from replication.files import kind_of, why
 from replication.images.index import IMAGE_COLUMNS, Entry, Files, table_of
 from replication.images.meta import OFFICIAL
 from replication.sources import Dataset, Place
@@ -47,14 +47,18 @@ def archives(place: Place, dataset: Dataset) -> Files:
             found = "is a folder; the archive itself is needed" if (root / file).is_dir() else "is missing"
             raise UserError(
                 f"{root / file} {found}; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
-                f"that has it, or data.{dataset.key}.source to folder or parquet."
+                f"that has it, or data.{dataset.key}.source to folder or parquet.",
+                kind="missing",
+                key=f"data.{dataset.key}.root",
+                file=root / file,
             )
     # The small ones first, so that what is wrong with them is said within a minute.
     truth = _validation_truth(root, dataset)
     val = sorted(_members(root, "val", dataset))
     train = [(m.split(".")[0], m, *where) for m, *where in _members(root, "train", dataset)]
     if len(truth) != len(val):
-        raise UserError(f"{root}: {len(val):,} validation images, but the devkit has {len(truth):,} labels.")
+        told = f"{root} has {len(val):,} validation images, but the devkit has {len(truth):,} labels; fetch both again."
+        raise UserError(told, kind="conflict", file=root)
     classes = sorted({wnid for wnid, *_ in train} | set(truth))
 
     def entries(rows: Iterable[tuple[str, str, int, int]], part: str) -> Iterator[Entry]:
@@ -80,22 +84,29 @@ def folder(place: Place, dataset: Dataset) -> Files:
         if not (root / split).is_dir():
             raise UserError(
                 f"{root / split} is missing; set data.{dataset.key}.root to the folder that holds train/<wnid>/ and "
-                "val/<wnid>/."
+                "val/<wnid>/.",
+                kind="missing",
+                key=f"data.{dataset.key}.root",
+                file=root / split,
             )
     found = {split: class_folders(root / split) for split in ("train", "val")}
     if not found["val"] and any(root.glob("val/*.JPEG")):
         raise UserError(
             f"{root / 'val'} holds images without class folders; sort them into val/<wnid>/ as torchvision does, or "
-            f"set data.{dataset.key}.source to archives."
+            f"set data.{dataset.key}.source to archives.",
+            kind="invalid",
+            key=f"data.{dataset.key}.source",
+            file=root / "val",
         )
-    remedy = "add what is missing, move away what is no class"
-    classes = same_classes(found, dataset, f"{root} has", remedy)
+    remedy = "add what is missing, move away what is not a class"
+    classes = same_classes(found, dataset, root, remedy)
 
     def entries(split: str) -> Iterator[Entry]:
         for label, wnid in enumerate(classes):
             images = image_files(root / split / wnid)
             if not images:
-                raise UserError(f"{root / split / wnid} holds no images; extract the archive of this class again.")
+                told = f"{root / split / wnid} holds no images; extract the archive of this class again."
+                raise UserError(told, kind="missing", file=root / split / wnid)
             for file in images:
                 yield label, f"{split}/{wnid}/{file.name}", "", 0, file.stat().st_size
 
@@ -116,7 +127,7 @@ def parquet(place: Place, dataset: Dataset) -> Files:
         for file in files[split]:
             labels, names = _columns(file)
             for row, (label, name) in enumerate(zip(labels, names, strict=True)):
-                yield checked_label(label, dataset, f"{file}, row {row}"), name or "", file.name, row, 0
+                yield checked_label(label, dataset, f"{file}, row {row}", file), name or "", file.name, row, 0
 
     classes = [str(number) for number in range(dataset.classes)]
     sizes = [f"{file.name} {file.stat().st_size}" for file in (*files["train"], *files["val"])]
@@ -154,13 +165,15 @@ def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
         column = next((name for name in IMAGE_COLUMNS if name in schema.names), None)
         kind = schema.field(column).type if column else pyarrow.null()
         if not pyarrow.types.is_struct(kind) or kind.get_field_index("bytes") < 0 or "label" not in schema.names:
-            raise UserError(f"{file} has columns {schema.names}; it needs image ({{bytes, path}}) and label.")
+            told = f"{file} has the columns {schema.names}; it needs image ({{bytes, path}}) and label."
+            raise UserError(told, kind="damaged", file=file)
         labels = parquet.read(["label"])["label"].to_pylist()
         if kind.get_field_index("path") < 0:
             return labels, [None] * len(labels)
         images = parquet.read([f"{column}.path"])[column].to_pylist()
         if None in images:
-            raise UserError(f"{file}, row {images.index(None)}: {column} is empty; fetch the file again.")
+            told = f"{file}, row {images.index(None)}: {column} is empty; fetch the file again."
+            raise UserError(told, kind="damaged", file=file)
         return labels, [image["path"] for image in images]
     except (pyarrow.ArrowException, OSError) as error:
         raise unreadable(file, error) from error
@@ -203,7 +216,8 @@ def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int
         except tarfile.TarError as error:
             raise _not_official(root / name, dataset) from error
         except OSError as error:
-            raise UserError(f"{root / name} cannot be read: {why(error)}.") from error
+            told = f"{root / name} cannot be read: {why(error)}."
+            raise UserError(told, kind=kind_of(error), file=root / name) from error
     if seen.md5.hexdigest() != md5:
         raise _not_official(root / name, dataset)
 
@@ -211,7 +225,10 @@ def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int
 def _not_official(archive: Path, dataset: Dataset) -> UserError:
     return UserError(
         f"{archive} is not the official archive (its md5 differs); fetch it again from image-net.org, or set "
-        f"data.{dataset.key}.source to folder."
+        f"data.{dataset.key}.source to folder.",
+        kind="damaged",
+        key=f"data.{dataset.key}.source",
+        file=archive,
     )
 
 

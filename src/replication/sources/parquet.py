@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 
 from replication.errors import UserError
-from replication.files import why
+from replication.files import kind_of, why
 from replication.images.index import IMAGE_COLUMNS
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
@@ -37,15 +37,17 @@ def files_of(place: Place, split: str, dataset: Dataset) -> list[Path]:
     try:
         files = sorted(file for file in place.root.iterdir() if file.match(f"{split}*.parquet") and file.is_file())
     except OSError as error:
-        raise UserError(f"{place.root} cannot be read: {why(error)}; check data.{dataset.key}.root.") from error
+        told = f"{place.root} cannot be read: {why(error)}; check data.{dataset.key}.root."
+        raise UserError(told, kind=kind_of(error), key=f"data.{dataset.key}.root", file=place.root) from error
     if not files:
-        raise UserError(f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root.")
+        told = f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root."
+        raise UserError(told, kind="missing", key=f"data.{dataset.key}.root", file=place.root)
     return files
 
 
 def unreadable(file: Path, error: Exception) -> UserError:
     """What to say of a file that pyarrow cannot read."""
-    return UserError(f"{file} cannot be read as parquet ({error}); fetch it again.")
+    return UserError(f"{file} cannot be read as parquet ({error}); fetch it again.", kind=kind_of(error), file=file)
 
 
 def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:
@@ -56,11 +58,13 @@ def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:
             raise unreadable(file, error) from error
         column = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
         if column is None or "label" not in table.column_names:
-            raise UserError(f"{file} has columns {table.column_names}; it needs img (or image) and label.")
+            told = f"{file} has the columns {table.column_names}; it needs img (or image) and label."
+            raise UserError(told, kind="damaged", file=file)
         pairs = zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True)
         for row, (image, label) in enumerate(pairs):
             encoded = image.get("bytes") if isinstance(image, dict) else image
             if not isinstance(encoded, bytes):
                 held = f"{column} holds {image!r:.60}"
-                raise UserError(f"{file}, row {row}: {held}, not the bytes of an image; is it a copy without images?")
-            yield f"{file}, row {row}", encoded, label
+                told = f"{file}, row {row}: {held}, not the bytes of an image; is it a copy without images?"
+                raise UserError(told, kind="damaged", file=file)
+            yield file, f"{file}, row {row}", encoded, label

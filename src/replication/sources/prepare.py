@@ -37,7 +37,9 @@ def prepare(folder: Path, arm: Arm, dataset_name: str, place: Place | None, view
     if dataset.input_size and not arm.photographs and view["input_size"] != dataset.input_size:
         raise UserError(
             f"the profile's {arm.name}.input_size is {view['input_size']}, but {dataset.name} has "
-            f"{dataset.input_size}x{dataset.input_size} images; set it to {dataset.input_size}."
+            f"{dataset.input_size}x{dataset.input_size} images; set it to {dataset.input_size}.",
+            kind="conflict",
+            key="input_size",
         )
     if dataset.indexed:
         return _make_index(folder, arm, dataset, place, view)
@@ -97,7 +99,9 @@ def _reader_of_boxes(dataset: Dataset, place: Place) -> str:
     if place.source not in dataset.boxes:
         raise UserError(
             f"{dataset.name} from {place.source} comes without boxes; set data.{dataset.key}.source to "
-            f"{' or '.join(dataset.boxes)}."
+            f"{' or '.join(dataset.boxes)}.",
+            kind="missing",
+            key=f"data.{dataset.key}.source",
         )
     return dataset.boxes[place.source]
 

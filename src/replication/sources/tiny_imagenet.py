@@ -5,7 +5,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from replication.errors import UserError
-from replication.files import regular
+from replication.files import kind_of, regular
 from replication.sources import Dataset, Place
 from replication.sources.decode import Row, Source, decoded
 from replication.sources.folder import class_folders, image_files, same_classes
@@ -22,7 +22,7 @@ def folder(place: Place, dataset: Dataset) -> Source:
     """
     root = place.root
     named = {"wnids.txt": sorted(_lines(root / "wnids.txt", dataset)), "train": class_folders(root / "train")}
-    classes = same_classes(named, dataset, f"{root} has", "extract the archive again")
+    classes = same_classes(named, dataset, root, "extract the archive again")
     return decoded(
         _train_rows(root / "train", classes), _val_rows(root / "val", classes, dataset), classes, dataset, str(root)
     )
@@ -33,7 +33,7 @@ def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
     for turn in zip_longest(*images):
         for label, file in enumerate(turn):
             if file:
-                yield file.path, Path(file.path).read_bytes(), label
+                yield Path(file.path), file.path, Path(file.path).read_bytes(), label
 
 
 def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
@@ -42,15 +42,19 @@ def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
     for number, line in enumerate(_lines(annotations, dataset), start=1):
         name, wnid, *_ = [*line.split("\t"), ""]
         if wnid not in classes:
-            raise UserError(f"{annotations}, line {number}: {wnid!r} is not in wnids.txt; extract the archive again.")
+            told = f"{annotations}, line {number}: {wnid!r} is not in wnids.txt; extract the archive again."
+            raise UserError(told, kind="damaged", file=annotations)
         if name in seen or name != Path(name).name:
-            why = "stands there twice" if name in seen else "is no image of val/images"
-            raise UserError(f"{annotations}, line {number}: {name!r} {why}; extract the archive again.")
+            why = "is listed twice" if name in seen else "is not an image of val/images"
+            told = f"{annotations}, line {number}: {name!r} {why}; extract the archive again."
+            raise UserError(told, kind="damaged", file=annotations)
         seen.add(name)
+        image = val / "images" / name
         try:
-            yield str(val / "images" / name), regular(val / "images" / name).read_bytes(), classes.index(wnid)
+            yield image, str(image), regular(image).read_bytes(), classes.index(wnid)
         except OSError as error:
-            raise UserError(f"{val / 'images' / name} cannot be read ({error}); extract the archive again.") from error
+            told = f"{image} cannot be read ({error}); extract the archive again."
+            raise UserError(told, kind=kind_of(error), file=image) from error
 
 
 def _lines(file: Path, dataset: Dataset) -> list[str]:
@@ -58,5 +62,8 @@ def _lines(file: Path, dataset: Dataset) -> list[str]:
         return regular(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder tiny-imagenet-200."
+            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder tiny-imagenet-200.",
+            kind=kind_of(error),
+            key=f"data.{dataset.key}.root",
+            file=file,
         ) from error

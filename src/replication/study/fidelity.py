@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -53,7 +54,7 @@ def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profi
     """The profile under which a run was made.
 
     Raises:
-        UserError: none of them makes this recipe; the first field in which each differs is named, and `where`.
+        UserError: none of them makes this recipe; names its folder, `where`, and the first field in which each differs.
     """
     arm, told = arm_of(recipe.arm), []
     for profile in profiles:
@@ -65,7 +66,9 @@ def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profi
             return profile
         told.append(f"{profile.name} has another {first_difference(recipe, ours)}")
     raise UserError(
-        f"{where}: its recipe is that of no profile here ({'; '.join(told)}); add its profile, and run again."
+        f"{where}: its recipe matches no profile here ({'; '.join(told)}); add its profile, and run again.",
+        kind="conflict",
+        file=Path(where),
     )
 
 

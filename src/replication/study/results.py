@@ -266,8 +266,11 @@ def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
         first = found[0]
         raise UserError(
             f"{folder} has {named(recipe.net, recipe.variant)} · seed {recipe.seed} under another recipe: "
-            f"{first.key} is {first.paper!r} there and {first.here!r} here; give the change a name, "
-            f"an override or a variant, or delete {folder} if its runs are yours."
+            f"{first.key} is {first.paper!r} there and {first.here!r} here; make the change an override or a variant, "
+            f"or delete {folder} if its runs are yours.",
+            kind="conflict",
+            key=first.key,
+            file=folder,
         )
 
 

@@ -7,6 +7,7 @@ as results/README.md has them.
 import datetime
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -23,6 +24,7 @@ from pydantic import Json as InJson
 
 from replication.arms import Arm
 from replication.errors import UserError
+from replication.recipe import BadValue
 from replication.runs.record import TRAINING, TRAINING_ERROR, Status
 
 JOINED = " + "  # between the nets of an ensemble
@@ -56,12 +58,12 @@ class Row(BaseModel):
     def _nets_are_of_the_arm(self, info: ValidationInfo) -> "Row":
         members = self.net.split(JOINED)
         if len(members) > 1 and not isinstance(self, ScoreRow):
-            raise ValueError(f"{self.net!r} is an ensemble, of which there are scores only")
+            raise BadValue("net", f"{self.net!r} is an ensemble, which only scores.csv may have")
         for member in members:
             try:
                 info.context["arm"].check_net(member)
             except UserError as error:
-                raise ValueError(str(error)) from error
+                raise BadValue("net", str(error).removesuffix(".")) from error
         return self
 
 
@@ -101,7 +103,7 @@ class ScoreRow(Row):
         arm: Arm = info.context["arm"]
         known = {(protocol.name, metric.name) for protocol in arm.all_protocols for metric in protocol.metrics}
         if (self.protocol, self.metric) not in known | {(TRAINING, TRAINING_ERROR)}:
-            raise ValueError(f"the arm {arm.name} has no {self.metric!r} by the protocol {self.protocol!r}")
+            raise BadValue("metric", f"the task {arm.name} has no {self.metric!r} by the protocol {self.protocol!r}")
         return self
 
 
@@ -116,7 +118,7 @@ class CurveRow(Row):
     def _protocol_is_of_a_curve(self, info: ValidationInfo) -> "CurveRow":
         known = (TRAINING, info.context["arm"].protocols[0].name)
         if self.protocol not in known:
-            raise ValueError(f"the protocol is {self.protocol!r}; it must be {' or '.join(known)}")
+            raise BadValue("protocol", f"{self.protocol!r} is not {' or '.join(known)}")
         return self
 
 
@@ -133,7 +135,14 @@ def columns(model: type[Row]) -> list[str]:
     return list(model.model_fields)
 
 
-def checked(model: type[Row], rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str) -> list[Any]:
+def checked(
+    model: type[Row],
+    rows: Iterable[Mapping[str, Any]],
+    arm: Arm,
+    where: str,
+    remedy: str,
+    file: Path | None = None,
+) -> list[Any]:
     """Rows of a table, as texts of its file or as values, with the types of its columns. An empty cell is None.
 
     Raises:
@@ -145,10 +154,13 @@ def checked(model: type[Row], rows: Iterable[Mapping[str, Any]], arm: Arm, where
     except ValidationError as error:
         first = error.errors()[0]
         line, *key = first["loc"]
+        cause = first.get("ctx", {}).get("error")
+        key += [cause.key] if isinstance(cause, BadValue) else []
         column = ".".join(str(part) for part in key) or "the row"
         value = "" if isinstance(first["input"], dict | Row) else f" (found: {first['input']!r})"
         message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}, line {int(line) + 2}: {column}: {message}{value}; {remedy}.") from error
+        told = f"{where}, line {int(line) + 2}: {column}: {message}{value}; {remedy}."
+        raise UserError(told, kind="damaged", key=str(key[0]) if key else None, file=file) from error
 
 
 def as_markdown() -> str:

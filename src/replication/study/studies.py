@@ -267,7 +267,11 @@ def read_studies(results: Path, arm: Arm, paper: Profile, needed: bool = True) -
     places = (f"*/{arm.name}/{below}{name}" for below in ("", "*/") for name in (RECIPES, *TABLES))
     folders = sorted({path.parent for place in places for path in results.glob(place)})
     if not folders and needed:
-        raise UserError(f"{results} has no study of the arm {arm.name}; make one with `dvc repro tabulate@{arm.name}`.")
+        raise UserError(
+            f"{results} has no study of the task {arm.name}; make one with `dvc repro tabulate@{arm.name}`.",
+            kind="missing",
+            file=results,
+        )
     studies = [read_study(folder, results, arm, paper) for folder in folders]
     return sorted(studies, key=_nearness)
 
@@ -282,7 +286,12 @@ def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
     recipes, tables = read_tables(folder, arm)
     if strange := {recipe.data.name for recipe in recipes.values()}.difference(arm.datasets):
         known, name = " or ".join(arm.datasets), min(strange)
-        raise UserError(f"{folder / RECIPES}: data.name is {name!r}, not {known}; restore it with `git checkout`.")
+        raise UserError(
+            f"{folder / RECIPES}: data.name is {name!r}, not {known}; restore it with `git checkout {folder}`.",
+            kind="damaged",
+            key="data.name",
+            file=folder / RECIPES,
+        )
     runs, *others = (
         pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
         for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)

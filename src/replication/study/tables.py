@@ -8,7 +8,7 @@ from typing import Any
 
 from replication.arms import Arm, step_of
 from replication.errors import UserError
-from replication.files import regular
+from replication.files import kind_of, regular
 from replication.recipe import Recipe, merged, validate
 from replication.study import schema
 from replication.study.schema import JOINED, TRAINING, TRAINING_ERROR, checked
@@ -44,10 +44,10 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
                 reader = csv.DictReader(file, restkey="more", restval=["no cell"])
                 missing = [key for key in schema.columns(model) if key not in (reader.fieldnames or ())]
                 if missing:
-                    raise UserError(f"{path} lacks the column {missing[0]}; {restore}.")
-                tables[name] = typed(name, reader, arm, str(path), restore)
+                    raise _damaged(path, f"has no column {missing[0]}", restore, missing[0])
+                tables[name] = typed(name, reader, arm, str(path), restore, path)
         except (OSError, ValueError, csv.Error) as error:
-            raise UserError(f"{path} cannot be read ({error}); {restore}.") from error
+            raise UserError(f"{path} cannot be read ({error}); {restore}.", kind=kind_of(error), file=path) from error
     _check_runs(folder, arm, recipes, tables, restore)
     return recipes, tables
 
@@ -57,46 +57,57 @@ def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
         stored = json.loads(regular(path).read_text(encoding="utf-8"))
         by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read ({error!r}); {restore}.") from error
+        raise UserError(f"{path} cannot be read ({error!r}); {restore}.", kind=kind_of(error), file=path) from error
     recipes = {}
     for key, values in by_hash.items():
-        recipe = validate(arm.recipe, values, f"{path}, {key}")
+        recipe = validate(arm.recipe, values, f"{path}, {key}", path)
         if recipe.hash != key:
-            raise UserError(f"{path}: the recipe of {key} was changed, its hash is {recipe.hash}; {restore}.")
+            raise _damaged(path, f"has a recipe {key} that was changed: its hash is {recipe.hash}", restore, key)
         recipes[key] = recipe
     return recipes
 
 
-def typed(name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str) -> list[Row]:
+def _damaged(path: Path, what: str, restore: str, key: str | None = None) -> UserError:
+    """The error for a file of a study that does not fit the others."""
+    return UserError(f"{path} {what}; {restore}.", kind="damaged", key=key, file=path)
+
+
+def typed(
+    name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str, file: Path | None = None
+) -> list[Row]:
     """Rows of a table with the types of its columns; raises a UserError as `checked` says."""
-    return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, arm, where, remedy)]
+    return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, arm, where, remedy, file)]
 
 
 def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:
     """Each run once, with its own recipe, its curve and its headline; each number once, and of a run that is there."""
     if not tables[RUNS]:
-        raise UserError(f"{folder / RUNS} has no runs; {restore}.")
+        raise _damaged(folder / RUNS, "has no runs", restore)
     there = {}
     for line, row in enumerate(tables[RUNS], start=2):
-        recipe, where = recipes.get(row["recipe"]), f"{folder / RUNS}, line {line}"
+        recipe = recipes.get(row["recipe"])
         if not recipe:
-            raise UserError(f"{where}: {RECIPES} lacks the recipe {row['recipe']}; {restore}.")
+            wrong = f"names the recipe {row['recipe']} in line {line}, which {RECIPES} lacks"
+            raise _damaged(folder / RUNS, wrong, restore, "recipe")
         if run_of(row) != (recipe.net, recipe.variant, recipe.seed):
-            raise UserError(f"{where}: {row['recipe']} is the recipe of {recipe.net} · seed {recipe.seed}; {restore}.")
+            wrong = f"has in line {line} {row['recipe']}, the recipe of {recipe.net} · seed {recipe.seed}"
+            raise _damaged(folder / RUNS, wrong, restore, "recipe")
         there[run_of(row)] = recipe
     for name, rows in tables.items():
         seen = set()
         for line, row in enumerate(rows, start=2):
-            where, of = f"{folder / name}, line {line}", (run_of(row), *(row.get(key) for key in NUMBER))
-            if of in seen:
-                raise UserError(f"{where}: it stands there twice; {restore}.")
-            seen.add(of)
+            number = (run_of(row), *(row.get(key) for key in NUMBER))
+            if number in seen:
+                raise _damaged(folder / name, f"repeats an earlier row in line {line}", restore)
+            seen.add(number)
             for net in row["net"].split(JOINED):
                 if (net, row["variant"], row["seed"]) not in there:
-                    raise UserError(f"{where}: {RUNS} has no {net} · seed {row['seed']}; {restore}.")
+                    wrong = f"has {net} · seed {row['seed']} in line {line}, which {RUNS} lacks"
+                    raise _damaged(folder / name, wrong, restore)
                 last = there[net, row["variant"], row["seed"]].schedule.iterations
                 if row.get("iteration", 0) > last:
-                    raise UserError(f"{where}: iteration {row['iteration']} of {last}; {restore}.")
+                    wrong = f"has iteration {row['iteration']} of {last} in line {line}"
+                    raise _damaged(folder / name, wrong, restore, "iteration")
     _check_scores(folder / SCORES, arm, there, tables[SCORES], restore)
     _check_curves(folder / CURVES, there, tables[CURVES], arm.protocols[0].name, restore)
     for name in LAYERS:
@@ -115,7 +126,8 @@ def _check_scores(path: Path, arm: Arm, recipes: Mapping[Run, Recipe], rows: lis
         for run in of_step:
             for protocol, metric in sorted(wanted - found[run]):
                 if run[0] not in cannot.get(protocol, ()):
-                    raise UserError(f"{path} lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}; {restore}.")
+                    wrong = f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}"
+                    raise _damaged(path, wrong, restore, metric)
 
 
 def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:
@@ -130,7 +142,7 @@ def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watch
         for point in sorted(wanted ^ found[run]):
             told = "lacks the" if point in wanted else "has a"
             where = f"{run[0]} · seed {run[2]}: {point[0]}, iteration {point[1]}"
-            raise UserError(f"{path} {told} point of {where}; {restore}.")
+            raise _damaged(path, f"{told} point of {where}", restore, "iteration")
 
 
 def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
@@ -143,7 +155,7 @@ def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
         last[net] = max(row["layer"], last.get(net, 0))
     for (net, variant, seed, iteration), layers in found.items():
         for layer in sorted({*range(1, last[net, variant] + 1)} - layers):
-            raise UserError(f"{path} lacks layer {layer} of {net} · seed {seed}, iteration {iteration}; {restore}.")
+            raise _damaged(path, f"lacks layer {layer} of {net} · seed {seed}, iteration {iteration}", restore, "layer")
 
 
 def averaged_rows(recipe: Recipe) -> int:

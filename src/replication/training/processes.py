@@ -50,7 +50,9 @@ class Processes:
             raise UserError(
                 f"{self.count} processes cannot share the {groups} batch-norm groups of a batch evenly "
                 f"(batch_size {recipe.schedule.batch_size}, bn_group {recipe.bn_group}); "
-                f"the number of processes can be {possible}."
+                f"the number of processes can be {possible}.",
+                kind="invalid",
+                key="processes",
             )
 
     def wrap(self, net: nn.Module) -> nn.Module:
@@ -100,7 +102,8 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError as error:
         cause = " ".join(str(error).split())[:200]
-        raise UserError(f"another process of this training has ended, or cannot be reached ({cause}).") from error
+        told = f"another process of this training has ended, or cannot be reached ({cause}); its own message says why."
+        raise UserError(told, kind="unavailable") from error
 
 
 class RunningAverages:

@@ -48,7 +48,7 @@ def show(bar: tqdm, row: Row | None, batch_size: int) -> None:
 
 @contextmanager
 def told(recipe: Recipe, work: Path, tracker: Tracker, first: bool) -> Iterator[None]:
-    """Tell MLflow of a training that does not reach its end, and the user what to do about a loss that exploded."""
+    """Mark a training that does not reach its end in MLflow; tell the user what to do about a loss that diverged."""
     try:
         yield
     except BaseException as error:
@@ -59,7 +59,9 @@ def told(recipe: Recipe, work: Path, tracker: Tracker, first: bool) -> Iterator[
                 f"{run_name(recipe)}: {error}; the last good state is kept in {work}. "
                 "Lower schedule.learning_rate (it is "
                 f"{recipe.schedule.learning_rate:g}) or optimiser.weight_decay ({recipe.optimiser.weight_decay:g}), or "
-                "set precision to fp32."
+                "set precision to fp32.",
+                key="schedule.learning_rate",
+                file=work,
             ) from error
         raise
 
@@ -93,5 +95,7 @@ def only_process(work: Path, processes: Processes) -> Iterator[None]:
             yield
     except Timeout as error:
         raise UserError(
-            f"another process is training this run (it holds {work / 'lock'}); wait for it, or stop it, and run again."
+            f"another process is training this run (it holds {work / 'lock'}); wait for it, or stop it, and run again.",
+            kind="busy",
+            file=work / "lock",
         ) from error

@@ -132,7 +132,7 @@ def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict
                 late.append(iteration)
         except SafetensorError as error:
             sentence = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
-            raise UserError(sentence) from error
+            raise UserError(sentence, kind="damaged", file=path) from error
     if late:
         told = ", ".join(f"{iteration:,}" for iteration in late)
         print(f"{name}: checkpoint {told} unavailable: training had already passed it.", file=sys.stderr)

@@ -26,6 +26,9 @@ STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch s
 class NonFiniteLoss(UserError):
     """The loss or a weight became infinite or not a number."""
 
+    def __init__(self, message: str, *, key: str | None = None, file: Path | None = None):
+        super().__init__(message, kind="diverged", key=key, file=file)
+
 
 @dataclass
 class State:
@@ -122,7 +125,11 @@ class State:
                 wrong.append(f"{path} cannot be read ({type(error).__name__}: {error})".split("\n")[0])
         else:
             if wrong:
-                raise UserError(f"{'; '.join(wrong)}; delete {folder} to train this run from its start.")
+                raise UserError(
+                    f"{'; '.join(wrong)}; delete {folder} to train this run from its start.",
+                    kind="damaged",
+                    file=folder / STATE,
+                )
             return False
         if wrong:
             print(f"{wrong[0]}; going on from {BEFORE}.", file=sys.stderr)
