@@ -84,7 +84,7 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
     """Log the runs that MLflow lacks; their MLflow runs by the hashes of their recipes."""
     ended = [ended_in_folder(run.folder, run.outcome) for run in runs]
     try:
-        return log_missing([(one, stage.tracking_of(params, one.recipe)) for one in ended], WORK)
+        return log_missing([(one, stage.tracking_of(params, one.recipe)) for one in ended], WORK)[0]
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return {}

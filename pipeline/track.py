@@ -21,8 +21,8 @@ def main() -> None:
     runs = found()
     if not runs or runs[0][1].uri is None:
         raise UserError("REPLICATION_TRACKING is off; unset it, or give the address of MLflow's store.")
-    there = len(log_missing(runs, WORK, show=True))
-    print(f"{there} of {len(runs)} runs are in MLflow")
+    _, added = log_missing(runs, WORK)
+    print("\n".join([*added, f"{len(added)} of {len(runs)} runs added"]))
 
 
 def found() -> list[tuple[Ended, Tracking]]:

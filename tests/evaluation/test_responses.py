@@ -67,18 +67,15 @@ def test_the_folder_keeps_them_and_damage_is_told(tmp_path: Path) -> None:
 
 
 def test_the_stages_bring_responses_and_gradients_into_the_committed_tables(project: Project) -> None:
-    for stage in ("train", "score", "analyse"):
-        done = project.run(stage, "cifar", "plain-8", "0")
-        assert done.returncode == 0, done.stderr
-    assert project.run("tabulate", "cifar").returncode == 1, "the net of depth has not been trained"
     project.configure({"cifar": {"nets": ["plain-8", "resnet-8"]}})
-    for stage in ("train", "score"):
-        assert project.run(stage, "cifar", "resnet-8", "0").returncode == 0
-    done = project.run("tabulate", "cifar")
-    assert done.returncode == 0, done.stderr
+    for stage in ("train", "evaluate", "tabulate"):
+        done = project.run(stage, "cifar")
+        assert done.returncode == 0, done.stderr
     (folder,) = (path.parent for path in project.folder.glob("results/tiny/cifar/**/runs.csv"))
     rows = {name: list(csv.DictReader((folder / f"{name}.csv").open())) for name in ("responses", "gradients")}
-    assert [(row["net"], row["layer"]) for row in rows["responses"]] == [("plain-8", str(i)) for i in range(1, 8)]
+    assert [(row["net"], row["layer"]) for row in rows["responses"]] == [
+        (net, str(layer)) for net in ("plain-8", "resnet-8") for layer in range(1, 8)
+    ]
     of_plain = [row for row in rows["gradients"] if row["net"] == "plain-8"]
     assert [row["iteration"] for row in of_plain] == ["6"] * 7 + ["64"] * 7
     assert all(float(row["value"]) > 0 for row in of_plain)

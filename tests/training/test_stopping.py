@@ -125,10 +125,7 @@ def test_a_stage_that_is_stopped_exits_130_refuses_company_and_continues(project
     record = run_record(project, "resnet-8", 0)
     assert (record["starts"], record["status"]) == (2, "trained")
     assert record["recipe"]["schedule"]["iterations"] == 400
-    assert torch.load(state, weights_only=True)["iteration"] == 400, "kept until the run is scored"
-    scored = project.run("score", *command[1:])
-    assert scored.returncode == 0, scored.stderr
-    assert not state.parent.exists()
+    assert not state.parent.exists(), "the run store has the run"
 
 
 @pytest.mark.parametrize("seconds", ["1m", "-1", "nan", ""])

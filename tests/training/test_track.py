@@ -37,7 +37,7 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
     project.configure({"cifar": of_reader}, schedule={"iterations": 16, "drops": []})
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     for net, tracking in (("plain-8", uri), ("resnet-8", "off")):
-        done = project.run("train", "cifar", net, "0", REPLICATION_TRACKING=tracking)
+        done = project.run("train", "cifar", net, "0", REPLICATION_TRACKING=tracking, REPLICATION_SAVE_SECONDS="0")
         assert done.returncode == 0, done.stderr
     added = project.run("track", REPLICATION_TRACKING=uri)
     assert added.returncode == 0, added.stderr
@@ -98,7 +98,8 @@ def test_a_store_that_cannot_be_used_is_named(project: Any, tmp_path: Path) -> N
     (tmp_path / "mlflow.db").unlink()
     (tmp_path / "mlflow.db").mkdir()
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    trained = project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri)
+    live = {"REPLICATION_TRACKING": uri, "REPLICATION_SAVE_SECONDS": "0"}
+    trained = project.run("train", "cifar", "plain-8", "0", **live)
     assert trained.returncode == 0 and "make runs" in trained.stderr
     told = project.run("track", REPLICATION_TRACKING=uri)
     assert told.returncode == 1 and "mlflow.db" in told.stderr and "Traceback" not in told.stderr
@@ -109,7 +110,7 @@ def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project
     """MLflow takes an address apart: "%20" is a space to it, and what follows "?" an option."""
     project.configure(schedule={"iterations": 16, "drops": []})
     moved = replace(project, folder=project.folder.rename(tmp_path / "a%20b ?c#d ä"))
-    done = moved.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING="")
+    done = moved.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING="", REPLICATION_SAVE_SECONDS="0")
     assert done.returncode == 0 and "tracking is off" not in done.stderr, done.stderr
     with closing(sqlite3.connect(moved.folder / "mlflow.db")) as database:
         assert database.execute("SELECT name, status FROM runs").fetchall() == [("plain-8 · seed 0", "FINISHED")]
@@ -117,27 +118,36 @@ def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project
     assert kept == ["curve.csv", "run.json"]
 
 
-def test_the_stage_score_logs_on_the_run_and_what_it_could_not_is_added_later(project: Any, tmp_path: Path) -> None:
-    project.configure(schedule={"iterations": 16, "drops": []})
-    uri, folder = f"sqlite:///{tmp_path}/mlflow.db", project.folder / "runs/cifar/plain-8"
-    assert project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri).returncode == 0
-    assert project.run("score", "cifar", "plain-8", "0").returncode == 0, "off"
+def test_scores_that_were_not_logged_live_are_added_by_tabulate(project: Any, tmp_path: Path) -> None:
+    project.configure({"cifar": {"nets": ["resnet-8"]}}, schedule={"iterations": 16, "drops": []})
+    uri, one = f"sqlite:///{tmp_path}/mlflow.db", ("cifar", "resnet-8", "0")
+    live = {"REPLICATION_TRACKING": uri, "REPLICATION_SAVE_SECONDS": "0"}
+    assert project.run("train", *one, **live).returncode == 0
+    assert project.run("evaluate", *one).returncode == 0
     assert "single_view.top1_error" not in runs(uri)[0].data.metrics
-    assert project.run("track", REPLICATION_TRACKING=uri).stdout.endswith("1 of 1 runs added\n")
-    (late,) = runs(uri)
-    (score,) = read_scores(folder / "seed-0-scores")
-    assert late.data.metrics["single_view.top1_error"] == score["value"]
+    assert project.run("tabulate", "cifar", REPLICATION_TRACKING=uri).returncode == 0
+    (run,) = runs(uri)
+    (score,) = read_scores(project.folder / "outcomes/cifar/resnet-8/seed-0")
+    assert run.data.metrics["single_view.top1_error"] == score["value"] and "imported" not in run.data.tags
 
-    again = project.run("score", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri)
-    assert again.returncode == 0 and again.stderr == ""
-    points = MlflowClient(uri).get_metric_history(late.info.run_id, "single_view.top1_error")
-    assert [point.value for point in points] == 2 * [score["value"]], "the later one is shown"
+
+def test_a_short_run_is_logged_by_tabulate_alone(project: Any, tmp_path: Path) -> None:
+    project.configure({"cifar": {"nets": ["resnet-8"]}}, schedule={"iterations": 16, "drops": []})
+    uri, one = f"sqlite:///{tmp_path}/mlflow.db", ("cifar", "resnet-8", "0")
+    assert project.run("train", *one, REPLICATION_TRACKING=uri).returncode == 0
+    assert runs(uri) == []
+    assert project.run("evaluate", *one).returncode == 0
+    assert project.run("tabulate", "cifar", REPLICATION_TRACKING=uri).returncode == 0
+    (run,) = runs(uri)
+    (table,) = project.folder.glob("results/tiny/cifar/runs.csv")
+    assert run.info.status == "FINISHED" and run.info.run_id in table.read_text()
 
 
 def test_a_run_whose_end_the_store_did_not_see_is_ended_in_its_place(project: Any, tmp_path: Path) -> None:
     project.configure(schedule={"iterations": 16, "drops": []})
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    assert project.run("train", "cifar", "plain-8", "0", REPLICATION_TRACKING=uri).returncode == 0
+    live = {"REPLICATION_TRACKING": uri, "REPLICATION_SAVE_SECONDS": "0"}
+    assert project.run("train", "cifar", "plain-8", "0", **live).returncode == 0
     (run,) = runs(uri)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:  # as if the store had gone after iteration 8
         database.execute("DELETE FROM metrics WHERE step > 8 OR step = 0")

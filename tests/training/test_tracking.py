@@ -86,7 +86,11 @@ def stop() -> None:
 def test_a_training_is_one_named_run_with_its_params_and_tags(
     make_recipe: Recipes, fit: Fit, tracking: Tracking
 ) -> None:
-    state = fit(make_recipe(**SHORT), tracker=tracking.tracker(seed=0, **{"schedule.drops": (3, 5), "long": "x" * 600}))
+    state = fit(
+        make_recipe(**SHORT),
+        tracker=tracking.tracker(seed=0, **{"schedule.drops": (3, 5), "long": "x" * 600}),
+        save_seconds=0,
+    )
     (run,) = tracking.runs()
     assert run.info.run_id == state.mlflow_run_id
     assert run.info.run_name == "resnet-8 · seed 0"
@@ -124,11 +128,11 @@ def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
 ) -> None:
     recipe = make_recipe(**SHORT)
     with pytest.raises(Stopped):
-        fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.tracker())
+        fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.tracker(), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.status == "KILLED"
     assert [step for step, _ in tracking.history("train_loss")] == [4]
-    state = fit(recipe, tmp_path / "work", tracker=tracking.tracker())
+    state = fit(recipe, tmp_path / "work", tracker=tracking.tracker(), save_seconds=0)
     (again,) = tracking.runs()
     assert again.info.run_id == run.info.run_id == state.mlflow_run_id
     assert again.info.status == "RUNNING"  # the stage ends it once its folder is written
@@ -144,8 +148,8 @@ def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.tracker())
-    fit(recipe, tmp_path / "work", tracker=tracking.tracker())
+        fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.tracker(), save_seconds=0)
+    fit(recipe, tmp_path / "work", tracker=tracking.tracker(), save_seconds=0)
     assert [run.info.status for run in tracking.runs()] == ["RUNNING"]
     assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
 
@@ -228,7 +232,7 @@ def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracki
     recipe = make_recipe(schedule={"iterations": 60, "drops": []})
     exploding = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"learning_rate": 1e30})})
     with pytest.raises(NonFiniteLoss):
-        fit(exploding, tracker=tracking.tracker())
+        fit(exploding, tracker=tracking.tracker(), save_seconds=0)
     assert [run.info.status for run in tracking.runs()] == ["FAILED"]
 
 
@@ -255,7 +259,7 @@ def test_more_rows_than_one_request_may_hold_are_all_logged(tracking: Tracking) 
 
 def test_without_an_address_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
     tracker = Tracker(None, "none", "none", {}, {}, tmp_path / "mlflow.lock")
-    state = fit(make_recipe(**SHORT), tracker=tracker)
+    state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
     tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
     assert state.mlflow_run_id is None
     assert not (tmp_path / "mlflow.lock").exists()
@@ -290,8 +294,14 @@ def test_a_resumed_training_remembers_its_run_over_a_time_without_server(
     recipe, work = make_recipe(**SHORT), tmp_path / "work"
     for moment in (1, 5):
         with pytest.raises(Stopped):
-            fit(recipe, work, interrupted(recipe, moment, stop), tracking.tracker() if moment == 1 else None)
-    state = fit(recipe, work, tracker=tracking.tracker())
+            fit(
+                recipe,
+                work,
+                interrupted(recipe, moment, stop),
+                tracking.tracker() if moment == 1 else None,
+                save_seconds=0,
+            )
+    state = fit(recipe, work, tracker=tracking.tracker(), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.run_id == state.mlflow_run_id
 
@@ -323,7 +333,7 @@ def test_a_folder_that_is_no_store_does_not_stop_a_training(
 ) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"this is no database, and long enough to be read as one" * 100)
     tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "tests", "r", {}, {}, tmp_path / "mlflow.lock")
-    assert fit(make_recipe(**SHORT), tracker=tracker).iteration == 12
+    assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
     assert len(warnings_of_mlflow(capsys)) == 1
 
 

@@ -309,18 +309,20 @@ def _note(recipe: Recipe, dataset: str, tracking: Tracking) -> str:
     ).strip()
 
 
-def log_missing(runs: Sequence[tuple[Ended, Tracking]], work: Path, show: bool = False) -> dict[str, str]:
-    """Log what MLflow's store lacks of some runs; the ids of their MLflow runs, by the hashes of their recipes.
+def log_missing(runs: Sequence[tuple[Ended, Tracking]], work: Path) -> tuple[dict[str, str], list[str]]:
+    """Log what MLflow's store lacks of some runs.
 
     Args:
         work: folder of the resume states of all runs.
-        show: print each run that the store did not have.
+
+    Returns:
+        The ids of their MLflow runs, by the hashes of their recipes; and the names of those that the store lacked.
 
     Raises:
         UserError: the store cannot be used.
     """
     if not runs or (uri := runs[0][1].uri) is None:
-        return {}
+        return {}, []
     try:
         tell_killed(uri, work)
         there = finished(uri)
@@ -329,15 +331,15 @@ def log_missing(runs: Sequence[tuple[Ended, Tracking]], work: Path, show: bool =
         raise UserError(
             f"{why}; mend it, or move it away: `make runs` makes a new one with every run.", kind="unavailable"
         ) from error
-    ids = {}
+    ids, added = {}, []
     for number, (ended, place) in enumerate(runs):
         tracker = tracker_of(ended.recipe, ended.row, ended.commit, place)
         old = there.get(ended.recipe.hash)
-        if tracker.add(ended, old, len(runs) - number) and show:
-            print(f"{tracker.experiment}: {tracker.run_name}", flush=True)
+        if tracker.add(ended, old, len(runs) - number):
+            added.append(f"{tracker.experiment}: {tracker.run_name}")
         if run_id := tracker.run_id or (old and old.info.run_id):
             ids[ended.recipe.hash] = run_id
-    return ids
+    return ids, added
 
 
 def figures(scores: Iterable[Mapping[str, Any]]) -> dict[str, float]:
