@@ -37,7 +37,7 @@ def test_a_long_training_is_measured_in_both_precisions(
 
 FAULTS = """
 import resource, sys, torch
-from replication.training.speed import keep_memory
+from replication.training.device import keep_memory
 
 if sys.argv[1] == "kept":
     keep_memory()
@@ -85,6 +85,13 @@ def test_without_a_compiler_auto_does_without_and_always_says_what_is_missing(
     assert not compiles("auto", make_recipe(**LONG), 4, CPU)
     with refused("unavailable", "params.yaml", "auto", key="compile"):
         compiles("always", make_recipe(), 4, CPU)
+
+
+def test_a_net_that_computes_its_blocks_again_is_not_compiled(make_recipe: Recipes) -> None:
+    """dynamo refuses `checkpoint(context_fn=…)`: ResNet-1202 would end in a traceback at its first iteration."""
+    assert not compiles("auto", make_recipe(net="resnet-404", input_size=4, **LONG), 4, CPU)
+    with refused("invalid", "resnet-404", "auto", key="compile"):
+        compiles("always", make_recipe(net="resnet-404", input_size=4), 4, CPU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
