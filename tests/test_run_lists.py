@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(600)
+
 TWO = {"cifar": {"nets": ["plain-8", "resnet-8/no-warmup"], "seeds": [0, 1]}, "depth": 8}
 RUNS = {f"{net}/seed-{seed}" for net in ("plain-8", "resnet-8", "resnet-8/no-warmup") for seed in (0, 1)}
 SHORT = {"iterations": 8, "drops": []}
@@ -58,6 +60,7 @@ def test_a_list_is_trained_tested_and_tabulated(study: Any) -> None:
     assert not list((study.folder / ".work").glob("*/state.pt")), "resume states go when the store has the run"
 
 
+@pytest.mark.slow
 def test_what_the_store_has_is_not_made_again(study: Any) -> None:
     run(study, "train", "cifar")
     before = {path: path.read_bytes() for path in (study.folder / "runs").rglob("net.safetensors")}
@@ -71,12 +74,14 @@ def test_what_the_store_has_is_not_made_again(study: Any) -> None:
     assert "0 nets tested, 6 taken" in run(study, "evaluate", "cifar")
 
 
+@pytest.mark.slow
 def test_one_run_by_hand_is_found_by_the_list(study: Any) -> None:
     run(study, "train", "cifar", "resnet-8/no-warmup", "1")
     assert folders(study, "runs") == {"resnet-8/no-warmup/seed-1"}
     assert "5 runs trained, 1 taken" in run(study, "train", "cifar")
 
 
+@pytest.mark.slow
 def test_other_code_trains_anew(study: Any) -> None:
     run(study, "train", "cifar")
     plan = study.folder / "recipes/code/train-cifar.json"
@@ -94,6 +99,7 @@ def test_other_code_trains_anew(study: Any) -> None:
     assert "6 runs trained, 0 taken" in run(study, "train", "cifar")
 
 
+@pytest.mark.slow
 def test_threads_that_the_profile_fixes_are_kept_to(study: Any) -> None:
     run(study, "train", "cifar")
     profile = study.folder / "pipeline/profiles/tiny.yaml"
@@ -104,6 +110,7 @@ def test_threads_that_the_profile_fixes_are_kept_to(study: Any) -> None:
     assert record["provenance"]["machine"]["threads"] == "2" and record["history"][0]["threads"] == 2
 
 
+@pytest.mark.slow
 def test_one_that_fails_is_named_and_the_others_are_kept(study: Any) -> None:
     plan = study.folder / "recipes/cifar/runs/plain-8/seed-1.json"
     plan.write_text(plan.read_text().replace('"learning_rate": 0.05', '"learning_rate": 99.0'), encoding="utf-8")
@@ -116,6 +123,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(study: Any) -> None:
     assert folders(study, "runs") == RUNS - {"plain-8/seed-1"}
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_both_resume(study: Any) -> None:
     study.configure(TWO | {"jobs": 2}, schedule={"iterations": 400, "drops": []}, variants=VARIANT)
     process = study.start("train", "cifar", REPLICATION_SAVE_SECONDS="0")
@@ -134,6 +142,7 @@ def test_stopped_in_the_middle_both_resume(study: Any) -> None:
     assert sorted(starts) == [1, 1, 1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_equal_numbers_leave_the_record_untouched(study: Any) -> None:
     for stage in ("train", "evaluate", "tabulate"):
         run(study, stage, "cifar")
@@ -151,6 +160,7 @@ def test_equal_numbers_leave_the_record_untouched(study: Any) -> None:
     assert [of["comparison"] for of in made] == ["equal"] * 6 and made[0]["made"]["date"] > "2020-01-01"
 
 
+@pytest.mark.slow
 def test_prune_keeps_what_params_name(study: Any) -> None:
     run(study, "train", "cifar")
     run(study, "evaluate", "cifar")

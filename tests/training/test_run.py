@@ -85,7 +85,7 @@ def test_weights_on_the_way_are_kept_where_it_was_asked_in_time(
     capsys.readouterr()
 
     train_run(folder, recipe, store, CPU, tmp_path / "work", checkpoints=[3, 6])  # its state of the end is still there
-    (warning,) = [line for line in capsys.readouterr().err.splitlines() if "iteration 3" in line]
+    (warning,) = [line for line in capsys.readouterr().err.splitlines() if "checkpoint 3" in line]
     assert "resnet-8 · seed 0" in warning
     assert sorted(path.name for path in folder.glob("net*")) == ["net-6.safetensors", "net.safetensors"]
 

@@ -119,7 +119,7 @@ def test_a_training_that_other_code_ended_is_trained_anew(
 ) -> None:
     recipe, work = make_recipe(**SHORT), tmp_path / "work"
     whole = fit(recipe, work)
-    _reseal(work / STATE, torch.load(work / STATE) | {"code": "other", "starts": 7})
+    _reseal(work / STATE, torch.load(work / STATE) | {"code": "other"})
     again = fit(recipe, work)
     assert str(work) in capsys.readouterr().err
     assert again.starts == 1
@@ -140,7 +140,8 @@ def test_another_number_of_threads_is_told_and_kept(
 ) -> None:
     recipe, work = saved
     before = torch.get_num_threads()
-    content = torch.load(work / STATE) | {"threads": [before + 1]}
+    content = torch.load(work / STATE)
+    content["history"][0]["threads"] = before + 1
     _reseal(work / STATE, content)
     assert fit(recipe, work).threads == [before + 1, before]
     told = capsys.readouterr().err
