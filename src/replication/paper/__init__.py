@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
-    "Claim", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "nets_drawn", "number",
-    "protocol", "published_spread", "replications", "replications_seen", "table",
+    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "nets_drawn",
+    "number", "protocol", "published_spread", "replications", "replications_seen", "table",
 ]  # fmt: skip
 
 
@@ -60,6 +60,20 @@ def claim(claim_id: str) -> Claim:
 def claim_ids() -> list[str]:
     """The ids of all claims of the paper, in its order."""
     return [found["id"] for found in _paper()["claims"]]
+
+
+def about() -> dict[str, str]:
+    """How the paper is cited: `authors`, `year`, `arxiv`, and its `address`."""
+    found = _paper()["paper"]
+    names = [author.rpartition(" ")[2] for author in found["authors"]]
+    number = f"{found['arxiv']}{found['arxiv_version']}"
+    authors = f"{', '.join(names[:-1])} and {names[-1]}"
+    return {
+        "authors": authors,
+        "year": str(found["year"]),
+        "arxiv": number,
+        "address": f"https://arxiv.org/abs/{number}",
+    }
 
 
 def extent() -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What the rule of verdicts does with a fixed grid of samples: its digest dates the rule.
 
 The digest has verdicts, outcomes and numbers rounded to six places. It has no source text and no word of a verdict, so
-that the rule may be reworded. `tests/study/test_rule_since.py` changes the rule in many ways and asks for another digest.
+that the rule may be reworded.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def _behaviour(rule: ModuleType, published: Sequence[Sequence[tuple[float, int]]
     for found in evidence:
         yield _of_evidence(rule, found)
     for p in _p_values():
-        yield list(rule.holm(np.array(p)))
+        yield list(rule.holm(np.array(p)).ravel())
     for weighed, must in _claims(rule, evidence):
         verdict, outcomes = rule.verdict(weighed, must)
         yield [
@@ -77,7 +77,10 @@ def _evidence(rule: ModuleType, published: Any) -> Iterator[Any]:
     for gap, (n, m), learned, borrowed in product(
         GAPS, ((3, 3), (3, 5), (1, 3), (2, 2), (1, 1)), (True, False), (None, published)
     ):
-        a, b = _sample(rule, 8 + gap, n, 0.25, published=borrowed), _sample(rule, 8, m, learned=learned, published=borrowed)
+        a, b = (
+            _sample(rule, 8 + gap, n, 0.25, published=borrowed),
+            _sample(rule, 8, m, learned=learned, published=borrowed),
+        )
         yield rule.difference([(1, a), (-1, b)])
         yield rule.difference([(1, a), (-1, b)], above=-0.5)
         yield rule.difference([(1, a), (-2, b), (1, _sample(rule, 7, 4, published=borrowed))])
@@ -93,8 +96,16 @@ def _evidence(rule: ModuleType, published: Any) -> Iterator[Any]:
         yield rule.trend([rule.of_errors(of, 10_000, True, published) for of in values])
 
 
-def _p_values() -> list[list[float]]:
-    return [[0.02], [0.01, 0.04, 0.03, 0.005], [0.012, 0.013], [0.008, 0.6, 0.024], [0.5, 0.5, 0.9], [0.006] * 4]
+def _p_values() -> list[list[Any]]:
+    return [
+        [0.02],
+        [0.01, 0.04, 0.03, 0.005],
+        [0.012, 0.013],
+        [0.008, 0.6, 0.024],
+        [0.5, 0.5, 0.9],
+        [0.006] * 4,
+        [[0.01, 0.5], [0.04, 0.02]],
+    ]
 
 
 def _claims(rule: ModuleType, evidence: Sequence[Any]) -> Iterator[tuple[list[Any], list[bool]]]:
@@ -105,7 +116,9 @@ def _claims(rule: ModuleType, evidence: Sequence[Any]) -> Iterator[tuple[list[An
     for pair in product(palette, palette):
         yield list(pair), [True, True]
         yield list(pair), [False, True]
-    near = [rule.difference([(1, _sample(rule, 8 + gap, 3)), (-1, _sample(rule, 8, 3))]) for gap in np.arange(-1, 1, 0.04)]
+    near = [
+        rule.difference([(1, _sample(rule, 8 + gap, 3)), (-1, _sample(rule, 8, 3))]) for gap in np.arange(-1, 1, 0.04)
+    ]
     for (one, two), count in product(pairwise(near), (1, 2, 4)):
         yield [one, *[two] * count], [True] * (1 + count)
         yield [one, *[near[25]] * count], [True] * (1 + count)
