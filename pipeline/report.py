@@ -12,8 +12,9 @@ from pipeline.params import PROFILES, RESULTS, read_params
 from replication.arms import ARMS
 from replication.files import write_durably
 from replication.profiles import read_profile
-from replication.report.answer import claims_by_verdict
-from replication.report.figures import depth_figure
+from replication.report.answer import main_setup
+from replication.report.depth import depth_figure
+from replication.report.first_screen import count_claims, first_screen
 from replication.report.html import shown
 from replication.report.notebooks import join, run
 from replication.report.page import page
@@ -32,15 +33,13 @@ def main() -> None:
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run(join([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
-    write_durably(PAGE, page(body).encode())
     paper = read_profile(PROFILES, "paper")
-    studies = {arm.name: read_studies(RESULTS, arm, paper, needed=False) for arm in ARMS.values()}
-    claims = claims_by_verdict([shown(of_arm, parameters["profile"]) for of_arm in studies.values()])
-    write_durably(CLAIMS, (json.dumps(claims, indent=2) + "\n").encode())
-    picture = depth_figure(studies["cifar"][0]).replace(
-        "<svg ", '<svg color="#77777d" ', 1
-    )  # legible on light and on dark
-    write_durably(PICTURE, picture.encode())
+    by_arm = [read_studies(RESULTS, arm, paper, needed=False) for arm in ARMS.values()]
+    studies = [study for of_arm in by_arm for study in of_arm]
+    with_cards = [study for of_arm in by_arm if of_arm for study in shown(of_arm, parameters["profile"])]
+    write_durably(PAGE, page(first_screen(studies, paper, with_cards), body).encode())
+    write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
+    write_durably(PICTURE, depth_figure(*main_setup(studies), standalone=True).encode())
     print(f"report: {PAGE}, {PAGE.stat().st_size / 1024:.0f} KiB")
 
 

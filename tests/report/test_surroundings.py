@@ -17,8 +17,9 @@ from replication.report.notebooks import run
 
 FIGURE = """
 from made_up import study
-from replication.report.figures import depth_figure
-print(depth_figure(study({"plain-20": (2, 9), "plain-56": (4, 13), "resnet-20": (2, 8.7), "resnet-56": (1, 7)})))
+from replication.report import figure_5, forest
+errors = {"plain-20": (2, 9), "plain-56": (4, 13), "resnet-20": (2, 8.7), "resnet-56": (1, 7)}
+print(figure_5(), forest([study(errors, 3, 0.1)]))
 """
 
 
