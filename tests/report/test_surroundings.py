@@ -23,6 +23,7 @@ print(figure_5(), forest([study(errors, 3, 0.1)]))
 """
 
 
+@pytest.mark.slow
 def test_kernels_and_start_up_files_of_the_user_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -38,6 +39,7 @@ def test_kernels_and_start_up_files_of_the_user_are_not_taken(tmp_path: Path, mo
     assert os.environ["JUPYTER_PATH"] == str(tmp_path / "jupyter")
 
 
+@pytest.mark.slow
 def test_a_matplotlibrc_changes_no_byte_of_a_figure(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text(
         "savefig.bbox: tight\nfont.size: 20\naxes.facecolor: red\ntext.usetex: True\n"

@@ -77,10 +77,11 @@ def notes(rows: Sequence[Finding], arm: Arm, study: Study | None, studies: Seque
     if study:
         found += _undertrained(rows, study)
         own = [other for other in studies if other.arm == arm and other.has_own_data]
-        found += [_longer(other) for other in own if other.share > study.share]
-    for other in arms_with_findings():
-        if other != arm:
-            found.append(_elsewhere(other, [s for s in studies if s.arm == other and s.has_own_data]))
+        if longer := [_longer(other) for other in own if other.share > study.share]:
+            found.append(f"Longer but not complete: {'; '.join(longer)}.")
+        for other in arms_with_findings():
+            if other != arm:
+                found.append(_elsewhere(other, [s for s in studies if s.arm == other and s.has_own_data]))
     return found
 
 
@@ -92,8 +93,10 @@ def _undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
         return []
     worst = max(errors, key=errors.__getitem__)
     theirs = float(TRAIN.sample(printed(study.arm, study.paper), worst).mean)
-    ends = f"{net_name(worst)} ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
-    return [f"Models are undertrained: {ends}."]
+    ends = f"ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
+    if len(errors) == 1:
+        return [f"{net_name(worst)} is undertrained: it {ends}."]
+    return [f"Models are undertrained: {net_name(worst)} {ends}."]
 
 
 def _longer(study: Study) -> str:
@@ -101,7 +104,7 @@ def _longer(study: Study) -> str:
     pairs = dict.fromkeys(
         f"{pair_name(finding)}: {signed(float(finding.comparison.evidence.value))}" for finding in measured_pairs(study)
     )
-    return f"Longer but not complete: {study.name} ({'; '.join(pairs) or 'no pair of models yet'})."
+    return f"{study.name.partition(', ')[2]} ({', '.join(pairs) or 'no pair of models yet'})"
 
 
 def _elsewhere(arm: Arm, studies: Sequence[Study]) -> str:

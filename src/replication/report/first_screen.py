@@ -93,6 +93,7 @@ def _newest(studies: Sequence[Study]) -> dict[str, str] | None:
 def _row(finding: Finding, study: Study | None) -> dict[str, object]:
     """A main finding: the paper's number, ours, and how it reads. Without a study, the paper's alone."""
     row = {"title": finding.title, "pair": pair_name(finding), "paper": signed(float(finding.comparison.paper))}
+    row["claim"] = finding.tested.test.claim.id
     row |= {"here": "", "kind": "not tested", "words": "not tested", "card": ""}
     test, evidence = finding.tested.test, finding.comparison.evidence
     if study is None or evidence is None:
