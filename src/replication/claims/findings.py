@@ -51,6 +51,7 @@ class Finding:
         return found is not None and float(found.value) < 0
 
 
+@lru_cache(maxsize=64)  # several parts of the first screen ask for the same
 def findings(study: Study) -> list[Finding]:
     """The three findings in a setup, in the order of `TITLES`; none for an arm that does not test them."""
     judged = {tested.test.role: tested for tested in judge_claims(study)}

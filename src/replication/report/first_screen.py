@@ -13,6 +13,7 @@ from replication.report.answer import answer_sentence, main_setup, net_name, not
 from replication.report.depth import depth_figure
 from replication.report.html import SYMBOL, WORDS, data_name, render, runs_id
 from replication.report.origin import csv_address
+from replication.study.labels import SMOKE_TESTS
 from replication.study.rule import Verdict
 from replication.study.studies import Study
 
@@ -48,8 +49,8 @@ def count_claims(studies: Sequence[Study], profile: Profile) -> dict[str, dict[s
     others = [study for study in studies if not study.has_own_data]
     found = {
         "own_data": count_kinds(judge_paper([s for s in studies if s.has_own_data], profile)),
-        "smoke_test": _count_apart([s for s in others if s.is_smoke_test], profile),
-        "proxy": _count_apart([s for s in others if not s.is_smoke_test], profile),
+        "smoke_test": _count_apart([s for s in others if s.dataset in SMOKE_TESTS], profile),
+        "proxy": _count_apart([s for s in others if s.dataset not in SMOKE_TESTS], profile),
     }
     return {name: {kind.replace(" ", "_"): n for kind, n in counts.items()} for name, counts in found.items()}
 
@@ -78,7 +79,7 @@ def _groups(studies: Sequence[Study]) -> tuple[list[Study], dict[str, list[Study
         if study.has_own_data:
             own.append(study)
         else:
-            name = study.name.partition(",")[0] if study.is_smoke_test else f"{data_name(study)} (proxy)"
+            name = SMOKE_TESTS.get(study.dataset, f"{data_name(study)} (proxy)")
             apart.setdefault(name, []).append(study)
     return own, apart
 

@@ -12,6 +12,7 @@ from replication.claims.findings import answering
 from replication.profiles import DEFAULT
 from replication.study.commands import command_of
 from replication.study.fidelity import RANK
+from replication.study.labels import DATA_NAMES
 from replication.study.rule import Outcome
 from replication.study.schema import JOINED
 from replication.study.studies import Study
@@ -22,9 +23,6 @@ SYMBOL: dict[Kind | Outcome, str] = {
     "chance": "×",
 }  # fmt: skip
 WORDS = {outcome: outcome for outcome in SYMBOL} | {"chance": "did not learn", "confirmed": "confirmed by counting"}
-DATA_NAMES = {
-    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
-}  # fmt: skip
 
 _templates = Environment(
     loader=PackageLoader("replication.report"),

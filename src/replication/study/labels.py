@@ -8,9 +8,12 @@ from typing import Any
 
 from replication.arms import Arm
 from replication.recipe import Data, Recipe
-from replication.sources import DATASETS
 
 LONGEST = 80  # characters of a folder's name
+DATA_NAMES = {
+    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
+}  # fmt: skip
+SMOKE_TESTS = {"digits": "Digits smoke test"}  # images that come with the code, and say nothing of the paper
 
 
 def label(override: Mapping[str, Any]) -> str:
@@ -47,11 +50,6 @@ def in_words(label: str, pixels: str) -> list[str]:
     return found
 
 
-def is_smoke_test(dataset: str) -> bool:
-    """Whether a data set comes with the code: it shows that everything runs, and says nothing of the paper."""
-    return dataset in DATASETS and not DATASETS[dataset].readers
-
-
 def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) -> str:
     """A study as readers know it: "CIFAR-10, 1/16 schedule, 3 seeds". What differs from the paper is named.
 
@@ -60,21 +58,19 @@ def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) 
         label: of the study, an override of its profile.
         seeds: how many each net has.
     """
-    data, dataset = recipe.data, DATASETS.get(recipe.data.name)
-    parts = [dataset.name if dataset else data.name]
-    if is_smoke_test(data.name):
-        parts = [f"{parts[0].capitalize()} smoke test"]
-    elif data.name == paper.data.name and data.pixels != paper.data.pixels:
-        parts.append(data.pixels)
-    if not is_smoke_test(data.name):
-        parts.append(schedule_name(recipe.schedule.iterations, paper.schedule.iterations))
-        parts += [recipe.precision] * (recipe.precision != paper.precision)
+    data = recipe.data
     changes = (change for change in label.split(",") if not change.startswith(("precision=", "pixels=")))
-    parts += in_words(",".join(changes), data.pixels)
-    if not is_smoke_test(data.name):
-        few, most = min(seeds), max(seeds)
-        parts.append(f"{few} seed{'s' * (few > 1)}" if few == most else f"{few} to {most} seeds")
-    return ", ".join(parts)
+    changed = in_words(",".join(changes), data.pixels)
+    if data.name in SMOKE_TESTS:
+        return ", ".join([SMOKE_TESTS[data.name], *changed])
+    parts = [DATA_NAMES.get(data.name, data.name)]
+    if data.name == paper.data.name and data.pixels != paper.data.pixels:
+        parts.append(data.pixels)
+    parts.append(schedule_name(recipe.schedule.iterations, paper.schedule.iterations))
+    if recipe.precision != paper.precision:
+        parts.append(recipe.precision)
+    few, most = min(seeds), max(seeds)
+    return ", ".join([*parts, *changed, f"{few} seed{'s' * (few > 1)}" if few == most else f"{few} to {most} seeds"])
 
 
 def schedule_name(iterations: int, paper: int) -> str:

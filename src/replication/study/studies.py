@@ -17,7 +17,7 @@ from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
 from replication.study import rule, schema
 from replication.study.fidelity import RANK, Difference, differences, fidelity, of_paper, overridden
-from replication.study.labels import is_smoke_test, setup_name
+from replication.study.labels import setup_name
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
 
@@ -90,17 +90,11 @@ class Study:
 
     @property
     def share(self) -> float:
-        """The length of its schedule beside the paper's."""
+        """The length of its schedule as a share of the paper's."""
         return self.iterations / self.paper_recipe.schedule.iterations
 
     @property
-    def is_smoke_test(self) -> bool:
-        """Whether its images come with the code, and say nothing of the paper."""
-        return is_smoke_test(self.dataset)
-
-    @property
-    def has_own_data(self) -> bool:
-        """Whether it was made on the paper's own data set, official pixels."""
+    def has_own_data(self) -> bool:  # the paper's own, official pixels
         return self.fidelity != "proxy"
 
     @property
