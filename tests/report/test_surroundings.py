@@ -44,7 +44,7 @@ def test_a_matplotlibrc_changes_no_byte_of_a_figure(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text(
         "savefig.bbox: tight\nfont.size: 20\naxes.facecolor: red\ntext.usetex: True\n"
     )
-    tests = str(Path(__file__).parents[1])
+    tests = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     figures = [
         subprocess.run(
             [sys.executable, "-c", FIGURE], capture_output=True, text=True, check=True,

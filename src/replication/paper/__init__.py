@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
-    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "nets_drawn",
+    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "nets_drawn",
     "number", "protocol", "published_spread", "replications", "replications_seen", "table",
 ]  # fmt: skip
 
@@ -74,11 +74,6 @@ def about() -> dict[str, str]:
         "arxiv": number,
         "address": f"https://arxiv.org/abs/{number}",
     }
-
-
-def extent() -> dict[str, int]:
-    """How many `tables` and `figures` the paper has."""
-    return {key: _paper()["paper"]["versions"]["arxiv_v1"][key] for key in ("tables", "figures")}
 
 
 def figure(number: int) -> dict[str, Any]:
