@@ -15,7 +15,7 @@ from replication.profiles import read_profile
 from replication.report.answer import main_setup
 from replication.report.depth import depth_figure
 from replication.report.first_screen import count_claims, first_screen
-from replication.report.html import shown
+from replication.report.html import with_cards
 from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.study.studies import read_studies
@@ -36,8 +36,8 @@ def main() -> None:
     paper = read_profile(PROFILES, "paper")
     by_arm = [read_studies(RESULTS, arm, paper, needed=False) for arm in ARMS.values()]
     studies = [study for of_arm in by_arm for study in of_arm]
-    with_cards = [study for of_arm in by_arm if of_arm for study in shown(of_arm, parameters["profile"])]
-    write_durably(PAGE, page(first_screen(studies, paper, with_cards), body).encode())
+    judged = [study for of_arm in by_arm for study in with_cards(of_arm, parameters["profile"])]
+    write_durably(PAGE, page(first_screen(studies, paper, judged), body).encode())
     write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
     write_durably(PICTURE, depth_figure(*main_setup(studies), standalone=True).encode())
     print(f"report: {PAGE}, {PAGE.stat().st_size / 1024:.0f} KiB")

@@ -28,6 +28,7 @@ studies = {name: read_studies(Path(results), ARMS[name], paper) for name in ("ci
 cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
 studies["localization"] = read_studies(Path(results), ARMS["localization"], paper, needed=False)
 localization = report.shown(studies["localization"], profile)
+judged = {name: report.with_cards(of_arm, profile) for name, of_arm in studies.items()}
 
 # %% [markdown]
 # <h2 id="comparisons" data-part="Claims">All comparisons</h2>
@@ -36,7 +37,9 @@ localization = report.shown(studies["localization"], profile)
 # within ±2 points.
 
 # %%
-HTML(f'<figure class="wide tall" tabindex="0">{report.forest([*cifar, *imagenet, *localization])}</figure>')
+HTML(
+    f'<figure class="wide tall" tabindex="0">{report.forest([*judged["cifar"], *judged["imagenet"], *judged["localization"]])}</figure>'
+)
 
 # %% [markdown]
 # <h2 id="claims-imagenet">Claims of section 4.1</h2>
@@ -44,13 +47,13 @@ HTML(f'<figure class="wide tall" tabindex="0">{report.forest([*cifar, *imagenet,
 # Each is judged on the setup closest to the paper, and on the last one that was run here.
 
 # %%
-HTML(report.claim_cards(imagenet))
+HTML(report.claim_cards(judged["imagenet"]))
 
 # %% [markdown]
 # <h2 id="claims">Claims of section 4.2</h2>
 
 # %%
-HTML(report.claim_cards(cifar))
+HTML(report.claim_cards(judged["cifar"]))
 
 # %%
 HTML(report.verdict_rule())

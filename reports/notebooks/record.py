@@ -13,13 +13,13 @@ HTML(report.differences_table(imagenet) + report.differences_table(cifar) + repo
 HTML(report.provenance_strip([of for of in (imagenet, cifar, localization) if of]))
 
 # %%
-HTML(report.runs_table(imagenet) + report.runs_table(cifar) + report.runs_table(localization))
+HTML("".join(report.runs_table(judged[name]) for name in ("imagenet", "cifar", "localization")))
 
 # %%
 HTML(report.benchmarks_part(Path(benchmarks)))
 
 # %%
-HTML(report.other_studies(studies["imagenet"], imagenet) + report.other_studies(studies["cifar"], cifar))
+HTML("".join(report.other_studies(studies[name], judged[name]) for name in ("imagenet", "cifar")))
 
 # %% [markdown]
 # <h2 id="redo">Reproduce</h2>

@@ -15,7 +15,7 @@ from replication.claims.findings import answering, count_kinds, findings, is_und
 from replication.report.answer import answer_sentence, main_setup, notes
 from replication.report.depth import depth_figure
 from replication.report.first_screen import count_claims, first_screen
-from replication.report.html import shown
+from replication.report.html import shown, with_cards
 from replication.study.studies import Study
 
 # (training, test) errors in percent of the committed study of a sixteenth of the schedule.
@@ -171,7 +171,7 @@ def test_a_longer_setup_that_is_not_complete_does_not_answer(longer: Study) -> N
     assert main_setup(studies)[1] is studies[1]
     assert any("1/4 schedule" in note for note in notes(findings(studies[1]), ARMS["cifar"], studies[1], studies))
     assert screen(*studies).kinds == ["supported", "supported", "inconclusive"]
-    assert studies[1] in shown(studies, "quick"), "its cards are on the page"
+    assert studies[1] in shown(studies, "quick") and with_cards(studies, "quick") == studies, "the page has their cards"
 
 
 def test_the_longest_that_tells_all_answers() -> None:

@@ -11,7 +11,7 @@ from replication.report.claims import claim_cards, verdict_rule, waiting_claims
 from replication.report.figures import figure_1, figure_4, figure_6
 from replication.report.first_screen import first_screen
 from replication.report.forest import forest
-from replication.report.html import shown
+from replication.report.html import shown, with_cards
 from replication.report.imagenet_tables import table_1, table_2, table_3, table_4, table_5
 from replication.report.localization_tables import box_examples, table_13, table_14
 from replication.report.origin import with_origin
@@ -51,6 +51,7 @@ __all__ = [
     "verdict_rule",
     "waiting_claims",
     "waiting_tables",
+    "with_cards",
 ]  # fmt: skip
 
 NETS = "src/replication/nets/"

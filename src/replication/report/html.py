@@ -47,6 +47,12 @@ def shown(studies: Sequence[Study], profile: str) -> list[Study]:
     return [study for study in studies if study in named or study.profile == profile]
 
 
+def with_cards(studies: Sequence[Study], profile: str) -> list[Study]:
+    """The studies of an arm that have claim cards and rows of runs: those shown, and all on the paper's own data."""
+    of_page = shown(studies, profile) if studies else []
+    return [study for study in studies if study in of_page or study.has_own_data]
+
+
 def runs_id(study: Study, name: str) -> str:
     """Where on the page the runs of a net, or of a net under a variant, stand; of an ensemble, those of its first."""
     return re.sub(r"[^\w.-]+", "-", f"runs-{study.folder}-{name.split(JOINED)[0]}")
