@@ -196,16 +196,16 @@ def test_each_of_the_32_claims_is_tested_or_says_what_it_needs() -> None:
 
 @pytest.mark.parametrize("title", ["", "  "])
 def test_a_claim_without_a_title_fails_where_it_is_written(title: str) -> None:
-    with pytest.raises(ValueError, match="claim K21 needs a title"):
+    with pytest.raises(ValueError, match="K21"):
         claim("K21", title, arm=ARMS["cifar"])
     with pytest.raises(TypeError):
         claim("K21", arm=ARMS["cifar"])
 
 
 def test_a_claim_is_one_of_the_papers_and_is_tested_once_an_arm() -> None:
-    with pytest.raises(KeyError, match="no claim K99"):
+    with pytest.raises(KeyError, match="K99"):
         claim("K99", "A claim of nobody.", arm=ARMS["cifar"])
-    with pytest.raises(ValueError, match="K02 has a test of the arm cifar already"):
+    with pytest.raises(ValueError, match="K02"):
         claim("K02", "Twice.", arm=ARMS["cifar"])
     ids = [t.test.claim.id for t in judge_claims(study({"plain-20": (1, 9)}))]
     assert ids[:5] == ["K02", "K03", "K08", "K14", "K15"], "in the order of their file, each of this arm"

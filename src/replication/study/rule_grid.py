@@ -22,7 +22,7 @@ OTHERS = ((0.16, 5), (0.3, 4), (0.22, 2))  # a published spread: (standard devia
 
 def digest(rule: ModuleType, published: Sequence[Sequence[tuple[float, int]]]) -> str:
     """Twelve digits of what a rule does; `published` are the spreads that others measured and that it may borrow."""
-    rows = [[_number(of) for of in row] for row in _behaviour(rule, published)]
+    rows = [[_number(value) for value in row] for row in _behaviour(rule, published)]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
 
@@ -33,16 +33,16 @@ def _number(value: Any) -> float | str:
 
 
 def _behaviour(rule: ModuleType, published: Sequence[Sequence[tuple[float, int]]]) -> Iterator[list[Any]]:
-    spreads = [rule.pooled(of) for of in (*published, OTHERS) if of]
+    spreads = [rule.pooled(stds) for stds in (*published, OTHERS) if stds]
     for spread in spreads:
         yield [spread.variance, spread.freedom]
     for mean, n, std, images, learned, spread in product(
         MEANS, COUNTS, SPREADS, IMAGES, (True, False), (None, spreads[-1])
     ):
-        yield _of_sample(rule, _sample(rule, mean, n, std, images, learned, spread))
+        yield _describe_sample(rule, _sample(rule, mean, n, std, images, learned, spread))
     evidence = list(_evidence(rule, spreads[-1]))
     for found in evidence:
-        yield _of_evidence(rule, found)
+        yield _describe_evidence(rule, found)
     for p in _p_values():
         yield list(rule.holm(np.array(p)).ravel())
     for weighed, must in _claims(rule, evidence):
@@ -61,14 +61,14 @@ def _sample(
     return rule.of_errors(values, images, learned, published)
 
 
-def _of_sample(rule: ModuleType, of: Any) -> list[Any]:
-    std = np.nan if of.std is None else of.std
-    return [of.n, of.mean, std, of.variance, get_args(rule.State).index(of.state)]
+def _describe_sample(rule: ModuleType, sample: Any) -> list[Any]:
+    std = np.nan if sample.std is None else sample.std
+    return [sample.n, sample.mean, std, sample.variance, get_args(rule.State).index(sample.state)]
 
 
-def _of_evidence(rule: ModuleType, of: Any) -> list[Any]:
-    state = get_args(rule.State).index(of.state)
-    return [of.value, of.low, of.high, of.score, of.freedom, of.n, state, of.provisional, of.holds, of.reversed]
+def _describe_evidence(rule: ModuleType, found: Any) -> list[Any]:
+    numbers = [found.value, found.low, found.high, found.score, found.freedom, found.holds, found.reversed]
+    return [*numbers, found.n, found.provisional, get_args(rule.State).index(found.state)]
 
 
 def _evidence(rule: ModuleType, published: Any) -> Iterator[Any]:
@@ -93,7 +93,7 @@ def _evidence(rule: ModuleType, published: Any) -> Iterator[Any]:
     for n, std, learned in product(COUNTS, (0.02, 0.15, 0.3, 2.0), (True, False)):
         yield rule.spread(_sample(rule, 7, n, std, learned=learned), 0.1, 0.4)
     for values in ([[7, 7, 7]] * 3, [[9, 8, 8], [8, 7, 7], [7, 6, 8]], [[1, 2], [3, 4]], [[5], [4]], [[4], [4]]):
-        yield rule.trend([rule.of_errors(of, 10_000, True, published) for of in values])
+        yield rule.trend([rule.of_errors(seeds, 10_000, True, published) for seeds in values])
 
 
 def _p_values() -> list[list[Any]]:
