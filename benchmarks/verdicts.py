@@ -1,7 +1,7 @@
 """How often the rule of verdicts is wrong where it should say nothing: `python benchmarks/verdicts.py`.
 
 Prints, for every claim that rests on runs, what percentage of 20,000 made-up studies of equal nets it calls supported
-and not supported, and what percentage of their 95 % intervals has the true value in it: at 3, 5 and 10 seeds, and at
+and contradicted, and what percentage of their 95 % intervals has the true value in it: at 3, 5 and 10 seeds, and at
 one seed with the spread that others published. The claims' own functions weigh them, by the rule itself. Takes a minute
 on one core. Expect less than 5 % of either verdict in the first four kinds of studies, and 94 % or more of intervals.
 
@@ -130,7 +130,7 @@ class Studies:
 
 
 def rates(test: Test, kind: Kind, n: int, count: int = STUDIES) -> dict[str, float]:
-    """Percent of studies that are called supported and not supported, and of intervals that have the true value.
+    """Percent of studies that are called supported and contradicted, and of intervals that have the true value.
 
     The last is the mean over the comparisons of the claim; nan where none has an interval.
     """
@@ -142,11 +142,11 @@ def rates(test: Test, kind: Kind, n: int, count: int = STUDIES) -> dict[str, flo
     deciding = [c for c in comparisons if c.deciding and c.evidence]  # what is not built yet supports nothing
     holds, reversed_ = rule.decide([c.evidence for c in deciding])
     must = np.array([c.part == "must" for c in deciding])
-    not_supported = reversed_.any(0)
-    supported = holds[must].all(0) & ~not_supported
+    contradicted = reversed_.any(0)
+    supported = holds[must].all(0) & ~contradicted
     of_means = [c for c in comparisons if c.samples and c.form not in (ORDER, SPREAD) and c.evidence.state == "tested"]
     covered = np.mean([_covered(c, studies) for c in of_means]) if of_means else np.nan
-    found = {"supported": supported.mean(), "not supported": not_supported.mean(), "covered": covered}
+    found = {"supported": supported.mean(), "contradicted": contradicted.mean(), "covered": covered}
     return {key: 100 * float(share) for key, share in found.items()}
 
 

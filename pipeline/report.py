@@ -5,17 +5,22 @@ reports/replication.svg, the picture of the README, and reports/claims.json, ver
 """
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pipeline import stage
+from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.arms import ARMS
 from replication.files import write_durably
+from replication.nets.names import depth_of
 from replication.profiles import read_profile
-from replication.report.answer import claims_by_verdict
-from replication.report.figures import depth_figure
-from replication.report.html import shown
+from replication.report.answer import main_setup
+from replication.report.depth import depth_figure
+from replication.report.first_screen import count_claims, first_screen
+from replication.report.html import with_cards
 from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.study.studies import read_studies
@@ -30,19 +35,23 @@ CLAIMS = Path("reports/claims.json")
 
 
 def main() -> None:
+    with code.unchanged("report"):
+        write_page()
+    print(f"\n{reproduced()}\nOpen {PAGE}\n")
+
+
+def write_page() -> None:
+    """Make the page, the picture and the counts of the results as they are."""
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run(join([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
-    write_durably(PAGE, page(body).encode())
     paper = read_profile(PROFILES, "paper")
-    studies = {arm.name: read_studies(RESULTS, arm, paper, needed=False) for arm in ARMS.values()}
-    claims = claims_by_verdict([shown(of_arm, parameters["profile"]) for of_arm in studies.values()])
-    write_durably(CLAIMS, (json.dumps(claims, indent=2) + "\n").encode())
-    picture = depth_figure(studies["cifar"][0]).replace(
-        "<svg ", '<svg color="#77777d" ', 1
-    )  # legible on light and on dark
-    write_durably(PICTURE, picture.encode())
-    print(f"\n{reproduced()}\nOpen {PAGE}\n")
+    by_arm = [read_studies(RESULTS, arm, paper, needed=False) for arm in ARMS.values()]
+    studies = [study for of_arm in by_arm for study in of_arm]
+    judged = [study for of_arm in by_arm for study in with_cards(of_arm, parameters["profile"])]
+    write_durably(PAGE, page(first_screen(studies, paper, judged), body).encode())
+    write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
+    write_durably(PICTURE, depth_figure(*main_setup(studies), standalone=True).encode())
 
 
 def reproduced() -> str:
@@ -55,13 +64,28 @@ def reproduced() -> str:
     lines = [f"{len(made) - len(old)} new runs."] if len(old) < len(made) else []
     if old:
         line = f"{equal} of {len(old)} runs reproduce the recorded errors exactly"
-        lines.append(f"{line}, {within} more lie in the range of the recorded seeds." if within else f"{line}.")
+        line += f", {within} more lie in the range of the recorded seeds." if within else "."
+        lines.append(f"{line}   {pair_in_words(made)}")
     words = {"outside": "outside the range of the recorded seeds", "other": "not the same"}
     for of in old:
         if of["comparison"] in words:
             errors = f"{of['error']:.2f} %, recorded {of['recorded']:.2f} %"
             lines.append(f"  {of['name']} · seed {of['seed']}: {errors}: {words[of['comparison']]}")
     return "\n".join(lines)
+
+
+def pair_in_words(made: Sequence[Mapping[str, Any]]) -> str:
+    """The mean errors of the deepest plain net of a list and of the residual net of its depth."""
+    errors: dict[str, list[float]] = {}
+    for run in made:
+        errors.setdefault(run["name"], []).append(run["error"])
+    means = {name: sum(of) / len(of) for name, of in errors.items()}
+    plain = sorted((name for name in means if re.fullmatch(r"plain-\d+", name)), key=depth_of)
+    for net in reversed(plain):
+        for twin in (f"resnet-{depth_of(net)}", f"resnet-{depth_of(net)}-A"):
+            if twin in means:
+                return f"{net} {means[net]:.1f} %, {twin.replace('resnet', 'ResNet')} {means[twin]:.1f} %"
+    return ""
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def judged(found: Study, claim_id: str) -> claims.Tested:
 
 
 def verdict(found: Study, claim_id: str) -> str:
-    return judged(found, claim_id).words
+    """Its kind, "provisional: supported" if a spread was borrowed."""
+    tested = judged(found, claim_id)
+    return f"provisional: {tested.kind}" if tested.provisional else tested.kind
 
 
 def outcomes(found: Study, claim_id: str) -> dict[str, str]:

@@ -5,7 +5,7 @@
 HTML(report.table_6(cifar, Path(benchmarks)))
 
 # %% [markdown]
-# <h2 id="others">Others beside us</h2>
+# <h2 id="others">Other replications</h2>
 
 # %%
 HTML(report.others_table(cifar))
@@ -14,7 +14,7 @@ HTML(report.others_table(cifar))
 # <h2 id="figure-1">Figure 1 · Degradation of plain nets</h2>
 #
 # The paper's curves, digitised from its figure, are dotted where ours lie over them, at the same share of the schedule.
-# Dashed: training error. Solid: test error. Upright lines mark the drops of the rate.
+# Dashed: training error. Solid: test error. Vertical lines: learning-rate decay.
 
 # %%
 HTML(report.figure_1(cifar))

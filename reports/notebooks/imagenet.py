@@ -31,7 +31,7 @@ HTML(report.table_2(imagenet))
 # <h2 id="figure-4">Figure 4 · Training of 18 and 34 layers</h2>
 #
 # The paper's curves, digitised from its figure, are dotted where ours lie over them, at the same share of the schedule.
-# Dashed: training error. Solid: validation error of centre crops. Upright lines mark the drops of the rate.
+# Dashed: training error. Solid: validation error of centre crops. Vertical lines: learning-rate decay.
 
 # %%
 HTML(report.figure_4(imagenet))

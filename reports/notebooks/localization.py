@@ -19,4 +19,4 @@ HTML(report.table_14(localization))
 # <h2 id="claims-localization">The claim of appendix C</h2>
 
 # %%
-HTML(report.claim_cards(localization) if localization else "")
+HTML(report.claim_cards(judged["localization"]) if localization else "")

@@ -80,7 +80,7 @@ def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **cha
 
 def judged(study: Study) -> tuple[str, dict[str, str]]:
     (found,) = judge_claims(study)
-    return found.words, {c.what.partition(": ")[2] or c.what: c.outcome for c in found.comparisons}
+    return found.kind, {c.what.partition(": ")[2] or c.what: c.outcome for c in found.comparisons}
 
 
 PCR, DENSE = (
@@ -92,29 +92,29 @@ RCNN = "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed cla
 
 def test_one_seed_gives_no_verdict() -> None:
     words, outcomes = judged(located())
-    assert words == "no verdict: n = 1" and outcomes[PCR] == outcomes[DENSE] == "too few"
+    assert words == "single seed" and outcomes[PCR] == outcomes[DENSE] == "single seed"
 
 
 def test_what_is_not_run_leaves_the_claim_open_whatever_else_holds() -> None:
     words, outcomes = judged(located(seeds=3))
-    assert words == "cannot tell yet"
-    assert (outcomes[PCR], outcomes[DENSE]) == ("holds", "holds")
-    assert outcomes[RCNN] == "missing"
+    assert words == "inconclusive"
+    assert (outcomes[PCR], outcomes[DENSE]) == ("supported", "supported")
+    assert outcomes[RCNN] == "not tested"
 
 
 def test_three_seeds_of_both_steps_with_the_papers_numbers_support_it() -> None:
     words, outcomes = judged(with_rcnn(located(seeds=3)))
-    assert words == "supported" and outcomes[RCNN] == "holds"
+    assert words == "supported" and outcomes[RCNN] == "supported"
     words, outcomes = judged(with_rcnn(located(seeds=3), rcnn_error=19.0))
-    assert words == "not supported" and outcomes[RCNN] == "fails"
-    assert judged(with_rcnn(located(seeds=3), seeds=1))[1][RCNN] == "too few"
+    assert words == "contradicted" and outcomes[RCNN] == "contradicted"
+    assert judged(with_rcnn(located(seeds=3), seeds=1))[1][RCNN] == "single seed"
 
 
 def test_the_ensemble_is_told_and_decides_nothing() -> None:
     for together, gained in ((8.9, "+1.70 of 3 seeds"), (20.0, "-9.40 of 3 seeds")):
         (found,) = judge_claims(with_rcnn(located(seeds=3), together=together))
         (of_ensemble,) = (c for c in found.comparisons if "ensemble of its seeds" in c.what)
-        assert found.words == "supported" and not of_ensemble.deciding and of_ensemble.told.startswith(gained)
+        assert found.kind == "supported" and not of_ensemble.deciding and of_ensemble.told.startswith(gained)
     (found,) = judge_claims(located(seeds=3))
     assert "needs two seeds of R-CNN" in [c.told for c in found.comparisons]
 
@@ -166,12 +166,12 @@ def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:
 
 def test_a_regression_that_beats_the_anchors_contradicts_it() -> None:
     words, outcomes = judged(located(seeds=3, oracle_centre={"pcr_error": 10.0}))
-    assert (words, outcomes[PCR]) == ("not supported", "fails")
+    assert (words, outcomes[PCR]) == ("contradicted", "contradicted")
 
 
 def test_a_net_above_a_floor_has_learnt_nothing_and_decides_nothing() -> None:
     words, outcomes = judged(located(seeds=3, oracle_centre={"per_class_rpn_error": 41.6}, spread=0.3))
-    assert words == "cannot tell yet" and outcomes[PCR] == "chance", "one seed at 41.9 is above the least floor"
+    assert words == "inconclusive" and outcomes[PCR] == "chance", "one seed at 41.9 is above the least floor"
 
 
 def test_seeds_are_compared_in_pairs_and_never_more_alike_than_images_allow() -> None:
@@ -199,7 +199,7 @@ def test_the_variance_over_images_is_that_of_a_bootstrap() -> None:
 
 def test_the_papers_own_numbers_are_of_one_net() -> None:
     (found,) = judge_claims(study_of_paper(ARM, PAPER_PROFILE))
-    assert found.words == "no verdict: n = 1"
+    assert found.kind == "single seed"
     assert [c.here.partition(" ")[0] for c in found.comparisons[:2]] == ["+19.80", "+1.60"]
 
 

@@ -18,13 +18,13 @@ OFFICIAL = {"pixels": "official"}
 
 def test_shortcuts_are_free_by_counting_not_by_training() -> None:
     found = judged(study({"plain-20": (1, 9)}), "K08")
-    assert (found.words, found.fidelity, found.test.counted) == ("supported", "exact", True)
+    assert (found.kind, found.fidelity, found.test.counted) == ("confirmed", "exact", True)
     assert any("1,727,962 parameters" in c.here for c in found.comparisons)
 
 
 def test_the_two_blocks_of_figure_5_cost_alike_and_a_projection_doubles_one() -> None:
     found = judged(study(PAPER_IMAGENET, arm="imagenet"), "K11")
-    assert (found.words, found.test.counted) == ("supported", True)
+    assert (found.kind, found.test.counted) == ("confirmed", True)
     assert [c.here for c in found.comparisons] == ["0.94 (69,632 ÷ 73,728)", "1.94 (135,168 ÷ 69,632)"]
     drawn = paper.figure(5)["derived"]
     assert drawn["weights_per_block"]["bottleneck_256_with_projection"] == 135_168 and drawn["projection_ratio"] == 1.94
@@ -32,7 +32,7 @@ def test_the_two_blocks_of_figure_5_cost_alike_and_a_projection_doubles_one() ->
 
 def test_cost_is_counted_not_trained() -> None:
     found = imagenet("K10", {"plain-18": (31.46, 27.94)})
-    assert (found.words, found.fidelity) == ("supported", "exact")
+    assert (found.kind, found.fidelity) == ("confirmed", "exact")
     assert found.comparisons[0].here == "+4.19 (15.47 − 11.28)"
 
 
@@ -51,35 +51,35 @@ def imagenet(
 
 @pytest.mark.parametrize("claim_id", ["K01", "K04", "K05", "K07", "K08", "K09", "K10", "K11"])
 def test_the_papers_means_support_its_claims_on_imagenet(claim_id: str) -> None:
-    assert imagenet(claim_id, count=5, spread=0.05).words == "supported"
+    assert imagenet(claim_id, count=5, spread=0.05).verdict == "supported"
 
 
 @pytest.mark.parametrize(
     ("claim_id", "change", "expected"),
     [
-        ("K01", {"plain-34": (20.0, 20.0)}, "not supported"),
-        ("K04", {"resnet-34-A": (29.96, 27.88)}, "cannot tell yet"),
-        ("K04", {"resnet-34-A": (35.0, 35.0)}, "not supported"),
-        ("K05", {"resnet-34-A": (35.0, 35.0)}, "not supported"),
-        ("K07", {"resnet-34-C": (24.2, 24.6)}, "cannot tell yet"),
-        ("K07", {"resnet-34-C": (24.2, 27.0)}, "not supported"),
-        ("K09", {f"resnet-{d}": (20.0, 22.0) for d in ("34-B", 50, 101, 152)}, "cannot tell yet"),
-        ("K09", {"resnet-152": (19.0, 24.0)}, "not supported"),
+        ("K01", {"plain-34": (20.0, 20.0)}, "contradicted"),
+        ("K04", {"resnet-34-A": (29.96, 27.88)}, "inconclusive"),
+        ("K04", {"resnet-34-A": (35.0, 35.0)}, "contradicted"),
+        ("K05", {"resnet-34-A": (35.0, 35.0)}, "contradicted"),
+        ("K07", {"resnet-34-C": (24.2, 24.6)}, "inconclusive"),
+        ("K07", {"resnet-34-C": (24.2, 27.0)}, "contradicted"),
+        ("K09", {f"resnet-{d}": (20.0, 22.0) for d in ("34-B", 50, 101, 152)}, "inconclusive"),
+        ("K09", {"resnet-152": (19.0, 24.0)}, "contradicted"),
     ],
 )
 def test_one_net_flips_the_verdict_on_imagenet(
     claim_id: str, change: dict[str, tuple[float, float]], expected: str
 ) -> None:
-    assert imagenet(claim_id, PAPER_IMAGENET | change).words == expected
+    assert imagenet(claim_id, PAPER_IMAGENET | change).kind == expected
 
 
 def test_at_18_layers_both_end_alike_only_if_the_whole_interval_is_small_and_the_start_is_faster() -> None:
-    assert imagenet("K06", later=4).words == "supported"
+    assert imagenet("K06", later=4).kind == "supported"
     assert "(iteration 50,000)" in imagenet("K06", later=4).comparisons[1].what
-    assert imagenet("K06", later=-4).words == "not supported", "the plain net is the faster one"
-    assert imagenet("K06", later=4, spread=1.5).words == "cannot tell yet", "so small a gap needs more seeds"
+    assert imagenet("K06", later=-4).kind == "contradicted", "the plain net is the faster one"
+    assert imagenet("K06", later=4, spread=1.5).kind == "inconclusive", "so small a gap needs more seeds"
     apart = imagenet("K06", PAPER_IMAGENET | {"plain-18": (40.0, 35.0)})
-    assert (apart.words, apart.comparisons[0].outcome) == ("not supported", "fails")
+    assert (apart.kind, apart.comparisons[0].outcome) == ("contradicted", "contradicted")
 
 
 def test_degradation_is_looked_for_throughout_training_too() -> None:
@@ -88,10 +88,10 @@ def test_degradation_is_looked_for_throughout_training_too() -> None:
 
 
 def test_a_proxy_says_nothing_of_earlier_ensembles_on_imagenet() -> None:
-    assert imagenet("K12", top5=0.1).words == "supported", "2.1 % is below 4.82 %"
-    assert imagenet("K12", top5=0.3).words == "not supported"
+    assert imagenet("K12", top5=0.1).kind == "supported", "2.1 % is below 4.82 %"
+    assert imagenet("K12", top5=0.3).kind == "contradicted"
     tiny = imagenet("K12", dataset="tiny_imagenet", top5=0.1)
-    assert (tiny.words, tiny.comparisons[0].here) == ("not tested", "ImageNet alone can tell")
+    assert (tiny.kind, tiny.comparisons[0].here) == ("not tested", "ImageNet alone can tell")
 
 
 # --- nets of 110 and 1202 layers
@@ -117,10 +117,10 @@ def warmed_up(start: int, without: int, error: float = 6.61) -> Study:
 
 def test_without_warm_up_110_layers_start_late_and_end_alike() -> None:
     found = judged(warmed_up(2000, 6000), "K17")
-    assert (found.words, found.comparisons[0].here) == ("supported", "+4,000 iterations")
-    assert verdict(warmed_up(6000, 2000), "K17") == "not supported", "it starts first"
-    assert verdict(warmed_up(2000, 6000, error=9.0), "K17") == "not supported", "it ends worse"
-    assert verdict(warmed_up(2000, 2000), "K17") == "cannot tell yet", "points of a curve lie apart"
+    assert (found.kind, found.comparisons[0].here) == ("supported", "+4,000 iterations")
+    assert verdict(warmed_up(6000, 2000), "K17") == "contradicted", "it starts first"
+    assert verdict(warmed_up(2000, 6000, error=9.0), "K17") == "contradicted", "it ends worse"
+    assert verdict(warmed_up(2000, 2000), "K17") == "inconclusive", "points of a curve lie apart"
     assert judged(seeds(), "K17").missing == ("resnet-110/no-warmup",)
 
 
@@ -128,9 +128,9 @@ def test_without_warm_up_110_layers_start_late_and_end_alike() -> None:
     ("error", "spread", "count", "expected"),
     [
         (6.61, 0.05, 10, "supported"),
-        (6.61, 0.1, 5, "cannot tell yet"),
-        (8.5, 0.05, 10, "not supported"),
-        (6.61, 0.4, 10, "not supported"),
+        (6.61, 0.1, 5, "inconclusive"),
+        (8.5, 0.05, 10, "contradicted"),
+        (6.61, 0.4, 10, "contradicted"),
     ],
 )
 def test_resnet_110_has_the_mean_and_the_spread_of_the_paper(
@@ -146,16 +146,16 @@ def test_the_spread_of_other_data_is_not_the_papers() -> None:
 
 def test_1202_layers_train_if_their_training_error_is_below_that_of_the_paper() -> None:
     assert verdict(seeds({"resnet-1202": (0.08, 7.9)}), "K19") == "supported"
-    assert verdict(seeds({"resnet-1202": (0.5, 7.9)}), "K19") == "not supported"
-    assert verdict(seeds({"resnet-1202": (0.1, 7.9)}), "K19") == "cannot tell yet"
+    assert verdict(seeds({"resnet-1202": (0.5, 7.9)}), "K19") == "contradicted"
+    assert verdict(seeds({"resnet-1202": (0.1, 7.9)}), "K19") == "inconclusive"
 
 
 def test_1202_layers_overfit_if_they_test_worse_at_a_similar_training_error() -> None:
     both = {"resnet-110": (0.06, 6.61), "resnet-1202": (0.08, 7.93)}
     assert verdict(seeds(both), "K20") == "supported"
-    assert verdict(seeds(both | {"resnet-1202": (0.08, 5.5)}), "K20") == "not supported", "as others found"
-    assert verdict(seeds(both | {"resnet-1202": (1.0, 7.93)}), "K20") == "not supported", "it did not train as well"
-    assert verdict(seeds(both | {"resnet-1202": (0.08, 6.7)}), "K20") == "cannot tell yet"
+    assert verdict(seeds(both | {"resnet-1202": (0.08, 5.5)}), "K20") == "contradicted", "as others found"
+    assert verdict(seeds(both | {"resnet-1202": (1.0, 7.93)}), "K20") == "contradicted", "it did not train as well"
+    assert verdict(seeds(both | {"resnet-1202": (0.08, 6.7)}), "K20") == "inconclusive"
 
 
 def test_the_opposite_ranking_of_1202_layers_that_others_found_stands_beside_the_claim() -> None:
@@ -178,13 +178,13 @@ def with_variant(variant: str, changed: dict[str, tuple[float, float]], **option
     ("claim_id", "variant", "changed", "expected"),
     [
         ("K24", "three-times-longer", {"plain-56": (4.0, 12.0)}, "supported"),
-        ("K24", "three-times-longer", {"plain-56": (0.5, 8.0)}, "not supported"),
-        ("K24", "three-times-longer", {"plain-56": (4.0, 9.7)}, "cannot tell yet"),
+        ("K24", "three-times-longer", {"plain-56": (0.5, 8.0)}, "contradicted"),
+        ("K24", "three-times-longer", {"plain-56": (4.0, 9.7)}, "inconclusive"),
         ("K25", "bottleneck", {"plain-20": (1, 9), "plain-56": (5, 13)}, "supported"),
-        ("K25", "bottleneck", {"plain-20": (1, 9), "plain-56": (0.5, 7)}, "not supported"),
+        ("K25", "bottleneck", {"plain-20": (1, 9), "plain-56": (0.5, 7)}, "contradicted"),
         ("K26", "one-layer-blocks", {"resnet-20": (1, 10.0), "resnet-56": (5, 13.5)}, "supported"),
-        ("K26", "one-layer-blocks", {"resnet-20": (1, 9.7), "resnet-56": (1, 8.0)}, "not supported"),
-        ("K26", "one-layer-blocks", {"resnet-20": (1, 9.3), "resnet-56": (5, 13.2)}, "cannot tell yet"),
+        ("K26", "one-layer-blocks", {"resnet-20": (1, 9.7), "resnet-56": (1, 8.0)}, "contradicted"),
+        ("K26", "one-layer-blocks", {"resnet-20": (1, 9.3), "resnet-56": (5, 13.2)}, "inconclusive"),
     ],
 )
 def test_a_side_experiment_is_judged_by_its_variant(

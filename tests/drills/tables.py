@@ -99,8 +99,9 @@ def _page(results: Path) -> str:
     parts += [table(imagenet) for table in (report.table_2, report.table_3, report.table_4, report.table_5)]
     for shown, name in ((cifar, "cifar"), (imagenet, "imagenet")):
         parts += [report.differences_table(shown), report.runs_table(shown), report.other_studies(studies[name], shown)]
-        parts += [report.depth_figure(shown[0]), report.answer([shown]), report.forest(shown)]
-    return "".join(parts)
+        parts.append(report.forest(shown))
+    every = [study for of_arm in studies.values() for study in of_arm]
+    return "".join([*parts, report.first_screen(every, paper, every)])
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

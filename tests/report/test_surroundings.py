@@ -17,11 +17,13 @@ from replication.report.notebooks import run
 
 FIGURE = """
 from made_up import study
-from replication.report.figures import depth_figure
-print(depth_figure(study({"plain-20": (2, 9), "plain-56": (4, 13), "resnet-20": (2, 8.7), "resnet-56": (1, 7)})))
+from replication.report import figure_5, forest
+errors = {"plain-20": (2, 9), "plain-56": (4, 13), "resnet-20": (2, 8.7), "resnet-56": (1, 7)}
+print(figure_5(), forest([study(errors, 3, 0.1)]))
 """
 
 
+@pytest.mark.slow
 def test_kernels_and_start_up_files_of_the_user_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -37,11 +39,12 @@ def test_kernels_and_start_up_files_of_the_user_are_not_taken(tmp_path: Path, mo
     assert os.environ["JUPYTER_PATH"] == str(tmp_path / "jupyter")
 
 
+@pytest.mark.slow
 def test_a_matplotlibrc_changes_no_byte_of_a_figure(tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text(
         "savefig.bbox: tight\nfont.size: 20\naxes.facecolor: red\ntext.usetex: True\n"
     )
-    tests = str(Path(__file__).parents[1])
+    tests = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     figures = [
         subprocess.run(
             [sys.executable, "-c", FIGURE], capture_output=True, text=True, check=True,

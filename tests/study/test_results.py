@@ -198,14 +198,14 @@ def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
     make("paper/cifar", "paper")
     make("quick/imagenet", "quick", "imagenet", "plain-18", dataset="digits")
     found = read_studies(tmp_path, CIFAR, PAPER_PROFILE)
-    assert [(study.name, study.fidelity) for study in found] == [
-        ("paper", "exact"), ("cpu-long", "reduced"), ("cpu", "reduced"), ("cpu, train_images 45000", "reduced"),
-        (f"cpu, {JPEG}", "proxy"), ("quick", "proxy"),
+    assert [(study.folder, study.fidelity) for study in found] == [
+        ("paper/cifar", "exact"), ("cpu-long/cifar", "reduced"), ("cpu/cifar", "reduced"),
+        ("cpu/cifar/train_images=45000", "reduced"), ("cpu/cifar/pixels=jpeg", "proxy"), ("quick/cifar", "proxy"),
     ]  # fmt: skip
     assert [study.folder for study in read_studies(tmp_path, ARMS["imagenet"], PAPER_PROFILE)] == ["quick/imagenet"]
     add_results(tmp_path / "cpu/cifar", [result(recipe_of("cpu", net="resnet-56"))])
     first, second, *_ = read_studies(tmp_path, CIFAR, PAPER_PROFILE)
-    assert (first.name, second.name) == ("cpu", "paper"), "one depth says nothing of depth"
+    assert (first.profile, second.profile) == ("cpu", "paper"), "one depth says nothing of depth"
 
 
 def test_a_study_knows_what_it_overrides(tmp_path: Path) -> None:

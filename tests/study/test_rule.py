@@ -81,9 +81,9 @@ def test_a_net_that_stands_in_both_gaps_counts_twice() -> None:
 @pytest.mark.parametrize("few", [(9.0,), (9.0, 9.1)])
 def test_fewer_than_three_seeds_of_any_net_decide_nothing(few: tuple[float, ...]) -> None:
     found = minus(errors(*few), errors(*B))
-    assert (found.state, found.n, found.provisional) == ("too few", len(few), False)
+    assert (found.state, found.n, found.provisional) == ("single seed", len(few), False)
     assert np.isnan(found.low) and found.value == pytest.approx(np.mean(few) - np.mean(B))
-    assert rule.verdict([found], [True]) == ("no verdict", ["too few"])
+    assert rule.verdict([found], [True]) == ("single seed", ["single seed"])
 
 
 def test_the_published_spread_is_that_of_five_seeds_of_five_nets() -> None:
@@ -136,7 +136,9 @@ def test_a_spread_is_tested_by_chi_square_on_both_sides() -> None:
     assert found.holds == pytest.approx(max(stats.chi2.sf(squares / 0.08**2, 4), stats.chi2.cdf(squares / 0.32**2, 4)))
     assert (found.low, found.high) == pytest.approx(tuple(np.sqrt(squares / stats.chi2.ppf([0.975, 0.025], 4))))
     assert rule.spread(errors(6.0, 8.0, 10.0), 0.08, 0.32).reversed < rule.LEVEL
-    assert rule.spread(errors(6.4, 6.5, published=PUBLISHED), 0.08, 0.32).state == "too few", "it is about seeds' own"
+    assert rule.spread(errors(6.4, 6.5, published=PUBLISHED), 0.08, 0.32).state == "single seed", (
+        "it is about seeds' own"
+    )
 
 
 @pytest.mark.parametrize("rounded", [False, True])
@@ -182,17 +184,17 @@ COUNTED, MISCOUNTED = rule.counted(True), rule.counted(False)
     ("evidence", "verdict"),
     [
         ([HOLDS, HOLDS], "supported"),
-        ([HOLDS, OPEN], "cannot tell yet"),
-        ([HOLDS, REVERSED], "not supported"),
-        ([HOLDS, None], "cannot tell yet"),
-        ([REVERSED, None], "not supported"),
-        ([HOLDS, FEW], "no verdict"),
-        ([REVERSED, FEW], "not supported"),
-        ([HOLDS, CHANCE], "cannot tell yet"),
-        ([CHANCE, CHANCE], "cannot tell yet"),
+        ([HOLDS, OPEN], "inconclusive"),
+        ([HOLDS, REVERSED], "contradicted"),
+        ([HOLDS, None], "inconclusive"),
+        ([REVERSED, None], "contradicted"),
+        ([HOLDS, FEW], "single seed"),
+        ([REVERSED, FEW], "contradicted"),
+        ([HOLDS, CHANCE], "inconclusive"),
+        ([CHANCE, CHANCE], "inconclusive"),
         ([None, None], "not tested"),
         ([None, COUNTED], "not tested"),
-        ([None, MISCOUNTED], "not supported"),
+        ([None, MISCOUNTED], "contradicted"),
         ([COUNTED, COUNTED], "supported"),
         ([HOLDS, COUNTED], "supported"),
     ],
@@ -202,18 +204,18 @@ def test_each_verdict_follows_from_its_inequalities(evidence: list[Evidence | No
 
 
 def test_a_guard_need_not_hold_but_may_not_be_reversed() -> None:
-    assert rule.verdict([HOLDS, OPEN], [True, False]) == ("supported", ["holds", "open"])
-    assert rule.verdict([HOLDS, REVERSED], [True, False]) == ("not supported", ["holds", "fails"])
-    assert rule.verdict([HOLDS, None], [True, False])[0] == "cannot tell yet"
-    assert rule.verdict([HOLDS, CHANCE], [True, False])[0] == "cannot tell yet"
+    assert rule.verdict([HOLDS, OPEN], [True, False]) == ("supported", ["supported", "inconclusive"])
+    assert rule.verdict([HOLDS, REVERSED], [True, False]) == ("contradicted", ["supported", "contradicted"])
+    assert rule.verdict([HOLDS, None], [True, False])[0] == "inconclusive"
+    assert rule.verdict([HOLDS, CHANCE], [True, False])[0] == "inconclusive"
 
 
 def test_one_of_many_is_reversed_only_if_it_would_be_among_as_many() -> None:
     slightly = minus(errors(9.0, 9.2, 9.4), errors(9.55, 9.75, 9.95))
     assert rule.LEVEL / 4 < slightly.reversed < rule.LEVEL
-    assert rule.verdict([slightly], [True])[0] == "not supported"
-    assert rule.verdict([slightly, *[OPEN] * 3], [True] * 4)[0] == "cannot tell yet"
-    assert rule.verdict([slightly, *[COUNTED] * 3], [True] * 4)[0] == "not supported", "counting is no test"
+    assert rule.verdict([slightly], [True])[0] == "contradicted"
+    assert rule.verdict([slightly, *[OPEN] * 3], [True] * 4)[0] == "inconclusive"
+    assert rule.verdict([slightly, *[COUNTED] * 3], [True] * 4)[0] == "contradicted", "counting is no test"
 
 
 def test_thousands_of_studies_are_weighed_as_one() -> None:

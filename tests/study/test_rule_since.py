@@ -1,27 +1,32 @@
-"""The rule of verdicts has a hash, and a history that says since when it holds."""
+"""The rule of verdicts has a digest of what it does, and a history that says since when it holds."""
 
 import datetime
-import hashlib
-import json
+import re
 import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from made_up import study
 from ruamel.yaml import YAML
 
-from replication.paper import published_spread
 from replication.study import rule_since
-from replication.study.rule_since import Rule, present_rule, rule_hash
+from replication.study.rule_grid import digest
+from replication.study.rule_since import Rule, present_rule, published_spreads, rule_hash
 
 PROJECT = Path(__file__).parents[2]
 RULE = "src/replication/study/rule.py"
+SOURCE = (PROJECT / RULE).read_text(encoding="utf-8")
 HISTORY = YAML(typ="safe").load((PROJECT / "src/replication/study/rule_history.yaml").read_text())
-PUBLISHED = [published_spread("cifar", "single_view", "top1_error"), []]
 
 
-def hash_of(source: bytes) -> str:
-    return hashlib.sha256(source + json.dumps(PUBLISHED).encode()).hexdigest()[:12]
+def digest_of(source: str) -> str:
+    """What the grid gives for a rule that is written like this."""
+    module = ModuleType("another_rule")
+    sys.modules[module.__name__] = module  # its dataclasses look there
+    exec(compile(source, module.__name__, "exec"), module.__dict__)
+    return digest(module, published_spreads())
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -29,11 +34,11 @@ def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_the_rule_is_the_last_of_its_history() -> None:
-    assert rule_hash() == hash_of((PROJECT / RULE).read_bytes())
+    assert rule_hash() == digest_of(SOURCE)
     today = datetime.date.today()
     assert HISTORY[-1]["hash"] == rule_hash(), f'add to rule_history.yaml: - {{hash: "{rule_hash()}", since: {today}}}'
     assert present_rule() == Rule(rule_hash(), HISTORY[-1]["since"], HISTORY[-1].get("commit") or "")
-    assert [of["since"] for of in HISTORY] == sorted(of["since"] for of in HISTORY)
+    assert [entry["since"] for entry in HISTORY] == sorted(entry["since"] for entry in HISTORY)
 
 
 @pytest.mark.parametrize("entry", HISTORY, ids=lambda entry: entry["hash"])
@@ -42,9 +47,50 @@ def test_a_commit_in_the_history_has_that_rule(entry: dict) -> None:
     if not entry.get("commit") or shallow.returncode or shallow.stdout.strip() == b"true":
         pytest.skip("no commit is noted, or this checkout has no history")
     source = git("show", f"{entry['commit']}:{RULE}")
-    found = git("log", "--format=%h", f"-S{entry['hash']}", "--", "src/replication/study/rule_history.yaml")
-    assert source.returncode == 0, f"{entry['commit']} is no commit here; is it {found.stdout.split()}?"
-    assert hash_of(source.stdout) == entry["hash"]
+    assert source.returncode == 0, f"{entry['commit']} is no commit here"
+    assert digest_of(source.stdout.decode()) == entry["hash"]
+
+
+def test_rewording_the_rule_keeps_its_digest() -> None:
+    reworded = (
+        SOURCE.replace('"""', '"""In other words. ', 1).replace("outcomes", "results").replace("  # ", "  # Or: ")
+    )
+    reworded = reworded.replace('"single seed"', '"too few"').replace("half = ", "# half\n    half = ")
+    assert reworded != SOURCE and digest_of(reworded) == rule_hash()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LEVEL = 0.025", "LEVEL = 0.05"),
+        ("LEVEL = 0.025", "LEVEL = 0.0251"),
+        ("SEEDS = 3", "SEEDS = 2"),
+        ("SEEDS = 3", "SEEDS = 4"),
+        ("reversed_[measured] = holm(reversed_[measured])", "pass"),
+        ("times = np.arange(count, 0, -1)", "times = np.full(count, count)"),
+        ("np.maximum(self.values.var(-1, ddof=1), self.least)", "self.values.var(-1, ddof=1)"),
+        ("(band - np.abs(value)) / error", "(band - value) / error"),
+        ("np.maximum(np.abs(s) - 1, 0)", "np.abs(s)"),
+        ("variance**2 / sum(part**2 / freedom for part, freedom in parts)", "sum(freedom for _, freedom in parts)"),
+        ('"tested" if self.learned else "chance"', '"tested"'),
+        ('of == "inconclusive" and not need', 'of == "inconclusive"'),
+    ],
+)
+def test_another_behaviour_has_another_digest(old: str, new: str) -> None:
+    changed = SOURCE.replace(old, new)
+    assert changed != SOURCE, "the rule has no such text any more"
+    assert digest_of(changed) != rule_hash()
+
+
+def test_a_spread_that_others_publish_belongs_to_the_rule() -> None:
+    from replication.study import rule
+
+    assert digest(rule, [[(0.5, 5)]]) != digest(rule, []) != rule_hash()
+    assert digest(rule, published_spreads()) == rule_hash()
+
+
+def test_a_digest_is_twelve_digits() -> None:
+    assert re.fullmatch("[0-9a-f]{12}", rule_hash())
 
 
 def test_a_rule_that_was_changed_here_is_older_than_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,9 @@ def _of_ensemble(study: Study, net: str, paper: float) -> Comparison:
         return Comparison(what, POINTS.format(paper), part="aside", told="seeds were added since it was made")
     gained = POINTS.format(float(one.mean()) - float(all_seeds.iloc[0]))
     told = f"{gained} of {len(one)} seeds; one value"
-    return Comparison(what, POINTS.format(paper), part="aside", told=told, worse=named(net, REGIONS), outcome="open")
+    return Comparison(
+        what, POINTS.format(paper), part="aside", told=told, worse=named(net, REGIONS), outcome="inconclusive"
+    )
 
 
 def named_run(net: str, pair: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from replication import paper
@@ -12,6 +13,8 @@ from replication.study.rule import Outcome, Verdict, verdict
 from replication.study.studies import Study
 
 Role = Literal["degradation", "cure", "gain"]  # in the sentence that sums up a study
+
+Kind = Literal["confirmed"] | Verdict  # what is counted on the built nets is confirmed, not tested
 
 Compare = Callable[[Study], list[Comparison]]
 
@@ -53,11 +56,18 @@ class Tested:
     fidelity: str  # of the runs it rests on; "exact" for arithmetic
 
     @property
+    def kind(self) -> Kind:
+        """The verdict; `confirmed` if it was counted, not measured."""
+        return "confirmed" if self.test.counted and self.verdict == "supported" else self.verdict
+
+    @property
     def words(self) -> str:
-        """The verdict as it is said: "no verdict: n = 1"."""
-        if self.verdict == "no verdict":
-            few = [c.n for c in self.comparisons if c.deciding and c.outcome == "too few" and c.n]
-            return f"no verdict: n = {min(few)}"
+        """The verdict as the page says it: "single seed", "confirmed by counting", "provisional: supported"."""
+        if self.kind == "confirmed":
+            return "confirmed by counting"
+        if self.verdict == "single seed":
+            few = min(c.n for c in self.comparisons if c.deciding and c.outcome == "single seed" and c.n)
+            return "single seed" if few == 1 else f"only {few} seeds"
         return f"provisional: {self.verdict}" if self.provisional else self.verdict
 
 
@@ -98,6 +108,12 @@ def tests_of(arm: Arm) -> list[Test]:
     return [test for test in _tests if test.arm == arm]
 
 
+@lru_cache(maxsize=64)  # several parts of the page ask for the same
+def judge_claims(study: Study) -> list[Tested]:
+    """The claims of the study's arm, in the order of their file."""
+    return [judge(test, study) for test in tests_of(study.arm)]
+
+
 def judge(test: Test, study: Study) -> Tested:
     """A claim's verdict in a study; its fidelity is the worst of the runs that it needs."""
     comparisons = test.compare(study)
@@ -105,7 +121,7 @@ def judge(test: Test, study: Study) -> Tested:
     found, outcomes = verdict([c.evidence for c in deciding], [c.part == "must" for c in deciding])
     of_deciding = iter(outcomes)
     judged = [replace(c, outcome=next(of_deciding) if c.deciding else _outcome(c)) for c in comparisons]
-    provisional = found != "no verdict" and any(c.evidence.provisional for c in deciding if c.evidence)
+    provisional = found != "single seed" and any(c.evidence.provisional for c in deciding if c.evidence)
     fidelity = "exact" if test.counted else study.fidelity_of(test.rests_on(study))
     elsewhere = any(c.elsewhere for c in comparisons)
     missing = () if elsewhere else tuple(name for name in test.needs if not study.has(name))

@@ -77,7 +77,7 @@ def _throughout(study: Study, worse: str, better: str) -> Comparison:
     gap = (means[0] - means[1]).dropna()
     share = 100 * (gap > 0).mean() if len(gap) else 0.0
     told = f"at {share:.0f} % of {len(gap)} points"
-    return Comparison(what, "throughout", part="aside", told=told, worse=worse, better=better, outcome="open")
+    return Comparison(what, "throughout", part="aside", told=told, worse=worse, better=better, outcome="inconclusive")
 
 
 @claim(

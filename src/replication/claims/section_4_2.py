@@ -148,7 +148,8 @@ def spread_of_110(study: Study) -> list[Comparison]:
     found = {"resnet-110": TEST.sample(study, "resnet-110")}
     best = Comparison("best of resnet-110, test error", f"{OF_110['best']:.2f} % of {n}", part="aside", told="not run")
     if sample := found["resnet-110"]:
-        best = replace(best, told=f"{sample.values.min():.2f} % of {sample.n}", worse="resnet-110", outcome="open")
+        told = f"{sample.values.min():.2f} % of {sample.n}"
+        best = replace(best, told=told, worse="resnet-110", outcome="inconclusive")
     return [
         weighed(*of_mean, found, lambda own: rule.alike([(1, own["resnet-110"]), (-1, printed)], ALIKE)),
         weighed(*of_spread, found, lambda own: rule.spread(own["resnet-110"], std / 2, 2 * std), SPREAD),
@@ -175,7 +176,7 @@ def a_thousand_layers_overfit(study: Study) -> list[Comparison]:
     others = [
         Comparison(
             f"{of['name']}: {deeper} − {shallower}, test error, {of['statistic']}", POINTS.format(paper), part="aside",
-            told=POINTS.format(of["errors"][deeper] - of["errors"][shallower]), outcome="open",
+            told=POINTS.format(of["errors"][deeper] - of["errors"][shallower]), outcome="inconclusive",
         )
         for of in replications() if {deeper, shallower} <= of["errors"].keys()
     ]  # fmt: skip

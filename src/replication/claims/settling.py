@@ -21,14 +21,14 @@ class Settling:
 
 
 def settling(tested: Tested, study: Study) -> Settling | None:
-    """What would settle a claim that has no verdict yet; None where more seeds are not what it needs."""
-    if tested.verdict in ("supported", "not supported") or any(c.elsewhere for c in tested.comparisons):
+    """What would settle a claim without a verdict; None where more seeds are not what it needs."""
+    if tested.verdict in ("supported", "contradicted") or any(c.elsewhere for c in tested.comparisons):
         return None
     there = {name: len(study.runs_named(name)) for name in tested.test.rests_on(study)}
     wanted = {name: SEEDS for name, seeds in there.items() if seeds < SEEDS}
     measured = False
     for comparison in tested.comparisons:
-        if comparison.part == "must" and comparison.outcome == "open":
+        if comparison.part == "must" and comparison.outcome == "inconclusive":
             seeds, measured = seeds_to_settle(comparison), True
             if seeds is None:
                 return Settling({}, 0, None, measured, too_many=True)

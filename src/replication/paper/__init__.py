@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from replication.paper.names import by_our_names, rows_with_nets
 
 __all__ = [
-    "Claim", "about_table", "claim", "claim_ids", "curve", "end_errors", "extent", "figure", "nets_drawn", "number",
-    "protocol", "published_spread", "replications", "replications_seen", "table",
+    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "nets_drawn",
+    "number", "protocol", "published_spread", "replications", "replications_seen", "table",
 ]  # fmt: skip
 
 
@@ -62,9 +62,18 @@ def claim_ids() -> list[str]:
     return [found["id"] for found in _paper()["claims"]]
 
 
-def extent() -> dict[str, int]:
-    """How many `tables` and `figures` the paper has."""
-    return {key: _paper()["paper"]["versions"]["arxiv_v1"][key] for key in ("tables", "figures")}
+def about() -> dict[str, str]:
+    """How the paper is cited: `authors`, `year`, `arxiv`, and its `address`."""
+    found = _paper()["paper"]
+    names = [author.rpartition(" ")[2] for author in found["authors"]]
+    number = f"{found['arxiv']}{found['arxiv_version']}"
+    authors = f"{', '.join(names[:-1])} and {names[-1]}"
+    return {
+        "authors": authors,
+        "year": str(found["year"]),
+        "arxiv": number,
+        "address": f"https://arxiv.org/abs/{number}",
+    }
 
 
 def figure(number: int) -> dict[str, Any]:

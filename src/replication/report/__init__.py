@@ -4,30 +4,27 @@ Below each stands the line of `origin`: the script that makes it, the data that 
 """
 
 from replication.report import numbers
-from replication.report.answer import answer
 from replication.report.architecture import COLUMNS, figure_3
 from replication.report.benchmarks import benchmarks_part
 from replication.report.blocks import figure_2, figure_5
 from replication.report.claims import claim_cards, verdict_rule, waiting_claims
-from replication.report.figures import depth_figure, figure_1, figure_4, figure_6
+from replication.report.figures import figure_1, figure_4, figure_6
+from replication.report.first_screen import first_screen
 from replication.report.forest import forest
-from replication.report.html import shown
+from replication.report.html import shown, with_cards
 from replication.report.imagenet_tables import table_1, table_2, table_3, table_4, table_5
 from replication.report.localization_tables import box_examples, table_13, table_14
 from replication.report.origin import with_origin
 from replication.report.replications import others_table
 from replication.report.responses import figure_7
-from replication.report.scope import scope
 from replication.report.tables import differences_table, other_studies, provenance_strip, runs_table, table_6
 from replication.report.waiting_tables import waiting_tables
 from replication.study.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES
 
 __all__ = [
-    "answer",
     "benchmarks_part",
     "box_examples",
     "claim_cards",
-    "depth_figure",
     "differences_table",
     "figure_1",
     "figure_2",
@@ -36,12 +33,12 @@ __all__ = [
     "figure_5",
     "figure_6",
     "figure_7",
+    "first_screen",
     "forest",
     "other_studies",
     "others_table",
     "provenance_strip",
     "runs_table",
-    "scope",
     "shown",
     "table_1",
     "table_2",
@@ -54,12 +51,12 @@ __all__ = [
     "verdict_rule",
     "waiting_claims",
     "waiting_tables",
+    "with_cards",
 ]  # fmt: skip
 
 NETS = "src/replication/nets/"
 
-answer, claim_cards, forest = with_origin(answer), with_origin(claim_cards), with_origin(forest, numbers.of_comparisons)
-depth_figure = with_origin(depth_figure, numbers.of_depth)
+claim_cards, forest = with_origin(claim_cards), with_origin(forest, numbers.of_comparisons)
 figure_1 = with_origin(figure_1, lambda of: numbers.of_curves(of, ["fig1"], ["plain-20", "plain-56"]), CURVES)
 figure_2 = with_origin(figure_2, lambda: numbers.of_layers(["resnet-34-A"], "conv2.1."), f"{NETS}blocks.py")
 figure_3 = with_origin(figure_3, lambda: numbers.of_layers(list(COLUMNS)), f"{NETS}imagenet.py")
@@ -73,5 +70,4 @@ table_1 = with_origin(table_1, None, f"{NETS}imagenet.py", "src/replication/pape
 table_2, table_3, table_4, table_5, table_6 = map(with_origin, (table_2, table_3, table_4, table_5, table_6))
 table_13, table_14 = with_origin(table_13), with_origin(table_14)
 others_table = with_origin(others_table, None, SCORES, "src/replication/paper/replications.yaml")
-scope = with_origin(scope, None, RUNS)
 differences_table, runs_table = with_origin(differences_table, None, RECIPES), with_origin(runs_table, None, RUNS)

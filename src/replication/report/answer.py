@@ -1,96 +1,133 @@
-"""The page's first screen: what was covered, how near to the paper, and what may be said."""
+"""The answer to the page's title in words, computed from the verdicts of one setup."""
 
 from collections.abc import Sequence
-from typing import get_args
 
-from replication import paper
-from replication.claims import WAITING, Tested, judge_claims
-from replication.claims.claim import Role
-from replication.report.html import SYMBOL, data_name, render, runs_id, schedule_share
-from replication.study.comparisons import POINTS, TRAIN, Comparison
-from replication.study.fidelity import RANK
-from replication.study.rule import SEEDS, Verdict
+from replication.arms import ARMS, Arm
+from replication.claims.claim import Role, tests_of
+from replication.claims.findings import Finding, answering, findings, printed
+from replication.study.comparisons import TRAIN
+from replication.study.rule import SEEDS
 from replication.study.studies import Study
 
-SUBJECTS: dict[Role, str] = {
-    "degradation": "deeper plain nets are worse", "cure": "shortcuts cure it", "gain": "depth then pays",
+STATEMENTS: dict[Role, str] = {
+    "degradation": "deeper plain nets are worse", "cure": "shortcuts prevent that", "gain": "deeper ResNets are better",
 }  # fmt: skip
-SILENT: tuple[Verdict, ...] = ("no verdict", "not tested")
+NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 
-def answer(arms: Sequence[Sequence[Study]]) -> str:
-    """What was covered of the paper, and what each study that is shown says of its three main findings.
-
-    Args:
-        arms: the studies shown of each arm, the one nearest to the paper first.
-    """
-    found = claims_tested(arms)
-    measured = [tested.verdict for tested in found.values() if not tested.test.counted]
-    counted = [tested.verdict == "supported" for tested in found.values() if tested.test.counted]
-    kinds = [kind for kind in get_args(Verdict) if kind != "not tested"]
-    counts = [{"symbol": SYMBOL[kind], "kind": kind, "count": measured.count(kind)} for kind in kinds]
-    not_run = measured.count("not tested")
-    rows = [_row(study) for studies in arms for study in sorted(studies, key=lambda study: RANK[study.fidelity])]
-    shown = [study for studies in arms for study in studies]
-    return render(
-        "answer.html", tested=len(found) - not_run, not_run=not_run, claims=len(paper.claim_ids()),
-        waiting=len(WAITING), counts=counts,
-        counted=counted, rows=[row for row in rows if any(row["cells"])], subjects=list(SUBJECTS.values()),
-        best=min((study.fidelity for study in shown), key=RANK.__getitem__), seeds=SEEDS,
-    )  # fmt: skip
+def arms_with_findings() -> list[Arm]:
+    """The arms that test the three main findings."""
+    return [arm for arm in ARMS.values() if any(test.role for test in tests_of(arm))]
 
 
-def claims_tested(arms: Sequence[Sequence[Study]]) -> dict[str, Tested]:
-    """Each claim as it is judged in the study nearest to the paper that gives a verdict; if none does, in the first."""
-    found: dict[str, Tested] = {}
-    for study in (study for studies in arms for study in studies):
-        for tested in judge_claims(study):
-            there = found.setdefault(tested.test.claim.id, tested)
-            if there.verdict in SILENT and tested.verdict not in SILENT:
-                found[tested.test.claim.id] = tested
+def main_setup(studies: Sequence[Study]) -> tuple[Arm, Study | None]:
+    """The arm and the setup of the first screen: the one that answers, else one on the paper's own data, else none."""
+    own = {arm: [s for s in studies if s.arm == arm and s.has_own_data] for arm in arms_with_findings()}
+    answers = {arm: answer for arm, of_arm in own.items() if (answer := answering(of_arm))}
+    if answers:
+        return max(answers.items(), key=lambda item: sum(finding.is_told for finding in findings(item[1])))
+    for arm, of_arm in own.items():
+        if of_arm:
+            return arm, max(of_arm, key=lambda study: (len(measured_pairs(study)), study.share))
+    return next(iter(own)), None
+
+
+def measured_pairs(study: Study) -> list[Finding]:
+    """The findings whose pair of models was run, with however many seeds."""
+    return [finding for finding in findings(study) if finding.comparison.evidence]
+
+
+def answer_sentence(rows: Sequence[Finding], study: Study | None) -> str:
+    """Whether the three findings replicate, and under which conditions."""
+    if study is None:
+        return "Not yet: no model has been trained on the paper's own data."
+    data, where = study.arm.words, f"on {study.arm.words}, {conditions(study)}"
+    if not any(finding.is_told for finding in rows):
+        return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
+    supported, contradicted = (sum(row.status == kind for row in rows) for kind in ("supported", "contradicted"))
+    of_all = f"of the {NUMBERS[len(rows)]} main findings"
+    if supported == len(rows):
+        return f"Yes: all {NUMBERS[len(rows)]} main findings replicate {where}."
+    if supported:
+        return f"Partly: {NUMBERS[supported]} {of_all} {'replicates' if supported == 1 else 'replicate'} {where}."
+    if contradicted:
+        return f"No: {NUMBERS[contradicted]} {of_all} {'is' if contradicted == 1 else 'are'} contradicted {where}."
+    return f"Not yet: none {of_all} is supported {where}."
+
+
+def conditions(study: Study) -> str:
+    """What differs from the paper, in the middle of a sentence: "at 1/16 of the paper's training schedule"."""
+    parts = []
+    for part in study.name.split(", ")[1:]:
+        if part == "full schedule":
+            parts.append("with the paper's training schedule")
+        elif part.endswith(" schedule"):
+            parts.append(f"at {part.removesuffix(' schedule')} of the paper's training schedule")
+        elif "seed" not in part:  # n stands beside each number
+            parts.append(part)
+    return ", ".join(parts)
+
+
+def notes(rows: Sequence[Finding], arm: Arm, study: Study | None, studies: Sequence[Study]) -> list[str]:
+    """Short sentences after the answer: what is open, what to beware of, longer runs, and what was not run."""
+    found = []
+    for kind, words in (("contradicted", "Contradicted"), ("inconclusive", "Still open")):
+        if statements := [STATEMENTS[row.tested.test.role] for row in rows if study and row.status == kind]:
+            found.append(f"{words}: {'; '.join(statements)}.")
+    if study:
+        found += _undertrained(rows, study)
+        own = [other for other in studies if other.arm == arm and other.has_own_data]
+        if longer := [_longer(other) for other in own if other.share > study.share]:
+            found.append(f"Longer but not complete: {'; '.join(longer)}.")
+        for other in arms_with_findings():
+            if other != arm:
+                found.append(_elsewhere(other, [s for s in studies if s.arm == other and s.has_own_data]))
     return found
 
 
-def claims_by_verdict(arms: Sequence[Sequence[Study]]) -> dict[str, int]:
-    """How many of the paper's claims have which verdict, "claims_supported" say, for `dvc metrics` and `dvc exp`.
-
-    Those that are counted on the built nets are left out: no run changes them.
-    """
-    verdicts = [tested.verdict for tested in claims_tested(arms).values() if not tested.test.counted]
-    return {f"claims_{kind.replace(' ', '_')}": verdicts.count(kind) for kind in get_args(Verdict)}
-
-
-def _row(study: Study) -> dict[str, object]:
-    by_role = {tested.test.role: tested for tested in judge_claims(study) if tested.test.role}
-    return {
-        "section": study.arm.section,
-        "data": data_name(study),
-        "schedule": schedule_share(study),
-        "fidelity": study.fidelity,
-        "cells": [_cell(study, by_role[role]) if role in by_role else None for role in SUBJECTS],
-    }
+def _undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
+    """The worst net of those that did not converge."""
+    nets = {net for row in rows if row.is_told for net in row.undertrained}
+    errors = {net: float(TRAIN.sample(study, net).mean) for net in sorted(nets)}
+    if not errors:
+        return []
+    worst = max(errors, key=errors.__getitem__)
+    theirs = float(TRAIN.sample(printed(study.arm, study.paper), worst).mean)
+    ends = f"ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
+    if len(errors) == 1:
+        return [f"{net_name(worst)} is undertrained: it {ends}."]
+    return [f"Models are undertrained: {net_name(worst)} {ends}."]
 
 
-def _cell(study: Study, tested: Tested) -> dict[str, object]:
-    found = told(tested)
-    deciding = [c for c in tested.comparisons if c.deciding]
-    lacking = sum(c.evidence is None for c in deciding) if tested.verdict == "cannot tell yet" else 0
-    return {
-        "symbol": SYMBOL[tested.verdict], "verdict": tested.verdict, "words": tested.words,
-        "runs": runs_id(study, found.worse) if found else "",
-        "card": f"{tested.test.claim.id}-{tested.test.arm.name}",
-        "what": f"{found.worse} − {found.better}" if found else "",
-        "here": POINTS.format(float(found.evidence.value)) if found and found.evidence else "",
-        "paper": found.paper if found else "",
-        "interval": found.interval if found else "",
-        "lacking": f"{lacking} of its {len(deciding)} comparisons not run" if lacking else "",
-        "unlearnt": bool(found) and not all(sample.learned for sample in found.samples.values()),
-    }  # fmt: skip
+def _longer(study: Study) -> str:
+    """A setup that trains longer and cannot answer yet: what it measured."""
+    pairs = dict.fromkeys(
+        f"{pair_name(finding)}: {signed(float(finding.comparison.evidence.value))}" for finding in measured_pairs(study)
+    )
+    return f"{study.name.partition(', ')[2]} ({', '.join(pairs) or 'no pair of models yet'})"
 
 
-def told(tested: Tested) -> Comparison | None:
-    """The comparison that a finding is told by: the widest of the gain from depth, the deepest of the others."""
-    measured = [c for c in tested.comparisons if c.deciding and c.worse and c.evidence and c.measure != TRAIN]
-    if not measured:
-        return None
-    return measured[0 if tested.test.role == "gain" else -1]
+def _elsewhere(arm: Arm, studies: Sequence[Study]) -> str:
+    if not studies:
+        return f"{arm.words} has not been run."
+    answer = answering(studies)
+    if answer is None:
+        return f"On {arm.words} no pair of models has {SEEDS} seeds yet."
+    rows = findings(answer)
+    supported = sum(row.status == "supported" for row in rows)
+    return f"On {arm.words}, {conditions(answer)}, {supported} of {len(rows)} are supported."
+
+
+def net_name(net: str) -> str:
+    """A net as the paper writes it: "ResNet-20"."""
+    return net.replace("resnet", "ResNet")
+
+
+def pair_name(finding: Finding) -> str:
+    """The difference that tells a finding: "plain-56 − plain-20"."""
+    return f"{net_name(finding.comparison.worse)} − {net_name(finding.comparison.better)}"
+
+
+def signed(value: float, plus: str = "+") -> str:
+    """A number with one decimal and a true minus sign."""
+    return f"{value:{plus}.1f}".replace("-", "−")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from replication import paper
 from replication.claims import WAITING, Tested, judge_claims
 from replication.claims.settling import settling
-from replication.report.html import SYMBOL, command, data_name, duration, render, runs_id, schedule_share
+from replication.report.html import SYMBOL, WORDS, command, duration, render, runs_id
 from replication.study.comparisons import Comparison
 from replication.study.of_paper import study_of_paper
 from replication.study.planning import MOST, POWER
@@ -13,7 +13,6 @@ from replication.study.rule import SEEDS
 from replication.study.rule_since import first_ended, present_rule
 from replication.study.studies import Study
 
-MARK = {"holds": "✓", "fails": "✗", "open": "≈", "missing": "–", "too few": "–", "chance": "–"}
 EXPLAINED = {"T": "Table", "F": "Figure"}
 MOST_SEEDS_IN_A_COMMAND = 10
 
@@ -38,7 +37,7 @@ def claim_cards(studies: Sequence[Study]) -> str:
             }
         )
     return render(
-        "claims.html", cards=cards, symbol=SYMBOL, mark=MARK, power=POWER, most=MOST, seeds=SEEDS
+        "claims.html", cards=cards, symbol=SYMBOL, words=WORDS, power=POWER, most=MOST, seeds=SEEDS
     )  # fmt: skip
 
 
@@ -61,8 +60,6 @@ def _verdict(study: Study, tested: Tested) -> dict[str, object]:
     runnable = needed and 0 < most <= MOST_SEEDS_IN_A_COMMAND
     return {
         "study": study,
-        "data": data_name(study),
-        "schedule": schedule_share(study),
         "tested": tested,
         "runs": [_runs(study, of) for of in tested.comparisons],
         "needed": needed,
@@ -80,7 +77,7 @@ def _verdict(study: Study, tested: Tested) -> dict[str, object]:
 def _runs(study: Study, of: Comparison) -> str:
     """Where the runs of the first net stand that was measured for a comparison; "" if none was."""
     net = next(iter(of.samples), of.worse)
-    return runs_id(study, net) if net and of.outcome != "missing" else ""
+    return runs_id(study, net) if net and of.outcome != "not tested" else ""
 
 
 def _support(claim: paper.Claim) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The training curves of figures 1, 4 and 6 beside ours, and error against depth, as SVG text.
+"""The training curves of figures 1, 4 and 6 beside ours, as SVG text.
 
 Panels are drawn without a background, and their text takes the colour of the page around it, so that one file serves
 light, dark and print. Equal input gives equal bytes.
@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from math import ceil, log10
 
 import matplotlib
 
@@ -18,15 +17,11 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from replication import paper
-from replication.nets.names import depth_of
 from replication.report.curves import curves_json
 from replication.report.html import render, study_header
 from replication.report.palette import look, on_the_page
-from replication.study.comparisons import TRAIN
 from replication.study.studies import Study
 
-FAMILIES = {"plain": "plain", "resnet": "residual"}
-LEAST = 0.05  # percent, the lower end of a logarithmic axis
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 STYLE = {
     "svg.hashsalt": "replication",
@@ -96,80 +91,6 @@ def figure_6(studies: Sequence[Study]) -> str:
     return _figure("Figure 6", studies, panels)
 
 
-def depth_figure(study: Study) -> str:
-    """Error at the end against depth, the paper left and a study right: degradation and its cure in one look."""
-    printed = paper.end_errors(study.arm.section)
-    theirs = {
-        (family, split): sorted((depth_of(net), e) for net, e in errors.items() if _family(net) == family)
-        for family in FAMILIES
-        for split, errors in printed.items()
-    }
-    measures = {"train": (TRAIN.protocol, TRAIN.metric), "test": (study.arm.headline, study.arm.metric.name)}
-    nets = _a_net_a_depth(study, list(printed["test"]))
-    ours = {
-        (family, split): sorted(
-            (depth_of(net), study.errors(net, *measure).mean()) for net in nets if _family(net) == family
-        )
-        for family in FAMILIES
-        for split, measure in measures.items()
-    }
-    paper_iterations = study.paper_recipe.schedule.iterations
-    top = 10 ** ceil(log10(max(y for errors in (theirs, ours) for points in errors.values() for _, y in points)))
-    with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
-        figure, panels = plt.subplots(1, 2, figsize=(7.6, 3.3), sharey=True, layout="constrained")
-        for axes, title, errors in (
-            (panels[0], f"section {study.arm.section}, the paper, {paper_iterations:,} iterations", theirs),
-            (panels[1], f"here: {study.profile}, {study.iterations:,} iterations", ours),
-        ):
-            _depth_panel(axes, title, errors, max(top, 10))
-        panels[0].set_ylabel("error at the end (%), one scale")
-        told = ". ".join(f"{title}: {_depths_as_text(errors)}" for title, errors in (("Paper", theirs), ("Here", ours)))
-        return svg(figure, f"Error at the end of training in percent, by depth. {told}")
-
-
-def _depths_as_text(errors: dict[tuple[str, str], list[tuple[int, float]]]) -> str:
-    return "; ".join(
-        f"{FAMILIES[family]}, {'training' if split == 'train' else split}: "
-        + ", ".join(f"{depth} layers {error:.1f}" for depth, error in points)
-        for (family, split), points in errors.items()
-        if points
-    )
-
-
-def _family(net: str) -> str:
-    return net.partition("-")[0]
-
-
-def _a_net_a_depth(study: Study, printed: list[str]) -> list[str]:
-    """The study's nets of each family; of several of one depth (options A, B, C) the one that the paper has there."""
-    there = {(_family(net), depth_of(net)) for net in printed}
-    return [net for net in study.nets if net in printed or (_family(net), depth_of(net)) not in there]
-
-
-def _depth_panel(axes: Axes, title: str, errors: dict[tuple[str, str], list[tuple[int, float]]], top: float) -> None:
-    """On a logarithmic scale, so that 0.1 % and 60 % stand on the same one; what is less than its end, on its end."""
-    colours = {"plain": "#c5407c", "resnet": "#2f7fc1"}
-    labels = []
-    for (kind, split), points in errors.items():
-        if not points:
-            continue
-        x, y = zip(*((depth, max(error, LEAST)) for depth, error in points), strict=True)
-        style = {"lw": 1.2, "ls": (0, (4, 2)), "ms": 3} if split == "train" else {"lw": 2.2, "ms": 4.5}
-        axes.plot(x, y, color=colours[kind], marker="o", **style)
-        words = f"{FAMILIES[kind]}, {'training' if split == 'train' else 'test'} {points[-1][1]:.1f}"
-        labels.append((log10(y[-1]), words, colours[kind]))
-    depths = sorted({x for points in errors.values() for x, _ in points})
-    axes.set_yscale("log")
-    axes.set(ylim=(LEAST, top), xticks=depths, xlabel="layers")
-    ticks = [tick for tick in (0.1, 1, 10, 100) if LEAST <= tick <= top]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    axes.set_title(title, loc="left", fontsize=9.5)
-    low, high = log10(LEAST), log10(top)
-    spread = [((at - low) / (high - low), text, colour) for at, text, colour in labels]  # shares of the axis
-    _end_labels(axes, spread, depths[-1] if depths else 0, 1, gap=0.07, low=low, high=high)
-
-
 def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, list[str], list[str]]]) -> str:
     """The paper's panels once, then each study's, with the paper's curves thin beneath them, over the share of the
     schedule.
@@ -195,7 +116,7 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
             ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
             drawn.append(
                 _panel(
-                    f"{title}, here: {study.profile}", ours, _top(ours, arm.cut), study.iterations, study.drops,
+                    f"{title}, here: {study.name}", ours, _top(ours, arm.cut), study.iterations, study.drops,
                     beneath=theirs[title],
                 )
             )  # fmt: skip
@@ -251,27 +172,20 @@ def _panel(
         axes.set(xlim=(0, 1), ylim=(0, top), xticks=ticks, xlabel=word, ylabel="error (%)")
         axes.set_yticks(range(0, int(top) + 1, 5 if top <= 20 else 20))
         axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in ticks])
-        axes.set_title(title, loc="left", fontsize=9.5)
+        axes.set_title(title.partition(":")[0], loc="left", fontsize=9.5)  # whose it is stands above
         _end_labels(axes, list(labels.values()), 1, top)
         return on_the_page(svg(figure, title))
 
 
-def _end_labels(
-    axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float, gap: float = 0.058,
-    low: float | None = None, high: float = 0.0,
-) -> None:  # fmt: skip
-    """Names at the right end of the curves, pushed apart where they would overlap.
-
-    Heights are on the axis of errors; with `low` shares of a logarithmic one from 10^low to 10^high.
-    """
-    gap, labels = top * gap, sorted(labels)
+def _end_labels(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float) -> None:
+    """Names at the right end of the curves, pushed apart where they would overlap."""
+    gap, labels = top * 0.058, sorted(labels)
     heights: list[float] = []
     for y, _, _ in labels:
         heights.append(max(y, heights[-1] + gap) if heights else y)
     for index in reversed(range(len(heights))):  # and back down from the top of the panel
         heights[index] = min(heights[index], top - gap * (len(heights) - 1 - index))
     for height, (_, text, colour) in zip(heights, labels, strict=True):
-        height = height if low is None else 10 ** (low + height * (high - low))
         beside = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "annotation_clip": False}
         axes.annotate("■", (x, height), xytext=(6, 0), color=colour, **beside)
         axes.annotate(text, (x, height), xytext=(15, 0), **beside)  # in the page's own colour, legible on any

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from replication.claims import judge_claims, signals
 from replication.report.figures import INK, STYLE, svg
-from replication.report.html import data_name, schedule_share
+from replication.report.html import WORDS
 from replication.study.comparisons import POINTS, Comparison
 from replication.study.rule import Outcome
 from replication.study.studies import Study
@@ -20,12 +20,9 @@ LEFT, RIGHT = -1.17, 1.32  # of the words beside the axes, in their widths
 LINE, MARGIN = 0.165, 0.75  # height of a row, and of what is above and below them, inches
 # Colour, marker and whether it is filled: no two outcomes are told apart by colour alone.
 MARKS: dict[Outcome, tuple[str, str, str]] = {
-    "holds": ("#1b7f4b", "o", "full"), "fails": ("#b3261e", "^", "full"), "open": ("#b07a00", "o", "left"),
-    "too few": ("#7f8790", "x", "full"), "chance": ("#7f8790", "o", "none"),
-}  # fmt: skip
-LEGEND: dict[Outcome, str] = {
-    "holds": "holds", "fails": "is reversed", "open": "open", "too few": "too few seeds",
-    "chance": "a net did not learn",
+    "supported": ("#1b7f4b", "o", "full"), "contradicted": ("#b3261e", "^", "full"),
+    "inconclusive": ("#b07a00", "o", "left"), "single seed": ("#7f8790", "x", "full"),
+    "chance": ("#7f8790", "o", "none"),
 }  # fmt: skip
 
 
@@ -48,7 +45,7 @@ def forest(studies: Sequence[Study]) -> str:
         figure.subplots_adjust(left=0.47, right=0.87, bottom=0.45 / height, top=1 - 0.3 / height)
         y = 0.0
         for study, rows in groups:
-            words = f"section {study.arm.section} · {data_name(study)} · {schedule_share(study)}"
+            words = f"section {study.arm.section} · {study.name}"
             _beside(axes, LEFT, y, words, "left", weight="bold")
             for row in rows:
                 y += 1
@@ -95,10 +92,11 @@ def _beside(axes: Axes, x: float, y: float, words: str, align: str, **style: str
 
 def _legend(axes: Axes) -> None:
     axes.plot([], [], marker="D", ms=3.6, color=INK, ls="", label="paper")
-    for outcome, words in LEGEND.items():
-        colour, marker, fill = MARKS[outcome]
+    for outcome, (colour, marker, fill) in MARKS.items():
         style = {"markerfacecoloralt": "#ffffff"} if fill == "left" else {}
-        axes.plot([], [], marker=marker, ms=6, mew=1.3, color=colour, fillstyle=fill, ls="", label=words, **style)
+        axes.plot(
+            [], [], marker=marker, ms=6, mew=1.3, color=colour, fillstyle=fill, ls="", label=WORDS[outcome], **style
+        )
     axes.figure.legend(loc="upper left", ncols=6, frameon=False, fontsize=7.5, handletextpad=0.2)
 
 
@@ -108,8 +106,8 @@ def _as_text(groups: Sequence[tuple[Study, Sequence[_Row]]]) -> str:
     for study, rows in groups:
         told = "; ".join(
             f"{row.claim} {row.comparison.what}: {float(row.comparison.evidence.value):+.2f} (paper {row.paper:+.2f}), "
-            f"{LEGEND[row.comparison.outcome]}"
+            f"{WORDS[row.comparison.outcome]}"
             for row in rows
         )
-        parts.append(f"{data_name(study)}: {told}")
+        parts.append(f"{study.name}: {told}")
     return ". ".join(parts)

@@ -7,19 +7,22 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from replication.arms import Arm
+from replication.claims.claim import Kind
+from replication.claims.findings import answering
 from replication.profiles import DEFAULT
 from replication.study.commands import command_of
 from replication.study.fidelity import RANK
-from replication.study.rule import Verdict
+from replication.study.labels import DATA_NAMES
+from replication.study.rule import Outcome
 from replication.study.schema import JOINED
 from replication.study.studies import Study
 
-SYMBOL: dict[Verdict, str] = {
-    "supported": "●", "not supported": "▲", "cannot tell yet": "◐", "no verdict": "○", "not tested": "–",
+# Of verdicts, and of the outcomes of their comparisons: no two are told apart by colour alone.
+SYMBOL: dict[Kind | Outcome, str] = {
+    "supported": "●", "confirmed": "■", "contradicted": "▲", "inconclusive": "◐", "single seed": "◔", "not tested": "○",
+    "chance": "×",
 }  # fmt: skip
-DATA_NAMES = {
-    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
-}  # fmt: skip
+WORDS = {outcome: outcome for outcome in SYMBOL} | {"chance": "did not learn", "confirmed": "confirmed by counting"}
 
 _templates = Environment(
     loader=PackageLoader("replication.report"),
@@ -36,11 +39,18 @@ def render(template: str, **values: object) -> str:
 
 
 def shown(studies: Sequence[Study], profile: str) -> list[Study]:
-    """The studies that the page shows: the one nearest to the paper, those that are of better fidelity but say nothing
-    of depth, and the reader's own, those under `profile`.
+    """The studies of an arm that the page shows: the one nearest to the paper, the one that answers, those of better
+    fidelity that say nothing of depth, and the reader's own, those under `profile`.
     """
     better = [study for study in studies if RANK[study.fidelity] < RANK[studies[0].fidelity]]
-    return [study for study in studies if study in (studies[0], *better) or study.profile == profile]
+    named = (*studies[:1], answering(studies), *better)
+    return [study for study in studies if study in named or study.profile == profile]
+
+
+def with_cards(studies: Sequence[Study], profile: str) -> list[Study]:
+    """The studies of an arm that have claim cards and rows of runs: those shown, and all on the paper's own data."""
+    of_page = shown(studies, profile) if studies else []
+    return [study for study in studies if study in of_page or study.has_own_data]
 
 
 def runs_id(study: Study, name: str) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from replication import paper
+from replication.arms import Arm
 from replication.claims import judge_claims
 from replication.nets.complexity import layers
 from replication.nets.names import depth_of
 from replication.profiles import DEFAULT
-from replication.study.comparisons import POINTS, TRAIN
+from replication.study.comparisons import POINTS
 from replication.study.studies import Study
 
 Row = dict[str, Any]
@@ -42,19 +43,18 @@ def of_curves(studies: Sequence[Study], figures: Sequence[str], nets: Sequence[s
     return found
 
 
-def of_depth(study: Study) -> list[Row]:
-    """Errors in percent at the end of training, by net."""
-    printed, measures = paper.end_errors(study.arm.section), (TRAIN.protocol, study.arm.headline)
-    metrics = (TRAIN.metric, study.arm.metric.name)
-    found = [_end("paper", net, *(printed[split].get(net, "") for split in SPLITS)) for net in printed["test"]]
-    for net in study.nets:
-        errors = [study.errors(net, *number).mean() for number in zip(measures, metrics, strict=True)]
-        found.append(_end(study.name, net, *(round(error, 2) for error in errors)))
+def of_depth(arm: Arm, study: Study | None) -> list[Row]:
+    """Test errors in percent by net: the paper's, and those of each run of a setup."""
+    ends = paper.end_errors(arm.section)["test"]
+    found = [_end("paper", net, "", error) for net, error in ends.items()]
+    for net in study.nets if study else ():
+        errors = study.errors(net, arm.headline, arm.metric.name)
+        found += [_end(study.name, net, seed, error) for seed, error in errors.items()]
     return found
 
 
-def _end(who: str, net: str, train: float | str, test: float | str) -> Row:
-    return {"who": who, "net": net, "layers": depth_of(net), "training_error": train, "test_error": test}
+def _end(who: str, net: str, seed: int | str, error: float) -> Row:
+    return {"who": who, "net": net, "layers": depth_of(net), "seed": seed, "test_error": error}
 
 
 def of_comparisons(studies: Sequence[Study]) -> list[Row]:

@@ -51,8 +51,6 @@ def line(
     name: str, script: str, data: Sequence[str], rows: Sequence[Sequence[object]], studies: Sequence[Study] = ()
 ) -> str:
     """The line below a figure or a table, "figure-1" say; its rows stand in the page, to be saved as a CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
     files = [
         {"words": study.folder, "path": f"{FOLDER}results/{quote(f'{study.folder}/{file}')}"}
         for study in studies
@@ -62,8 +60,19 @@ def line(
     files += [{"words": Path(path).name, "path": f"{FOLDER}{path}"} for path in data if "/" in path]
     return render(
         "origin.html", name=name, script=f"{FOLDER}{script}", files=files, cards=_cards(name, studies),
-        csv=quote(text.getvalue(), safe=",:;/?@$!*()[]+=~-_."),
+        csv=_address(rows),
     )  # fmt: skip
+
+
+def csv_address(rows: Rows) -> str:
+    """An address that holds rows as a CSV, to be saved from the page."""
+    return _address(_with_heads(rows))
+
+
+def _address(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return "data:text/csv;charset=utf-8," + quote(text.getvalue(), safe=",:;/?@$!*()[]+=~-_.")
 
 
 def rows_of(html: str) -> list[list[str]]:

@@ -5,7 +5,6 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import count
 
-from replication import paper
 from replication.report.html import render
 from replication.report.palette import dark_css
 
@@ -15,17 +14,17 @@ NAMES = re.compile(r"<(h2|h3|summary)\b[^>]*>(.*?)</\1>|<table[^>]*>(?!\s*<capti
 REFERENCE = re.compile(r'(?:url\(|href=")#([^")]+)')
 
 
-def page(body: str) -> str:
-    """One self-contained page. `body` has the headings; one that opens a part of the page says so in `data-part`."""
+def page(first: str, body: str) -> str:
+    """One self-contained page: the first screen, and what the notebooks give.
+
+    `body` has the headings; one that opens a part of the page says so in `data-part`.
+    """
     css, chart_css, uplot, licence, charts, cards = (
         files("replication.report").joinpath(f"templates/{name}").read_text(encoding="utf-8") for name in PARTS
     )
-    found = contents(body)
-    measured = [of["id"] for of in found if not of["waiting"]]
-    tables, figures = (sum(of.startswith(kind) for of in measured) for kind in ("table-", "figure-"))
     return render(
         "page.html", css=css + chart_css + dark_css(), uplot=uplot, licence=licence, charts=charts + cards,
-        body=with_captions(with_own_ids(body)), contents=found, tables=tables, figures=figures, extent=paper.extent(),
+        first=first, body=with_captions(with_own_ids(body)), contents=contents(body),
     )  # fmt: skip
 
 

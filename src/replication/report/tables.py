@@ -9,9 +9,10 @@ from replication.nets.names import depth_of
 from replication.paper import replications, table
 from replication.profiles import DEFAULT, named
 from replication.report.benchmarks import of_1202_layers
-from replication.report.html import DATA_NAMES, command, mean_and_std, pixels_name, render, runs_id, study_header
+from replication.report.html import command, mean_and_std, pixels_name, render, runs_id, study_header
 from replication.study.comparisons import POINTS, TRAIN, Measure, compare
 from replication.study.fidelity import RANK
+from replication.study.labels import DATA_NAMES
 from replication.study.studies import Study
 
 

@@ -56,7 +56,7 @@ class Comparison:
     better: str = ""
     measure: Measure | None = None
     elsewhere: bool = False  # no more runs of this study could tell
-    outcome: Outcome = "missing"  # given by `judge`, as it depends on the other comparisons
+    outcome: Outcome = "not tested"  # given by `judge`, as it depends on the other comparisons
 
     @property
     def deciding(self) -> bool:
@@ -68,7 +68,7 @@ class Comparison:
         if self.evidence is None or not self.evidence.n:
             return self.told
         text = "" if isnan(self.evidence.value) else self.form.format(float(self.evidence.value))
-        if self.evidence.state == "too few":
+        if self.evidence.state == "single seed":
             text += f" ({'; '.join(f'{net}: {_values(sample, self.form)}' for net, sample in self.samples.items())})"
         if self.evidence.state == "chance":
             text += f"; {' and '.join(net for net, of in self.samples.items() if not of.learned)} no better than chance"

@@ -1,14 +1,19 @@
-"""The names of studies that stand beside a profile's own: runs under an override, or on other pixels."""
+"""The names of studies: of their folders, if they are not a profile's own, and of their setups as readers see them."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from replication.arms import Arm
-from replication.recipe import Data
+from replication.recipe import Data, Recipe
 
 LONGEST = 80  # characters of a folder's name
+DATA_NAMES = {
+    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
+}  # fmt: skip
+SMOKE_TESTS = {"digits": "Digits smoke test"}  # images that come with the code, and say nothing of the paper
 
 
 def label(override: Mapping[str, Any]) -> str:
@@ -43,6 +48,39 @@ def in_words(label: str, pixels: str) -> list[str]:
         short = {"precision": value, "pixels": pixels}
         found.append(short.get(key, f"{key} {value}".strip()))
     return found
+
+
+def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) -> str:
+    """A study as readers know it: "CIFAR-10, 1/16 schedule, 3 seeds". What differs from the paper is named.
+
+    Args:
+        recipe, paper: of one of its runs, and the paper's of the same run.
+        label: of the study, an override of its profile.
+        seeds: how many each net has.
+    """
+    data = recipe.data
+    changes = (change for change in label.split(",") if not change.startswith(("precision=", "pixels=")))
+    changed = in_words(",".join(changes), data.pixels)
+    if data.name in SMOKE_TESTS:
+        return ", ".join([SMOKE_TESTS[data.name], *changed])
+    parts = [DATA_NAMES.get(data.name, data.name)]
+    if data.name == paper.data.name and data.pixels != paper.data.pixels:
+        parts.append(data.pixels)
+    parts.append(schedule_name(recipe.schedule.iterations, paper.schedule.iterations))
+    if recipe.precision != paper.precision:
+        parts.append(recipe.precision)
+    few, most = min(seeds), max(seeds)
+    return ", ".join([*parts, *changed, f"{few} seed{'s' * (few > 1)}" if few == most else f"{few} to {most} seeds"])
+
+
+def schedule_name(iterations: int, paper: int) -> str:
+    """The length of a schedule beside the paper's: "1/16 schedule"; "full schedule" if it is that."""
+    share = Fraction(iterations, paper)
+    if share == 1:
+        return "full schedule"
+    if share.numerator > 1 and (share.denominator > 20 or share > 1):  # no fraction that a reader would know
+        return f"1/{paper / iterations:.3g} schedule" if share < 1 else f"{iterations / paper:.3g} × schedule"
+    return f"{share} schedule"
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -2,13 +2,13 @@
 
 A claim is a set of inequalities between errors of nets. Each is weighed as `Evidence`; `verdict` sums them up.
 
-1. A net of fewer than three seeds decides nothing: its values are printed, and the verdict is *no verdict*. One
+1. A net of fewer than three seeds decides nothing: its values are printed, and the verdict is *single seed*. One
    exception: where others have published how far seeds spread at the same schedule, data and protocol, their pooled
    variance with its degrees of freedom stands in, and the verdict is called *provisional*.
 2. The variance of a net is the larger of its sample variance and the binomial e(100 - e)/images, so that no spread is
    ever zero. Student's t with Welch's degrees of freedom everywhere, for one net against a bound too.
-3. *Supported*: every inequality that must hold does, at one-sided 2.5 %. *Not supported*: one of the inequalities is
-   reversed at one-sided 2.5 % after Holm's correction over all that are measured. Else *cannot tell yet*.
+3. *Supported*: every inequality that must hold does, at one-sided 2.5 %. *Contradicted*: one of the inequalities is
+   reversed at one-sided 2.5 % after Holm's correction over all that are measured. Else *inconclusive*.
 4. "Falls with depth" is one ordered-trend test (Jonckheere and Terpstra), and no step may be reversed. "Alike" is two
    one-sided tests (TOST) inside the stated band.
 5. A net of which a seed did not learn decides nothing but the claims about not learning: leaving that seed out would
@@ -34,9 +34,9 @@ from scipy import special
 LEVEL = 0.025  # of a one-sided test; an interval of 95 % has this much on either side
 SEEDS = 3  # fewer say nothing of their spread
 
-State = Literal["tested", "too few", "chance"]
-Outcome = Literal["holds", "fails", "open", "too few", "chance", "missing"]
-Verdict = Literal["supported", "not supported", "cannot tell yet", "no verdict", "not tested"]
+State = Literal["tested", "single seed", "chance"]
+Outcome = Literal["supported", "contradicted", "inconclusive", "single seed", "chance", "not tested"]
+Verdict = Literal["supported", "contradicted", "inconclusive", "single seed", "not tested"]
 Array = NDArray[np.float64]
 
 
@@ -86,7 +86,7 @@ class Sample:
     @property
     def state(self) -> State:
         if self.n < SEEDS and not self.published:
-            return "too few"
+            return "single seed"
         return "tested" if self.learned else "chance"
 
 
@@ -147,7 +147,7 @@ def bound(sample: Sample, *, above: float | None = None, below: float | None = N
 def spread(sample: Sample, low: float, high: float) -> Evidence:
     """Whether the standard deviation between seeds lies between two: by two one-sided chi-square tests."""
     if sample.n < SEEDS:
-        return Evidence(*[np.asarray(np.nan)] * 3, score=np.nan, freedom=np.nan, n=sample.n, state="too few")
+        return Evidence(*[np.asarray(np.nan)] * 3, score=np.nan, freedom=np.nan, n=sample.n, state="single seed")
     freedom, squares = sample.n - 1, (sample.n - 1) * sample.values.var(-1, ddof=1)
     not_above, not_below = special.chdtrc(freedom, squares / low**2), special.chdtr(freedom, squares / high**2)
     score = -special.ndtri(np.maximum(not_above, not_below))
@@ -195,7 +195,7 @@ def _evidence(
 ) -> Evidence:
     states, n = {sample.state for sample in samples}, min(sample.n for sample in samples)
     half = special.stdtrit(freedom, 1 - LEVEL) * error
-    state = "too few" if "too few" in states else "chance" if "chance" in states else "tested"
+    state = "single seed" if "single seed" in states else "chance" if "chance" in states else "tested"
     return Evidence(value, value - half, value + half, score, freedom, n, state, state == "tested" and n < SEEDS)
 
 
@@ -230,19 +230,20 @@ def verdict(evidence: Sequence[Evidence | None], must: Sequence[bool]) -> tuple[
     """
     there = [found for found in evidence if found]
     if not there:
-        return "not tested", ["missing"] * len(evidence)
+        return "not tested", ["not tested"] * len(evidence)
     of_there = iter(zip(there, *decide(there), strict=True))
-    outcomes: list[Outcome] = ["missing" if found is None else _outcome(*next(of_there)) for found in evidence]
-    if "fails" in outcomes:
-        return "not supported", outcomes
-    if all(outcome == "holds" or (outcome == "open" and not of) for outcome, of in zip(outcomes, must, strict=True)):
+    outcomes: list[Outcome] = ["not tested" if found is None else _outcome(*next(of_there)) for found in evidence]
+    if "contradicted" in outcomes:
+        return "contradicted", outcomes
+    enough = [of == "supported" or (of == "inconclusive" and not need) for of, need in zip(outcomes, must, strict=True)]
+    if all(enough):
         return "supported", outcomes
     if not any(found.n for found in there):
         return "not tested", outcomes  # what was counted alone does not test it
-    return "no verdict" if "too few" in outcomes else "cannot tell yet", outcomes
+    return "single seed" if "single seed" in outcomes else "inconclusive", outcomes
 
 
 def _outcome(evidence: Evidence, holds: bool, reversed_: bool) -> Outcome:
     if evidence.state != "tested":
         return evidence.state
-    return "fails" if reversed_ else "holds" if holds else "open"
+    return "contradicted" if reversed_ else "supported" if holds else "inconclusive"

@@ -1,15 +1,16 @@
 """Since when the rule of verdicts holds: read from a file, so that the page needs no git and is the same anywhere."""
 
 import datetime
-import hashlib
-import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from ruamel.yaml import YAML
 
 from replication.arms import ARMS
 from replication.paper import published_spread
+from replication.study import rule
+from replication.study.rule_grid import digest
 from replication.study.studies import Study
 
 HISTORY = "rule_history.yaml"  # beside this file
@@ -34,16 +35,20 @@ def first_ended(study: Study, names: tuple[str, ...]) -> str | None:
     return min((str(date) for name in names for date in study.runs_named(name)["date"]), default=None)
 
 
+@cache
 def rule_hash() -> str:
-    """Of the source of the rule, byte for byte, and of the published spread that it may borrow."""
-    of_depth = [arm for arm in ARMS.values() if not arm.boxes]  # no claim of the others is judged by it
-    published = [published_spread(arm.name, arm.headline, arm.metric.name) for arm in of_depth]
-    source = files(__package__).joinpath("rule.py").read_bytes()
-    return hashlib.sha256(source + json.dumps(published).encode()).hexdigest()[:12]
+    """Of what the rule does, not of how it is written; see `rule_grid`."""
+    return digest(rule, published_spreads())
+
+
+def published_spreads() -> list[list[tuple[float, int]]]:
+    """The spreads between seeds that others published, and that the rule may borrow."""
+    spreads = [published_spread(arm.name, arm.headline, arm.metric.name) for arm in ARMS.values()]
+    return [spread for spread in spreads if spread]
 
 
 def present_rule() -> Rule:
     """The rule by which verdicts are made now."""
-    found, text = rule_hash(), files(__package__).joinpath(HISTORY).read_text(encoding="utf-8")
-    entry = next((of for of in YAML(typ="safe").load(text) or [] if of["hash"] == found), {})
-    return Rule(found, entry.get("since"), entry.get("commit") or "")
+    text = files(__package__).joinpath(HISTORY).read_text(encoding="utf-8")
+    entry = next((entry for entry in YAML(typ="safe").load(text) or [] if entry["hash"] == rule_hash()), {})
+    return Rule(rule_hash(), entry.get("since"), entry.get("commit") or "")

@@ -17,7 +17,7 @@ from replication.profiles import DEFAULT, Profile, read_profile
 from replication.recipe import Recipe
 from replication.study import rule, schema
 from replication.study.fidelity import RANK, Difference, differences, fidelity, of_paper, overridden
-from replication.study.labels import in_words
+from replication.study.labels import setup_name
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
 
@@ -51,8 +51,9 @@ class Study:
 
     @property
     def name(self) -> str:
-        """As on the page: the profile, and in words what its label says, "cpu, bf16, re-compressed as JPEG"."""
-        return ", ".join([self.profile, *in_words(self.label, self.pixels)])
+        """Its setup as on the page: "CIFAR-10, 1/16 schedule, 3 seeds"."""
+        recipe, seeds = self.recipes[self.default["recipe"].iloc[0]], self.default.groupby("net").size()
+        return setup_name(recipe, self.paper_recipe, self.label, seeds.tolist())
 
     @property
     def folder(self) -> str:
@@ -86,6 +87,15 @@ class Study:
     @property
     def iterations(self) -> int:
         return int(self.default["iterations"].max())
+
+    @property
+    def share(self) -> float:
+        """The length of its schedule as a share of the paper's."""
+        return self.iterations / self.paper_recipe.schedule.iterations
+
+    @property
+    def has_own_data(self) -> bool:  # the paper's own, official pixels
+        return self.fidelity != "proxy"
 
     @property
     def drops(self) -> tuple[float, ...]:

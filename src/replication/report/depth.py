@@ -1,0 +1,133 @@
+"""Error against depth, the paper left and a setup right: the figure of the first screen and of the README.
+
+Places are in percent of a panel and letters in pixels, so that one drawing fits a phone and a desk.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import ceil
+from typing import Any
+
+from replication import paper
+from replication.arms import Arm
+from replication.nets.names import depth_of
+from replication.report.html import render
+from replication.study.studies import Study
+
+FAMILIES = {"plain": "plain", "resnet": "ResNet"}
+LEFT, RIGHT, TOP, BOTTOM = 13, 60, 20, 88  # of a panel, percent: the rest is for words
+APART = 9  # percent of the height between the words at the ends of two lines
+STEPS = (0.5, 1, 2, 5, 10, 20, 25)  # between ticks, of which there are five at most
+
+Errors = Mapping[str, Mapping[int, Sequence[float]]]  # by family and depth, a value a run
+Height = Callable[[float], float]
+Place = Callable[[int], float]
+
+
+def depth_figure(arm: Arm, study: Study | None, standalone: bool = False) -> str:
+    """As SVG.
+
+    Args:
+        study: of the arm; None: nothing was run on the paper's own data.
+        standalone: a file of its own, legible on light and dark; else it takes its colours from the page.
+    """
+    panels = {"Paper, full schedule": errors_of_paper(arm)}
+    panels[f"Here, {_schedule(study)}" if study else "Here: not run yet"] = errors_here(study) if study else {}
+    depths = sorted({depth for errors in panels.values() for by_depth in errors.values() for depth in by_depth})
+    label = ". ".join(f"{title}: {_as_text(errors)}" for title, errors in panels.items())
+    return render(
+        "depth.svg", panels=[_panel(title, errors, depths) for title, errors in panels.items()],
+        label=f"Test error in percent, by layers. {label}.", standalone=standalone, top=TOP, bottom=BOTTOM,
+    )  # fmt: skip
+
+
+def errors_of_paper(arm: Arm) -> Errors:
+    """Test errors as printed, or as drawn where they are not."""
+    return _by_family({net: [error] for net, error in paper.end_errors(arm.section)["test"].items()})
+
+
+def errors_here(study: Study) -> Errors:
+    """Test errors seed by seed; of several nets of one depth (options A, B, C) the one that the paper has there."""
+    printed = paper.end_errors(study.arm.section)["test"]
+    taken = {_family_and_depth(net) for net in printed}
+    nets = [net for net in study.nets if net in printed or _family_and_depth(net) not in taken]
+    return _by_family({net: study.errors(net, study.arm.headline, study.arm.metric.name).tolist() for net in nets})
+
+
+def _family_and_depth(net: str) -> tuple[str, int]:
+    return net.partition("-")[0], depth_of(net)
+
+
+def _by_family(errors: Mapping[str, Sequence[float]]) -> Errors:
+    found: dict[str, dict[int, Sequence[float]]] = {family: {} for family in FAMILIES}
+    for net in sorted(errors, key=depth_of):
+        family, depth = _family_and_depth(net)
+        if family in found and errors[net]:
+            found[family][depth] = errors[net]
+    return found
+
+
+def _schedule(study: Study) -> str:
+    return next(part for part in study.name.split(", ") if part.endswith("schedule"))
+
+
+def _panel(title: str, errors: Errors, depths: Sequence[int]) -> dict[str, Any]:
+    values = [value for by_depth in errors.values() for seeds in by_depth.values() for value in seeds]
+    highest = max(values, default=10.0)
+    step = next((step for step in STEPS if highest <= 4 * step), STEPS[-1])
+    top = step * max(1, ceil(highest / step))
+
+    def height(error: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * error / top, 2)
+
+    def place(depth: int) -> float:
+        return round(LEFT + (RIGHT - LEFT) * depths.index(depth) / max(1, len(depths) - 1), 2)
+
+    run = {depth for by_depth in errors.values() for depth in by_depth}
+    families = [_family(family, by_depth, depths, place, height) for family, by_depth in errors.items() if by_depth]
+    _push_apart(families)
+    return {
+        "title": title,
+        "slots": [{"x": place(depth), "words": depth, "empty": depth not in run} for depth in depths],
+        "ticks": [{"y": height(n * step), "words": f"{n * step:g}"} for n in range(round(top / step) + 1)],
+        "families": families,
+        "right": RIGHT + 4,
+    }
+
+
+def _family(
+    family: str, errors: Mapping[int, Sequence[float]], depths: Sequence[int], place: Place, height: Height
+) -> dict[str, Any]:
+    means = {depth: sum(seeds) / len(seeds) for depth, seeds in errors.items()}
+    last = max(means)
+    return {
+        "name": family,
+        "dots": [(place(depth), height(error)) for depth, seeds in errors.items() for error in seeds],
+        "lines": list(_lines(means, depths, place, height)),
+        "words": f"{FAMILIES[family]} {means[last]:.1f}",
+        "x": place(last) + 4,
+        "y": height(means[last]),
+    }
+
+
+def _lines(means: Mapping[int, float], depths: Sequence[int], place: Place, height: Height) -> Iterator[dict[str, Any]]:
+    """From depth to depth; over one that was not run it is `skipping`."""
+    for a, b in pairwise(sorted(means)):
+        skipping = depths.index(b) - depths.index(a) > 1
+        yield {"start": (place(a), height(means[a])), "end": (place(b), height(means[b])), "skipping": skipping}
+
+
+def _push_apart(families: Sequence[dict[str, Any]]) -> None:
+    """Move the words of two lines that end near each other."""
+    for lower, upper in pairwise(sorted(families, key=lambda family: -family["y"])):
+        upper["y"] = round(min(upper["y"], lower["y"] - APART), 2)
+
+
+def _as_text(errors: Errors) -> str:
+    """The values, for those who do not see the figure."""
+    parts = []
+    for family, by_depth in errors.items():
+        means = [f"{depth} layers {sum(seeds) / len(seeds):.1f}" for depth, seeds in by_depth.items()]
+        if means:
+            parts.append(f"{FAMILIES[family]} nets: {', '.join(means)}")
+    return "; ".join(parts) or "nothing"

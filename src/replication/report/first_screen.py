@@ -1,0 +1,170 @@
+"""The first screen of the page: the answer, the three main findings, error against depth, and the 32 claims."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, metadata
+
+from replication import paper
+from replication.arms import ARMS
+from replication.claims.claim import Kind, Tested, tests_of
+from replication.claims.findings import Finding, count_kinds, findings, judge_paper, printed
+from replication.profiles import Profile
+from replication.report import numbers
+from replication.report.answer import answer_sentence, main_setup, net_name, notes, pair_name, signed
+from replication.report.depth import depth_figure
+from replication.report.html import SYMBOL, WORDS, data_name, render, runs_id
+from replication.report.origin import csv_address
+from replication.study.labels import SMOKE_TESTS
+from replication.study.rule import Verdict
+from replication.study.studies import Study
+
+
+def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> str:
+    """The answer to the page's title, computed from verdicts.
+
+    Args:
+        studies: all, of each arm the one nearest to the paper first.
+        profile: the paper's.
+        shown: those that have claim cards on the page.
+    """
+    arm, study = main_setup(studies)
+    rows = findings(study or printed(arm, profile))
+    own, apart = _groups(studies)
+    judged = judge_paper(own, profile)
+    counts = {name: _count_apart(group, profile) for name, group in apart.items()}
+    legend = {"contradicted"}.union(*counts.values())  # an absence that a reader looks for, and what is used below
+    return render(
+        "first_screen.html",
+        paper=paper.about(), code=code_address(), newest=_newest(studies),
+        answer=answer_sentence(rows, study), notes=notes(rows, arm, study, studies),
+        rows=[_row(finding, study) for finding in rows], figure=depth_figure(arm, study), data=arm.words,
+        csv=csv_address(numbers.of_depth(arm, study)),
+        squares=_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
+        counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, apart=counts,
+        partial=_partial(rows) if study else [], symbol=SYMBOL, words=WORDS,
+    )  # fmt: skip
+
+
+def count_claims(studies: Sequence[Study], profile: Profile) -> dict[str, dict[str, int]]:
+    """Verdicts counted for `dvc metrics` and `dvc exp`: on the paper's own data, and apart from it."""
+    others = [study for study in studies if not study.has_own_data]
+    found = {
+        "own_data": count_kinds(judge_paper([s for s in studies if s.has_own_data], profile)),
+        "smoke_test": _count_apart([s for s in others if s.dataset in SMOKE_TESTS], profile),
+        "proxy": _count_apart([s for s in others if s.dataset not in SMOKE_TESTS], profile),
+    }
+    return {name: {kind.replace(" ", "_"): n for kind, n in counts.items()} for name, counts in found.items()}
+
+
+def _count_apart(studies: Sequence[Study], profile: Profile) -> dict[Kind, int]:
+    """The verdicts on other data than the paper's, without what is the same on any data."""
+    counts = count_kinds(judge_paper(studies, profile))
+    return {kind: n for kind, n in counts.items() if n and kind not in ("confirmed", "not tested")}
+
+
+def code_address() -> str:
+    """Where the code is published; "" if the package does not say."""
+    try:
+        urls = metadata("replication").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    by_name = {name.strip().lower(): address.strip() for name, _, address in (url.partition(",") for url in urls)}
+    names = ("repository", "source", "source code", "code", "homepage")
+    return next((by_name[name] for name in names if name in by_name), "")
+
+
+def _groups(studies: Sequence[Study]) -> tuple[list[Study], dict[str, list[Study]]]:
+    """The setups on the paper's own data, and the others by what they are."""
+    own, apart = [], {}
+    for study in studies:
+        if study.has_own_data:
+            own.append(study)
+        else:
+            name = SMOKE_TESTS.get(study.dataset, f"{data_name(study)} (proxy)")
+            apart.setdefault(name, []).append(study)
+    return own, apart
+
+
+def _newest(studies: Sequence[Study]) -> dict[str, str] | None:
+    """The date and the commit of the newest run; of several on a day that of the study nearest to the paper."""
+    runs = [run for study in studies for run in study.runs.to_dict("records")]
+    newest = max(runs, key=lambda run: str(run["date"]), default=None)
+    return {"date": str(newest["date"]), "commit": str(newest["commit"])[:7]} if newest else None
+
+
+def _row(finding: Finding, study: Study | None) -> dict[str, object]:
+    """A main finding: the paper's number, ours, and how it reads. Without a study, the paper's alone."""
+    row = {"title": finding.title, "pair": pair_name(finding), "paper": signed(float(finding.comparison.paper))}
+    row["claim"] = finding.tested.test.claim.id
+    row |= {"here": "", "kind": "not tested", "words": "not tested", "card": ""}
+    test, evidence = finding.tested.test, finding.comparison.evidence
+    if study is None or evidence is None:
+        return row | {"remarks": []}
+    ends = [signed(float(end), "") for end in (evidence.low, evidence.high)]
+    return row | {
+        "here": signed(float(evidence.value)),
+        "interval": f"[{', '.join(ends)}]" if finding.comparison.interval else "",
+        "n": finding.comparison.n,
+        "runs": runs_id(study, finding.comparison.worse),
+        "card": f"{test.claim.id}-{test.arm.name}",
+        "kind": finding.status,
+        "words": _verdict(finding, finding.status),
+        "remarks": _remarks(finding),
+    }
+
+
+def _verdict(finding: Finding, status: Verdict) -> str:
+    if status == "single seed":
+        return finding.tested.words
+    words = f"opposite sign, {status}" if status == "inconclusive" and finding.is_opposite else status
+    return f"provisional: {words}" if finding.tested.provisional else words
+
+
+def _remarks(finding: Finding) -> list[str]:
+    """What a reader must know beside the verdict."""
+    remarks = [f"{' and '.join(map(net_name, finding.not_learned))} did not learn"] if finding.not_learned else []
+    if finding.status == "single seed":
+        return [*remarks, "opposite sign" if finding.is_opposite else "same sign"]
+    tested, depths = finding.tested_depths, finding.all_depths
+    if tested < depths and finding.tested.test.role == "gain":
+        remarks.append(f"{tested} of {depths} depths run")
+    elif tested < depths:
+        remarks.append(f"at {finding.supported_depths} of {tested} depths tested (of {depths})")
+    size = _size(finding)
+    if finding.undertrained:
+        remarks.append(f"{size}: undertrained" if size else "undertrained")
+    elif size:
+        remarks.append(f"{size} than in the paper")
+    return remarks
+
+
+def _size(finding: Finding) -> str:
+    """Whether the whole interval lies beyond the paper's number."""
+    evidence, theirs = finding.comparison.evidence, float(finding.comparison.paper)
+    if not finding.comparison.interval or finding.is_opposite:
+        return ""
+    return "larger" if evidence.low > theirs else "smaller" if evidence.high < theirs else ""
+
+
+def _squares(
+    judged: Mapping[str, Tested | None], elsewhere: Mapping[str, Tested | None], shown: Sequence[Study]
+) -> list[dict[str, str]]:
+    """A square a claim, with its place on the page."""
+    with_cards, squares = {study.arm for study in shown}, []
+    for claim_id, tested in judged.items():
+        tests = [test for arm in ARMS.values() for test in tests_of(arm) if test.claim.id == claim_id]
+        tests = [tested.test] if tested else sorted(tests, key=lambda test: test.arm not in with_cards)
+        kind, words = (tested.kind, tested.words) if tested else ("not tested", "not tested")
+        if not tested and (other := elsewhere[claim_id]):
+            words = f"not tested on the paper's own data (elsewhere: {other.words})"
+        statement, card = paper.claim(claim_id).statement, claim_id
+        if tests:
+            card = f"{claim_id}-{tests[0].arm.name}" if tests[0].arm in with_cards else "claims-waiting"
+        title = tests[0].title if tests else f"{statement[0].upper()}{statement[1:]}."
+        squares.append({"id": claim_id, "kind": kind, "words": words, "title": title, "card": card})
+    return squares
+
+
+def _partial(rows: Sequence[Finding]) -> list[dict[str, object]]:
+    """Claims that are inconclusive only as some depths were not run, while what was measured is supported."""
+    partly = [row for row in rows if row.status == "supported" and row.tested.verdict == "inconclusive"]
+    return [{"id": row.tested.test.claim.id, "depths": row.all_depths} for row in partly]
