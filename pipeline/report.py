@@ -77,8 +77,8 @@ def reproduced() -> str:
 def pair_in_words(made: Sequence[Mapping[str, Any]]) -> str:
     """The mean errors of the deepest plain net of a list and of the residual net of its depth."""
     errors: dict[str, list[float]] = {}
-    for run in made:
-        errors.setdefault(run["name"], []).append(run["error"])
+    for one in made:
+        errors.setdefault(one["name"], []).append(one["error"])
     means = {name: sum(of) / len(of) for name, of in errors.items()}
     plain = sorted((name for name in means if re.fullmatch(r"plain-\d+", name)), key=depth_of)
     for net in reversed(plain):
