@@ -112,11 +112,11 @@ def test_threads_that_the_profile_fixes_are_kept_to(study: Any) -> None:
 
 @pytest.mark.slow
 def test_one_that_fails_is_named_and_the_others_are_kept(study: Any) -> None:
-    plan = study.folder / "recipes/cifar/runs/plain-8/seed-1.json"
-    plan.write_text(plan.read_text().replace('"learning_rate": 0.05', '"learning_rate": 99.0'), encoding="utf-8")
-    from replication.files import seal
-
-    seal(study.folder / "recipes/cifar")
+    run(study, "train", "cifar", "plain-8", "1")
+    (entry,) = (study.folder / ".work/runs").iterdir()
+    shutil.rmtree(entry)
+    entry.write_text("in the way", encoding="utf-8")
+    shutil.rmtree(study.folder / "runs")
     failed = study.run("train", "cifar")
     assert failed.returncode == 1 and "Traceback" not in failed.stderr
     assert "1 of 6" in failed.stderr and "plain-8 · seed 1" in failed.stderr.splitlines()[-2]
