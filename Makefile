@@ -21,7 +21,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 repro: $(INSTALLED)
 	dvc repro
-	@echo "The runs: make ui.   One more net: . $(VENV)/bin/activate && dvc exp run -S depth=110"
+	@echo "The page: reports/replication.html   The runs: make ui   One more net: . $(VENV)/bin/activate && dvc exp run -S depth=110"
 
 plan: $(INSTALLED)
 	@python -m pipeline.forecast $(addprefix --profile ,$(PROFILE)) $(addprefix --gpu ,$(GPU))
