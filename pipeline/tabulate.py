@@ -20,8 +20,8 @@ from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
 from replication.arms import Arm, arm_of
 from replication.errors import UserError
-from replication.evaluation.scores import PICTURE, ensemble_rows, read_responses, read_scores
-from replication.files import write_durably
+from replication.evaluation.scores import PICTURE, REMAKE, RESPONSES, ensemble_rows, read_responses, read_scores
+from replication.files import SUMS, check_whole, write_durably
 from replication.runs.folder import read_curve
 from replication.sources import DATASETS
 from replication.study.cards import write_card
@@ -54,7 +54,10 @@ def add(arm: Arm, params: BaseParams, runs: list[Run], of_arm: Path) -> list[Rec
         record = finished(run)
         if record.mlflow_run_id is None:
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
-        results.append(Result(record, read_curve(run.folder), read_scores(run.outcome), read_responses(run.outcome)))
+        scores = read_scores(run.outcome)
+        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # lost, they would count as not measured
+            check_whole(run.outcome, RESPONSES, REMAKE)
+        results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     recorded = add_results(folder, results, _ensembles(arm, runs, plan["ensembles"]))
     write_summary(of_arm, arm, results, plan["depth"])

@@ -53,7 +53,7 @@ ANY: dict[str, Damage] = {
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
-    """75, each with a damage of `ANY` in turn, or with the file of another run."""
+    """81, each with a damage of `ANY` in turn, or with the file of another run."""
     done, stopped, emptied, untested = (shared / name for name in ("done", "stopped", "emptied", "untested"))
     _make(done)
     _stop(copy(done, stopped))
