@@ -175,6 +175,7 @@ def _report(where: str, folder: Path) -> None:
         copy_of(PROJECT / name, project / name)
     for arm in ARMS:
         (project / f"outcomes/{arm}.json").write_text('{"runs": []}')
+    run(project, "check").right()
     page = (project / "reports/replication.html").read_bytes()
     with _disk(folder / "disk") as place:
         if where == "reports":
