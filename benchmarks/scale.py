@@ -26,7 +26,8 @@ from pipeline.plan import plan_of, recipe_of
 from replication.arms.cifar import CIFAR
 from replication.evaluation.scores import Scores, write_scores
 from replication.nets.complexity import complexity
-from replication.runs.folder import write_run
+from replication.files import sha256
+from replication.runs.folder import NET, write_run
 from replication.runs.record import RunRecord
 
 labels = torch.arange(360) % 10
@@ -53,7 +54,8 @@ with code.unchanged("train-cifar") as training, code.unchanged("evaluate-cifar")
         weights = {"weights": torch.full((1000,), float(run.seed + 1000 * size.parameters))}
         write_run(entry, record, curve, weights, torch.zeros(1, 3, 16, 16), [str(n) for n in range(10)])
         store.take(entry, run.folder)
-        write_scores(entry_of(run, evaluation), {"single_view": Scores(probabilities, labels)}, CIFAR)
+        scores = {"single_view": Scores(probabilities, labels)}
+        write_scores(entry_of(run, evaluation), scores, CIFAR, weights=sha256(run.folder / NET))
 """
 
 

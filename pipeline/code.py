@@ -18,7 +18,7 @@ from pathlib import Path
 
 from replication.arms import ARMS, Arm
 from replication.errors import UserError
-from replication.files import sha256
+from replication.files import kind_of, regular, sha256, why
 
 CODE = Path("recipes/code")
 SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
@@ -168,11 +168,16 @@ def combined(digests: Mapping[str, str]) -> str:
 def _planned(stage: str) -> dict[str, str]:
     path = CODE / f"{stage}.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        planned = json.loads(regular(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run `dvc repro check`.", kind="missing", file=path) from error
-    except ValueError as error:
+    except (OSError, ValueError) as error:
+        if (kind := kind_of(error)) == "unreadable":
+            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
         raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path) from error
+    if not isinstance(planned, dict):
+        raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path)
+    return planned
 
 
 def _compare(stage: str, planned: Mapping[str, str], when: str) -> None:

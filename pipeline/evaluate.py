@@ -17,7 +17,9 @@ from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, recipe_of
 from pipeline.workers import Job, side_by_side
 from replication.arms import Arm, arm_of, found, step_of
 from replication.errors import UserError
+from replication.files import sha256
 from replication.nets.names import depth_of
+from replication.runs.folder import NET
 from replication.training.progress import Progress
 
 
@@ -75,7 +77,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     scores = score_run(run.folder, images, device, begins_with, proposer)
     picture = found(step.draw)(images, scores) if step.draw else None
     responses = () if run.arm.photographs else responses_of_run(run.folder, images, device)
-    write_scores(entry_of(run, digest), scores, step, picture, responses)
+    write_scores(entry_of(run, digest), scores, step, picture, responses, sha256(run.folder / NET))
     metrics = {protocol.name: protocol.metrics[0] for protocol in step.protocols}
     text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())
     print(f"{run.title}: {step.metric.words} {text}")

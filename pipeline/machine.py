@@ -26,7 +26,8 @@ def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
         return Slots(count, None, gpus)
     if kind == "mps":
         return Slots(1 if params.jobs == "auto" else params.jobs)
-    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    first, *_ = os.environ.get("OMP_NUM_THREADS", "").split(",")  # "4,2" says how many each of four may start
+    threads = threads or (int(first) if first.strip().isdecimal() else 0)
     cores = usable_cores()
     count = min(jobs, max(1, cores // (threads or 1)) if params.jobs == "auto" else params.jobs)
     return Slots(count, threads or max(1, cores // count))

@@ -6,11 +6,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, create_model, model_validator
 
 from replication.arms import ARMS, Arm
 from replication.errors import UserError
-from replication.profiles import Profile, read_profile, read_yaml
+from replication.profiles import DEFAULT, Profile, read_profile, read_yaml
 from replication.recipe import BadValue, Problem, Seed, Whole, error_of, validate
 from replication.sources import DATASETS, Place
 
@@ -66,6 +66,13 @@ class Location(Strict):
     url: str | None = None
 
 
+def _jobs(value: object) -> object:
+    """Of a union of types pydantic would tell an error for each."""
+    if value == "auto" or (type(value) is int and 1 <= value <= 1000):
+        return value
+    raise ValueError("expected auto or a whole number of 1 to 1000")
+
+
 class BaseParams(Strict):
     """params.yaml; its sections of the arms and of the data sets are those that the library has."""
 
@@ -74,7 +81,7 @@ class BaseParams(Strict):
     device: Literal["auto", "cpu", "cuda", "mps"]
     processes: Whole = Field(gt=0, le=10_000)
     compile: Literal["auto", "always", "never"]
-    jobs: Literal["auto"] | Annotated[Whole, Field(gt=0, le=1000)]
+    jobs: Annotated[int | Literal["auto"], PlainValidator(_jobs)]
 
     def section(self, arm: Arm) -> Section:
         return getattr(self, arm.name)
@@ -124,7 +131,10 @@ def _unknown(params: BaseParams) -> Iterator[Problem]:
         named = [(f"{arm.name}.nets", name.partition("/")[0]) for name in section.nets]
         named += [(f"{arm.name}.ensembles", net) for net in chain(*section.ensembles)]
         for name in section.nets:
-            if "/" in name and not name.partition("/")[2].replace("/", ""):
+            net, slash, variant = name.partition("/")
+            if variant == DEFAULT:
+                yield Problem(f"{arm.name}.nets", f"{name!r} is {net} itself; write {net}")
+            elif slash and not variant.replace("/", ""):
                 yield Problem(f"{arm.name}.nets", f"{name!r} is neither <net> nor <net>/<variant>")
         if more := net_of_depth(params, arm):
             named.append(("depth", more))

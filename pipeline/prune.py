@@ -21,7 +21,10 @@ def main() -> None:
                 kept.add(store.run_entry(recipe_of(run).hash, training))
                 if run.folder.exists():
                     kept.add(entry_of(run, evaluation))
-    folders = [folder for kind in ("runs", "outcomes") for folder in (WORK / kind).glob("*") if folder not in kept]
+    for kind in ("runs", "outcomes"):
+        store.remove_unfinished((WORK / kind).glob(".*"))
+    entries = [entry for kind in ("runs", "outcomes") for entry in (WORK / kind).glob("[!.]*")]
+    folders = [entry for entry in entries if entry not in kept]
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
     for folder in folders:
         shutil.rmtree(folder)

@@ -14,7 +14,8 @@ from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.arms import ARMS
-from replication.files import write_durably
+from replication.errors import UserError
+from replication.files import kind_of, regular, write_durably
 from replication.nets.names import depth_of
 from replication.profiles import read_profile
 from replication.report.answer import main_setup
@@ -35,9 +36,10 @@ CLAIMS = Path("reports/claims.json")
 
 
 def main() -> None:
+    compared = reproduced()
     with code.unchanged("report"):
         write_page()
-    print(f"\n{reproduced()}\nOpen {PAGE}\n")
+    print(f"\n{compared}\nOpen {PAGE}\n")
 
 
 def write_page() -> None:
@@ -58,7 +60,12 @@ def reproduced() -> str:
     """How the runs of params.yaml, as the stages made or found them, compare with what was recorded of them."""
     made = []
     for name in ARMS:
-        made += json.loads((OUTCOMES / f"{name}.json").read_text(encoding="utf-8"))["runs"]
+        file = OUTCOMES / f"{name}.json"
+        try:
+            made += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            told = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{name}`."
+            raise UserError(told, kind=kind_of(error), file=file) from error
     old = [of for of in made if of["comparison"] != "new"]
     equal, within = (sum(of["comparison"] == kind for of in old) for kind in ("equal", "within"))
     lines = [f"{len(made) - len(old)} new runs."] if len(old) < len(made) else []

@@ -9,7 +9,7 @@ what is there is not made again. DVC keeps runs/ and outcomes/, which are copies
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dvc_objects.fs.system import reflink
@@ -18,7 +18,7 @@ from pipeline import code
 from pipeline.params import WORK
 from pipeline.plan import Run, recipe_of, runs_before
 from replication.errors import UserError
-from replication.files import SUMS, replacing
+from replication.files import SUMS, kind_of, regular, remove_leftovers, replacing, seal, sha256, why
 from replication.recipe import Recipe
 from replication.runs.folder import NET, RECORD, read_run
 
@@ -41,10 +41,18 @@ def outcome_entry(runs: Sequence[Path], code: str) -> Path:
 
 
 def is_usable(entry: Path, threads: int | None) -> bool:
-    """Whether the store has a run, trained on that many threads where their number is fixed."""
+    """Whether the store has a run, trained on that many threads where their number is fixed.
+
+    Raises:
+        UserError: the entry is damaged, or holds another run.
+    """
     if not (entry / RECORD).exists():
         return False
-    trained_on = str(read_run(entry).provenance["machine"].get("threads"))
+    record = read_run(entry)
+    if record.recipe.hash != entry.name.partition("-")[0]:
+        told = f"{entry} is damaged (it holds the run {record.recipe.hash}); delete {entry} and run again."
+        raise UserError(told, kind="damaged", file=entry)
+    trained_on = str(record.provenance["machine"].get("threads"))
     return threads is None or trained_on == str(threads)
 
 
@@ -52,18 +60,30 @@ def take(entry: Path, folder: Path) -> None:
     """Copy an entry into the workspace, unless it is there already; by reference where the file system can.
 
     Raises:
-        UserError: the copy is not what the store's checksums say, or cannot be written.
+        UserError: the copy is not what the store's checksums say, or cannot be written. `folder` stays as it was.
     """
-    sums = (entry / SUMS).read_text(encoding="utf-8")
-    if (folder / SUMS).exists() and (folder / SUMS).read_text(encoding="utf-8") == sums:
+    sums = _sums_of(entry)
+    if _is_copy(folder, sums):
         return
     with replacing(folder) as unfinished:
         for file in entry.iterdir():
             if file.is_file() and file.name != SUMS:
                 _copy(file, unfinished / file.name)
-    if (folder / SUMS).read_text(encoding="utf-8") != sums:
-        shutil.rmtree(folder)
-        raise UserError(f"{entry} is damaged; delete it and run again.", kind="damaged", file=entry)
+        seal(unfinished)
+        if _sums_of(unfinished) != sums:
+            told = f"{entry} is damaged (its files are not those in {SUMS}); delete {entry} and run again."
+            raise UserError(told, kind="damaged", file=entry)
+
+
+def _is_copy(folder: Path, sums: str) -> bool:
+    """Whether all files are as the checksums of an entry say. They are read: DVC would keep a damaged one."""
+    try:
+        if regular(folder / SUMS).read_text(encoding="utf-8") != sums:
+            return False
+        lines = (line.partition("  ") for line in sums.splitlines())
+        return all(sha256(regular(folder / name)) == digest for digest, _, name in lines)
+    except (OSError, ValueError):
+        return False
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -76,19 +96,39 @@ def _copy(source: Path, target: Path) -> None:
 
 def _line_of(folder: Path, name: str) -> str:
     """The line of a file in its folder's checksums."""
-    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+    for line in _sums_of(folder).splitlines():
         if line.endswith(f"  {name}"):
             return line
     raise UserError(f"{folder / SUMS} lacks {name}; delete {folder} and run `dvc repro`.", kind="damaged", file=folder)
 
 
+def _sums_of(folder: Path) -> str:
+    """The checksums of an entry, or of a folder of runs/.
+
+    Raises:
+        UserError: they are missing or damaged.
+    """
+    path = folder / SUMS
+    try:
+        return regular(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        if not folder.exists():
+            told = f"{folder} is missing; run `dvc repro`, or train this net."
+            raise UserError(told, kind="missing", file=folder) from error
+        if (kind := kind_of(error)) == "unreadable":
+            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
+        told = f"{folder} is damaged ({SUMS}: {why(error)}); delete {folder} and run `dvc repro`."
+        raise UserError(told, kind="damaged", file=folder) from error
+
+
 def fill(root: Path, entries: Mapping[Path, Path]) -> None:
     """Let a task's folder, runs/cifar say, hold these entries of the store by their folders there, and nothing else."""
     root.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(root.rglob(".seed-*"))
     for folder in sorted(root.rglob("seed-*"), reverse=True):
         if folder not in entries:
             shutil.rmtree(folder)
-    for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
+    for folder in sorted((path for path in root.rglob("[!.]*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
     for folder, entry in entries.items():
@@ -96,6 +136,12 @@ def fill(root: Path, entries: Mapping[Path, Path]) -> None:
     (root / EMPTY).unlink(missing_ok=True)
     if not entries:  # DVC warns of an empty folder at each command
         (root / EMPTY).write_text("no nets\n", encoding="utf-8")
+
+
+def remove_unfinished(folders: Iterable[Path]) -> None:
+    """Remove those of these folders, named as `replacing` names them, whose process was killed."""
+    for unfinished in list(folders):
+        remove_leftovers(unfinished.with_name(unfinished.name[1:].rpartition("-")[0]))
 
 
 def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:

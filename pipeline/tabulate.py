@@ -20,9 +20,17 @@ from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
 from replication.arms import Arm, arm_of
 from replication.errors import UserError
-from replication.evaluation.scores import PICTURE, ensemble_rows, read_responses, read_scores
-from replication.files import write_durably
-from replication.runs.folder import read_curve
+from replication.evaluation.scores import (
+    PICTURE,
+    REMAKE,
+    RESPONSES,
+    ensemble_rows,
+    read_responses,
+    read_scores,
+    read_weights_digest,
+)
+from replication.files import SUMS, check_whole, sha256, write_durably
+from replication.runs.folder import NET, read_curve
 from replication.sources import DATASETS
 from replication.study.cards import write_card
 from replication.study.ended import ended_in_folder
@@ -54,7 +62,11 @@ def add(arm: Arm, params: BaseParams, runs: list[Run], of_arm: Path) -> list[Rec
         record = finished(run)
         if record.mlflow_run_id is None:
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
-        results.append(Result(record, read_curve(run.folder), read_scores(run.outcome), read_responses(run.outcome)))
+        _check_outcome(run)
+        scores = read_scores(run.outcome)
+        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # lost, they would count as not measured
+            check_whole(run.outcome, RESPONSES, REMAKE)
+        results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
     folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
     recorded = add_results(folder, results, _ensembles(arm, runs, plan["ensembles"]))
     write_summary(of_arm, arm, results, plan["depth"])
@@ -63,6 +75,21 @@ def add(arm: Arm, params: BaseParams, runs: list[Run], of_arm: Path) -> list[Rec
     if picture.exists() and DATASETS[results[0].record.recipe.data.name].shareable:
         write_durably(folder / PICTURE, picture.read_bytes())
     return recorded
+
+
+def _check_outcome(run: Run) -> None:
+    """Refuse an outcome of other weights than the run has: stages that are called by hand can leave one.
+
+    Raises:
+        UserError: it is of other weights, or damaged.
+    """
+    if read_weights_digest(run.outcome) != sha256(run.folder / NET):
+        raise UserError(
+            f"{run.outcome} is the outcome of other weights than those of {run.folder}; run "
+            f"`python -m pipeline.evaluate {run.arm.name}`.",
+            kind="conflict",
+            file=run.outcome,
+        )
 
 
 def _ensembles(arm: Arm, runs: list[Run], ensembles: list[list[str]]) -> list[dict[str, Any]]:

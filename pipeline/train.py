@@ -13,8 +13,6 @@ import os
 import shutil
 import sys
 
-from filelock import FileLock, Timeout
-
 from pipeline import code, machine, stage, store
 from pipeline.params import WORK, BaseParams, read_params
 from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of, runs_before
@@ -22,7 +20,7 @@ from pipeline.workers import Job, side_by_side
 from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.nets.names import depth_of
-from replication.recipe import Recipe
+from replication.runs.folder import checkpoint
 from replication.training.progress import Progress
 
 
@@ -33,10 +31,13 @@ def main() -> None:
         if options.net:
             run = named_run(arm.name, options.net, options.seed)
             entry = store.run_entry(recipe_of(run).hash, digest)
-            if not store.is_usable(entry, plan_of(arm).threads):
+            if store.is_usable(entry, plan_of(arm).threads):
+                stage.forget(recipe_of(run))  # killed before it could
+            else:
                 train_one(run, digest)
             if os.environ.get("RANK", "0") == "0":  # under torchrun the first process alone has written it
                 store.take(entry, run.folder)
+                warn_of_checkpoints([run], read_params())
         else:
             train_all(arm, digest)
 
@@ -50,6 +51,9 @@ def train_all(arm: Arm, digest: str) -> None:
     params, plan = read_params(), plan_of(arm)
     entries = {run: store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not store.is_usable(entries[run], plan.threads)]
+    for run in plan.runs:
+        if run not in missing:
+            stage.forget(recipe_of(run))  # killed before it could
     for run in missing:
         shutil.rmtree(entries[run], ignore_errors=True)  # one that was trained on other threads
     failed = _train(missing, digest, params, plan) if missing else []
@@ -60,6 +64,7 @@ def train_all(arm: Arm, digest: str) -> None:
             "above; the other runs are kept. Run the same command again.",
             kind="failed",
         )
+    warn_of_checkpoints(plan.runs, params)
     print(f"train {arm.name}: {len(missing)} runs trained, {len(plan.runs) - len(missing)} taken from the run store")
 
 
@@ -107,17 +112,16 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
             print(stopped, file=sys.stderr)
         sys.exit(130)
     if record:
-        forget(recipe)
+        stage.forget(recipe)
 
 
-def forget(recipe: Recipe) -> None:
-    """Delete the resume state of a run that the store has, unless another process trains it just now."""
-    state = WORK / recipe.hash
-    try:
-        with FileLock(state / "lock", timeout=0):
-            shutil.rmtree(state)
-    except (Timeout, OSError):
-        pass
+def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:
+    """Say which checkpoints runs lack, because they were asked for after the training."""
+    for run in runs:
+        late = [at for at in params.section(run.arm).checkpoints if not (run.folder / checkpoint(at)).exists()]
+        if late:
+            told = ", ".join(map(str, late))
+            print(f"warning: {run.title} was trained without the checkpoints {told}", file=sys.stderr)
 
 
 if __name__ == "__main__":

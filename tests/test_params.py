@@ -224,6 +224,7 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"cifar": {"checkpoints": [0, 8, 8]}}, "invalid", "cifar.checkpoints", "8"),
         ({"cifar": {"checkpoints": [-1]}}, "invalid", "cifar.checkpoints", "-1"),
         ({"cifar": {"nets": ["resnet-8/"]}}, "invalid", "cifar.nets", "<net>/<variant>"),
+        ({"cifar": {"nets": ["resnet-8/default"]}}, "invalid", "cifar.nets", "write resnet-8"),
         ({"cifar": {"nets": ["resnet-9/no-warmup"]}}, "unknown", "cifar.nets", "8 and 14"),
         ({"cifar": {"variants": ["resnet-8/no-warmup"]}}, "unknown", "cifar.variants", ""),
         ({"jobs": 0}, "invalid", "jobs", "0"),

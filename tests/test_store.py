@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from errors import refused
 from made_up import recipe_of, result
 
 from pipeline import store
-from replication.errors import UserError
 from replication.files import replacing
 from replication.runs.folder import write_run
 
@@ -21,9 +21,16 @@ def entry(folder: Path, threads: int = 1) -> Path:
 
 
 def test_an_entry_is_usable_on_the_threads_that_the_profile_fixes(tmp_path: Path) -> None:
-    made = entry(tmp_path / "entry", threads=2)
+    recipe = recipe_of("quick", "cifar", "plain-20", dataset="digits", pixels="digits").hash
+    made = entry(tmp_path / f"{recipe}-code", threads=2)
     assert store.is_usable(made, None) and store.is_usable(made, 2) and not store.is_usable(made, 1)
     assert not store.is_usable(tmp_path / "none", None)
+
+
+def test_an_entry_with_another_run_is_damaged(tmp_path: Path) -> None:
+    made = entry(tmp_path / "0123456789abcdef-code")
+    with refused("damaged", file=made):
+        store.is_usable(made, None)
 
 
 def test_a_copy_has_the_bytes_of_its_entry_and_is_made_once(tmp_path: Path) -> None:
@@ -35,13 +42,33 @@ def test_a_copy_has_the_bytes_of_its_entry_and_is_made_once(tmp_path: Path) -> N
     assert folder.stat().st_ino == inode
 
 
-def test_a_damaged_entry_is_not_copied(tmp_path: Path) -> None:
-    made = entry(tmp_path / "entry")
-    weights = made / "net.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    with pytest.raises(UserError) as error:
-        store.take(made, tmp_path / "copy")
-    assert (error.value.kind, error.value.file) == ("damaged", made) and not (tmp_path / "copy").exists()
+def test_a_damaged_copy_is_made_anew(tmp_path: Path) -> None:
+    made, folder = entry(tmp_path / "entry"), tmp_path / "copy"
+    store.take(made, folder)
+    (folder / "net.safetensors").write_bytes(b"damaged")
+    store.take(made, folder)
+    assert (folder / "net.safetensors").read_bytes() == (made / "net.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("file", ["net.safetensors", "SHA256SUMS"])
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_a_damaged_entry_is_not_copied(tmp_path: Path, file: str, content: bytes | None) -> None:
+    made, folder = entry(tmp_path / "entry"), tmp_path / "copy"
+    folder.mkdir()
+    (folder / "of-an-earlier-run").touch()
+    (made / file).write_bytes(content) if content else (made / file).unlink()
+    with refused("damaged", file=made):
+        store.take(made, folder)
+    assert [path.name for path in folder.iterdir()] == ["of-an-earlier-run"]
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    root = tmp_path / "runs/cifar"
+    left, running = (root / f"plain-20/.seed-0-{process}" for process in (2**22 + 1, 1))  # none has so high a number
+    for folder in (left, running):
+        folder.mkdir(parents=True)
+    store.fill(root, {})
+    assert running.exists() and not left.exists()
 
 
 def test_a_tasks_folder_holds_the_runs_of_its_list_and_no_other(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 # All trials of each drill are made by its module; so many of them are tried under --small.
-DRILLS = {"kills": 6, "mutations": 25, "sources": 12, "tables": 12, "states": 6, "disks": 6}
+DRILLS = {"kills": 8, "mutations": 25, "sources": 12, "tables": 12, "states": 9, "disks": 6}
 MOUNTS = "DRILLS_MOUNTS"  # in the environment of a process that may mount file systems
 
 

@@ -5,6 +5,7 @@ It must end right, or in one sentence with nothing lost; and once there is room 
 
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -16,11 +17,11 @@ from pathlib import Path
 from checkout import make_checkout
 from conftest import PROJECT, Project
 
-from drills.project import NETS, SHORT, files_of, make_project, run, same_run
+from drills.project import NETS, SHORT, copy, files_of, make_project, run, same_run
 from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
-from drills.states import ALL, RUN
+from drills.states import ALL, OUTCOME, RUN
 from replication.arms import ARMS
 from replication.errors import UserError
 from replication.runs.folder import read_curve
@@ -30,12 +31,14 @@ from replication.study.tables import read_tables
 
 PAGE = 4096  # bytes that such a file system gives at once
 FULL = ("no room", "no inodes", "read only")
-STAGES = {  # which of them; what it makes; how many pages it needs, or more
-    "check": ((), "recipes", 12),
-    "train": (("cifar", "resnet-8", "0"), RUN, 400),
-    "score": (("cifar", "resnet-8", "0"), f"{RUN}-scores", 4),
-    "analyse": (("cifar", "resnet-8", "0"), f"{RUN}-responses", 4),
-    "tabulate": (("cifar",), "results", 4),
+ONE = ("cifar", "resnet-8", "0")
+# A stage and its arguments; what it makes, and what of the store it lacks; how many pages it needs, or more.
+STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
+    "check": (("check",), ("recipes",), 40),
+    "train": (("train", *ONE), (RUN, ".work/runs"), 600),
+    "copy of a run": (("train", *ONE), (RUN,), 80),
+    "evaluate": (("evaluate", *ONE), (OUTCOME, ".work/outcomes"), 12),
+    "tabulate": (("tabulate", "cifar"), ("results",), 4),
 }
 
 
@@ -45,14 +48,14 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
         return
     done = shared / "done"
     make_project(done)
-    for stage in (*ALL[:-1], ("analyse", "cifar", "resnet-8", "0"), ALL[-1]):
+    for stage in ALL:
         run(done, *stage).right()
-    for script, (_, _, pages) in STAGES.items():
+    for title, (_, _, pages) in STAGES.items():
         for number in range(6):
             how = FULL[max(0, number - 3)]
             left = pages * number // 4 + dice.randrange(pages // 4) if how == "no room" else dice.randrange(4)
-            act = partial(_stage, done, script, how, left)
-            yield Trial(f"{script}: {how}, {left} left", act, names=("/", "recipes"))
+            act = partial(_stage, done, title, how, left)
+            yield Trial(f"{title}: {how}, {left} left", act, names=("/", "recipes"))
     for kind in ("CIFAR-10, parquet", "CIFAR-10, archive", "ImageNet, tree"):
         for how in FULL[:2] if kind == "CIFAR-10, archive" else FULL:
             left = dice.randrange(4)
@@ -66,13 +69,14 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
         yield Trial(f"DVC: no room for its {where}", act, names=("failed",), seconds=400)
 
 
-def _stage(done: Path, script: str, how: str, left: int, folder: Path) -> None:
+def _stage(done: Path, title: str, how: str, left: int, folder: Path) -> None:
     """A stage on a full disk; then there is room, and it runs again."""
-    arguments, makes, _ = STAGES[script]
+    command, (makes, *lacks), _ = STAGES[title]
     with _disk(folder / "project") as project:
-        shutil.copytree(done, project, dirs_exist_ok=True)
-        shutil.rmtree(project / makes)
-        if script == "tabulate":  # onto the tables of another run
+        shutil.copytree(done, project, symlinks=True, dirs_exist_ok=True)
+        for lost in (makes, *lacks):
+            shutil.rmtree(project / lost)
+        if title == "tabulate":  # onto the tables of another run
             Project(project).configure({"cifar": {"nets": NETS[1:]}}, check=False, **SHORT)
             run(project, "check").right()
             run(project, "tabulate", "cifar").right()
@@ -81,12 +85,12 @@ def _stage(done: Path, script: str, how: str, left: int, folder: Path) -> None:
         before = files_of(project)
         _fill(project, how, left)
         try:
-            run(project, script, *arguments).check()
+            run(project, *command).check()
         except UserError as told:
             _nothing_lost(project, before)
             _make_room(project)
             try:
-                run(project, script, *arguments).check()
+                run(project, *command).check()
             except UserError as again:
                 raise RuntimeError(f"once there is room, “{told}” becomes “{again}”") from again
             _compare(project, done, makes)
@@ -102,7 +106,7 @@ def _nothing_lost(project: Path, before: dict[str, bytes]) -> None:
     now = files_of(project)
     if lost := [name for name, content in before.items() if now.get(name) != content and "results/" not in name]:
         raise Silent(f"lost or changed: {', '.join(lost)}")
-    if left := [name for name in now.keys() - before.keys() if "unfinished" in name or "/.seed-0-" in name]:
+    if left := [name for name in now.keys() - before.keys() if re.search(r"unfinished|/\.[\w-]+-\d+/", name)]:
         raise Silent(f"left behind: {', '.join(left)}")
 
 
@@ -143,7 +147,9 @@ def _prepare(kind: str, how: str, left: int, folder: Path) -> None:
 
 def _track(done: Path, how: str, folder: Path) -> None:
     """A training goes on without MLflow's store; `make runs` adds it once there is room."""
-    project = shutil.copytree(done, folder / "project")
+    project = copy(done, folder / "project")
+    for lost in (".work/runs", RUN, "results"):  # of the tiny data set MLflow wants to know nothing
+        shutil.rmtree(project / lost)
     with _disk(folder / "disk") as place:
         store = {"REPLICATION_TRACKING": f"sqlite:///{place}/mlflow.db"}
         _fill(place, how, 2)
@@ -162,10 +168,14 @@ def _track(done: Path, how: str, folder: Path) -> None:
 def _report(where: str, folder: Path) -> None:
     """The page that is there stays; a new one is made once there is room."""
     project = folder / "project"
-    for name in ("pipeline", "reports", "results", "params.yaml"):
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        project.mkdir(exist_ok=True)
-        copy(PROJECT / name, project / name)
+    (project / "outcomes").mkdir(parents=True)
+    (project / "src").symlink_to(PROJECT / "src")
+    for name in ("pipeline", "reports", "results", "benchmarks/results", "params.yaml"):
+        copy_of = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy_of(PROJECT / name, project / name)
+    for arm in ARMS:
+        (project / f"outcomes/{arm}.json").write_text('{"runs": []}')
+    run(project, "check").right()
     page = (project / "reports/replication.html").read_bytes()
     with _disk(folder / "disk") as place:
         if where == "reports":
@@ -188,7 +198,7 @@ def _report(where: str, folder: Path) -> None:
 
 def _dvc(where: str, left: int, folder: Path) -> None:
     """`dvc repro` says in its own words that there is no room, and the same command goes on afterwards."""
-    command, run_folder = "dvc repro check prepare@cifar train-cifar@plain-8-0", "runs/cifar/plain-8/seed-0"
+    command, run_folder = "dvc repro train@cifar", "runs/cifar/plain-8/seed-0"
     with _disk(folder / "disk", "256m", 5000) as place:
         checkout = make_checkout(place / "checkout" if where == "checkout" else folder / "checkout")
         if where == "cache":

@@ -1,7 +1,8 @@
 """Kills: SIGKILL, SIGTERM or SIGINT, then the same command again, which must end bit for bit as if nothing had been.
 
-At random moments, at random single lines of the loop, of saving and of writing the run folder, and while a file is half
-written; of `train`, with loader workers and with MLflow too, and of the other stages.
+At random moments, at random single lines of the loop, of saving, of writing an entry of the run store and of copying it
+to runs/, and while a file is half written; of `train`, with loader workers, with MLflow and of a whole task too, and of
+the other stages.
 """
 
 import os
@@ -20,41 +21,56 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
-from drills.project import NETS, Ended, files_of, make_photographs, make_project, printed_by, run, same_run, start
+from drills.project import (
+    NETS,
+    Ended,
+    copy,
+    entry_of,
+    files_of,
+    make_photographs,
+    make_project,
+    printed_by,
+    run,
+    same_run,
+    start,
+)
 from drills.runner import FORK, Silent, Trial
+from replication.errors import UserError
 from replication.runs.folder import read_curve, read_run
 from replication.training.state import STATE
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CIFAR = ("cifar", "resnet-8", "0")
-RUN = "runs/cifar/resnet-8/seed-0"
+RUN, OUTCOME = "runs/cifar/resnet-8/seed-0", "outcomes/cifar/resnet-8/seed-0"
 
 Part = tuple[tuple[str, ...], str]  # files, and the function from whose first call on their lines count
 PARTS: dict[str, Part] = {
     "the loop": (("training/loop.py", "training/backward.py", "training/run.py"), "train"),
     "saving": (("training/state.py", "replication/files.py"), "save"),
-    "writing the run folder": (("runs/folder.py", "replication/files.py", "shutil.py"), "write_run"),
+    "writing the entry": (("runs/folder.py", "replication/files.py", "shutil.py"), "write_run"),
+    "copying the entry": (("pipeline/store.py", "replication/files.py", "shutil.py"), "take"),
 }
 OF_OTHERS: Part = (
     (
         "files.py",
         "shutil.py",
         "check.py",
+        "evaluate.py",
+        "store.py",
         "score.py",
         "scores.py",
-        "analyse.py",
-        "layers.py",
+        "responses.py",
         "tabulate.py",
         "results.py",
     ),
     "main",
 )
+SCRIPTS = {"train": "runs", "evaluate": "outcomes"}  # what they make
 # What shows that a training is at it.
 SIGHTS = {
     "saving": f".work/*/{STATE}.unfinished",
-    "writing the run folder": "runs/cifar/resnet-8/.seed-0-*/*",
+    "writing the entry": ".work/runs/.*/*",
+    "copying the entry": "runs/cifar/resnet-8/.seed-0-*/*",
     "making MLflow's database": "mlflow.db.unfinished",
 }
 
@@ -84,7 +100,7 @@ class Command:
         def one_more() -> None:
             count.value += 1
 
-        self.start(shutil.copytree(self.project, folder), lambda: _at_each_line(part, one_more)).join()
+        self.start(copy(self.project, folder), lambda: _at_each_line(part, one_more)).join()
         return count.value
 
 
@@ -113,14 +129,16 @@ class Kill:
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
-    """84 of `train`, 4 of it with loader workers, 3 while MLflow's database is made, and 12 of the other stages."""
+    """88 of `train`, 4 of it with loader workers, 3 while MLflow's database is made, 6 of whole tasks, whose
+    runs are trained or tested in workers, and 9 of the other stages.
+    """
     training, done = Command(make_project(shared / "project"), "train", CIFAR), shared / "done"
-    seconds = training.end(shutil.copytree(training.project, done))
+    seconds = training.end(copy(training.project, done))
     ways = {"at a moment": {}}
     for part, where in PARTS.items():
         ways[f"at a line of {part}"] = {"part": where, "lines": training.lines(where, shared / part)}
-    ways |= {f"while {part}": {"sight": SIGHTS[part]} for part in ("saving", "writing the run folder")}
-    for number in range(84):
+    ways |= {f"while {part}": {"sight": SIGHTS[part]} for part in list(SIGHTS)[:3]}
+    for number in range(88):
         words, sent = list(ways)[number % len(ways)], SIGNALS[number // len(ways) % len(SIGNALS)]
         kills = [Kill(sent, seconds, **ways[words])]
         kills += [
@@ -138,7 +156,11 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
         kill = Kill(sent, seconds, SIGHTS["making MLflow's database"])
         act = partial(_killed, tracked, [kill], done, _same_tracked_training, dice.random())
         yield Trial(f"{sent.name} while making MLflow's database", act, seconds=180)
-    for script in ("check", "score", "analyse", "tabulate"):
+    for script in ("train", "evaluate"):
+        for sent in SIGNALS:
+            act = partial(_whole_task, script, sent, training.project, dice.random())
+            yield Trial(f"{sent.name} to {script} of a task", act, seconds=180)
+    for script in ("check", "evaluate", "tabulate"):
         for sent in SIGNALS:
             yield Trial(
                 f"{sent.name} at a line of {script}", partial(_another_stage, script, sent, done, dice.random())
@@ -155,7 +177,7 @@ def _seen(folder: Path, pattern: str) -> bool:
 def _killed(
     command: Command, kills: list[Kill], wanted: Path, same: Callable[[Path, Path], None], seed: float, folder: Path
 ) -> None:
-    dice, project = random.Random(seed), shutil.copytree(command.project, folder / "project")
+    dice, project = random.Random(seed), copy(command.project, folder / "project")
     for kill in kills:
         ended = kill.strike(command, project, dice)
         importing = ended.printed.rstrip().endswith("KeyboardInterrupt") and "stage.run(main)" not in ended.printed
@@ -163,25 +185,24 @@ def _killed(
             ended.check()
     command.end(project)
     same(project, wanted)
-    if left := [*project.glob("runs/**/.seed-*"), *project.glob("recipes/.*"), *project.rglob("*.unfinished")]:
+    _nothing_left(project)
+
+
+def _nothing_left(project: Path) -> None:
+    """What a killed process was writing, and resume states of runs that the store has."""
+    states = [path for path in project.glob(".work/*") if path.name not in ("runs", "outcomes", "mlflow.lock")]
+    copies = [*project.glob(".work/*/.*"), *project.glob("runs/**/.*"), *project.glob("outcomes/**/.*")]
+    if left := [*states, *copies, *project.glob(".recipes-*"), *project.rglob("*.unfinished")]:
         raise Silent(f"left behind: {', '.join(map(str, left))}")
 
 
 def _same_training(project: Path, wanted: Path) -> None:
-    """Weights, curve and record in the run folder; weights, momentum, curve and warm-up in the state that is kept."""
-    (run_folder,) = (path.parent for path in wanted.glob("runs/*/*/seed-0/run.json"))
-    same_run(project / run_folder.relative_to(wanted), run_folder)
-    (work,) = (path.relative_to(wanted) for path in wanted.glob(f".work/*/{STATE}"))
-    states = [torch.load(folder / work, weights_only=True) for folder in (project, wanted)]
-    for key in states[0].keys() - {"seconds", "starts", "mlflow_run_id"}:
-        if not _equal(states[0][key], states[1][key]):
-            raise Silent(f"{key} of the state is not that of an undisturbed training")
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_equal(value, b[key]) for key, value in a.items())
-    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+    """Weights, curve and record of each run, in runs/ and in the store."""
+    for run_folder in sorted(path.parent for path in wanted.glob("runs/*/*/seed-0/run.json")):
+        made = project / run_folder.relative_to(wanted)
+        same_run(made, run_folder)
+        if files_of(made) != files_of(entry_of(made)):
+            raise Silent(f"{made} is not its entry of the store")
 
 
 def _same_tracked_training(project: Path, wanted: Path) -> None:
@@ -203,31 +224,56 @@ def _same_tracked_training(project: Path, wanted: Path) -> None:
 def _with_workers(sent: signal.Signals, seed: float, folder: Path) -> None:
     """Photographs that are decoded by workers, which are the children of the process that is killed."""
     command = Command(make_photographs(folder / "template"), "train", ("imagenet", "resnet-18-B", "0"))
-    seconds = command.end(shutil.copytree(command.project, folder / "done"))
+    seconds = command.end(copy(command.project, folder / "done"))
     _killed(command, [Kill(sent, seconds)], folder / "done", _same_training, seed, folder)
 
 
 def _another_stage(script: str, sent: signal.Signals, done: Path, seed: float, folder: Path) -> None:
     """A stage that makes files only: they are equal, byte for byte."""
-    template = shutil.copytree(done, folder / "template")
+    template = copy(done, folder / "template")
     arguments, makes = {
-        "check": ((), "recipes"), "score": (CIFAR, f"{RUN}-scores"), "analyse": (CIFAR, f"{RUN}-responses"),
-        "tabulate": (CIFAR[:1], "results"),
+        "check": ((), ("recipes",)), "evaluate": (CIFAR, (OUTCOME, ".work/outcomes")),
+        "tabulate": (CIFAR[:1], ("results",)),
     }[script]  # fmt: skip
     if script == "tabulate":
         for net in NETS:
-            for stage in ("train", "score"):
+            for stage in ("train", "evaluate"):
                 run(template, stage, "cifar", net, "0").right()
     command = Command(template, script, arguments)
-    shutil.rmtree(template / makes, ignore_errors=True)
-    seconds = command.end(shutil.copytree(template, folder / "done"))
+    for made in makes:
+        shutil.rmtree(template / made, ignore_errors=True)
+    seconds = command.end(copy(template, folder / "done"))
     kill = Kill(sent, seconds, part=OF_OTHERS, lines=command.lines(OF_OTHERS, folder / "counted"))
 
     def same(project: Path, wanted: Path) -> None:
-        if files_of(project / makes) != files_of(wanted / makes):
-            raise Silent(f"{makes} is not what an undisturbed {script} makes")
+        for made in makes:
+            if files_of(project / made) != files_of(wanted / made):
+                raise Silent(f"{made} is not what an undisturbed {script} makes")
 
     _killed(command, [kill], folder / "done", same, seed, folder)
+
+
+def _whole_task(script: str, sent: signal.Signals, untrained: Path, seed: float, folder: Path) -> None:
+    """All runs of a task in workers, which outlive a SIGKILL of their parent for a moment."""
+    template, dice, makes = copy(untrained, folder / "template"), random.Random(seed), f"{SCRIPTS[script]}/cifar"
+    if script == "evaluate":
+        run(template, "train", "cifar").right()
+    command = Command(template, script, CIFAR[:1])
+    seconds, project = command.end(copy(template, folder / "done")), copy(template, folder / "project")
+    Kill(sent, seconds).strike(command, project, dice)
+    for left in (3, 2, 1, 0):
+        try:
+            command.end(project)
+            break
+        except UserError:  # a run is busy
+            if not left:
+                raise
+            time.sleep(2)
+    if script == "train":
+        _same_training(project, folder / "done")
+    elif files_of(project / makes) != files_of(folder / "done" / makes):
+        raise Silent(f"{makes} is not what an undisturbed {script} makes")
+    _nothing_left(project)
 
 
 def _kill_itself(part: Part, line: int, number: signal.Signals) -> None:

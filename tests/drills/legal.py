@@ -150,17 +150,19 @@ def must(right: object, key: str) -> None:
         raise Illegal(key)
 
 
-def meant(project: Path) -> dict[str, dict[str, Any]]:
-    """What params.yaml and its profile mean: by arm and run, "resnet-20/seed-0", the fields of its recipe.
+def meant(project: Path) -> tuple[dict[str, dict[str, Any]], int | None]:
+    """What params.yaml and its profile mean: by arm and run, "resnet-20/seed-0", the fields of its recipe; and the
+    threads of a training.
 
     Raises:
         Illegal: something that `check` must not accept.
     """
     params = _read(project / "params.yaml")
-    _keys(params, {"profile", "depth", "device", "processes", "compile", "data", *ARMS}, "")
+    _keys(params, {"profile", "depth", "device", "processes", "compile", "jobs", "data", *ARMS}, "")
     must(one_of("auto", "cpu", "cuda", "mps")(params["device"]), "device")
     must(whole(1, 10_000)(params["processes"]), "processes")
     must(one_of("auto", "always", "never")(params["compile"]), "compile")
+    must(params["jobs"] == "auto" or whole(1, 1000)(params["jobs"]), "jobs")
     depth = params["depth"]
     must(is_cifar_net(f"resnet-{depth}") and type(depth) is int, "depth")
     _keys(params["data"], set(SOURCES), "data.")
@@ -171,6 +173,7 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
         must(place.get("url") is None or text(place["url"]), f"data.{name}.url")
     must(type(params["profile"]) is str and params["profile"], "profile")
     profile = _profile(project / "pipeline/profiles", params["profile"])
+    threads = profile.pop("threads", None)
     found = {arm: _runs(arm, params[arm], profile[arm], depth if arm == "cifar" else None) for arm in ARMS}
     for run in found["localization"].values():
         if run["init_from"] == "imagenet":
@@ -178,7 +181,7 @@ def meant(project: Path) -> dict[str, dict[str, Any]]:
             first = found["imagenet"][f"{run['net']}/seed-0"]
             for key, default in TRUNK.items():
                 must(run.get(key, default) == first.get(key, default), key)
-    return found
+    return found, threads
 
 
 def _profile(folder: Path, name: str) -> dict[str, Any]:
@@ -190,13 +193,15 @@ def _profile(folder: Path, name: str) -> dict[str, Any]:
         must((folder / f"{name}.yaml").exists(), "profile" if not seen else "base")
         seen.append(name)
         values = _read(folder / f"{name}.yaml")
-        _keys(values, {"base", *ARMS}, "", optional={"base", *ARMS})
+        _keys(values, {"base", "threads", *ARMS}, "", optional={"base", "threads", *ARMS})
         name = values.pop("base", None)
+        must("threads" not in values or whole(1, 1024)(values["threads"]), "threads")
         for arm, section in values.items():
-            must(isinstance(section, dict), arm)
+            must(isinstance(section, dict) or arm == "threads", arm)
         sections = merged(values, sections)
     must(ARMS.keys() <= sections.keys(), "base")
-    for arm, section in sections.items():
+    for arm in ARMS:
+        section = sections[arm]
         variants = section.setdefault("variants", {})
         must(isinstance(variants, dict), "variants")
         for name, variant in variants.items():
@@ -208,17 +213,12 @@ def _profile(folder: Path, name: str) -> dict[str, Any]:
 
 def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int | None) -> dict[str, Any]:
     """The runs of an arm and their fields."""
-    optional = {"variants", "rcnn", "checkpoints", "ensembles", "override"}
+    optional = {"checkpoints", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
     of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(arm)
     is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
-    nets, variants = section["nets"], section.get("variants", [])
-    must(many(is_net)(nets) and len(set(nets)) == len(nets), "nets")
-    must(many(text)(variants) and len(set(variants)) == len(variants), "variants")
-    two_steps, rcnn = arm == "localization", section.get("rcnn", [])
-    must(many(is_net)(rcnn) and len(set(rcnn)) == len(rcnn), "rcnn")
-    must(two_steps or not rcnn, "rcnn")
-    must(not (two_steps and variants), "variants")
+    nets = section["nets"]
+    must(many(text)(nets) and len(set(nets)) == len(nets), "nets")
     seeds, ensembles, override = section["seeds"], section.get("ensembles", []), section.get("override", {})
     must(many(whole(0, 2**32 - 1), least=1)(seeds) and len(set(seeds)) == len(seeds), "seeds")
     must(many(many(is_net, least=2))(ensembles), "ensembles")
@@ -227,16 +227,20 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
     checkpoints = section.get("checkpoints", [])
     must(many(whole(0, 10**12))(checkpoints) and len(set(checkpoints)) == len(checkpoints), "checkpoints")
     of_profile = {key: value for key, value in profile.items() if key not in ("dataset", "variants")}
-    runs = {net: (net, merged(of_profile, override), {}) for net in nets}
-    must(all(net in nets for net in rcnn) and (not rcnn or 0 in seeds), "rcnn")
-    for path in (*variants, *(f"{net}/rcnn" for net in rcnn)):
+    runs = {}
+    for path in nets:
         net, slash, name = path.partition("/")
+        must(is_net(net), "nets")
+        if not slash:
+            runs[path] = (net, merged(of_profile, override), {})
+            continue
         variant = profile["variants"].get(name)
-        must(slash and is_net(net) and variant, "variants")
+        must(name and variant, "nets")
         changes = {key: value for key, value in variant.items() if key not in ("why", "section")}
         runs[path] = (net, merged(merged(of_profile, changes), override), {"variant": name})
+        must(arm != "localization" or name != "rcnn" or (net in nets and 0 in seeds), "nets")
     if runs and depth and f"resnet-{depth}" not in nets:
-        runs[f"depth/resnet-{depth}"] = (f"resnet-{depth}", merged(of_profile, override), {})
+        runs[f"resnet-{depth}"] = (f"resnet-{depth}", merged(of_profile, override), {})
     for net, fields, variant in runs.values():
         must((fields.get("regions") is not None) == (variant.get("variant") == "rcnn"), "regions")
         _fields(arm, net, fields)

@@ -21,16 +21,16 @@ from conftest import PROJECT
 from ruamel.yaml import YAML
 
 from drills import legal
-from drills.project import Ended, run
+from drills.project import Ended, copy, run
 from drills.runner import Silent, Trial
 from replication.errors import UserError
 
 PARAMS = "params.yaml"
 FILES = [PARAMS, "pipeline/profiles/quick.yaml", "pipeline/profiles/paper.yaml"]  # quick's base is paper
 RUN = {
-    "cifar": {"nets": ["plain-20", "resnet-20"], "variants": ["resnet-110/no-warmup"], "seeds": [0, 1]},
+    "cifar": {"nets": ["plain-20", "resnet-20", "resnet-110/no-warmup"], "seeds": [0, 1]},
     "imagenet": {"nets": ["plain-18", "resnet-18-A"], "ensembles": [["plain-18", "resnet-18-A"]]},
-    "localization": {"nets": ["resnet-18-A"], "rcnn": ["resnet-18-A"]},
+    "localization": {"nets": ["resnet-18-A", "resnet-18-A/rcnn"]},
 }
 HERE = "VALUE-HERE"  # of a value that is put in as text: YAML itself is a part of what is tried
 # As they are typed.
@@ -42,7 +42,8 @@ ODD = [
     *("&a [*a]", '""', '" "', '"\\uD800"', '"\\0"', '"a\\nb"', "../..", "a/b", "<b>x</b>", "é", "@", "? x"),
     *("!!python/name:os.system", "!!binary aGk=", "plain-20", "resnet-20", "resnet-50", "resnet-21", "vgg-16"),
     *("[plain-20]", "[resnet-20, resnet-20]", "[resnet-20/no-warmup]", "cifar10", "digits", "quick", "paper", "cpu"),
-    *("folder", "fp32", "FP32", "cuda", "stride", "all", "32", "64", "4096"),
+    *("folder", "fp32", "FP32", "cuda", "stride", "all", "32", "64", "4096", "auto", "resnet-20/", "/no-warmup"),
+    *("resnet-20/no-warmup", "resnet-20/default", "resnet-20/a/b", "resnet-34-A/rcnn", "[resnet-18-A/rcnn]"),
 ]  # fmt: skip
 NO_FIELDS = [
     *("arm", "net", "variant", "seed", "data", "dataset", "variants", "base", "why", "profile", "schedule.iteration"),
@@ -159,17 +160,20 @@ def _template(folder: Path) -> Path:
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     params = legal.merged(_load((PROJECT / PARAMS).read_text()), RUN)
     (folder / PARAMS).write_bytes(_dump(PARAMS, params)[PARAMS])
+    profile = _load((folder / FILES[1]).read_text()) | {"threads": 1}
+    (folder / FILES[1]).write_bytes(_dump(FILES[1], profile)[FILES[1]])
+    (folder / "src").symlink_to(PROJECT / "src")
     return folder
 
 
 def _checked(template: Path, changed: dict[str, bytes], keys: list[str], new: bool, folder: Path) -> None:
     """Run `check` on the changed files, and compare what it made of them with the second opinion."""
-    project = shutil.copytree(template, folder / "project")
+    project = copy(template, folder / "project")
     for name, content in changed.items():
         (project / name).write_bytes(content)
-    ended = _in_an_interpreter(project) if new else run(project, "check")
+    ended = _in_an_interpreter(project) if new else run(project, "check", first=_hash_no_code)
     try:
-        wanted = legal.meant(project)
+        wanted, threads = legal.meant(project)
     except legal.Illegal as illegal:
         if ended.code == 0:
             raise Silent(f"accepted, though {illegal} must not be") from None
@@ -179,12 +183,17 @@ def _checked(template: Path, changed: dict[str, bytes], keys: list[str], new: bo
     except UserError as error:
         raise RuntimeError(f"refused, though it is legal: {error}") from error
     for arm, runs in wanted.items():
-        made = {path: json.loads(path.read_text()) for path in sorted((project / "recipes" / arm).rglob("seed-*.json"))}
+        folder = project / "recipes" / arm / "runs"
+        made = {path: json.loads(path.read_text()) for path in sorted(folder.rglob("seed-*.json"))}
         found = {
-            path.relative_to(project / "recipes" / arm).with_suffix("").as_posix(): dict(legal.flat(recipe))
+            path.relative_to(folder).with_suffix("").as_posix(): dict(legal.flat(recipe))
             for path, recipe in made.items()
-            if "skip" not in recipe
         }
+        listed = json.loads((folder / "list.json").read_text())
+        if sorted(f"{name}/seed-{seed}" for name, seed in listed["runs"]) != sorted(runs):
+            raise Silent(f"other runs of {arm} are listed than meant: {listed['runs']}")
+        if listed["threads"] != threads:
+            raise Silent(f"{listed['threads']} threads are listed; meant were {threads}")
         if found.keys() != runs.keys():
             raise Silent(f"the runs of {arm} are {', '.join(found)}; meant were {', '.join(runs)}")
         for name, fields in runs.items():
@@ -192,6 +201,13 @@ def _checked(template: Path, changed: dict[str, bytes], keys: list[str], new: bo
             if found[name] != given:
                 differing = {key for key, value in (found[name].items() ^ given.items())}
                 raise Silent(f"{arm}, {name}: other than meant: {differing}")
+
+
+def _hash_no_code() -> None:
+    """It is no part of what is tried, and takes half a second."""
+    from pipeline import code
+
+    code.write_digests = Path.mkdir
 
 
 def _with_key(ended: Ended, keys: list[str]) -> None:

@@ -27,7 +27,7 @@ SHORT: dict[str, Any] = {
     "logging": {"log_every": 7, "evaluate_every": 14},
     "warmup": {"from_depth": 8, "learning_rate": 0.02, "until_train_error_below": 60, "window": 4},
 }
-DATED = {"seconds", "images_per_second", "starts", "mlflow_run_id"}  # what equal runs need not agree in
+DATED = {"seconds", "images_per_second", "starts", "history", "mlflow_run_id"}  # what equal runs need not agree in
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,24 @@ def make_project(folder: Path, params: dict[str, Any] | None = None, **profile: 
     """The stage scripts with a tiny data set, prepared, and a profile `tiny`, checked."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=ignored, dirs_exist_ok=True)
+    (folder / "src").symlink_to(PROJECT / "src")  # `check` hashes the code
     write_tiny_store(folder / "data/cifar")
     Project(folder).configure({"cifar": {"nets": NETS}} | (params or {}), check=False, **(SHORT | profile))
     run(folder, "check").right()
     return folder
+
+
+def copy(project: Path, folder: Path) -> Path:
+    """A project of its own, but for the sources."""
+    return shutil.copytree(project, folder, symlinks=True)
+
+
+def entry_of(folder: Path) -> Path:
+    """The entry of the store that a folder of runs/ or outcomes/ is a copy of."""
+    project = folder.parents[3]
+    entries = (project / ".work" / folder.relative_to(project).parts[0]).glob("[!.]*")
+    (entry,) = (each for each in entries if (each / SUMS).read_bytes() == (folder / SUMS).read_bytes())
+    return entry
 
 
 def make_photographs(folder: Path) -> Path:
@@ -144,5 +158,7 @@ def same_run(found: Path, wanted: Path) -> None:
         {key: value for key, value in json.loads(files["run.json"]).items() if key not in DATED}
         for files in (here, there)
     ]
-    if records[0] != records[1]:
-        raise Silent(f"{found}/run.json is not that of an undisturbed run: {records[0]}")
+    if differing := [
+        key for key in records[0].keys() | records[1].keys() if records[0].get(key) != records[1].get(key)
+    ]:
+        raise Silent(f"{found}/run.json: {', '.join(differing)}: not those of an undisturbed run")

@@ -1,4 +1,5 @@
-"""States, run folders, stores, indices, score folders and recipes: damaged, and then the stages that read them.
+"""States, runs, outcomes, entries of the run store, data, indices, recipes and code digests: damaged, and then the
+stages that read them.
 
 They must end as if nothing had been, or in a sentence whose remedy helps: what it says is deleted, the stages run again
 as `dvc repro` runs them, and then all is as if nothing had been.
@@ -19,21 +20,23 @@ import torch
 from conftest import write_tiny_store
 
 from drills.damages import cut, flip, instead
-from drills.project import NETS, files_of, make_project, run, same_run, start
+from drills.project import NETS, copy, entry_of, files_of, make_project, run, same_run, start
 from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
 from replication.arms import ARMS
 from replication.errors import UserError
+from replication.files import SUMS
 from replication.sources import DATASETS
 from replication.sources.prepare import prepare
 from replication.training.state import BEFORE, STATE
 
 Damage = Callable[[Path, random.Random], object]
 Stages = list[tuple[str, ...]]
-ALL: Stages = [(stage, "cifar", net, "0") for net in NETS for stage in ("train", "score")] + [("tabulate", "cifar")]
-LAST: Stages = ALL[-2:]  # score resnet-8, and tabulate
+ALL: Stages = [(stage, "cifar", net, "0") for net in NETS for stage in ("train", "evaluate")] + [("tabulate", "cifar")]
+LAST: Stages = ALL[-2:]  # evaluate resnet-8, and tabulate
 RUN, OTHER = "runs/cifar/resnet-8/seed-0", "runs/cifar/plain-8/seed-0"
+OUTCOME = "outcomes/cifar/resnet-8/seed-0"
 
 ANY: dict[str, Damage] = {
     "a bit flipped": flip,
@@ -50,10 +53,12 @@ ANY: dict[str, Damage] = {
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
-    """42, each with a damage of `ANY` in turn, or with the file of another run."""
-    done, stopped = shared / "done", shared / "stopped"
+    """81, each with a damage of `ANY` in turn, or with the file of another run."""
+    done, stopped, emptied, untested = (shared / name for name in ("done", "stopped", "emptied", "untested"))
     _make(done)
-    _stop(shutil.copytree(done, stopped))
+    _stop(copy(done, stopped))
+    _without(copy(done, emptied), "runs/cifar/resnet-8", "outcomes/cifar/resnet-8")  # both are in the store
+    _without(copy(done, untested), "outcomes/cifar/resnet-8", ".work/outcomes")
     of = partial(_one, dice)
     for name, both in ((STATE, False), (BEFORE, False), (STATE, True)):
         for damage in ("a bit flipped", "cut", "a web page", "lost"):
@@ -67,17 +72,29 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
         "of another run",
         lambda path, _: shutil.copy(stopped / "other.pt", path),
     )
-    damages = list(ANY)
+    of_run, of_outcome = ("run.json", "curve.csv", "net.safetensors", SUMS), ("scores.csv", "responses.csv", SUMS)
+    entry, outcome = (entry_of(done / made).relative_to(done) for made in (RUN, OUTCOME))
     files = [
-        *((f"{RUN}/{name}", LAST) for name in ("run.json", "curve.csv", "net.safetensors", "SHA256SUMS") * 2),
-        *((f"{RUN}-scores/{name}", ALL[-1:]) for name in ("scores.csv", "probabilities.safetensors")),
-        *((f"data/cifar/{name}", ALL) for name in ("store.safetensors", "meta.json", "SHA256SUMS") * 2),
-        *((f"recipes/cifar/{name}", ALL) for name in ("resnet-8/seed-0.json", "study.json", "../SHA256SUMS")),
+        *((f"{RUN}/{name}", LAST, untested) for name in of_run * 2),
+        *((f"{RUN}/{name}", ALL, done) for name in of_run),
+        *((f"{entry}/{name}", ALL, emptied) for name in of_run * 2),
+        *((f"{entry}/{name}", ALL, done) for name in of_run),
+        *((f"{OUTCOME}/{name}", ALL[-1:], done) for name in of_outcome),
+        *((f"{OUTCOME}/{name}", LAST, done) for name in of_outcome),
+        *((f"{outcome}/{name}", ALL, emptied) for name in (*of_outcome, "probabilities.safetensors")),
+        *((f"data/cifar/{name}", ALL, done) for name in ("store.safetensors", "meta.json", SUMS)),
+        *((f"data/cifar/{name}", ALL, stopped) for name in ("store.safetensors", "meta.json", SUMS)),
+        *((f"recipes/cifar/{name}", ALL, done) for name in ("runs/resnet-8/seed-0.json", "study.json", SUMS)),
+        *((f"recipes/cifar/{name}", ALL, stopped) for name in ("runs/list.json", "data.json", SUMS)),
+        *((f"recipes/code/{stage}.json", ALL, done) for stage in ("train-cifar", "evaluate-cifar", "tabulate") * 3),
     ]
-    for number, (file, stages) in enumerate(files):
-        yield of(file, done, [file], stages, damages[number % len(damages)])
+    damages = list(ANY)
+    for number, (file, stages, project) in enumerate(files):
+        known = damages[:-1] if "recipes/code/" in file else damages
+        yield of(f"{file} ({project.name})", project, [file], stages, known[number % len(known)])
     for name in ("run.json", "curve.csv", "net.safetensors", ""):
-        yield of(f"{RUN}/{name}", done, [f"{RUN}/{name}"], LAST, "of another run", _another(done / OTHER / name))
+        yield of(f"{RUN}/{name}", untested, [f"{RUN}/{name}"], LAST, "of another run", _another(done / OTHER / name))
+        yield of(f"{entry}/{name}", emptied, [f"{entry}/{name}"], ALL, "of another run", _another(done / OTHER / name))
     for number, name in enumerate(("index.parquet", "statistics.safetensors", "meta.json", "index.parquet")):
         damage = damages[number]
         yield Trial(f"index, {name}: {damage}", partial(_index, name, ANY[damage], dice.random()), names=("/data",))
@@ -93,11 +110,11 @@ def _one(
     damage: Damage | None = None,
 ) -> Trial:
     act = partial(_damaged, project, files, damage or ANY[words], stages, dice.random())
-    return Trial(f"{name}: {words}", act, names=("runs/", "data/", "recipes/", ".work/"))
+    return Trial(f"{name}: {words}", act, names=("runs/", "outcomes/", "data/", "recipes/", ".work/", "src/"))
 
 
 def _damaged(template: Path, files: list[str], damage: Damage, stages: Stages, seed: float, folder: Path) -> None:
-    project, done = shutil.copytree(template, folder / "project"), template.with_name("done")
+    project, done = copy(template, folder / "project"), template.with_name("done")
     for name in files:
         (path,) = project.glob(f".work/*/{name}") if name.endswith(".pt") else [project / name]
         damage(path, random.Random(seed))
@@ -121,16 +138,15 @@ def _cure(project: Path, sentence: str) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     if "dvc repro prepare" in sentence or not (project / "data/cifar").exists():
         write_tiny_store(project / "data/cifar")
-    if "dvc repro check" in sentence or not (project / "recipes").exists():
-        run(project, "check").right()
+    run(project, "check").right()  # `dvc repro` does where recipes/ is not as it was
 
 
 def _compare(project: Path, done: Path, stages: Stages) -> None:
     """What the stages have made."""
     for _, _, net, _ in (stage for stage in stages if stage[0] == "train"):
         same_run(project / f"runs/cifar/{net}/seed-0", done / f"runs/cifar/{net}/seed-0")
-    scored = [f"runs/cifar/{stage[2]}/seed-0-scores" for stage in stages if stage[0] == "score"]
-    for made in ("results", *scored):
+    tested = [f"outcomes/cifar/{stage[2]}" for stage in stages if stage[0] == "evaluate"]
+    for made in ("results", *tested):
         here, there = ({n: c for n, c in files_of(of / made).items() if "runs.csv" not in n} for of in (project, done))
         if here != there:
             raise Silent(f"{made} is not what undisturbed stages make")
@@ -147,10 +163,15 @@ def _make(done: Path) -> None:
         run(done, *stage).right()
 
 
+def _without(project: Path, *folders: str) -> None:
+    for folder in folders:
+        shutil.rmtree(project / folder)
+
+
 def _stop(stopped: Path) -> None:
     """Leave a training of resnet-8 in its middle, and a state of plain-8 beside it, `other.pt`."""
+    _without(stopped, ".work", "runs", "outcomes")
     for net in NETS:
-        shutil.rmtree(stopped / f"runs/cifar/{net}")
         process = start(stopped, "train", "cifar", net, "0")
         while process.is_alive() and not any(stopped.glob(f".work/*/{BEFORE}")):
             pass
@@ -203,5 +224,5 @@ def _another(other: Path) -> Damage:
 
 
 def _without_its_sum(path: Path) -> None:
-    sums = path.with_name("SHA256SUMS")
+    sums = next(folder / SUMS for folder in path.parents if (folder / SUMS).exists())
     sums.write_text("".join(line for line in sums.read_text().splitlines(True) if path.name not in line))

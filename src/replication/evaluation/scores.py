@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SCORES, PROBABILITIES, PICTURE = "scores.csv", "probabilities.safetensors", "examples.png"
 RESPONSES = "responses.csv"
+WEIGHTS = "weights.sha256"  # of the net that was tested
 REMAKE = "run `dvc repro`"
 COLUMNS = ["protocol", "metric", "value", "images"]
 TOP = {"top1_error": 1, "top5_error": 5}  # k of a metric
@@ -89,10 +90,12 @@ def write_scores(
     arm: Arm,
     picture: bytes | None = None,
     responses: Sequence[float] = (),
+    weights: str = "",
 ) -> None:
     """Write a folder of scores by protocol, whole or not at all.
 
     Args:
+        weights: sha256 of the file of the net that was tested.
         picture: of some test images.
         responses: standard deviation of those of each layer, from the first on.
 
@@ -105,6 +108,7 @@ def write_scores(
     for protocol, found in scores.items():
         tensors |= {f"{protocol}.{name}": tensor for name, tensor in found.tensors().items()}
     with replacing(folder) as unfinished:
+        (unfinished / WEIGHTS).write_text(f"{weights}\n", encoding="utf-8")
         with (unfinished / SCORES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
@@ -127,6 +131,15 @@ def read_scores(folder: Path) -> list[dict[str, Any]]:
     """
     with check_whole(folder, SCORES, REMAKE).open(newline="", encoding="utf-8") as file:
         return [row | {"value": float(row["value"]), "images": int(row["images"])} for row in csv.DictReader(file)]
+
+
+def read_weights_digest(folder: Path) -> str:
+    """The sha256 of the file of the net that was tested.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return check_whole(folder, WEIGHTS, REMAKE).read_text(encoding="utf-8").strip()
 
 
 def read_responses(folder: Path) -> list[float]:
