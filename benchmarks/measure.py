@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from pipeline.stage import choose_device
 from replication.arms import ARMS
 from replication.feed.cifar import CifarBatches
 from replication.images.store import Meta, Store
@@ -28,6 +27,7 @@ from replication.nets.complexity import complexity
 from replication.nets.names import NETS
 from replication.profiles import read_profile
 from replication.recipe import MOST, Recipe, merged
+from replication.training.device import choose_device
 from replication.training.loop import iterate
 from replication.training.processes import Processes
 from replication.training.run import train_run
