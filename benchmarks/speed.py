@@ -47,8 +47,9 @@ from replication.nets.by_name import build
 from replication.report.benchmarks import BY_DEPTH, MEMORY, PERCENT, RATE, RATIO, Measurement, write_benchmarks
 from replication.runs.provenance import provenance
 from replication.study.cost import memory
+from replication.training.device import keep_memory
 from replication.training.processes import Processes
-from replication.training.speed import can_compile, keep_memory
+from replication.training.speed import can_compile
 
 RESULTS = Path("benchmarks/results")
 THREADS = os.cpu_count() or 1
