@@ -143,7 +143,7 @@ def test_the_check_stage_passes_good_params_and_refuses_bad_ones(project: Any) -
     assert project.folder / "recipes/cifar/runs/plain-8/seed-0.json" in before
     project.configure({"cifar": {"override": {"bn_group": 5}}}, check=False)
     bad = project.run("check")
-    assert bad.returncode == 1 and "bn_group (5)" in bad.stderr and "Traceback" not in bad.stderr
+    assert bad.returncode == 1 and "bn_group" in bad.stderr and "Traceback" not in bad.stderr
     assert {path: path.read_text() for path in (project.folder / "recipes").rglob("*.json")} == before
 
 

@@ -123,7 +123,7 @@ def test_what_would_settle_it_is_told_with_r_cnn_and_its_command() -> None:
     study = located()
     (found,) = judge_claims(study)
     assert settling(found, study).seeds == {"resnet-18-A": 3, "resnet-18-A/rcnn": 3}
-    assert "localization.rcnn=[resnet-18-A]" in report.claim_cards([study])
+    assert "localization.nets=[resnet-18-A,resnet-18-A/rcnn]" in report.claim_cards([study])
     study = with_rcnn(located(seeds=3), seeds=1, together=None)
     (found,) = judge_claims(study)
     assert settling(found, study).seeds == {"resnet-18-A/rcnn": 3} and settling(found, study).runs == 2
@@ -160,8 +160,7 @@ def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:
     assert "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed classes" in table
     assert "+4.00, +3.80, +3.60" in table and "built-in" not in table, "a difference a seed"
     assert "RPN + R-CNN, ensemble, Tiny ImageNet" in report.table_14([study])
-    assert "localization.rcnn=[resnet-18-A]" in report.runs_table([study])
-    assert "localization.variants" not in report.runs_table([study])
+    assert "localization.nets=[resnet-18-A,resnet-18-A/rcnn]" in report.runs_table([study])
 
 
 def test_a_regression_that_beats_the_anchors_contradicts_it() -> None:
@@ -213,7 +212,7 @@ def test_table_13_has_the_papers_rows_ours_and_the_floors() -> None:
 
 
 def test_tables_without_a_study_have_the_papers_rows_and_the_command() -> None:
-    assert "33.1" in report.table_13([]) and "localization.nets=[resnet-101]" in report.table_13([])
+    assert "33.1" in report.table_13([]) and "localization.nets=[resnet-101,resnet-101/rcnn]" in report.table_13([])
     assert "8.9" in report.table_14([]) and "here" not in report.table_14([])
 
 

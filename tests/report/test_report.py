@@ -124,7 +124,7 @@ def test_runs_of_variants_stand_in_the_record_and_not_in_the_table() -> None:
     record = report.runs_table([found])
     variant = [cell.words for cell in row_of(record, "resnet-110", "no-warmup", "0")]
     assert variant[3:5] == ["1.00", "12.00"]
-    assert "-S 'cifar.variants=[resnet-110/no-warmup]'" in html.unescape(record)
+    assert "-S 'cifar.nets=[resnet-110,resnet-110/no-warmup]'" in html.unescape(record)
     words = [cell.words for cell in row_of(report.table_6([found]), "ResNet", "110")]
     assert "12.00" not in words and "6.50" in words
 

@@ -144,7 +144,7 @@ def test_groups_that_cannot_be_dealt_out_evenly_are_told_in_one_sentence(
 def test_processes_that_the_nodes_of_a_job_cannot_share_evenly_are_refused(
     make_imagenet_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.launch import torchrun
+    from pipeline.launch.torchrun import torchrun
 
     monkeypatch.setenv("SLURM_JOB_NUM_NODES", "3")
     with pytest.raises(UserError) as error:
