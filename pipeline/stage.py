@@ -7,19 +7,13 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-# DVC runs queued and --temp experiments in a copy of the project: use that copy's library, not the installed one.
-SOURCE = str(Path(__file__).resolve().parents[1] / "src")
-sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))
+from filelock import FileLock, Timeout
 
-from filelock import FileLock, Timeout  # noqa: E402
-
-from replication.errors import UserError  # noqa: E402
-from replication.files import REMEDIES, why  # noqa: E402
+from replication.errors import UserError
+from replication.files import REMEDIES, why
 
 if TYPE_CHECKING:
     from pipeline.params import BaseParams

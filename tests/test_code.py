@@ -1,7 +1,10 @@
 """Code digests: an edit runs again what it can change, and a stage notices code that changed under it."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +97,13 @@ def test_a_stage_without_check_says_what_to_run(sources: Path) -> None:
     with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
         raise AssertionError("the stage ran")
     assert error.value.kind == "missing" and "dvc repro check" in str(error.value)
+
+
+def test_a_copy_of_the_project_runs_its_own_library(sources: Path) -> None:
+    """DVC runs `--temp` and queued experiments in copies; the installed library is another one."""
+    program = "import pipeline.code, replication.recipe; print(replication.recipe.__file__)"
+    printed = subprocess.run(
+        [sys.executable, "-c", program], cwd=sources, capture_output=True, text=True, check=True,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+    )  # fmt: skip
+    assert Path(printed.stdout.strip()).is_relative_to(sources)
