@@ -100,7 +100,7 @@ def test_a_second_submission_trains_nothing(lab: Lab, jobs: tuple[str, str]) -> 
 @pytest.fixture(scope="module")
 def over_nodes(lab: Lab, jobs: tuple[str, str]) -> tuple[str, str]:
     """A net over both nodes, of which one torchrun is killed; the other item of the study is cancelled."""
-    lab.run("sed -i 's/^processes: 1/processes: 2/; s/- plain-8/- resnet-8/; s/  - 0$/  - 1/' params.yaml")
+    lab.run("sed -i 's/^processes: 1/processes: 2/; s/- plain-8/- resnet-8/; s/^depth: 8/depth: 14/; s/  - 0$/  - 1/' params.yaml")
     lab.commit()
     array, join = lab.submit(OVER_NODES)
     lab.cluster.ask("scancel", f"{array}_1")
@@ -117,7 +117,6 @@ def test_a_net_over_both_nodes_whose_torchrun_is_killed_has_the_weights_of_an_un
     printed = lab.log(over_nodes[0])
     assert re.search(r"resnet-8 · seed 1: resumes at iteration [1-9]", printed), printed
     lab.run("git clone -q . ../alone && cd ../alone && dvc repro check prepare@cifar")
-    lab.run("cd ../alone && sed -i 's/^processes: 2/processes: 1/' params.yaml")
     lab.run("cd ../alone && python -m pipeline.train cifar resnet-8 1")
     alone = lab.head.folder.parent / "alone/runs/cifar/resnet-8/seed-1"
     (here,) = (lab.scratch / "runs").glob(f"{read_run(alone).recipe.hash}-*")

@@ -107,8 +107,8 @@ def test_two_processes_begin_as_one_does(together: Together) -> None:
 
 @pytest.mark.slow
 def test_all_stop_when_one_is_asked_to_and_end_as_if_they_had_not(together: Together) -> None:
-    told = "resnet-18-B · seed 0 stopped at iteration 4; the same command continues from there."
-    assert [(together.folder / f"stopped-{rank}.txt").read_text() for rank in (0, 1)] == [told, told]
+    told = [(together.folder / f"stopped-{rank}.txt").read_text() for rank in (0, 1)]
+    assert told[0] == told[1] and "resnet-18-B · seed 0" in told[0] and "iteration 4" in told[0]
     stopped, whole = together.of("stopped"), together.of("whole")
     assert (stopped["starts"], whole["starts"]) == (2, 1)
     assert stopped["curve"] == whole["curve"]
