@@ -58,7 +58,8 @@ def test_a_verdict_of_the_table_agrees_with_its_interval() -> None:
     for _, _, _, _, value, low, high, verdict in FINDING.findall(README):
         signs = {end.startswith("−") for end in (low, high)}
         expected = "inconclusive" if len(signs) > 1 else "contradicted" if signs == {True} else "supported"
-        assert expected in verdict, (value, verdict)
+        partial = expected == "supported" and verdict.startswith("agrees at ")  # some depths were not run
+        assert expected in verdict or partial, (value, verdict)
         assert ("opposite sign" in verdict) == value.startswith("−"), (value, verdict)
 
 

@@ -12,7 +12,7 @@ from made_up import study as made_up
 from replication import paper
 from replication.arms import ARMS
 from replication.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
-from replication.report.answer import answer_sentence, main_setup, notes
+from replication.report.answer import ONLY_SIGNS, answer_sentence, main_setup, notes
 from replication.report.depth import depth_figure
 from replication.report.first_screen import count_claims, first_screen
 from replication.report.html import shown, with_cards
@@ -119,7 +119,7 @@ def test_digits_alone_answer_nothing_and_are_counted_apart() -> None:
 def test_a_sixteenth_of_the_schedule_replicates_partly() -> None:
     found = screen(sixteenth(), digits())
     assert word(sixteenth()) == "Partly" and "CIFAR-10" in found.bold and "1/16" in found.bold
-    assert found.kinds == ["supported", "supported", "inconclusive"]
+    assert found.kinds == ["supported", "partial", "inconclusive"]
     for row, here, printed in zip(found.rows, ("+41.2", "+35.3", "−8.6"), ("+3.5", "+6.2", "+1.8"), strict=True):
         assert here in row and printed in row and "n = 3" in row and "undertrained" in row
     assert (
@@ -129,12 +129,14 @@ def test_a_sixteenth_of_the_schedule_replicates_partly() -> None:
     )
     assert found.squares["K02"] == ("supported", "#K02-cifar")
     assert found.squares["K15"][0] == "inconclusive", "two of its depths were not run"
+    assert "one of three main findings is supported and one agrees" in found.bold
+    assert ONLY_SIGNS in found.html and len(ONLY_SIGNS.split()) <= 20
 
 
 def test_a_quarter_in_which_depth_pays_replicates() -> None:
     found = screen(quarter(), sixteenth(), digits())
-    assert word(quarter(), sixteenth()) == "Yes" and "1/4" in found.bold and "1/16" not in found.bold
-    assert found.kinds == ["supported"] * 3
+    assert word(quarter(), sixteenth()) == "Yes, where tested" and "1/4" in found.bold and "1/16" not in found.bold
+    assert found.kinds == ["supported", "partial", "partial"]
     assert "+1.3" in found.rows[2] and "undertrained" not in found.rows[2]
     assert "undertrained" in found.rows[0], "plain-56 ends with 18 % training error, above its 13.2 % test error there"
 
@@ -147,7 +149,23 @@ def test_an_exact_single_seed_is_mentioned_and_not_used() -> None:
         note for note in notes(findings(studies[1]), ARMS["cifar"], studies[1], studies) if "full schedule" in note
     ]
     assert "1 seed" in note and "+0.8" in note and note in re.sub("&#39;", "'", found.html)
-    assert found.kinds == ["supported", "supported", "inconclusive"]
+    assert found.kinds == ["supported", "partial", "inconclusive"]
+
+
+@pytest.mark.parametrize("studies", [[sixteenth()], [quarter()], [quarter(errors=LONG | {"resnet-56": (9, 15.0)})]])
+def test_a_row_is_supported_only_where_the_square_of_its_claim_is(studies: Sequence[Study]) -> None:
+    found = screen(*studies)
+    for claim_id, kind in zip(("K02", "K15", "K14"), found.kinds, strict=True):
+        assert found.squares[claim_id][0] == ("inconclusive" if kind == "partial" else kind)
+
+
+def test_nothing_is_said_of_signs_where_the_nets_are_trained() -> None:
+    full = exact(3, {"plain-20": (1.4, 9.6), "plain-56": (5.6, 13.2), "resnet-20": (0.7, 8.8), "resnet-56": (0.1, 7.0)})
+    assert ONLY_SIGNS not in screen(full).html
+
+
+def test_all_pairs_at_the_depths_tested_make_the_answer_depend_on_them() -> None:
+    assert "one of three main findings is supported and two agree at the depths tested" in screen(quarter()).bold
 
 
 # --- which setup answers
@@ -170,14 +188,14 @@ def test_a_longer_setup_that_is_not_complete_does_not_answer(longer: Study) -> N
     studies = [longer, sixteenth()]
     assert main_setup(studies)[1] is studies[1]
     assert any("1/4 schedule" in note for note in notes(findings(studies[1]), ARMS["cifar"], studies[1], studies))
-    assert screen(*studies).kinds == ["supported", "supported", "inconclusive"]
+    assert screen(*studies).kinds == ["supported", "partial", "inconclusive"]
     assert studies[1] in shown(studies, "quick") and with_cards(studies, "quick") == studies, "the page has their cards"
 
 
 def test_the_longest_that_tells_all_answers() -> None:
     full = exact(3, {"plain-20": (1.4, 9.6), "plain-56": (5.6, 13.2), "resnet-20": (0.7, 8.8), "resnet-56": (0.1, 7.0)})
     studies = [full, quarter(), sixteenth()]
-    assert main_setup(studies)[1] is full and word(*studies) == "Yes"
+    assert main_setup(studies)[1] is full and word(*studies) == "Yes, where tested"
     assert not any("undertrained" in row for row in screen(*studies).rows)
 
 
@@ -196,7 +214,7 @@ def test_the_data_of_section_4_1_is_judged_on_its_own() -> None:
 
 def test_a_reversed_finding_is_contradicted() -> None:
     reversed_ = quarter(errors=LONG | {"resnet-56": (9, 15.0)})
-    assert screen(reversed_).kinds == ["supported", "supported", "contradicted"] and word(reversed_) == "Partly"
+    assert screen(reversed_).kinds == ["supported", "partial", "contradicted"] and word(reversed_) == "Partly"
     upside_down = quarter(errors={"plain-20": (9, 20), "plain-56": (5, 15), "resnet-20": (9, 25), "resnet-56": (9, 28)})
     assert word(upside_down) == "No"
 
@@ -238,6 +256,13 @@ def test_the_paper_and_the_rows_are_linked() -> None:
     found = screen(sixteenth())
     assert paper.about()["address"] in found.links
     assert {"#K02-cifar", "#K15-cifar", "#K14-cifar", "#runs-cpu-cifar-plain-56"} <= set(found.links)
+
+
+def test_each_count_of_claims_on_other_data_leads_to_a_card_of_its_kind() -> None:
+    found, counts = screen(sixteenth(), digits()), count_claims([digits()], PAPER_PROFILE)["smoke_test"]
+    links = re.findall(r'<a href="#(K\d\d)-cifar" class="([a-z-]+)" title="[^"]*: (K\d\d[^"]*)"', found.html)
+    assert {kind.replace("-", "_"): len(ids.split(", ")) for _, kind, ids in links} == counts
+    assert all(ids.startswith(card) for card, _, ids in links)
 
 
 def test_the_newest_run_is_dated() -> None:

@@ -16,7 +16,7 @@ from replication.study.studies import Study
 
 TITLES: dict[Role, str] = {
     "degradation": "Deeper plain nets are worse",
-    "cure": "Shortcuts prevent it",
+    "cure": "Shortcuts prevent degradation",
     "gain": "Deeper ResNets are better",
 }
 TOLD: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive")
@@ -43,6 +43,11 @@ class Finding:
     def is_told(self) -> bool:
         """Whether the setup has seeds enough of its own to tell."""
         return self.status in TOLD and not self.tested.provisional
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether what was measured is supported, and the claim inconclusive as some of its depths were not run."""
+        return self.status == "supported" and self.tested.verdict == "inconclusive"
 
     @property
     def is_opposite(self) -> bool:

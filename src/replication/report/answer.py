@@ -4,14 +4,20 @@ from collections.abc import Sequence
 
 from replication.arms import ARMS, Arm
 from replication.claims.claim import Role, tests_of
-from replication.claims.findings import Finding, answering, findings, printed
+from replication.claims.findings import TOLD, Finding, answering, findings, printed
 from replication.study.comparisons import TRAIN
 from replication.study.rule import SEEDS
 from replication.study.studies import Study
 
 STATEMENTS: dict[Role, str] = {
-    "degradation": "deeper plain nets are worse", "cure": "shortcuts prevent that", "gain": "deeper ResNets are better",
+    "degradation": "deeper plain nets are worse", "cure": "shortcuts prevent degradation",
+    "gain": "deeper ResNets are better",
 }  # fmt: skip
+QUESTIONS: dict[Role, str] = {
+    "degradation": "are deeper plain nets worse", "cure": "do shortcuts prevent degradation",
+    "gain": "are deeper ResNets better",
+}  # fmt: skip
+ONLY_SIGNS = "Only signs can be compared: the size of a difference depends on the length of training."
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 
@@ -44,15 +50,29 @@ def answer_sentence(rows: Sequence[Finding], study: Study | None) -> str:
     data, where = study.arm.words, f"on {study.arm.words}, {conditions(study)}"
     if not any(finding.is_told for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
-    supported, contradicted = (sum(row.status == kind for row in rows) for kind in ("supported", "contradicted"))
-    of_all = f"of the {NUMBERS[len(rows)]} main findings"
+    partial = sum(row.is_partial for row in rows)
+    supported = sum(row.status == "supported" for row in rows) - partial
+    contradicted = sum(row.status == "contradicted" for row in rows)
+    of_all = f"of {NUMBERS[len(rows)]} main findings"
     if supported == len(rows):
-        return f"Yes: all {NUMBERS[len(rows)]} main findings replicate {where}."
-    if supported:
-        return f"Partly: {NUMBERS[supported]} {of_all} {'replicates' if supported == 1 else 'replicate'} {where}."
+        return f"Yes: {where}, all {NUMBERS[len(rows)]} main findings are supported."
+    if supported or partial:
+        start = "Yes, where tested" if supported + partial == len(rows) else "Partly"
+        return f"{start}: {where}, {_agreement(supported, partial, of_all)}."
     if contradicted:
-        return f"No: {NUMBERS[contradicted]} {of_all} {'is' if contradicted == 1 else 'are'} contradicted {where}."
-    return f"Not yet: none {of_all} is supported {where}."
+        return f"No: {where}, {NUMBERS[contradicted]} {of_all} {'is' if contradicted == 1 else 'are'} contradicted."
+    return f"Not yet: {where}, none {of_all} is supported."
+
+
+def _agreement(supported: int, partial: int, of_all: str) -> str:
+    """How many findings are supported, and how many only at the depths that were run."""
+    parts = []
+    if supported:
+        parts.append(f"{NUMBERS[supported]} {of_all} {'is' if supported == 1 else 'are'} supported")
+    if partial:
+        subject = NUMBERS[partial] if supported else f"{NUMBERS[partial]} {of_all}"
+        parts.append(f"{subject} {'agrees' if partial == 1 else 'agree'} at the depths tested")
+    return " and ".join(parts)
 
 
 def conditions(study: Study) -> str:
@@ -71,10 +91,12 @@ def conditions(study: Study) -> str:
 def notes(rows: Sequence[Finding], arm: Arm, study: Study | None, studies: Sequence[Study]) -> list[str]:
     """Short sentences after the answer: what is open, what to beware of, longer runs, and what was not run."""
     found = []
-    for kind, words in (("contradicted", "Contradicted"), ("inconclusive", "Still open")):
-        if statements := [STATEMENTS[row.tested.test.role] for row in rows if study and row.status == kind]:
-            found.append(f"{words}: {'; '.join(statements)}.")
+    roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in TOLD}
     if study:
+        if contradicted := [STATEMENTS[role] for role in roles["contradicted"]]:
+            found.append(f"Contradicted: {'; '.join(contradicted)}.")
+        if still_open := [QUESTIONS[role] for role in roles["inconclusive"]]:
+            found.append(f"Still open: {'; '.join(still_open)}?")
         found += _undertrained(rows, study)
         own = [other for other in studies if other.arm == arm and other.has_own_data]
         if longer := [_longer(other) for other in own if other.share > study.share]:
@@ -94,9 +116,10 @@ def _undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     worst = max(errors, key=errors.__getitem__)
     theirs = float(TRAIN.sample(printed(study.arm, study.paper), worst).mean)
     ends = f"ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
-    if len(errors) == 1:
-        return [f"{net_name(worst)} is undertrained: it {ends}."]
-    return [f"Models are undertrained: {net_name(worst)} {ends}."]
+    subject = (
+        f"{net_name(worst)} is undertrained: it" if len(errors) == 1 else f"Models are undertrained: {net_name(worst)}"
+    )
+    return [f"{subject} {ends}.", ONLY_SIGNS]
 
 
 def _longer(study: Study) -> str:
@@ -114,8 +137,10 @@ def _elsewhere(arm: Arm, studies: Sequence[Study]) -> str:
     if answer is None:
         return f"On {arm.words} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)
-    supported = sum(row.status == "supported" for row in rows)
-    return f"On {arm.words}, {conditions(answer)}, {supported} of {len(rows)} are supported."
+    partial = sum(row.is_partial for row in rows)
+    supported = sum(row.status == "supported" for row in rows) - partial
+    counts = f"{supported} of {len(rows)} are supported" + (f", {partial} at the depths tested" if partial else "")
+    return f"On {arm.words}, {conditions(answer)}, {counts}."
 
 
 def net_name(net: str) -> str:

@@ -15,7 +15,7 @@ from replication.report.html import render
 from replication.study.studies import Study
 
 FAMILIES = {"plain": "plain", "resnet": "ResNet"}
-LEFT, RIGHT, TOP, BOTTOM = 13, 60, 20, 88  # of a panel, percent: the rest is for words
+LEFT, RIGHT, TOP, BOTTOM = 13, 54, 20, 88  # of a panel, percent: the rest is for words
 APART = 9  # percent of the height between the words at the ends of two lines
 STEPS = (0.5, 1, 2, 5, 10, 20, 25)  # between ticks, of which there are five at most
 

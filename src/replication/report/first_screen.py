@@ -1,12 +1,13 @@
 """The first screen of the page: the answer, the three main findings, error against depth, and the 32 claims."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, metadata
 
 from replication import paper
-from replication.arms import ARMS
-from replication.claims.claim import Kind, Tested, tests_of
+from replication.arms import ARMS, Arm
+from replication.claims.claim import Kind, Test, Tested, tests_of
 from replication.claims.findings import Finding, count_kinds, findings, judge_paper, printed
+from replication.nets.names import depth_of
 from replication.profiles import Profile
 from replication.report import numbers
 from replication.report.answer import answer_sentence, main_setup, net_name, notes, pair_name, signed
@@ -14,7 +15,6 @@ from replication.report.depth import depth_figure
 from replication.report.html import SYMBOL, WORDS, data_name, render, runs_id
 from replication.report.origin import csv_address
 from replication.study.labels import SMOKE_TESTS
-from replication.study.rule import Verdict
 from replication.study.studies import Study
 
 
@@ -30,8 +30,8 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
     rows = findings(study or printed(arm, profile))
     own, apart = _groups(studies)
     judged = judge_paper(own, profile)
-    counts = {name: _count_apart(group, profile) for name, group in apart.items()}
-    legend = {"contradicted"}.union(*counts.values())  # an absence that a reader looks for, and what is used below
+    groups = {name: _claims_apart(group, profile, shown) for name, group in apart.items()}
+    legend = {"contradicted"}.union(*groups.values())  # an absence that a reader looks for, and what is used below
     return render(
         "first_screen.html",
         paper=paper.about(), code=code_address(), newest=_newest(studies),
@@ -39,8 +39,8 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
         rows=[_row(finding, study) for finding in rows], figure=depth_figure(arm, study), data=arm.words,
         csv=csv_address(numbers.of_depth(arm, study)),
         squares=_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
-        counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, apart=counts,
-        partial=_partial(rows) if study else [], symbol=SYMBOL, words=WORDS,
+        counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, apart=groups,
+        partial=_partial(rows) if study else [], symbol=SYMBOL | {"partial": SYMBOL["inconclusive"]}, words=WORDS,
     )  # fmt: skip
 
 
@@ -59,6 +59,21 @@ def _count_apart(studies: Sequence[Study], profile: Profile) -> dict[Kind, int]:
     """The verdicts on other data than the paper's, without what is the same on any data."""
     counts = count_kinds(judge_paper(studies, profile))
     return {kind: n for kind, n in counts.items() if n and kind not in ("confirmed", "not tested")}
+
+
+def _claims_apart(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> dict[Kind, dict[str, object]]:
+    """What `_count_apart` counts, with the names of these claims and the place of the first one's card."""
+    judged, with_cards, groups = judge_paper(studies, profile), {study.arm for study in shown}, {}
+    for kind, n in _count_apart(studies, profile).items():
+        of_kind = [tested.test for tested in judged.values() if tested and tested.kind == kind]
+        group = {"n": n, "ids": [test.claim.id for test in of_kind]}
+        groups[kind] = group | {"card": _card(of_kind[0], with_cards)}
+    return groups
+
+
+def _card(test: Test, with_cards: Collection[Arm]) -> str:
+    """Where the card of a claim stands on the page."""
+    return f"{test.claim.id}-{test.arm.name}" if test.arm in with_cards else "claims-waiting"
 
 
 def code_address() -> str:
@@ -106,16 +121,23 @@ def _row(finding: Finding, study: Study | None) -> dict[str, object]:
         "n": finding.comparison.n,
         "runs": runs_id(study, finding.comparison.worse),
         "card": f"{test.claim.id}-{test.arm.name}",
-        "kind": finding.status,
-        "words": _verdict(finding, finding.status),
+        "kind": "partial" if finding.is_partial else finding.status,
+        "words": _verdict(finding),
         "remarks": _remarks(finding),
     }
 
 
-def _verdict(finding: Finding, status: Verdict) -> str:
-    if status == "single seed":
+def _verdict(finding: Finding) -> str:
+    """The verdict in words; where some depths were not run, on those that were."""
+    words: str = finding.status
+    if words == "single seed":
         return finding.tested.words
-    words = f"opposite sign, {status}" if status == "inconclusive" and finding.is_opposite else status
+    if finding.is_partial and finding.tested.test.role == "gain":
+        words = f"agrees at {_depths_run(finding)}"
+    elif finding.is_partial:
+        words = f"agrees at {_depths_tested(finding)}"
+    elif words == "inconclusive" and finding.is_opposite:
+        words = f"opposite sign, {words}"
     return f"provisional: {words}" if finding.tested.provisional else words
 
 
@@ -124,17 +146,23 @@ def _remarks(finding: Finding) -> list[str]:
     remarks = [f"{' and '.join(map(net_name, finding.not_learned))} did not learn"] if finding.not_learned else []
     if finding.status == "single seed":
         return [*remarks, "opposite sign" if finding.is_opposite else "same sign"]
-    tested, depths = finding.tested_depths, finding.all_depths
-    if tested < depths and finding.tested.test.role == "gain":
-        remarks.append(f"{tested} of {depths} depths run")
-    elif tested < depths:
-        remarks.append(f"at {finding.supported_depths} of {tested} depths tested (of {depths})")
-    size = _size(finding)
-    if finding.undertrained:
-        remarks.append(f"{size}: undertrained" if size else "undertrained")
-    elif size:
+    if finding.tested_depths < finding.all_depths and not finding.is_partial:
+        is_gain = finding.tested.test.role == "gain"
+        remarks.append(_depths_run(finding) if is_gain else f"supported at {_depths_tested(finding)}")
+    if size := _size(finding):
         remarks.append(f"{size} than in the paper")
+    if finding.undertrained:
+        remarks.append("undertrained")
     return remarks
+
+
+def _depths_run(finding: Finding) -> str:
+    depths = [depth_of(net) for net in finding.tested.test.needs]
+    return f"{finding.tested_depths} depths run of {finding.all_depths} ({min(depths)} to {max(depths)})"
+
+
+def _depths_tested(finding: Finding) -> str:
+    return f"{finding.supported_depths} of {finding.tested_depths} depths tested (of {finding.all_depths})"
 
 
 def _size(finding: Finding) -> str:
@@ -158,7 +186,7 @@ def _squares(
             words = f"not tested on the paper's own data (elsewhere: {other.words})"
         statement, card = paper.claim(claim_id).statement, claim_id
         if tests:
-            card = f"{claim_id}-{tests[0].arm.name}" if tests[0].arm in with_cards else "claims-waiting"
+            card = _card(tests[0], with_cards)
         title = tests[0].title if tests else f"{statement[0].upper()}{statement[1:]}."
         squares.append({"id": claim_id, "kind": kind, "words": words, "title": title, "card": card})
     return squares
@@ -166,5 +194,4 @@ def _squares(
 
 def _partial(rows: Sequence[Finding]) -> list[dict[str, object]]:
     """Claims that are inconclusive only as some depths were not run, while what was measured is supported."""
-    partly = [row for row in rows if row.status == "supported" and row.tested.verdict == "inconclusive"]
-    return [{"id": row.tested.test.claim.id, "depths": row.all_depths} for row in partly]
+    return [{"id": row.tested.test.claim.id, "depths": row.all_depths} for row in rows if row.is_partial]
