@@ -100,7 +100,8 @@ def test_a_second_submission_trains_nothing(lab: Lab, jobs: tuple[str, str]) -> 
 @pytest.fixture(scope="module")
 def over_nodes(lab: Lab, jobs: tuple[str, str]) -> tuple[str, str]:
     """A net over both nodes, of which one torchrun is killed; the other item of the study is cancelled."""
-    lab.run("sed -i 's/^processes: 1/processes: 2/; s/- plain-8/- resnet-8/; s/^depth: 8/depth: 14/; s/  - 0$/  - 1/' params.yaml")
+    edits = ("s/^processes: 1/processes: 2/", "s/- plain-8/- resnet-8/", "s/^depth: 8/depth: 14/", "s/  - 0$/  - 1/")
+    lab.run(f"sed -i '{'; '.join(edits)}' params.yaml")
     lab.commit()
     array, join = lab.submit(OVER_NODES)
     lab.cluster.ask("scancel", f"{array}_1")
