@@ -12,6 +12,7 @@ import pytest
 from errors import refused
 from made_up import JPEG, PAPER_PROFILE, recipe_of, result
 
+from replication import report
 from replication.arms import ARMS
 from replication.study.results import add_results, summarise, write_summary
 from replication.study.studies import Study, read_studies, read_study
@@ -44,6 +45,15 @@ def test_a_run_comes_back_as_it_was_added(tmp_path: Path) -> None:
     assert found.images("resnet-56", "training") == 4000 * 128 // 16, "the last sixteenth of the schedule"
     assert len(found.curve("resnet-56", "train")) == 50, "of 200 rows, four to a point"
     assert len(found.curve("resnet-56", "test")) == 20
+
+
+def test_runs_with_and_without_mlflow_stand_in_one_table(tmp_path: Path) -> None:
+    recipes = [recipe_of("cpu", net="resnet-56", seed=seed) for seed in (0, 1)]
+    made = [result(recipe, mlflow_run_id=run_id) for recipe, run_id in zip(recipes, (None, "0123abcd"), strict=True)]
+    add_results(tmp_path / "cpu/cifar", made)
+    found = study_of(tmp_path / "cpu/cifar")
+    assert list(found.runs["mlflow_run_id"]) == ["", "0123abcd"]
+    assert "not tracked" in report.runs_table([found])
 
 
 def test_other_runs_stay_to_the_byte(tmp_path: Path) -> None:

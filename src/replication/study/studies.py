@@ -312,7 +312,10 @@ def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
 def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper: Profile) -> pd.DataFrame:
     """Rows of runs.csv with what follows from their recipes."""
     of_run = [recipes[key] for key in runs["recipe"]]
+    # pandas takes None among texts for a number that is missing, which is neither false nor a text.
+    texts = {column: runs[column].fillna("") for column in ("mlflow_run_id", "threads")}
     return runs.assign(
+        **texts,
         layers=[depth_of(recipe.net) for recipe in of_run],
         fidelity=[fidelity(recipe, of_paper(recipe, arm, paper)) for recipe in of_run],
         dataset=[recipe.data.name for recipe in of_run],
