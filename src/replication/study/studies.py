@@ -313,7 +313,7 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper
     """Rows of runs.csv with what follows from their recipes."""
     of_run = [recipes[key] for key in runs["recipe"]]
     # pandas takes None among texts for a number that is missing, which is neither false nor a text.
-    texts = {column: runs[column].fillna("") for column in ("mlflow_run_id", "threads")}
+    texts = {column: runs[column].fillna("") for column in ("mlflow_run_id", "threads") if column in runs}
     return runs.assign(
         **texts,
         layers=[depth_of(recipe.net) for recipe in of_run],
