@@ -94,10 +94,10 @@ class Calls:
         self.run("dvc", "repro", "check", "prepare@cifar")
         self.run(sys.executable, "-c", FILL)
         self.run("git", "checkout", "-q", "results")
-        found = {stage: self.run("dvc", "repro", "-s", "-f", stage) for stage in STAGES}
-        found["all"] = sum(found.values())
-        found["nothing to do"] = self.run("dvc", "repro", "tabulate@cifar")
-        return found
+        seconds = {stage: self.run("dvc", "repro", "-s", "-f", stage) for stage in STAGES}
+        seconds["all"] = sum(seconds.values())
+        seconds["nothing to do"] = self.run("dvc", "repro", "tabulate@cifar")
+        return seconds
 
     def plan(self, runs: int) -> None:
         """Let params.yaml name so many runs."""

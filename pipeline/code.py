@@ -113,12 +113,12 @@ class Sources:
         """The file of a module; None for one of another project, and for a name of something in a module."""
         if module not in self.files:
             parts = module.split(".")
-            found = None
+            file = None
             if parts[0] in ("replication", "pipeline"):
                 bases = [source.joinpath(*parts) for source in SOURCES]
                 candidates = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
-                found = next((path for path in candidates if path.is_file()), None)
-            self.files[module] = found
+                file = next((path for path in candidates if path.is_file()), None)
+            self.files[module] = file
         return self.files[module]
 
     def _imported(self, module: str, file: Path) -> tuple[str, ...]:

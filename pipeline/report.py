@@ -64,8 +64,8 @@ def reproduced() -> str:
         try:
             made += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            told = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{name}`."
-            raise UserError(told, kind=kind_of(error), file=file) from error
+            message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{name}`."
+            raise UserError(message, kind=kind_of(error), file=file) from error
     old = [of for of in made if of["comparison"] != "new"]
     equal, within = (sum(of["comparison"] == kind for of in old) for kind in ("equal", "within"))
     lines = [f"{len(made) - len(old)} new runs."] if len(old) < len(made) else []
