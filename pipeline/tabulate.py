@@ -35,7 +35,8 @@ from replication.sources import DATASETS
 from replication.study.cards import write_card
 from replication.study.ended import ended_in_folder
 from replication.study.labels import pixels_label, study_folder
-from replication.study.results import Recorded, Result, add_results, write_summary
+from replication.study.reproduced import Recorded
+from replication.study.results import Result, add_results, write_summary
 from replication.training.tracking import log_missing
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Literal
+from typing import Any
 
 from replication.arms import Arm, arm_of, step_of
 from replication.errors import UserError
@@ -25,6 +25,7 @@ from replication.runs.provenance import in_columns
 from replication.runs.record import RunRecord, training_score
 from replication.study import schema
 from replication.study.fidelity import differences
+from replication.study.reproduced import Recorded, by_run, compare, same_numbers
 from replication.study.schema import JOINED, TRAINING
 from replication.study.tables import (
     CURVES,
@@ -37,7 +38,6 @@ from replication.study.tables import (
     SCORES,
     TABLES,
     Row,
-    Run,
     averaged_rows,
     read_tables,
     run_of,
@@ -45,10 +45,6 @@ from replication.study.tables import (
 )
 
 SUMMARY = "summary.json"
-# Columns of runs.csv that say how a run was made, not what came of it.
-MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "machine", "torch", "commit", "date")
-MAKING += ("mlflow_run_id",)
-Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
 
 
 @dataclass(frozen=True)
@@ -59,36 +55,6 @@ class Result:
     curve: Sequence[Mapping[str, float | None]]
     scores: Sequence[Mapping[str, Any]]
     responses: Sequence[float] = ()  # standard deviation of those of each layer, where they were measured
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A run that was made again, and what was recorded of it before, by the headline metric of its task."""
-
-    name: str
-    seed: int
-    equal: bool  # all numbers are those that were recorded
-    error: float | None
-    recorded: float | None  # None: the run is new
-    of_seeds: list[float]  # recorded, of all seeds of the net
-    images: int  # on which an error is measured
-
-    @property
-    def comparison(self) -> Literal["new", "equal", "within", "outside", "other"]:
-        """`within` or `outside` the 99 % prediction interval of the recorded seeds; `other`: fewer than three seeds
-        are recorded, so there is no interval.
-        """
-        if self.recorded is None or self.equal:
-            return "equal" if self.equal else "new"
-        count = len(self.of_seeds)
-        if count < 3:
-            return "other"
-        from scipy.stats import t as student
-
-        centre = mean(self.of_seeds)
-        binomial = (max(centre, 0.01) * (100 - min(centre, 99.99)) / self.images) ** 0.5
-        spread = max(stdev(self.of_seeds), binomial) * (1 + 1 / count) ** 0.5
-        return "within" if abs(self.error - centre) <= student.ppf(0.995, count - 1) * spread else "outside"
 
 
 def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Mapping[str, Any]] = ()) -> list[Recorded]:
@@ -120,13 +86,13 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     added[SCORES] += ensembles
     runs = {run_of(row) for row in (*added[RUNS], *added[SCORES])}
     recipes |= {result.record.recipe.hash: result.record.recipe for result in results}
-    before = {name: _by_run(rows) for name, rows in tables.items()}
+    before = {name: by_run(rows) for name, rows in tables.items()}
     new = {
         name: typed(name, map(_texts, rows), arm, f"new rows of {folder / name}", "nothing was added")
         for name, rows in added.items()
     }
-    now = {name: _by_run(rows) for name, rows in new.items()}
-    equal = {run for run in now[RUNS] if run in before[RUNS] and _same_numbers(run, now, before)}
+    now = {name: by_run(rows) for name, rows in new.items()}
+    equal = {run for run in now[RUNS] if run in before[RUNS] and same_numbers(run, now, before)}
     new[RUNS] = [before[RUNS][run_of(row)][0] if run_of(row) in equal else row for row in new[RUNS]]
     for name, rows in tables.items():
         kept = [row for row in rows if run_of(row) not in runs]
@@ -138,44 +104,7 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         if name in TABLES or rows or (folder / name).exists():
             files[name] = _csv(schema.columns((TABLES | LAYERS)[name]), map(_texts, rows))
     write_together(folder, files)
-    return [_recorded(result, before, equal) for result in results]
-
-
-def _by_run(rows: Iterable[Row]) -> dict[Run, list[Row]]:
-    found: dict[Run, list[Row]] = {}
-    for row in rows:
-        found.setdefault(run_of(row), []).append(row)
-    return found
-
-
-def _same_numbers(run: Run, now: Tables, before: Tables) -> bool:
-    """Whether a run has the numbers that are recorded of it. What was not recorded then is not compared."""
-    (new,), (old,) = now[RUNS][run], before[RUNS][run]
-    if any(new[key] != old[key] for key in new if key not in MAKING):
-        return False
-    tables = [name for name in now if name != RUNS and (name in TABLES or run in before[name])]
-    return all(_in_order(now[name].get(run, ())) == _in_order(before[name].get(run, ())) for name in tables)
-
-
-def _in_order(rows: Iterable[Row]) -> list[list[str]]:
-    return sorted([str(value) for value in row.values()] for row in rows)
-
-
-def _recorded(result: Result, before: Tables, equal: set[Run]) -> Recorded:
-    recipe, step = result.record.recipe, step_of(result.record.recipe)
-    headline = (step.headline, step.metric.name)
-
-    def error(rows: Iterable[Mapping[str, Any]]) -> float | None:
-        return next((row["value"] for row in rows if (row["protocol"], row["metric"]) == headline), None)
-
-    run = (recipe.net, recipe.variant, recipe.seed)
-    seeds = [rows for other, rows in before[SCORES].items() if other[:2] == run[:2]]
-    errors = [found for rows in seeds if (found := error(rows)) is not None]
-    images = next((row["images"] for row in result.scores if row["protocol"] == step.headline), 1)
-    return Recorded(
-        named(recipe.net, recipe.variant), recipe.seed, run in equal, error(result.scores),
-        error(before[SCORES].get(run, ())), errors, images,
-    )  # fmt: skip
+    return [compare(result.record.recipe, result.scores, before, equal) for result in results]
 
 
 def write_summary(folder: Path, arm: Arm, results: Sequence[Result], of_depth: str | None = None) -> None:
