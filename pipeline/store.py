@@ -50,8 +50,8 @@ def is_usable(entry: Path, threads: int | None) -> bool:
         return False
     record = read_run(entry)
     if record.recipe.hash != entry.name.partition("-")[0]:
-        told = f"{entry} is damaged (it holds the run {record.recipe.hash}); delete {entry} and run again."
-        raise UserError(told, kind="damaged", file=entry)
+        message = f"{entry} is damaged (it holds the run {record.recipe.hash}); delete {entry} and run again."
+        raise UserError(message, kind="damaged", file=entry)
     trained_on = str(record.provenance["machine"].get("threads"))
     return threads is None or trained_on == str(threads)
 
@@ -71,8 +71,8 @@ def take(entry: Path, folder: Path) -> None:
                 _copy(file, unfinished / file.name)
         seal(unfinished)
         if _sums_of(unfinished) != sums:
-            told = f"{entry} is damaged (its files are not those in {SUMS}); delete {entry} and run again."
-            raise UserError(told, kind="damaged", file=entry)
+            message = f"{entry} is damaged (its files are not those in {SUMS}); delete {entry} and run again."
+            raise UserError(message, kind="damaged", file=entry)
 
 
 def _is_copy(folder: Path, sums: str) -> bool:
@@ -113,12 +113,12 @@ def _sums_of(folder: Path) -> str:
         return regular(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         if not folder.exists():
-            told = f"{folder} is missing; run `dvc repro`, or train this net."
-            raise UserError(told, kind="missing", file=folder) from error
+            message = f"{folder} is missing; run `dvc repro`, or train this net."
+            raise UserError(message, kind="missing", file=folder) from error
         if (kind := kind_of(error)) == "unreadable":
             raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
-        told = f"{folder} is damaged ({SUMS}: {why(error)}); delete {folder} and run `dvc repro`."
-        raise UserError(told, kind="damaged", file=folder) from error
+        message = f"{folder} is damaged ({SUMS}: {why(error)}); delete {folder} and run `dvc repro`."
+        raise UserError(message, kind="damaged", file=folder) from error
 
 
 def fill(root: Path, entries: Mapping[Path, Path]) -> None:
@@ -160,15 +160,15 @@ def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
         if not folder.exists():
             with code.unchanged(f"train-{first.arm.name}") as digest:
                 folder = run_entry(recipe_of(first).hash, digest)
-        there = read_run(folder).recipe
-        if there.hash != wanted:
+        start = read_run(folder).recipe
+        if start.hash != wanted:
             raise UserError(
-                f"{folder} is not the run that {run.name} starts from ({there.hash} instead of {wanted}); run "
+                f"{folder} is not the run that {run.name} starts from ({start.hash} instead of {wanted}); run "
                 f"`dvc repro train@{first.arm.name}`.",
                 kind="conflict",
                 file=folder,
             )
         folders.append(folder)
-        wanted = there.start
+        wanted = start.start
     proposer, begins_with = folders
     return begins_with, proposer
