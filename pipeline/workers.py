@@ -85,6 +85,7 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
                 running.append(Worker(job, free, slots, status))
             if not running:  # all that wait need a job that failed, or stopping was asked for
                 break
+            status.show(succeeded, running)
             wait([worker.process.sentinel for worker in running], timeout=0.5)
             for worker in [worker for worker in running if not worker.process.is_alive()]:
                 running.remove(worker)
@@ -92,7 +93,7 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
                     succeeded.add(worker.job.name)
                 else:
                     failed.append(worker.job.name)
-            status.show(succeeded, running)
+        status.show(succeeded, running)  # leaves an empty line on a terminal
     if stops:
         print("\nstopped; all that was done is kept: run the same command again\n", file=sys.stderr)
         sys.exit(130)
