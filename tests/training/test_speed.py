@@ -42,9 +42,11 @@ from replication.training.device import keep_memory
 if sys.argv[1] == "kept":
     keep_memory()
 count = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(16_000_000)  # 64 MB
+fill = lambda: torch.full((16_000_000,), 1.0).sum().item()  # 64 MB
+for _ in range(20):  # small tensors that lie between large ones keep the heap growing for a while
+    fill()
 before = count()
-print(sum(torch.full((16_000_000,), 1.0).sum().item() for _ in range(10)), count() - before)
+print(sum(fill() for _ in range(10)), count() - before)
 """
 
 
