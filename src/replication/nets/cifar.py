@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch import Tensor, nn, relu_
 from torch.utils.checkpoint import checkpoint
 
 from replication.nets.blocks import Block, Bottleneck, OneLayer, shortcut
@@ -58,7 +57,7 @@ class CifarNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images [N, 3, H, W], mean subtracted → scores [N, classes], before the softmax."""
-        maps = relu(self.bn1(self.conv1(images)))
+        maps = relu_(self.bn1(self.conv1(images)))
         if self.stage and self.training and torch.is_grad_enabled():
             for first in range(0, len(self.blocks), self.stage):
                 maps = _run_again(self.blocks[first : first + self.stage], maps)

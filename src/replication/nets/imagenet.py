@@ -9,8 +9,7 @@ The letter of a name is the shortcut option (section 4.1): `resnet-34-A`, `-B`, 
 have no letter. At 224 pixels `resnet-34-A` costs 3.64 billion multiply-adds and `resnet-152` 11.28.
 """
 
-from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch import Tensor, nn, relu_
 
 from replication.nets.blocks import Block, Bottleneck, shortcut
 
@@ -57,5 +56,5 @@ class ImagenetNet(nn.Module):
 
     def maps(self, images: Tensor) -> Tensor:
         """images [N, 3, H, W] → the last maps [N, channels, ceil(H / 32), ceil(W / 32)], before pooling."""
-        maps = self.pool(relu(self.bn1(self.conv1(images))))
+        maps = self.pool(relu_(self.bn1(self.conv1(images))))
         return self.conv5(self.conv4(self.conv3(self.conv2(maps))))

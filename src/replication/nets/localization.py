@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch import Tensor, nn, relu_
 
 from replication.nets.imagenet import ImagenetNet
 from replication.nets.names import STRIDES
@@ -102,7 +101,7 @@ class LocalizationNet(nn.Module):
 
     def forward(self, images: Tensor) -> Maps:
         """images [B, 3, H, W], mean subtracted → maps of ceil(H / stride) x ceil(W / stride) places."""
-        maps = self.pool(relu(self.bn1(self.conv1(images))))
+        maps = self.pool(relu_(self.bn1(self.conv1(images))))
         for stage in self._stages:
             maps = getattr(self, stage)(maps)
         return Maps(maps, self)
