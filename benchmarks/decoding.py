@@ -1,6 +1,6 @@
 """How fast one core turns JPEG files into crops: `python benchmarks/decoding.py <folder of JPEGs>`.
 
-Prints images a second of Pillow (`images/decoding.py` and `images/crops.py`: what training uses) and of torchvision
+Prints images a second of Pillow (`data/decoding.py` and `data/crops.py`: what training uses) and of torchvision
 (`decode_image`, then crop and antialiased resize of the tensor), and their ratio; then which files torchvision refuses
 or turns otherwise than Pillow. Both draw the same random crops of 224 pixels, shorter side 256 to 480, from bytes in
 memory, on one thread, by turns, median of seven rounds: seconds for 64 photographs. Expect 400 images/s a core.
@@ -17,8 +17,8 @@ import torch
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2.functional import resized_crop
 
-from replication.images.crops import Pixels, crop
-from replication.images.decoding import decode
+from replication.data.crops import Pixels, crop
+from replication.data.decoding import decode
 
 SIZE, SIDES, ROUNDS = 224, (256, 480), 7
 

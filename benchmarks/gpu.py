@@ -43,9 +43,9 @@ from benchmarks.measure import (
 )
 from benchmarks.usual import usual_recipe, usual_steps
 from pipeline import stage
+from replication.cost import duration
 from replication.feed.cifar import CifarBatches
 from replication.runs.provenance import provenance
-from replication.study.cost import duration
 from replication.training.device import choose_device
 from replication.training.loop import iterate
 from replication.training.speed import can_compile

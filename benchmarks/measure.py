@@ -21,12 +21,12 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from replication.arms import ARMS
+from replication.config.profiles import read_profile
+from replication.config.recipe import MOST, Recipe, merged
+from replication.data.store import Meta, Store
 from replication.feed.cifar import CifarBatches
-from replication.images.store import Meta, Store
 from replication.nets.complexity import complexity
 from replication.nets.names import NETS
-from replication.profiles import read_profile
-from replication.recipe import MOST, Recipe, merged
 from replication.training.device import choose_device
 from replication.training.loop import iterate
 from replication.training.processes import Processes

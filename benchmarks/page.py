@@ -19,14 +19,14 @@ import numpy as np
 from pipeline.params import PROFILES
 from pipeline.report import BENCHMARKS, NOTEBOOKS, PARTS
 from replication.arms import ARMS, Arm
+from replication.config.profiles import Profile, read_profile
+from replication.config.recipe import Data
 from replication.nets.complexity import complexity
 from replication.nets.names import IMAGENET_DEPTHS, NETS, depth_of
-from replication.profiles import Profile, read_profile
-from replication.recipe import Data
 from replication.report.notebooks import join, run
 from replication.report.page import page
+from replication.results.add import Result, add_results
 from replication.runs.record import RunRecord
-from replication.study.results import Result, add_results
 
 DEPTHS = [depth for depth in range(8, 104, 6) if depth not in IMAGENET_DEPTHS]
 MADE_UP = {

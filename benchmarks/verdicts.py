@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from replication.arms import ARMS, Arm
-from replication.claims import signals
-from replication.claims.claim import Test, tests_of
-from replication.claims.section_4_2 import ALIKE, OF_110
 from replication.paper import published_spread
-from replication.study import rule
-from replication.study.comparisons import ORDER, SPREAD, Comparison
-from replication.study.schema import TRAINING
+from replication.results.schema import TRAINING
+from replication.verdicts import rule
+from replication.verdicts.claim import Test, tests_of
+from replication.verdicts.claims import signals
+from replication.verdicts.claims.section_4_2 import ALIKE, OF_110
+from replication.verdicts.comparisons import ORDER, SPREAD, Comparison
 
 STUDIES = 20_000
 SEEDS = (3, 5, 10)

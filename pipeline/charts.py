@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from pipeline import stage
 from pipeline.params import TRACKING_URI, WORK
-from replication.training.tracking_store import tell_killed
+from replication.tracking.store import tell_killed
 
 CHARTS = "runs?workflowType=machine_learning&compareRunsMode=CHART"
 

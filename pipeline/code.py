@@ -29,15 +29,15 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.arms.__init__",  # finds a task; the task's own module is a root
     "replication.errors",
     "replication.files",
-    "replication.profiles",  # what it makes is in the recipe file of each run
+    "replication.config.profiles",  # what it makes is in the recipe file of each run
     "replication.runs.__init__",
     "replication.runs.folder",
     "replication.runs.provenance",
     "replication.runs.record",
     "replication.training.progress",
     "replication.training.speed",
-    "replication.training.tracking",
-    "replication.training.tracking_store",
+    "replication.tracking.tracker",
+    "replication.tracking.store",
 })  # fmt: skip
 
 
@@ -55,14 +55,14 @@ def code_of_stages() -> dict[str, Code]:
     stages = {}
     for name, arm in ARMS.items():
         trains, evaluates = _named_by(arm)
-        stages[f"prepare-{name}"] = Code(("replication.sources.*", arm.recipe.__module__), CHANGES_NO_NUMBER)
+        stages[f"prepare-{name}"] = Code(("replication.data.sources.*", arm.recipe.__module__), CHANGES_NO_NUMBER)
         stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
         scores = ("replication.evaluation.score", "replication.evaluation.responses", *trains, *evaluates)
         stages[f"evaluate-{name}"] = Code(scores, CHANGES_NO_NUMBER)
     packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
     stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
     shown = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
-    stages["report"] = Code(("pipeline.report", "replication.claims.*", "replication.report.*"), data=shown)
+    stages["report"] = Code(("pipeline.report", "replication.verdicts.claims.*", "replication.report.*"), data=shown)
     return stages
 
 

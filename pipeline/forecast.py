@@ -2,7 +2,7 @@
 
 Each net trains on random images for a second in either precision (half a minute for a study of 14). Times are those of
 one training after the other, on this machine, and on a GPU at the TFLOP/s that you give: no GPU is measured. Memory is
-an estimate, see `study.cost.memory`; disk is what a run leaves, see `study.disk`.
+an estimate, see `replication.cost.memory`; disk is what a run leaves, see `gb_kept`.
 """
 
 import argparse
@@ -12,9 +12,8 @@ from pipeline import stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
 from replication.arms import ARMS
-from replication.sources import DATASETS
-from replication.study.cost import duration, memory, training_flop
-from replication.study.disk import kept, prepared
+from replication.cost import duration, gb_kept, gb_prepared, memory, training_flop
+from replication.data.sources import DATASETS
 from replication.training.device import choose_device
 from replication.training.speed import images_per_second
 
@@ -40,9 +39,9 @@ def main() -> None:
             times = [images / images_per_second(recipe, data.classes, device, of) for of in ("fp32", "bf16")]
             times += [flop / (options.gpu * 1e12)] if options.gpu else []
             all_times = [total + seeds * more for total, more in zip(all_times, times, strict=False)]
-            disk, images_of_arm = disk + seeds * kept(recipe, data), prepared(recipe, data)
+            disk, images_of_arm = disk + seeds * gb_kept(recipe, data), gb_prepared(recipe, data)
             counts = f"{seeds:5} {recipe.schedule.iterations:10,} {flop / images / 6e6:8,.0f}"
-            rooms = f"{memory(recipe, data.classes):5.1f} GiB {1000 * kept(recipe, data):6,.0f} MB"
+            rooms = f"{memory(recipe, data.classes):5.1f} GiB {1000 * gb_kept(recipe, data):6,.0f} MB"
             words = " ".join(f"{duration(seconds):>9}" for seconds in times)
             print(f"{run.name:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
         disk += images_of_arm

@@ -14,15 +14,15 @@ from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import Run, folders_there
 from replication.arms import arm_of, step_of
+from replication.config.profiles import named, read_profile
 from replication.evaluation.responses import responses_of_run
 from replication.evaluation.score import score_run
 from replication.evaluation.scores import rows_of
-from replication.profiles import named, read_profile
+from replication.results.add import Result, add_results, summarise
+from replication.results.card import write_card
+from replication.results.fidelity import made_under
+from replication.results.labels import pixels_label, study_folder
 from replication.runs.folder import read_curve, read_run
-from replication.study.cards import write_card
-from replication.study.fidelity import made_under
-from replication.study.labels import pixels_label, study_folder
-from replication.study.results import Result, add_results, summarise
 from replication.training.device import choose_device
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, create_model, model_validator
 
 from replication.arms import ARMS, Arm
+from replication.config.profiles import DEFAULT, Profile, read_profile, read_yaml
+from replication.config.recipe import BadValue, Problem, Seed, Whole, error_of, validate
+from replication.data.sources import DATASETS, Place
 from replication.errors import UserError
-from replication.profiles import DEFAULT, Profile, read_profile, read_yaml
-from replication.recipe import BadValue, Problem, Seed, Whole, error_of, validate
-from replication.sources import DATASETS, Place
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
 # Resume state, tracking and the user's data belong there.

@@ -16,15 +16,15 @@ from typing import Any
 from pipeline.params import RESULTS, BaseParams, net_of_depth
 from replication.arms import Arm, arm_of
 from replication.arms.localization import REGIONS
+from replication.config.profiles import DEFAULT, Profile, named
+from replication.config.recipe import Recipe, validate
+from replication.data.meta import read_meta
 from replication.errors import UserError
 from replication.files import check_whole
-from replication.images.meta import read_meta
-from replication.profiles import DEFAULT, Profile, named
-from replication.recipe import Recipe, validate
+from replication.results.add import refuse_others
+from replication.results.labels import label
 from replication.runs.folder import read_run
 from replication.runs.record import RunRecord
-from replication.study.labels import label
-from replication.study.results import refuse_others
 
 RECIPES = Path("recipes")
 DATA = Path("data")

@@ -12,9 +12,9 @@ from pipeline import code, stage
 from pipeline.params import ROOT
 from pipeline.plan import DATA, RECIPES, planned
 from replication.arms import arm_of
+from replication.data.sources import Place
+from replication.data.sources.prepare import describe, prepare
 from replication.files import replacing
-from replication.sources import Place
-from replication.sources.prepare import describe, prepare
 
 
 def main() -> None:

@@ -14,17 +14,17 @@ from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.arms import ARMS
+from replication.config.profiles import read_profile
 from replication.errors import UserError
 from replication.files import kind_of, regular, write_durably
 from replication.nets.names import depth_of
-from replication.profiles import read_profile
 from replication.report.answer import main_setup
 from replication.report.depth import depth_figure
 from replication.report.first_screen import count_claims, first_screen
 from replication.report.html import with_cards
 from replication.report.notebooks import join, run
 from replication.report.page import page
-from replication.study.studies import read_studies
+from replication.results.studies import read_studies
 
 NOTEBOOKS = Path("reports/notebooks")
 # In the order of the page; the first has the parameters.

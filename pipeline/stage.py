@@ -18,9 +18,9 @@ from replication.files import REMEDIES, why
 if TYPE_CHECKING:
     from pipeline.params import BaseParams
     from replication.arms import Arm
-    from replication.images.store import Images
-    from replication.recipe import Recipe
-    from replication.training.tracking import Tracking
+    from replication.config.recipe import Recipe
+    from replication.data.store import Images
+    from replication.tracking.tracker import Tracking
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -90,7 +90,7 @@ def images_of(params: "BaseParams", arm: "Arm") -> "Images":
         UserError: they are missing or damaged.
     """
     from pipeline.plan import DATA, RECIPES, planned
-    from replication.images.index import read_images
+    from replication.data.index import read_images
 
     place = params.place(planned(RECIPES / arm.name / "data.json")["dataset"])
     return read_images(DATA / arm.name, place.root if place else DATA)
@@ -105,8 +105,8 @@ def tracking_of(
         places: profile and label of studies by the hashes of their recipes, as params.yaml may have changed since.
     """
     from replication.arms import arm_of
-    from replication.profiles import named
-    from replication.study.labels import label, pixels_label, study_folder
+    from replication.config.profiles import named
+    from replication.results.labels import label, pixels_label, study_folder
 
     arm = arm_of(recipe.arm)
     of_params = params.profile, study_folder(label(params.section(arm).override), pixels_label(arm, recipe.data))
@@ -130,10 +130,10 @@ def tracking_in(profile: str, of_study: str, recipe: "Recipe", note: str) -> "Tr
     """
     from pipeline.params import PROFILES, RESULTS, TRACKING_URI, WORK
     from replication.arms import arm_of
-    from replication.profiles import read_profile
-    from replication.study.fidelity import fidelity, of_paper
-    from replication.study.labels import in_words
-    from replication.training.tracking import Tracking
+    from replication.config.profiles import read_profile
+    from replication.results.fidelity import fidelity, of_paper
+    from replication.results.labels import in_words
+    from replication.tracking.tracker import Tracking
 
     uri, arm = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, arm_of(recipe.arm)
     name = " · ".join([profile, arm.name, *in_words(of_study, recipe.data.pixels)])

@@ -17,9 +17,9 @@ from dvc_objects.fs.system import reflink
 from pipeline import code
 from pipeline.params import WORK
 from pipeline.plan import Run, recipe_of, runs_before
+from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import SUMS, kind_of, regular, remove_leftovers, replacing, seal, sha256, why
-from replication.recipe import Recipe
 from replication.runs.folder import NET, RECORD, read_run
 
 EMPTY = "skipped.txt"

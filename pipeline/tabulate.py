@@ -19,6 +19,7 @@ from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
 from replication.arms import Arm, arm_of
+from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.evaluation.scores import (
     PICTURE,
@@ -30,14 +31,13 @@ from replication.evaluation.scores import (
     read_weights_digest,
 )
 from replication.files import SUMS, check_whole, sha256, write_durably
+from replication.results.add import Result, add_results, write_summary
+from replication.results.card import write_card
+from replication.results.labels import pixels_label, study_folder
+from replication.results.reproduced import Recorded
 from replication.runs.folder import NET, read_curve
-from replication.sources import DATASETS
-from replication.study.cards import write_card
-from replication.study.ended import ended_in_folder
-from replication.study.labels import pixels_label, study_folder
-from replication.study.reproduced import Recorded
-from replication.study.results import Result, add_results, write_summary
-from replication.training.tracking import log_missing
+from replication.tracking.ended import ended_in_folder
+from replication.tracking.tracker import log_missing
 
 
 def main() -> None:

@@ -8,13 +8,13 @@ from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import OUTCOMES, RUNS
 from replication.arms import ARMS
+from replication.config.profiles import named, read_profile
 from replication.errors import UserError
-from replication.profiles import named, read_profile
 from replication.report.html import command
+from replication.results.studies import read_studies
 from replication.runs.folder import RECORD
-from replication.study.ended import ended_in_folder, ended_in_study
-from replication.study.studies import read_studies
-from replication.training.tracking import Ended, Tracking, log_missing
+from replication.tracking.ended import ended_in_folder, ended_in_study
+from replication.tracking.tracker import Ended, Tracking, log_missing
 
 
 def main() -> None:

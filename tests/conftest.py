@@ -22,16 +22,16 @@ from stages import Stage
 
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
+from replication.config.recipe import Recipe, merged
+from replication.data.sources.statistics import image_statistics
+from replication.data.store import Split, Store, image_of, read_store, write_store
 from replication.feed.batches import Batches
 from replication.feed.cifar import CifarBatches
 from replication.feed.imagenet import PhotographBatches
-from replication.images.store import Split, Store, image_of, read_store, write_store
-from replication.recipe import Recipe, merged
-from replication.sources.statistics import image_statistics
+from replication.tracking.tracker import Tracker
 from replication.training.processes import Processes
 from replication.training.run import train
 from replication.training.state import State
-from replication.training.tracking import Tracker
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))  # 1 is faster on a busy machine
 

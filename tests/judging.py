@@ -4,10 +4,10 @@ from typing import Any
 
 from made_up import PAPER, study
 
-from replication import claims
-from replication.claims.claim import judge
-from replication.claims.claim import tests_of as of_arm
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts import claims
+from replication.verdicts.claim import judge
+from replication.verdicts.claim import tests_of as of_arm
 
 
 def seeds(errors: dict[str, tuple[float, float]] = PAPER, count: int = 3, **options: Any) -> Study:

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from replication.arms.localization import LocalizationRecipe
+from replication.data.boxes import gathered
+from replication.data.meta import Meta
+from replication.data.store import Store
 from replication.feed.localization import BoxBatches
-from replication.images.boxes import gathered
-from replication.images.meta import Meta
-from replication.images.store import Store
 
 
 def made_up_store(

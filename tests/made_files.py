@@ -17,9 +17,9 @@ import torchvision
 from PIL import Image
 from torchvision.datasets import imagenet as official
 
-from replication.images.store import Split
-from replication.sources import CIFAR10, IMAGENET
-from replication.sources.decode import Source
+from replication.data.sources import CIFAR10, IMAGENET
+from replication.data.sources.decode import Source
+from replication.data.store import Split
 
 WNIDS = ["n00000001", "n00000002", "n00000003"]
 SMALL_CIFAR = replace(CIFAR10, train_images=6, test_images=4, classes=2, input_size=8, class_names=())

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from replication.arms import ARMS, arm_of
-from replication.profiles import Profile, read_profile
-from replication.recipe import Data, Recipe
+from replication.config.profiles import Profile, read_profile
+from replication.config.recipe import Data, Recipe
+from replication.results.add import Result
+from replication.results.schema import TRAINING
+from replication.results.studies import Study, with_recipes
 from replication.runs.record import RunRecord
-from replication.study.results import Result
-from replication.study.schema import TRAINING
-from replication.study.studies import Study, with_recipes
 
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from replication.recipe import merged
+from replication.config.recipe import merged
 
 
 def merge(checkout: Path, small: Path) -> None:

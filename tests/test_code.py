@@ -42,15 +42,15 @@ ALL = {f"{stage}-{task}" for stage in ("train", "evaluate") for task in TASKS}
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("src/replication/sources/decode.py", {f"prepare-{task}" for task in TASKS}),
+        ("src/replication/data/sources/decode.py", {f"prepare-{task}" for task in TASKS}),
         ("src/replication/training/loop.py", ALL - {f"evaluate-{task}" for task in TASKS}),
         ("src/replication/nets/blocks.py", ALL | {"report"}),
         ("src/replication/nets/names.py", ALL | {f"prepare-{task}" for task in TASKS} | {"tabulate", "report"}),
         ("src/replication/feed/cifar.py", {"train-cifar", "evaluate-cifar"}),
         ("src/replication/evaluation/protocols.py", {f"evaluate-{task}" for task in TASKS}),
-        ("src/replication/training/tracking.py", {"tabulate"}),
+        ("src/replication/tracking/tracker.py", {"tabulate"}),
         ("src/replication/training/progress.py", set()),
-        ("src/replication/study/rule.py", {"report"}),
+        ("src/replication/verdicts/rule.py", {"report"}),
         ("src/replication/paper/paper.yaml", {"tabulate", "report"}),
         ("src/replication/report/templates/page.css", {"report"}),
         ("reports/notebooks/cifar.py", {"report"}),
@@ -101,7 +101,7 @@ def test_a_stage_without_check_says_what_to_run(sources: Path) -> None:
 
 def test_a_copy_of_the_project_runs_its_own_library(sources: Path) -> None:
     """DVC runs `--temp` and queued experiments in copies; the installed library is another one."""
-    program = "import pipeline.code, replication.recipe; print(replication.recipe.__file__)"
+    program = "import pipeline.code, replication.recipe; print(replication.config.recipe.__file__)"
     printed = subprocess.run(
         [sys.executable, "-c", program], cwd=sources, capture_output=True, text=True, check=True,
         env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},

@@ -10,10 +10,10 @@ from made_up import recipe_of
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
 from replication.arms import ARMS
+from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours, memory, training_flop
+from replication.data.sources import DATASETS
+from replication.disk import kept, prepared
 from replication.paper import table
-from replication.sources import DATASETS
-from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours, memory, training_flop
-from replication.study.disk import kept, prepared
 
 README = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/machines.md"))
 

@@ -11,8 +11,8 @@ import torch
 from checkout import PROJECT
 from torchvision import models
 
-from replication.images.crops import centre_crop
-from replication.images.store import read_store
+from replication.data.crops import centre_crop
+from replication.data.store import read_store
 from replication.nets.by_name import build
 from replication.paper import replications
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from replication.arms import ARMS
 from replication.paper import about
-from replication.study.studies import Study, read_studies
+from replication.results.studies import Study, read_studies
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [

@@ -12,11 +12,11 @@ from pipeline.plan import plans
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
-from replication.claims import claim
+from replication.config.profiles import read_profile
+from replication.config.recipe import Data, Recipe
 from replication.errors import Kind, UserError
-from replication.profiles import read_profile
-from replication.recipe import Data, Recipe
-from replication.study.fidelity import differences
+from replication.results.fidelity import differences
+from replication.verdicts import claim
 
 PROFILES = sorted((Path(__file__).parents[1] / "pipeline/profiles").glob("*.yaml"))
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")

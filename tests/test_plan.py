@@ -16,11 +16,11 @@ from pipeline.plan import folders_there, named_run, plans, runs_of
 from replication.arms import ARMS
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
+from replication.config.recipe import Data
 from replication.errors import UserError
-from replication.recipe import Data
+from replication.results.add import add_results
+from replication.results.tables import read_tables
 from replication.runs.folder import write_run
-from replication.study.results import add_results
-from replication.study.tables import read_tables
 
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
 Configure = Callable[..., BaseParams]

@@ -11,11 +11,11 @@ import pytest
 from checkout import PROJECT
 
 from replication.arms import ARMS
+from replication.config.profiles import read_profile
 from replication.paper import end_errors, table
-from replication.profiles import read_profile
-from replication.study import rule
-from replication.study.schema import TRAINING, TRAINING_ERROR
-from replication.study.studies import Study, read_study
+from replication.results.schema import TRAINING, TRAINING_ERROR
+from replication.results.studies import Study, read_study
+from replication.verdicts import rule
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

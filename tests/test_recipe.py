@@ -14,8 +14,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
+from replication.config.recipe import Recipe, merged, validate
 from replication.errors import Kind
-from replication.recipe import Recipe, merged, validate
 from replication.runs.record import AnyRecipe
 
 Recipes = Callable[..., CifarRecipe]

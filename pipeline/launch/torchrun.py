@@ -7,8 +7,8 @@ from typing import NoReturn
 import torch
 
 from pipeline.launch.nodes import run_on_nodes
+from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.recipe import Recipe
 from replication.training.processes import Processes
 
 

@@ -20,8 +20,8 @@ from IPython.display import HTML
 
 from replication import report
 from replication.arms import ARMS
-from replication.profiles import read_profile
-from replication.study.studies import read_studies
+from replication.config.profiles import read_profile
+from replication.results.studies import read_studies
 
 paper = read_profile(Path(profiles), "paper")
 studies = {name: read_studies(Path(results), ARMS[name], paper) for name in ("cifar", "imagenet")}

@@ -23,11 +23,11 @@ from drills.sound import SOUND
 from drills.sources import images_in
 from drills.states import ALL, OUTCOME, RUN
 from replication.arms import ARMS
+from replication.data.sources import DATASETS
+from replication.data.sources.prepare import prepare
 from replication.errors import UserError
+from replication.results.tables import read_tables
 from replication.runs.folder import read_curve
-from replication.sources import DATASETS
-from replication.sources.prepare import prepare
-from replication.study.tables import read_tables
 
 PAGE = 4096  # bytes that such a file system gives at once
 FULL = ("no room", "no inodes", "read only")

@@ -15,9 +15,9 @@ from conftest import PROJECT, Project, write_tiny_store
 from made_files import SMALL_IMAGENET, Photographs
 
 from drills.runner import FORK, Silent, print_to
+from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import SUMS
-from replication.sources import DATASETS
 
 NETS = ["plain-8", "resnet-8"]
 # Half a second: a warm-up that ends, rows of the curve between which most moments lie, a held-out part.

@@ -23,9 +23,9 @@ from made_files import (
 from pytest import MonkeyPatch
 
 from drills.pictures import Pixels, pixels_of, png
-from replication.images.store import Split
-from replication.sources import CIFAR10, TINY_IMAGENET, Dataset, Place
-from replication.sources.official import digest_of
+from replication.data.sources import CIFAR10, TINY_IMAGENET, Dataset, Place
+from replication.data.sources.official import digest_of
+from replication.data.store import Split
 
 Images = list[tuple[str, int, bytes]]  # "train" or "test", label, pixels [H, W, 3]; sorted
 Splits = tuple[Split, Split]

@@ -18,10 +18,10 @@ from drills.project import files_of
 from drills.runner import FORK, Silent, Trial
 from drills.sound import SOUND, Images, Source
 from replication.arms import ARMS
+from replication.data.index import read_images
+from replication.data.sources import DATASETS
+from replication.data.sources.prepare import describe, prepare
 from replication.errors import UserError
-from replication.images.index import read_images
-from replication.sources import DATASETS
-from replication.sources.prepare import describe, prepare
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:

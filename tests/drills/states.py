@@ -25,10 +25,10 @@ from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
 from replication.arms import ARMS
+from replication.data.sources import DATASETS
+from replication.data.sources.prepare import prepare
 from replication.errors import UserError
 from replication.files import SUMS
-from replication.sources import DATASETS
-from replication.sources.prepare import prepare
 from replication.training.state import BEFORE, STATE
 
 Damage = Callable[[Path, random.Random], object]

@@ -22,11 +22,11 @@ from drills.project import files_of
 from drills.runner import Silent, Trial
 from replication import report
 from replication.arms import ARMS
+from replication.config.profiles import read_profile
 from replication.errors import UserError
-from replication.profiles import read_profile
-from replication.study.results import add_results
-from replication.study.studies import read_studies
-from replication.study.tables import read_tables
+from replication.results.add import add_results
+from replication.results.studies import read_studies
+from replication.results.tables import read_tables
 
 TABLES = ("runs.csv", "scores.csv", "curves.csv")
 LAYERS = ("responses.csv", "gradients.csv")

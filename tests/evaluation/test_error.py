@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from replication.arms.cifar import CifarRecipe
+from replication.data.store import Store
 from replication.evaluation.batch_norm import recompute_bn_statistics
 from replication.evaluation.error import folded, top1_error, wrong_top1
 from replication.feed.batches import Batches
 from replication.feed.cifar import CifarBatches
-from replication.images.store import Store
 from replication.nets.by_name import build
 
 Recipes = Callable[..., CifarRecipe]

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from replication.arms.imagenet import ImagenetRecipe
+from replication.data.store import Store
 from replication.evaluation.error import top1_error
 from replication.evaluation.protocols import centre_crop, fully_convolutional, slide, ten_crop
 from replication.evaluation.scores import Scores, average
 from replication.feed.imagenet import PhotographBatches
-from replication.images.store import Store
 from replication.nets.by_name import build
 
 Recipes = Callable[..., ImagenetRecipe]

@@ -14,6 +14,7 @@ from torch.nn.functional import softplus
 from replication.arms import found as found_by_name
 from replication.arms import step_of
 from replication.arms.localization import LOCALIZATION, LocalizationRecipe
+from replication.data.store import Store
 from replication.evaluation.boxes import Proposer, best_boxes, wrong_regions
 from replication.evaluation.error import folded
 from replication.evaluation.located import Located, average_boxes, rows_of_seeds
@@ -22,7 +23,6 @@ from replication.evaluation.regions import oracle_centre, predicted_dense
 from replication.evaluation.scores import rows_of, write_scores
 from replication.feed.localization import Seen
 from replication.feed.regions import Drawn, RegionBatches
-from replication.images.store import Store
 from replication.nets.anchors import decoded, overlap
 from replication.nets.by_name import build
 from replication.nets.regions import Features

@@ -14,6 +14,8 @@ from safetensors.torch import load_file, save_file
 import replication
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
+from replication.config.recipe import Recipe
+from replication.data.store import Images, Store
 from replication.evaluation.batch_norm import recompute_bn_statistics
 from replication.evaluation.error import top1_error
 from replication.evaluation.protocols import single_view
@@ -21,8 +23,6 @@ from replication.evaluation.score import score_run
 from replication.evaluation.trained import trained_net
 from replication.feed.batches import Batches
 from replication.files import seal
-from replication.images.store import Images, Store
-from replication.recipe import Recipe
 from replication.runs.folder import NET, read_curve
 from replication.training.run import train_run
 from replication.training.state import State

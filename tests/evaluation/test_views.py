@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from replication.data.crops import Pixels
 from replication.evaluation.views import ten_crop
-from replication.images.crops import Pixels
 
 
 def coded(width: int, height: int) -> Image.Image:

@@ -7,9 +7,9 @@ import torch
 from errors import refused
 
 from replication.arms.cifar import CifarRecipe
+from replication.data.store import Store
 from replication.feed.batches import derived_seed
 from replication.feed.cifar import CifarBatches
-from replication.images.store import Store
 
 Recipes = Callable[..., CifarRecipe]
 Maker = Callable[..., CifarBatches]

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from replication.arms.imagenet import ImagenetRecipe
+from replication.data.crops import centre_crop
+from replication.data.store import Store
 from replication.evaluation.views import ten_crop, whole
 from replication.feed.imagenet import PhotographBatches
-from replication.images.crops import centre_crop
-from replication.images.store import Store
 
 Recipes = Callable[..., ImagenetRecipe]
 Maker = Callable[..., PhotographBatches]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from replication.arms import ARMS
+from replication.config.profiles import read_profile
 from replication.nets.complexity import complexity
 from replication.nets.names import EARLIER, NETS
 from replication.paper import claim, claim_ids, curve, end_errors, figure, protocol, replications, table
-from replication.profiles import read_profile
 
 PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
 DEPTHS = (20, 32, 44, 56)

@@ -11,7 +11,7 @@ from made_up import PAPER, study, with_curves
 
 from replication import paper, report
 from replication.report.curves import IN_ALL, MOST, curves_json
-from replication.study.studies import Study
+from replication.results.studies import Study
 
 PANELS = [("plain nets", "fig6", ["plain-20", "plain-56"], ["train", "test"])]
 

@@ -12,8 +12,8 @@ from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmark
 from replication.report.first_screen import first_screen
 from replication.report.notebooks import join, run
 from replication.report.page import page
-from replication.study.results import add_results
-from replication.study.studies import read_studies
+from replication.results.add import add_results
+from replication.results.studies import read_studies
 
 pytestmark = pytest.mark.slow  # it runs the notebooks
 

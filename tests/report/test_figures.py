@@ -7,9 +7,9 @@ from made_up import PAPER
 from made_up import study as made_up
 
 from replication import paper, report
-from replication.claims import judge_claims
 from replication.report.page import page
-from replication.study.labels import in_words
+from replication.results.labels import in_words
+from replication.verdicts.claims import judge_claims
 
 
 def label(figure: str) -> str:

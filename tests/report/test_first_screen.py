@@ -11,12 +11,12 @@ from made_up import study as made_up
 
 from replication import paper
 from replication.arms import ARMS
-from replication.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
 from replication.report.answer import ONLY_SIGNS, answer_sentence, main_setup, notes
 from replication.report.depth import depth_figure
 from replication.report.first_screen import count_claims, first_screen
 from replication.report.html import shown, with_cards
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
 
 # (training, test) errors in percent of the committed study of a sixteenth of the schedule.
 SHORT = {"plain-20": (19, 19.1), "plain-56": (63, 60.3), "resnet-20": (16, 16.45), "resnet-56": (25, 25.0)}

@@ -13,15 +13,15 @@ from made_up import PAPER, PAPER_IMAGENET, joined, study, with_curves
 from reading import Cell, cells, heads, labels, links, rows
 
 from replication import paper, report
-from replication.claims import WAITING, judge_claims
-from replication.claims.settling import settling
+from replication.cost import gpu_hours
 from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmarks
 from replication.report.figures import INK
 from replication.report.html import command, paper_command
 from replication.report.page import contents, page
-from replication.study.cost import gpu_hours
-from replication.study.rule_since import present_rule
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts.claims import WAITING, judge_claims
+from replication.verdicts.claims.settling import settling
+from replication.verdicts.rule_since import present_rule
 
 
 def made_up(errors: dict[str, tuple[float, float]], **options: object) -> Study:

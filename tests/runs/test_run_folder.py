@@ -19,11 +19,11 @@ from errors import refused
 from safetensors import safe_open
 
 from replication.arms.cifar import CifarRecipe
+from replication.config.recipe import Data
 from replication.errors import Kind
 from replication.files import seal
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
-from replication.recipe import Data
 from replication.runs.folder import read_curve, read_run, read_weights, write_run
 from replication.runs.record import RunRecord, from_old
 

@@ -7,15 +7,15 @@ from torch.nn.functional import softplus
 
 from replication.arms import ARMS
 from replication.arms.localization import LOCALIZATION
+from replication.data.boxes import gathered
+from replication.data.meta import Meta
+from replication.data.sources.digits import digits_on_canvas
+from replication.data.store import Store
 from replication.evaluation.localization import best_boxes, oracle_centre
 from replication.feed.localization import Truth, anchors_of
-from replication.images.boxes import gathered
-from replication.images.meta import Meta
-from replication.images.store import Store
 from replication.nets.anchors import overlap
 from replication.nets.by_name import build
 from replication.nets.localization import WAYS, Maps
-from replication.sources.digits import digits_on_canvas
 from replication.training.localization import largest_box, localization, sampled
 from replication.training.loop import iterate
 from replication.training.state import State

@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 
 from replication.arms.cifar import CifarRecipe
 from replication.arms.imagenet import ImagenetRecipe
+from replication.data.store import Store
 from replication.evaluation.ready import load
 from replication.feed.cifar import CifarBatches
-from replication.images.store import Store
 from replication.nets.complexity import complexity
 from replication.runs.folder import NET, read_curve, read_run, read_weights
 from replication.runs.provenance import in_columns

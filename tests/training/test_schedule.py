@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from replication.arms.cifar import CIFAR, CifarRecipe
-from replication.profiles import read_profile
-from replication.recipe import Plateau
+from replication.config.profiles import read_profile
+from replication.config.recipe import Plateau
 from replication.training.progress import Stopped
 from replication.training.schedule import learning_rate, reached_plateau, warms_up
 from replication.training.state import State

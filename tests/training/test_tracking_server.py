@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from replication.training.tracking import Tracker
-from replication.training.tracking_store import SETTINGS
+from replication.tracking.store import SETTINGS
+from replication.tracking.tracker import Tracker
 
 PAGE = (Path(__file__).parents[2] / "docs/machines.md").read_text()
 COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from replication.arms.imagenet import ImagenetRecipe
+from replication.data.store import read_store
 from replication.feed.imagenet import PhotographBatches
-from replication.images.store import read_store
+from replication.tracking.tracker import Tracker
 from replication.training.processes import Processes
 from replication.training.progress import Stopped
 from replication.training.run import train
 from replication.training.state import State
-from replication.training.tracking import Tracker
 
 CPU = torch.device("cpu")
 

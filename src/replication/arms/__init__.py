@@ -4,8 +4,8 @@ from replication.arms.arm import Arm, Metric, Protocol, found
 from replication.arms.cifar import CIFAR
 from replication.arms.imagenet import IMAGENET
 from replication.arms.localization import LOCALIZATION
+from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.recipe import Recipe
 
 __all__ = ["ARMS", "Arm", "Metric", "Protocol", "arm_of", "found", "step_of"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
-from replication.recipe import Recipe
+from replication.config.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from replication.arms.arm import TOP1, Arm, Protocol
+from replication.config.recipe import BadValue, Flag, Recipe, Section, Warmup, Whole
 from replication.errors import UserError
 from replication.nets.names import blocks_of_cifar, parse_cifar
-from replication.recipe import BadValue, Flag, Recipe, Section, Warmup, Whole
 
 
 class PaddedCrop(Section):

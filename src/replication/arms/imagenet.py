@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.arms.arm import TOP1, TOP5, Arm, Protocol
+from replication.config.recipe import BadValue, Flag, Real, Recipe, Section, Whole
 from replication.nets.names import EARLIER, check_imagenet
-from replication.recipe import BadValue, Flag, Real, Recipe, Section, Whole
 
 Side = Annotated[Whole, Field(gt=0, le=10_000)]  # pixels
 

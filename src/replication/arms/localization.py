@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from replication.arms.arm import Arm, Metric, Protocol
 from replication.arms.imagenet import RescaledCrop, Side, Views
+from replication.config.recipe import BadValue, Real, Recipe, Section, Whole
 from replication.errors import UserError
 from replication.nets.names import EARLIER, STRIDES, check_imagenet
-from replication.recipe import BadValue, Real, Recipe, Section, Whole
 
 Share = Annotated[Real, Field(gt=0, le=1)]
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from replication.arms.localization import LocalizationRecipe
+from replication.data.boxes import padded
+from replication.data.store import Images
 from replication.evaluation.error import autocast, folded, wrong_answers
 from replication.evaluation.trained import trained_net
 from replication.feed.batches import Split
 from replication.feed.localization import BoxBatches, Seen, Truth, anchors_of
-from replication.images.boxes import padded
-from replication.images.store import Images
 from replication.nets.anchors import RIGHT, decoded, nearest, overlap
 from replication.nets.localization import Maps
 from replication.nets.regions import Features

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageDraw
 
+from replication.data.store import Images
 from replication.evaluation.located import Located
-from replication.images.store import Images
 
 COLUMNS, ROWS = 6, 2
 TILE, GAP = 160, 8  # pixels

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from replication.arms.localization import FLOORS
+from replication.data.boxes import Boxes
+from replication.data.store import Images
 from replication.evaluation.localization import overlaps_of
 from replication.evaluation.located import Located
 from replication.feed.localization import BoxBatches
-from replication.images.boxes import Boxes
-from replication.images.store import Images
 from replication.nets.anchors import RIGHT, overlap
 
 # Training images whose boxes are looked at, evenly spread: in memory, and where each must be decoded for its size.

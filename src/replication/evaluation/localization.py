@@ -8,14 +8,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from replication.arms.localization import WAYS
+from replication.data.boxes import in_image, mirrored, padded
+from replication.data.crops import Frame, Pixels, whole_frame
 from replication.evaluation.boxes import best_boxes, candidates, merged
 from replication.evaluation.error import autocast, folded
 from replication.evaluation.located import Located
 from replication.evaluation.protocols import ten_crop
 from replication.evaluation.views import whole
 from replication.feed.localization import BoxBatches, BoxedBatches, Seen, centre
-from replication.images.boxes import in_image, mirrored, padded
-from replication.images.crops import Frame, Pixels, whole_frame
 from replication.nets.anchors import overlap
 from replication.nets.localization import LocalizationNet
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from replication.arms import step_of
+from replication.config.recipe import Recipe
 from replication.evaluation.scores import read_tensors, rows_of
 from replication.nets.anchors import RIGHT, nearest
-from replication.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, softmax
 
+from replication.data.crops import centre_crop as centre_crop_of
 from replication.evaluation.error import autocast, folded
 from replication.evaluation.scores import Scores
 from replication.evaluation.views import ten_crop as ten_crop_of
 from replication.evaluation.views import whole
 from replication.feed.batches import Batches
 from replication.feed.imagenet import PIXELS, PhotographBatches
-from replication.images.crops import centre_crop as centre_crop_of
 from replication.nets.imagenet import ImagenetNet
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from replication.data.boxes import clipped
 from replication.evaluation.boxes import best_of, merged, moved
 from replication.evaluation.error import autocast, folded
 from replication.evaluation.localization import dense_candidates, guessed, of_own_class
 from replication.evaluation.located import Located
 from replication.feed.regions import Proposed, RegionBatches
-from replication.images.boxes import clipped
 
 
 def oracle_centre(net: nn.Module, batches: RegionBatches) -> Located:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from replication.arms import arm_of, found
+from replication.data.store import Images
 from replication.evaluation.error import autocast
 from replication.evaluation.trained import trained_net
 from replication.feed.batches import Batches
-from replication.images.store import Images
 from replication.runs.folder import read_run
 
 

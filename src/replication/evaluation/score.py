@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from replication.arms import found, step_of
+from replication.config.recipe import Data
+from replication.data.store import Images
 from replication.errors import UserError
 from replication.evaluation.batch_norm import recompute_bn_statistics
 from replication.evaluation.scores import Scores
 from replication.evaluation.trained import trained_net
-from replication.images.store import Images
-from replication.recipe import Data
 from replication.runs.folder import read_run
 
 if TYPE_CHECKING:

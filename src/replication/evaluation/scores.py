@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replication.arms import Arm
+from replication.config.profiles import DEFAULT
 from replication.files import check_whole, replacing
-from replication.profiles import DEFAULT
 
 if TYPE_CHECKING:
     from torch import Tensor

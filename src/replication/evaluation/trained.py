@@ -4,9 +4,9 @@ from pathlib import Path
 
 from torch import nn
 
+from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.nets.by_name import build
-from replication.recipe import Recipe
 from replication.runs.folder import NET, read_weights
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from replication.images.crops import Pixels, crop, rescaled_size
+from replication.data.crops import Pixels, crop, rescaled_size
 
 
 def ten_crop(image: Image.Image, shorter_side: int, size: int) -> Pixels:

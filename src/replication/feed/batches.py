@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from replication.config.recipe import Recipe
+from replication.data.heldout import split_training
+from replication.data.store import Images
 from replication.errors import UserError
-from replication.images.heldout import split_training
-from replication.images.store import Images
-from replication.recipe import Recipe
 
 # Streams of random numbers that one seed feeds.
 ORDER, AUGMENTATION, WEIGHTS = range(3)

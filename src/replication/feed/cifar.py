@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import pad as zero_pad
 
 from replication.arms.cifar import CifarRecipe
+from replication.data.store import Store
 from replication.feed.batches import AUGMENTATION, Batches, Split, derived_seed
-from replication.images.store import Store
 
 CHUNK = 100  # test images at a time: their maps stay in a core's cache; the last bits of a score depend on it
 

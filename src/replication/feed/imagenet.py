@@ -17,9 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from replication.arms.imagenet import ImagenetRecipe, RescaledCrop
+from replication.data.crops import Pixels, centre_crop, crop
+from replication.data.store import Images
 from replication.feed.batches import AUGMENTATION, Batches, Split, drawn
-from replication.images.crops import Pixels, centre_crop, crop
-from replication.images.store import Images
 
 CHUNK = 100  # test images that a worker loads at a time
 PIXELS = 100 * 224 * 224  # of test images in one forward pass, so that no scale needs more memory than another

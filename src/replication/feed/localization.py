@@ -9,12 +9,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from replication.arms.localization import LocalizationRecipe
+from replication.data.boxes import in_frame, in_view, padded
+from replication.data.crops import Frame, Pixels, centre_crop, frame_of
+from replication.data.store import Images
 from replication.errors import UserError
 from replication.feed.batches import Split, derived_seed
 from replication.feed.imagenet import CHUNK, PhotographBatches, ahead, drawn_view
-from replication.images.boxes import in_frame, in_view, padded
-from replication.images.crops import Frame, Pixels, centre_crop, frame_of
-from replication.images.store import Images
 from replication.nets.anchors import anchors
 from replication.nets.names import STRIDES
 

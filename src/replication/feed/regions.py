@@ -16,12 +16,12 @@ from PIL import Image
 from torch import Tensor
 
 from replication.arms.localization import LocalizationRecipe
+from replication.data.boxes import clipped, in_image
+from replication.data.crops import warped
+from replication.data.store import Images
 from replication.feed.batches import Split, derived_seed, drawn
 from replication.feed.imagenet import PIXELS, ahead, drawn_view
 from replication.feed.localization import BoxedBatches, Seen, centre
-from replication.images.boxes import clipped, in_image
-from replication.images.crops import warped
-from replication.images.store import Images
 from replication.nets.anchors import encoded, overlap
 
 PROPOSALS = 4  # a stream of random numbers, after those of feed.localization

@@ -19,7 +19,7 @@ from replication.report.replications import others_table
 from replication.report.responses import figure_7
 from replication.report.tables import differences_table, other_studies, provenance_strip, runs_table, table_6
 from replication.report.waiting_tables import waiting_tables
-from replication.study.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES
+from replication.results.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES
 
 __all__ = [
     "benchmarks_part",

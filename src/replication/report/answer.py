@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from replication.arms import ARMS, Arm
-from replication.claims.claim import Role, tests_of
-from replication.claims.findings import TOLD, Finding, answering, findings, printed
-from replication.study.comparisons import TRAIN
-from replication.study.rule import SEEDS
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts.claim import Role, tests_of
+from replication.verdicts.claims.findings import TOLD, Finding, answering, findings, printed
+from replication.verdicts.comparisons import TRAIN
+from replication.verdicts.rule import SEEDS
 
 STATEMENTS: dict[Role, str] = {
     "degradation": "deeper plain nets are worse", "cure": "shortcuts prevent degradation",

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from replication import paper
-from replication.claims import WAITING, Tested, judge_claims
-from replication.claims.settling import settling
 from replication.report.html import SYMBOL, WORDS, command, duration, render, runs_id
-from replication.study.comparisons import Comparison
-from replication.study.of_paper import study_of_paper
-from replication.study.planning import MOST, POWER
-from replication.study.rule import SEEDS
-from replication.study.rule_since import first_ended, present_rule
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts.claims import WAITING, Tested, judge_claims
+from replication.verdicts.claims.settling import settling
+from replication.verdicts.comparisons import Comparison
+from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.planning import MOST, POWER
+from replication.verdicts.rule import SEEDS
+from replication.verdicts.rule_since import first_ended, present_rule
 
 EXPLAINED = {"T": "Table", "F": "Figure"}
 MOST_SEEDS_IN_A_COMMAND = 10

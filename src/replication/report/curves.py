@@ -10,7 +10,7 @@ import pandas as pd
 from replication import paper
 from replication.report.html import runs_id
 from replication.report.palette import look
-from replication.study.studies import Study
+from replication.results.studies import Study
 
 Panels = Sequence[tuple[str, str, Sequence[str], Sequence[str]]]  # title, figure of the paper, nets, splits
 

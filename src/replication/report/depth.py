@@ -12,7 +12,7 @@ from replication import paper
 from replication.arms import Arm
 from replication.nets.names import depth_of
 from replication.report.html import render
-from replication.study.studies import Study
+from replication.results.studies import Study
 
 FAMILIES = {"plain": "plain", "resnet": "ResNet"}
 LEFT, RIGHT, TOP, BOTTOM = 13, 54, 20, 88  # of a panel, percent: the rest is for words

@@ -20,7 +20,7 @@ from replication import paper
 from replication.report.curves import curves_json
 from replication.report.html import render, study_header
 from replication.report.palette import look, on_the_page
-from replication.study.studies import Study
+from replication.results.studies import Study
 
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 STYLE = {

@@ -5,17 +5,17 @@ from importlib.metadata import PackageNotFoundError, metadata
 
 from replication import paper
 from replication.arms import ARMS, Arm
-from replication.claims.claim import Kind, Test, Tested, tests_of
-from replication.claims.findings import Finding, count_kinds, findings, judge_paper, printed
+from replication.config.profiles import Profile
 from replication.nets.names import depth_of
-from replication.profiles import Profile
 from replication.report import numbers
 from replication.report.answer import answer_sentence, main_setup, net_name, notes, pair_name, signed
 from replication.report.depth import depth_figure
 from replication.report.html import SYMBOL, WORDS, data_name, render, runs_id
 from replication.report.origin import csv_address
-from replication.study.labels import SMOKE_TESTS
-from replication.study.studies import Study
+from replication.results.labels import SMOKE_TESTS
+from replication.results.studies import Study
+from replication.verdicts.claim import Kind, Test, Tested, tests_of
+from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, printed
 
 
 def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> str:

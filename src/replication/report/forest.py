@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from replication.claims import judge_claims, signals
 from replication.report.figures import INK, STYLE, svg
 from replication.report.html import WORDS
-from replication.study.comparisons import POINTS, Comparison
-from replication.study.rule import Outcome
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts.claims import judge_claims, signals
+from replication.verdicts.comparisons import POINTS, Comparison
+from replication.verdicts.rule import Outcome
 
 EVEN = 2.0  # points on either side of zero on an even scale; compressed beyond
 LIMIT = 130.0

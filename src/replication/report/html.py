@@ -7,15 +7,15 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from replication.arms import Arm
-from replication.claims.claim import Kind
-from replication.claims.findings import answering
-from replication.profiles import DEFAULT
-from replication.study.commands import command_of
-from replication.study.fidelity import RANK
-from replication.study.labels import DATA_NAMES
-from replication.study.rule import Outcome
-from replication.study.schema import JOINED
-from replication.study.studies import Study
+from replication.config.profiles import DEFAULT
+from replication.results.commands import command_of
+from replication.results.fidelity import RANK
+from replication.results.labels import DATA_NAMES
+from replication.results.schema import JOINED
+from replication.results.studies import Study
+from replication.verdicts.claim import Kind
+from replication.verdicts.claims.findings import answering
+from replication.verdicts.rule import Outcome
 
 # Of verdicts, and of the outcomes of their comparisons: no two are told apart by colour alone.
 SYMBOL: dict[Kind | Outcome, str] = {

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.nets.complexity import complexity, layers
 from replication.nets.names import NETS, depth_of
 from replication.paper import table
 from replication.report.html import mean_and_std, paper_command, render, runs_id, study_header
-from replication.study.cost import GPU_FLOP_PER_SECOND, gpu_hours
-from replication.study.fidelity import RANK
-from replication.study.schema import JOINED
-from replication.study.studies import Study
+from replication.results.fidelity import RANK
+from replication.results.schema import JOINED
+from replication.results.studies import Study
 
 DENSE, HALVED = "fully_convolutional", 32  # that protocol; how many times smaller the last maps are than the image
 BUILT = {18: "resnet-18-A", 34: "resnet-34-A", 50: "resnet-50", 101: "resnet-101", 152: "resnet-152"}

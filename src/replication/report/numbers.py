@@ -8,12 +8,12 @@ import pandas as pd
 
 from replication import paper
 from replication.arms import Arm
-from replication.claims import judge_claims
+from replication.config.profiles import DEFAULT
 from replication.nets.complexity import layers
 from replication.nets.names import depth_of
-from replication.profiles import DEFAULT
-from replication.study.comparisons import POINTS
-from replication.study.studies import Study
+from replication.results.studies import Study
+from replication.verdicts.claims import judge_claims
+from replication.verdicts.comparisons import POINTS
 
 Row = dict[str, Any]
 SPLITS = ("train", "test")

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from replication import paper
 from replication.arms import ARMS
-from replication.claims.claim import tests_of
 from replication.report.html import render
-from replication.study.studies import Study
-from replication.study.tables import LAYERS, SCORES
+from replication.results.studies import Study
+from replication.results.tables import LAYERS, SCORES
+from replication.verdicts.claim import tests_of
 
 Rows = Sequence[Mapping[str, object]]
 KINDS = {"table": "T", "figure": "F"}  # as `support` of a claim has them

@@ -5,9 +5,9 @@ from itertools import chain
 from typing import Any
 
 from replication import paper
-from replication.profiles import DEFAULT
+from replication.config.profiles import DEFAULT
 from replication.report.html import render, runs_id
-from replication.study.studies import Study
+from replication.results.studies import Study
 
 NETS = ["plain-20", "plain-56", "resnet-20", "resnet-32", "resnet-44", "resnet-56", "resnet-110", "resnet-1202"]
 

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from replication import paper
 from replication.report.figures import STYLE, svg
 from replication.report.html import render, study_header
-from replication.study.studies import Study
+from replication.results.studies import Study
 
 PANELS = (("plain-20", "resnet-20"), ("plain-56", "resnet-56", "resnet-110"))
 COLOURS = {

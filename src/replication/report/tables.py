@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.arms import step_of
+from replication.config.profiles import DEFAULT, named
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.paper import replications, table
-from replication.profiles import DEFAULT, named
 from replication.report.benchmarks import of_1202_layers
 from replication.report.html import command, mean_and_std, pixels_name, render, runs_id, study_header
-from replication.study.comparisons import POINTS, TRAIN, Measure, compare
-from replication.study.fidelity import RANK
-from replication.study.labels import DATA_NAMES
-from replication.study.studies import Study
+from replication.results.fidelity import RANK
+from replication.results.labels import DATA_NAMES
+from replication.results.studies import Study
+from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
 
 
 def table_6(studies: Sequence[Study], benchmarks: Path | None = None) -> str:

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from replication.arms import arm_of
+from replication.config.recipe import validate
 from replication.errors import UserError
 from replication.files import check_whole, regular, replacing
-from replication.recipe import validate
 from replication.runs.record import RunRecord, from_old, is_old
 
 if TYPE_CHECKING:

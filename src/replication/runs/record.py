@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field
 
 from replication.arms import ARMS
+from replication.config.profiles import DEFAULT
+from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.profiles import DEFAULT
-from replication.recipe import Recipe
 
 AnyRecipe = Annotated[Union[tuple(arm.recipe for arm in ARMS.values())], Field(discriminator="arm")]  # noqa: UP007
 

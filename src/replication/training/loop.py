@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from replication.arms import found, step_of
+from replication.config.recipe import Recipe
 from replication.feed.batches import Batches, Split
-from replication.recipe import Recipe
 from replication.runs.folder import Row
 from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages

@@ -15,8 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.recipe import Recipe
 
 
 def launched() -> bool:

@@ -10,13 +10,13 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.recipe import Recipe
 from replication.runs.folder import Row
 from replication.runs.record import run_name
+from replication.tracking.tracker import Tracker
 from replication.training.processes import Processes
 from replication.training.state import NonFiniteLoss, State
-from replication.training.tracking import Tracker
 
 
 class Progress(Protocol):

@@ -13,20 +13,20 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from replication.arms import found, step_of
+from replication.config.recipe import Recipe
+from replication.data.store import Images
 from replication.errors import UserError
 from replication.feed.batches import Batches
 from replication.files import remove_leftovers, write_durably
-from replication.images.store import Images
 from replication.nets.complexity import complexity
-from replication.recipe import Recipe
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.provenance import in_columns, provenance, start_of
 from replication.runs.record import RunRecord, run_name, status_of, training_score
+from replication.tracking.tracker import Tracker, Tracking, tracker_of
 from replication.training.loop import iterate
 from replication.training.processes import Processes
 from replication.training.progress import Progress, Stopped, bar_of, only_process, show, stop_requests, told
 from replication.training.state import State
-from replication.training.tracking import Tracker, Tracking, tracker_of
 
 __all__ = ["Stopped", "Tracking", "train", "train_run"]
 

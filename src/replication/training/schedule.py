@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from replication.config.recipe import Plateau, Recipe
 from replication.nets.names import depth_of
-from replication.recipe import Plateau, Recipe
 
 
 def learning_rate(

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
-from replication.recipe import Recipe
 from replication.runs.record import run_name
 from replication.training.processes import launched
 

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.feed.batches import WEIGHTS, derived_seed
 from replication.files import write_durably
 from replication.nets.by_name import build
-from replication.recipe import Recipe
 
 STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
 

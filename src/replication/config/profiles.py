@@ -1,0 +1,199 @@
+"""Profiles: how large the study is run. A profile says what differs from its base; `paper` is whole.
+
+    base: paper
+    threads: 1            # of each training on a CPU
+    cifar:
+      schedule: {iterations: 4000, drops: [2000, 3000]}
+      variants:
+        no-warmup: {why: "does ResNet-110 need its warm-up?", warmup: {from_depth: 1000000}}
+
+A variant is a named override of the recipe, with a sentence that says what it is for; null takes one of the base away.
+One that is an experiment of the paper names its `section` there.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from replication.arms import ARMS, Arm
+from replication.config.recipe import Data, Recipe, merged, validate
+from replication.errors import UserError
+
+DEFAULT = "default"  # the variant that is the profile's own recipe
+NOT_PREPARED = Data(name="not prepared yet", pixels="", fingerprint="")
+
+
+def named(net: str, variant: str) -> str:
+    """How a net under a variant is written, in params.yaml and in tables: "resnet-110/no-warmup"."""
+    return net if variant == DEFAULT else f"{net}/{variant}"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile with its bases merged in: by arm, the fields that all its nets share."""
+
+    name: str
+    path: Path
+    arms: dict[str, dict[str, Any]]
+    threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
+
+    def dataset(self, arm: Arm) -> str:
+        """The data set of an arm.
+
+        Raises:
+            UserError: it is none of the arm's.
+        """
+        dataset = self.arms[arm.name].get("dataset")
+        if dataset not in arm.datasets:
+            raise UserError(
+                f"{self.path}: {arm.name}.dataset: {dataset!r} is not {' or '.join(arm.datasets)}.",
+                kind="unknown",
+                key=f"{arm.name}.dataset",
+                file=self.path,
+            )
+        return dataset
+
+    def variants(self, arm: Arm) -> dict[str, dict[str, Any]]:
+        """The variants of an arm by name: `why`, the `section` of an experiment of the paper, and what differs."""
+        return {name: changes for name, changes in self.arms[arm.name].get("variants", {}).items() if changes}
+
+    def recipe(
+        self,
+        arm: Arm,
+        net: str,
+        variant: str = DEFAULT,
+        seed: int = 0,
+        data: Data = NOT_PREPARED,
+        override: dict[str, Any] | None = None,
+    ) -> Recipe:
+        """The recipe of one run; `override` is put over the variant's fields.
+
+        Raises:
+            UserError: a net or variant that there is not, or a field with a wrong value.
+        """
+        arm.check_net(net)
+        fields = {key: value for key, value in self.arms[arm.name].items() if key not in ("dataset", "variants")}
+        where = f"{self.path}, {arm.name}"
+        if variant != DEFAULT:
+            if variant not in self.variants(arm):
+                known = ", ".join(self.variants(arm)) or "none"
+                raise UserError(
+                    f"{where}: there is no variant {variant!r}. The profile's variants: {known}.",
+                    kind="unknown",
+                    key=f"{arm.name}.variants",
+                    file=self.path,
+                )
+            fields = merged(
+                fields, {k: v for k, v in self.variants(arm)[variant].items() if k not in ("why", "section")}
+            )
+            where += f".variants.{variant}"
+        if override:
+            fields = merged(fields, override)
+            where += f" with {arm.name}.override"
+        run = {"arm": arm.name, "net": net, "variant": variant, "seed": seed, "data": data}
+        return validate(arm.recipe, fields | run, where, self.path)
+
+
+def read_profile(folder: Path, name: str) -> Profile:
+    """The profile `folder`/<name>.yaml.
+
+    Raises:
+        UserError: it or its base is missing, it names an arm that there is not, or a variant lacks its sentence.
+    """
+    path = folder / f"{name}.yaml"
+    sections, seen = {}, [name]
+    values = _read(path)
+    while base := values.pop("base", None):
+        sections = merged(values, sections)
+        if base in seen or not (folder / f"{base}.yaml").exists():
+            file = folder / f"{seen[-1]}.yaml"
+            raise UserError(
+                f"{file}: base: {base!r} is not another profile in {folder}; name one, such as paper.",
+                kind="unknown",
+                key="base",
+                file=file,
+            )
+        seen.append(base)
+        values = _read(folder / f"{base}.yaml")
+    sections = merged(values, sections)
+    threads = sections.pop("threads", None)
+    for arm in ARMS:
+        if arm not in sections:
+            raise UserError(
+                f"{path} has no section {arm}, and no base that has it; write `base: paper`.",
+                kind="missing",
+                key=arm,
+                file=path,
+            )
+    for arm, section in sections.items():
+        variants = section.get("variants", {})
+        if not isinstance(variants, dict):
+            raise UserError(
+                f"{path}: {arm}.variants: {variants!r} is not a mapping of names to the fields that differ.",
+                kind="invalid",
+                key=f"{arm}.variants",
+                file=path,
+            )
+        for variant, changes in variants.items():
+            why = changes.get("why") if isinstance(changes, dict) else None
+            if changes is not None and not (isinstance(why, str) and why.strip() and why.isprintable()):
+                raise UserError(
+                    f"{path}: {arm}.variants.{variant}: needs `why`, one line of text, and the fields that differ.",
+                    kind="invalid",
+                    key=f"{arm}.variants.{variant}",
+                    file=path,
+                )
+            section = str((changes or {}).get("section", "none"))
+            if not (section.strip() and section.isprintable()):
+                raise UserError(
+                    f"{path}: {arm}.variants.{variant}.section: {section!r} is not a section such as 4.1; remove it.",
+                    kind="invalid",
+                    key=f"{arm}.variants.{variant}.section",
+                    file=path,
+                )
+    return Profile(name, path, sections, threads)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{path} is empty or not a mapping; restore it with `git checkout {path}`.", kind="damaged", file=path
+        )
+    threads = values.get("threads", 1)
+    if type(threads) is not int or not 1 <= threads <= 1024:
+        raise UserError(
+            f"{path}: threads: expected a whole number of threads for each training, found {threads!r}.",
+            key="threads",
+            file=path,
+        )
+    for key, section in values.items():
+        if key not in ("base", "threads") and (key not in ARMS or not isinstance(section, dict)):
+            raise UserError(
+                f"{path}: {key}: expected `base`, `threads` or the section of a task ({', '.join(ARMS)}).",
+                kind="invalid" if key in ARMS else "unknown",
+                key=str(key),
+                file=path,
+            )
+    return values
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML 1.2, in which DVC's 1e-4 is a number.
+
+    Raises:
+        UserError: it is missing, or not YAML.
+    """
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`.",
+            kind="missing",
+            file=path,
+        ) from error
+    except (YAMLError, ValueError, RecursionError) as error:  # a date that is none, say; or a thousand brackets
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.", kind="damaged", file=path) from error

@@ -1,0 +1,94 @@
+"""What runs cost: operations, hours, memory and disk, before there are any."""
+
+import torch
+
+from replication.arms import arm_of
+from replication.config.profiles import DEFAULT
+from replication.config.recipe import Recipe
+from replication.data.sources import Dataset
+from replication.nets.by_name import build
+from replication.nets.complexity import complexity, layers
+from replication.paper import protocol
+from replication.results.studies import Study
+
+# Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
+GPU_FLOP_PER_SECOND = 10e12
+FORWARD_AND_BACKWARD = 3  # forward passes that one training step costs
+
+
+def gpu_hours(net: str) -> float:
+    """Estimated GPU hours of one ImageNet training of section 3.4: its multiply-adds at 10 TFLOP/s."""
+    schedule = protocol("imagenet_training", "I5")
+    images = schedule["max_iterations"] * schedule["batch"]
+    flop = 2 * complexity(net, 224, 1000).macs * FORWARD_AND_BACKWARD * images
+    return flop / GPU_FLOP_PER_SECOND / 3600
+
+
+def training_flop(recipe: Recipe, classes: int) -> float:
+    """Floating point operations of a training, two a multiply-add."""
+    macs = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
+    return 2 * FORWARD_AND_BACKWARD * macs * recipe.schedule.iterations * recipe.schedule.batch_size
+
+
+def memory(recipe: Recipe, classes: int) -> float:
+    """GiB that a training takes, without the library and the images: weights, gradients and momentum, and of each layer
+    the maps of a batch-norm group after convolution, batch norm and ReLU; where blocks are run again, of one stage of
+    them, and those between stages. An estimate within a factor of two.
+    """
+    options = recipe.net_options
+    walked = layers(recipe.net, recipe.input_size, classes, **options)
+    sizes = [layer.channels * layer.output_size**2 for layer in walked]
+    parameters, maps = complexity(recipe.net, recipe.input_size, classes, **options).parameters, float(sum(sizes))
+    with torch.device("meta"):
+        net = build(recipe.net, classes, **options)
+    if stage := getattr(net, "stage", 0):
+        share = stage / len(net.blocks)
+        maps = max(sizes) * (share * len(sizes) + 1 / (3 * share))
+    return 4 * 3 * (parameters + maps * recipe.bn_group) / 2**30
+
+
+def gb_kept(recipe: Recipe, dataset: Dataset) -> float:
+    """GB that a run leaves: its weights, and the probabilities of the test images by each protocol in half precision.
+
+    While it is trained its two resume states, of weights and momentum, take four times the weights.
+    """
+    arm = arm_of(recipe.arm)
+    parameters = complexity(recipe.net, recipe.input_size, dataset.classes, **recipe.net_options).parameters
+    answers = 0 if arm.boxes else dataset.classes * dataset.test_images * len(arm.protocols)
+    return (4 * parameters + 2 * answers) / 1e9
+
+
+def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
+    """GB of the prepared images of an arm; none where they are indexed and read where they lie."""
+    side = recipe.test.shorter_side if arm_of(recipe.arm).photographs else recipe.input_size
+    return 0.0 if dataset.indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
+
+
+def duration(seconds: float) -> str:
+    """In words, "40 s", "12 min", "3.6 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.{0 if seconds > 360_000 else 1}f} h"
+
+
+def hours_a_run(study: Study, name: str) -> float | None:
+    """Hours that one more run of a net, or of a net under a variant, would take on the machine of the study.
+
+    As its other runs took, else by the multiply-adds that these did in a second. None for a variant that the paper's
+    profile does not have.
+    """
+    net, _, variant = name.partition("/")
+    if study.has(name):
+        return study.runs_named(name)["seconds"].mean() / 3600
+    if variant and variant not in study.paper.variants(study.arm):
+        return None
+    runs = study.default
+    seconds = runs["seconds"].sum() / (runs["macs"] * runs["iterations"] * runs["batch_size"]).sum()
+    longer = _iterations(study, net, variant) / _iterations(study, net)
+    options = study.paper.recipe(study.arm, net, variant or DEFAULT).net_options
+    macs = complexity(net, study.recipes[runs["recipe"].iloc[0]].input_size, **options).macs
+    return seconds * macs * study.iterations * longer * runs["batch_size"].iloc[0] / 3600
+
+
+def _iterations(study: Study, net: str, variant: str = "") -> int:
+    return study.paper.recipe(study.arm, net, variant or DEFAULT).schedule.iterations

@@ -1,0 +1,1 @@
+"""Data sets: sources are prepared into stores and indices of images, with digests."""

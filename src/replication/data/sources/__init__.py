@@ -1,0 +1,91 @@
+"""Where pixels come from: which data sets there are, and what reads each source of theirs.
+
+Declarations only, read without torch: a reader is found by its name when a stage needs it.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """Where a data set lies: one of its sources, the folder, and the address of what is fetched (None: the usual)."""
+
+    source: str
+    root: Path
+    url: str | None = None
+
+
+class Digest(NamedTuple):
+    """What tells official pixels and labels, whatever file format they came in; `official.digest_of` makes it.
+
+    `ordered` is that of the images in the official order, `unordered` that of the same images in any order.
+    """
+
+    ordered: str
+    unordered: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a complete copy of a data set holds, and what reads it.
+
+    A reader "package.module:function" is called with `Place` and `Dataset`, and gives a `decode.Source`; that of an
+    indexed data set, whose images stay where they are, `images.index.Files`.
+    """
+
+    key: str  # as in params.yaml, profiles and records, "cifar10"
+    name: str  # on the page, "CIFAR-10"
+    train_images: int
+    test_images: int
+    classes: int
+    input_size: int | None = None  # None where images have sizes of their own, or any
+    test: str = "test"  # the name of its test split in file names
+    readers: dict[str, str] = field(default_factory=dict)  # by the name of the source; none if it is embedded
+    # What reads the boxes of the objects, by the source: (place, dataset) → corners of both splits; of an indexed data
+    # set (place, dataset, files) → the files that have boxes, and theirs.
+    boxes: dict[str, str] = field(default_factory=dict)
+    indexed: bool = False
+    class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
+    shareable: bool = False  # anybody may pass its images on: a picture of some is committed with the results
+    digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
+
+
+HERE = "replication.data.sources"
+
+DIGITS = Dataset("digits", "digits", 1437, 360, classes=10, shareable=True)
+
+CIFAR10 = Dataset(
+    "cifar10", "CIFAR-10", 50_000, 10_000, classes=10, input_size=32,
+    readers={
+        "official": f"{HERE}.cifar10:official",
+        "binary": f"{HERE}.cifar10:binary",
+        "parquet": f"{HERE}.parquet:parquet",
+        "folder": f"{HERE}.folder:folder",
+    },
+    class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    digests=(
+        Digest(
+            "973ef2abb5897efc795681a4d79a6f5f642fa2bcb1a828f7476017c89db53a57",
+            "1195f442362167ebcd5a35e348aaaabb4065dcf0abe432f959be61d70d4968f2",
+        ),
+        Digest(
+            "2c33b053d1cd726af8d86e174a96dd89d7000ba1412add026d68142375b89d51",
+            "77607e1cd43d23381060104a0e869a7ff871ec37fee871f4e3b3ac800f4c3cfd",
+        ),
+    ),
+)  # fmt: skip
+
+TINY_IMAGENET = Dataset(
+    "tiny_imagenet", "Tiny ImageNet", 100_000, 10_000, classes=200, input_size=64, test="valid",
+    readers={"parquet": f"{HERE}.parquet:parquet", "folder": f"{HERE}.tiny_imagenet:folder"},
+    boxes={"parquet": f"{HERE}.boxes:parquet", "folder": f"{HERE}.boxes:tiny_imagenet"},
+)  # fmt: skip
+
+IMAGENET = Dataset(
+    "imagenet", "ImageNet", 1_281_167, 50_000, classes=1000, test="val", indexed=True,
+    readers={name: f"{HERE}.imagenet:{name}" for name in ("archives", "folder", "parquet")},
+    boxes=dict.fromkeys(("archives", "folder"), f"{HERE}.boxes:imagenet"),
+)  # fmt: skip
+
+DATASETS: dict[str, Dataset] = {dataset.key: dataset for dataset in (DIGITS, CIFAR10, TINY_IMAGENET, IMAGENET)}

@@ -1,0 +1,155 @@
+"""CIFAR-10 as its authors distribute it, in both of its versions. What makes pixels official is their digest."""
+
+import hashlib
+from http.client import HTTPException
+from pathlib import Path
+from shutil import copyfileobj
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+from torchvision.datasets import CIFAR10
+from torchvision.datasets.utils import extract_archive
+from tqdm import tqdm
+
+from replication.data.sources import Dataset, Place
+from replication.data.sources.decode import Source, checked_label, complete, described
+from replication.data.store import Split
+from replication.errors import UserError
+from replication.files import kind_of, regular, replacing, why
+
+PATIENCE = 60  # seconds that a server may be silent
+BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
+BINARY_TRAIN, BINARY_TEST = tuple(f"data_batch_{number}.bin" for number in range(1, 6)), ("test_batch.bin",)
+
+
+def official(place: Place, dataset: Dataset) -> Source:
+    """The python version: the folder cifar-10-batches-py in the root, or else the archive there, or else that of the
+    authors' address. Every file is checked against its md5.
+
+    Nothing of the user's is deleted or overwritten: an archive is fetched and unpacked in a folder of our own, which is
+    renamed when it is whole.
+
+    Raises:
+        UserError: a file is not the authors', or cannot be read; there is no network, or no room on the disk.
+    """
+    folder, archive = place.root / CIFAR10.base_folder, place.root / CIFAR10.filename
+    others = f"or set data.{dataset.key}.source to binary, parquet or folder"
+    if not folder.exists():
+        with replacing(folder) as unfinished:
+            if archive.exists():
+                _check(
+                    archive, CIFAR10.tgz_md5, f"put the right one there, or move it away to have it fetched, {others}"
+                )
+            else:
+                archive = unfinished / CIFAR10.filename
+                _fetch(place.url or CIFAR10.url, archive, dataset, others)
+            extract_archive(str(archive), str(unfinished))
+            (unfinished / CIFAR10.filename).unlink(missing_ok=True)
+            for file in (unfinished / CIFAR10.base_folder).iterdir():
+                file.rename(unfinished / file.name)
+            (unfinished / CIFAR10.base_folder).rmdir()
+    about = [CIFAR10.meta["filename"], CIFAR10.meta["md5"]]
+    for name, md5 in (*CIFAR10.train_list, *CIFAR10.test_list, about):
+        _check(folder / name, md5, f"move {folder} away to have it made again, {others}")
+    train, test = CIFAR10(place.root, train=True), CIFAR10(place.root, train=False)
+
+    def split(part: CIFAR10) -> Split:
+        return Split(part.data.transpose(0, 3, 1, 2), np.asarray(part.targets, np.int64))
+
+    pixels = described({"python version"}, dataset)
+    return complete(split(train), split(test), list(train.classes), pixels, dataset, str(place.root))
+
+
+def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
+    try:
+        with (
+            urlopen(url, timeout=PATIENCE) as response,
+            archive.open("wb") as file,
+            tqdm.wrapattr(file, "write", total=response.length, desc=archive.name) as shown,
+        ):
+            copyfileobj(response, shown)
+        if _md5(archive) != CIFAR10.tgz_md5:
+            raise ValueError("the md5 of the download is not that of the authors' archive")
+    except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+        raise UserError(
+            f"{dataset.name} could not be fetched from {url} ({' '.join(str(error).split())}); run again when the "
+            f"network is up, put {archive.name} into {archive.parents[1]}, set data.{dataset.key}.url to another "
+            f"address, {others}.",
+            kind="unavailable",
+            key=f"data.{dataset.key}.url",
+        ) from error
+
+
+def _check(file: Path, md5: str, remedy: str) -> None:
+    """Raise a UserError unless a file is the one with this md5."""
+    try:
+        found = _md5(file) if file.is_file() else ""
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {why(error)}.", kind=kind_of(error), file=file) from error
+    if not found:
+        raise UserError(f"{file} is missing, or not a file; {remedy}.", kind="missing", file=file)
+    if found != md5:
+        told = f"{file} is not the authors' file (its md5 is {found}, not {md5}); {remedy}."
+        raise UserError(told, kind="damaged", file=file)
+
+
+def _md5(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()
+
+
+def binary(place: Place, dataset: Dataset) -> Source:
+    """The binary version, extracted: the folder cifar-10-batches-bin in the root, or the root itself.
+
+    An image is a record: a byte for its label, then its pixels, [3, 32, 32].
+
+    Raises:
+        UserError: a file is missing, ends within a record, or has a bad label (the record is named).
+    """
+    folder = place.root / BINARY_FOLDER
+    folder = folder if folder.is_dir() else place.root
+    classes = _read(folder / BINARY_CLASSES, dataset).decode(errors="replace").split()
+    if len(classes) != dataset.classes:
+        raise UserError(
+            f"{folder / BINARY_CLASSES} names {len(classes)} classes, expected {dataset.classes}; extract the archive "
+            "again.",
+            kind="damaged",
+            file=folder / BINARY_CLASSES,
+        )
+    train, test = (_records([folder / name for name in names], dataset) for names in (BINARY_TRAIN, BINARY_TEST))
+    return complete(train, test, classes, described({"binary version"}, dataset), dataset, str(folder))
+
+
+def _records(files: list[Path], dataset: Dataset) -> Split:
+    shape = (3, dataset.input_size, dataset.input_size)
+    length = 1 + int(np.prod(shape))
+    parts = []
+    for file in files:
+        content = np.frombuffer(_read(file, dataset), np.uint8)
+        if len(content) % length:
+            raise UserError(
+                f"{file} has {len(content):,} bytes, not a multiple of the {length:,} of a record; extract the "
+                "archive again.",
+                kind="damaged",
+                file=file,
+            )
+        records = content.reshape(-1, length)
+        bad = np.flatnonzero(records[:, 0] >= dataset.classes)
+        if len(bad):
+            checked_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}", file)
+        parts.append(records)
+    records = np.concatenate(parts)
+    return Split(np.ascontiguousarray(records[:, 1:]).reshape(-1, *shape), records[:, 0].astype(np.int64))
+
+
+def _read(file: Path, dataset: Dataset) -> bytes:
+    try:
+        return regular(file).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder that has {BINARY_FOLDER}.",
+            kind=kind_of(error),
+            key=f"data.{dataset.key}.root",
+            file=file,
+        ) from error

@@ -1,0 +1,249 @@
+"""Where the photographs of ImageNet (ILSVRC2012) come from. They are indexed, never copied, and nothing is written to
+the user's folder.
+
+Only the archives can be checked (md5), so only their pixels are called official. To decode all 1.3 million images would
+take hours: `prepare` decodes a sample, and training names a bad image when it meets it. The images of archives and of a
+tree are put in the same order, one of each class in turn, so that one seed makes the same batches of both.
+"""
+
+import hashlib
+import os
+import tarfile
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow
+import pyarrow.parquet
+from torchvision.datasets import imagenet as official
+
+from replication.data.index import IMAGE_COLUMNS, Entry, Files, table_of
+from replication.data.meta import OFFICIAL
+from replication.data.sources import Dataset, Place
+from replication.data.sources.decode import check_counts, checked_label
+from replication.data.sources.folder import class_folders, image_files, same_classes
+from replication.data.sources.parquet import files_of, unreadable
+from replication.errors import UserError
+from replication.files import kind_of, why
+
+BLOCK = 2**20  # bytes read at a time
+
+
+def archives(place: Place, dataset: Dataset) -> Files:
+    """The three archives that image-net.org distributes, md5 checked, read in place.
+
+    The training archive is a tar of 1000 tars, one a class; none is compressed, so that an image is a range of bytes of
+    the outer one. Checksum and index are made in one pass over 145 GB, at 430 MB/s a core, or as fast as the disk is.
+
+    Raises:
+        UserError: an archive is missing, or not the official one.
+    """
+    root = place.root
+    for file, _ in official.ARCHIVE_META.values():
+        if not (root / file).is_file():
+            found = "is a folder; the archive itself is needed" if (root / file).is_dir() else "is missing"
+            raise UserError(
+                f"{root / file} {found}; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
+                f"that has it, or data.{dataset.key}.source to folder or parquet.",
+                kind="missing",
+                key=f"data.{dataset.key}.root",
+                file=root / file,
+            )
+    # The small ones first, so that what is wrong with them is said within a minute.
+    truth = _validation_truth(root, dataset)
+    val = sorted(_members(root, "val", dataset))
+    train = [(m.split(".")[0], m, *where) for m, *where in _members(root, "train", dataset)]
+    if len(truth) != len(val):
+        told = f"{root} has {len(val):,} validation images, but the devkit has {len(truth):,} labels; fetch both again."
+        raise UserError(told, kind="conflict", file=root)
+    classes = sorted({wnid for wnid, *_ in train} | set(truth))
+
+    def entries(rows: Iterable[tuple[str, str, int, int]], part: str) -> Iterator[Entry]:
+        archive = official.ARCHIVE_META[part][0]
+        label = {wnid: number for number, wnid in enumerate(classes)}
+        return ((label[wnid], name, archive, offset, length) for wnid, name, offset, length in rows)
+
+    validation = ((wnid, *image) for wnid, image in zip(truth, val, strict=True))
+    md5 = [md5 for _, md5 in official.ARCHIVE_META.values()]
+    train, test = _in_turn(entries(train, "train")), _in_turn(entries(validation, "val"))
+    return _files(train, test, classes, OFFICIAL, md5, dataset, root)
+
+
+def folder(place: Place, dataset: Dataset) -> Files:
+    """The extracted tree `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`; labels follow the sorted names of the class
+    folders.
+
+    Raises:
+        UserError: a folder is missing, empty or no class, or the validation images lie flat.
+    """
+    root = place.root
+    for split in ("train", "val"):
+        if not (root / split).is_dir():
+            raise UserError(
+                f"{root / split} is missing; set data.{dataset.key}.root to the folder that holds train/<wnid>/ and "
+                "val/<wnid>/.",
+                kind="missing",
+                key=f"data.{dataset.key}.root",
+                file=root / split,
+            )
+    found = {split: class_folders(root / split) for split in ("train", "val")}
+    if not found["val"] and any(root.glob("val/*.JPEG")):
+        raise UserError(
+            f"{root / 'val'} holds images without class folders; sort them into val/<wnid>/ as torchvision does, or "
+            f"set data.{dataset.key}.source to archives.",
+            kind="invalid",
+            key=f"data.{dataset.key}.source",
+            file=root / "val",
+        )
+    remedy = "add what is missing, move away what is not a class"
+    classes = same_classes(found, dataset, root, remedy)
+
+    def entries(split: str) -> Iterator[Entry]:
+        for label, wnid in enumerate(classes):
+            images = image_files(root / split / wnid)
+            if not images:
+                told = f"{root / split / wnid} holds no images; extract the archive of this class again."
+                raise UserError(told, kind="missing", file=root / split / wnid)
+            for file in images:
+                yield label, f"{split}/{wnid}/{file.name}", "", 0, file.stat().st_size
+
+    train, test = _in_turn(entries("train")), _in_turn(entries("val"))
+    return _files(train, test, classes, "extracted tree, not verified", [], dataset, root)
+
+
+def parquet(place: Place, dataset: Dataset) -> Files:
+    """Hugging Face layout: `train*.parquet` and `val*.parquet` with columns `image` ({bytes, path}) and `label`, in the
+    order of their rows. Labels are numbers, so the classes have no other names. Slow in training: see `index.py`.
+
+    Raises:
+        UserError: a file is missing, truncated, has other columns, or holds a bad label (where is said).
+    """
+    files = {split: files_of(place, split, dataset) for split in ("train", "val")}
+
+    def entries(split: str) -> Iterator[Entry]:
+        for file in files[split]:
+            labels, names = _columns(file)
+            for row, (label, name) in enumerate(zip(labels, names, strict=True)):
+                yield checked_label(label, dataset, f"{file}, row {row}", file), name or "", file.name, row, 0
+
+    classes = [str(number) for number in range(dataset.classes)]
+    sizes = [f"{file.name} {file.stat().st_size}" for file in (*files["train"], *files["val"])]
+    train, test = entries("train"), entries("val")
+    return _files(train, test, classes, "parquet copy, not verified", sizes, dataset, place.root)
+
+
+def _files(
+    train: Iterable[Entry],
+    test: Iterable[Entry],
+    classes: list[str],
+    pixels: str,
+    vouchers: list[str],
+    dataset: Dataset,
+    root: Path,
+) -> Files:
+    files = Files(table_of(train), table_of(test), classes, pixels, vouchers)
+    check_counts(files.train["label"].to_numpy(), files.test["label"].to_numpy(), dataset, str(root))
+    return files
+
+
+def _in_turn(entries: Iterable[Entry]) -> list[Entry]:
+    """The first image of each class by name, then the second of each, and so on."""
+    classes: dict[int, list[Entry]] = defaultdict(list)
+    for entry in sorted(entries):
+        classes[entry[0]].append(entry)
+    return [entry for turn in zip_longest(*classes.values()) for entry in turn if entry]
+
+
+def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
+    """Labels and names of the images of a parquet file; the images themselves are not read."""
+    try:
+        parquet = pyarrow.parquet.ParquetFile(file)
+        schema = parquet.schema_arrow
+        column = next((name for name in IMAGE_COLUMNS if name in schema.names), None)
+        kind = schema.field(column).type if column else pyarrow.null()
+        if not pyarrow.types.is_struct(kind) or kind.get_field_index("bytes") < 0 or "label" not in schema.names:
+            told = f"{file} has the columns {schema.names}; it needs image ({{bytes, path}}) and label."
+            raise UserError(told, kind="damaged", file=file)
+        labels = parquet.read(["label"])["label"].to_pylist()
+        if kind.get_field_index("path") < 0:
+            return labels, [None] * len(labels)
+        images = parquet.read([f"{column}.path"])[column].to_pylist()
+        if None in images:
+            told = f"{file}, row {images.index(None)}: {column} is empty; fetch the file again."
+            raise UserError(told, kind="damaged", file=file)
+        return labels, [image["path"] for image in images]
+    except (pyarrow.ArrowException, OSError) as error:
+        raise unreadable(file, error) from error
+
+
+def _validation_truth(root: Path, dataset: Dataset) -> list[str]:
+    """The wnid of each validation image, in the order of their names, from the devkit."""
+    devkit = official.ARCHIVE_META["devkit"][0]
+    # torchvision writes what it parsed beside the archive: a link gives it a folder of ours.
+    with tempfile.TemporaryDirectory() as ours:
+        (Path(ours) / devkit).symlink_to((root / devkit).resolve())
+        try:
+            official.parse_devkit_archive(ours)
+            return official.load_meta_file(ours)[1]
+        except (RuntimeError, OSError) as error:
+            raise _not_official(root / devkit, dataset) from error
+
+
+def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int, int]]:
+    """Name, first byte and length of each image in an archive and in the archives inside it.
+
+    Raises:
+        UserError: after the last one, if the md5 of the archive is not the official one.
+    """
+    name, md5 = official.ARCHIVE_META[part]
+    with (root / name).open("rb") as file:
+        seen = _Seen(file, name)
+        try:
+            with tarfile.open(fileobj=seen, mode="r|", bufsize=BLOCK) as outer:
+                for member in outer:
+                    if not member.name.endswith(".tar"):
+                        yield member.name, member.offset_data, member.size
+                        continue
+                    with tarfile.open(fileobj=outer.extractfile(member), mode="r|", bufsize=BLOCK) as inner:
+                        for image in inner:
+                            offset = member.offset_data + image.offset_data
+                            yield f"{member.name}/{image.name}", offset, image.size
+            while seen.read(BLOCK):
+                pass
+        except tarfile.TarError as error:
+            raise _not_official(root / name, dataset) from error
+        except OSError as error:
+            told = f"{root / name} cannot be read: {why(error)}."
+            raise UserError(told, kind=kind_of(error), file=root / name) from error
+    if seen.md5.hexdigest() != md5:
+        raise _not_official(root / name, dataset)
+
+
+def _not_official(archive: Path, dataset: Dataset) -> UserError:
+    return UserError(
+        f"{archive} is not the official archive (its md5 differs); fetch it again from image-net.org, or set "
+        f"data.{dataset.key}.source to folder.",
+        kind="damaged",
+        key=f"data.{dataset.key}.source",
+        file=archive,
+    )
+
+
+class _Seen:
+    """A file that is read from end to end, with the md5 of what was read; each tenth of the way is said."""
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.file, self.name, self.md5 = file, name, hashlib.md5()
+        self.size, self.done = os.fstat(file.fileno()).st_size, 0
+
+    def read(self, count: int) -> bytes:
+        content = self.file.read(count)
+        self.md5.update(content)
+        tenth = self.done * 10 // max(self.size, 1)
+        self.done += len(content)
+        if content and self.done * 10 // self.size > tenth:
+            print(f"{self.name}: {self.done / self.size:.0%} of {self.size / 1e9:.1f} GB read", flush=True)
+        return content

@@ -1,0 +1,165 @@
+"""The model card of a study: README.md beside its tables, made from them alone. Needs neither torch nor pandas."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+from replication.arms import Arm, step_of
+from replication.config.profiles import named, read_profile
+from replication.config.recipe import Recipe
+from replication.data.sources import DATASETS
+from replication.errors import UserError
+from replication.files import write_durably
+from replication.results.commands import command_of
+from replication.results.fidelity import RANK, differences, fidelity, of_paper, overridden
+from replication.results.labels import in_words
+from replication.results.schema import JOINED, TRAINING
+from replication.results.tables import RUNS, SCORES, Row, read_tables
+
+CARD = "README.md"
+NEARNESS = {
+    "exact": "The paper's own experiment, by its recipe and on its images.",
+    "reduced": "**Not the paper's experiment**: the paper's images, but another recipe.",
+    "proxy": "**Not the paper's experiment, but a stand-in for it**: other images than the paper's.",
+}
+
+
+def write_card(folder: Path, results: Path, arm: Arm, profiles: Path) -> None:
+    """Write the card of the study in `folder`, below `results`. Equal tables give equal bytes.
+
+    Raises:
+        UserError: a table is damaged, or the card cannot be written.
+    """
+    write_durably(folder / CARD, card(folder, results, arm, profiles).encode())
+
+
+def card(folder: Path, results: Path, arm: Arm, profiles: Path) -> str:
+    """The text of a card, in Markdown: what the nets are, their errors, how to load them, and what makes them.
+
+    Raises:
+        UserError: a table is damaged.
+    """
+    recipes, tables = read_tables(folder, arm)
+    profile, _, *label = folder.relative_to(results).parts
+    runs, paper = tables[RUNS], read_profile(profiles, "paper")
+    of_runs = [recipes[row["recipe"]] for row in runs]
+    pairs = [(recipe, of_paper(recipe, arm, paper)) for recipe in of_runs]
+    first, data = of_runs[0], of_runs[0].data
+    nearness = sorted({fidelity(*pair) for pair in pairs}, key=RANK.__getitem__)
+    names = list(dict.fromkeys(named(recipe.net, recipe.variant) for recipe in of_runs))
+    try:
+        override = overridden(first, read_profile(profiles, profile))
+    except UserError:  # the profile has changed since, or is gone
+        override = {}
+    again = command_of(arm, profile, names, sorted({recipe.seed for recipe in of_runs}), override)
+    up, minutes = "../" * (2 + len(label)), sum(row["seconds"] for row in runs) / 60
+    machines = "; ".join(sorted({row["machine"] for row in runs}))
+    parts = [
+        [f"# Nets of section {arm.section}: {', '.join([profile, *in_words('/'.join(label), data.pixels)])}"],
+        [
+            f"Made by the stage `tabulate` from the tables beside it ([their columns]({up}README.md)). Errors are "
+            "those of the last iteration: the test set selects nothing."
+        ],
+        [f"{NEARNESS[kind]} Fidelity: {kind}." for kind in nearness],
+        _facts(of_runs),
+        _differences(pairs),
+        ["## Errors"],
+        ["In percent; mean ± standard deviation over the seeds, where there are several."],
+        _errors(tables[SCORES], {(of.net, of.variant): step_of(of) for of in of_runs}),
+        ["## Runs"],
+        _runs(runs, recipes),
+        ["## Weights"],
+        [
+            "They are not in git. This makes them again, and DVC keeps them; these runs took "
+            f"{minutes:,.0f} minutes of training on {machines}."
+        ],
+        ["```sh", again, "```"],
+        _loading(arm, first),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _facts(recipes: Sequence[Recipe]) -> list[str]:
+    recipe, data = recipes[0], recipes[0].data
+    dataset, side = DATASETS.get(data.name), recipe.input_size
+    lengths = sorted({recipe.schedule.iterations for recipe in recipes})
+    return [
+        f"* Data: {f'{dataset.name}, {dataset.classes} classes' if dataset else data.name}. Pixels: {data.pixels}; "
+        f"sha256 of pixels and labels `{data.fingerprint}…`.",
+        f"* Input: RGB, {side}x{side} pixels.",
+        f"* Training: {' or '.join(f'{length:,}' for length in lengths)} iterations of {recipe.schedule.batch_size} "
+        f"images, in {recipe.precision}.",
+    ]
+
+
+def _differences(pairs: Sequence[tuple[Recipe, Recipe]]) -> list[str]:
+    """What differs from the paper's recipes, each value once."""
+    found = dict.fromkeys(
+        f"* {of.what}: {_value(of.here)}; {'our reading of the paper' if of.section == 'not said' else 'the paper'}: "
+        f"{_value(of.paper)}"
+        for pair in pairs
+        for of in differences(*pair)
+    )
+    return ["What differs from the paper:", "", *found] if found else []
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _errors(rows: Sequence[Row], steps: Mapping[tuple[str, str], Arm]) -> list[str]:
+    """A row a number; an ensemble of seeds has its net once, with how many they are."""
+    values: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        values.setdefault((row["net"], row["variant"], row["protocol"], row["metric"]), []).append(row)
+    lines = ["| net | protocol | metric | % | n | images |", "|---|---|---|---|---|---|"]
+    for (net, variant, protocol, metric), of in values.items():
+        members = net.split(JOINED)
+        name = named(net if len(set(members)) == len(members) else members[0], variant)
+        name += f", {len(members)} seeds together" if len(set(members)) < len(members) else ""
+        errors = [row["value"] for row in of]
+        spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
+        words = "training, its end", "training error"
+        if protocol != TRAINING:
+            scored = steps[members[0], variant].protocol(protocol)
+            words = scored.words, next(found.words for found in scored.metrics if found.name == metric)
+        cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{of[0]['images']:,}"
+        lines.append(_row(cells))
+    return lines
+
+
+def _runs(rows: Sequence[Row], recipes: Mapping[str, Recipe]) -> list[str]:
+    lines = ["| net | seed | recipe | parameters | multiply-adds | ended | commit |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        ended = "better than chance" if row["status"] == "trained" else "no better than chance"
+        if recipes[row["recipe"]].second_step:
+            ended = "not judged: its regions are of two kinds, most of one"
+        counts = str(row["seed"]), f"`{row['recipe']}`", f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M"
+        lines.append(_row((named(row["net"], row["variant"]), *counts, ended, f"`{row['commit']}`")))
+    return lines
+
+
+def _loading(arm: Arm, recipe: Recipe) -> list[str]:
+    run = f"runs/{arm.name}/{named(recipe.net, recipe.variant)}/seed-{recipe.seed}"
+    if arm.boxes:
+        return [
+            f"A net that answers with boxes is not loaded for raw images; `{run}/net.safetensors` has its weights, "
+            f"which `python -m pipeline.evaluate {arm.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."
+        ]
+    return [
+        "```python",
+        "import replication",
+        "",
+        f'net = replication.load("{run}")  # or its net.safetensors alone, wherever it lies',
+        f"probabilities = net(images)  # raw uint8 [n, 3, {recipe.input_size}, {recipe.input_size}] → [n, classes]",
+        "net.classes  # their names",
+        "```",
+    ]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

@@ -1,0 +1,168 @@
+"""The files of a study, results/<profile>/<arm>/, read and checked. Needs no torch."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from replication.arms import Arm, step_of
+from replication.config.recipe import Recipe, merged, validate
+from replication.errors import UserError
+from replication.files import kind_of, regular
+from replication.results import schema
+from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, checked
+
+RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
+RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
+RUN = ("net", "variant", "seed")
+NUMBER = ("protocol", "metric", "iteration", "layer")  # which number of a run a row has
+TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
+# These are there where something was measured layer by layer.
+LAYERS: dict[str, type[schema.Row]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
+CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
+Row = dict[str, Any]  # of a table, by its columns
+Run = tuple[Any, ...]  # net, variant and seed
+
+
+def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
+    """The recipes of a study by their hash, and the rows of its tables, by file name.
+
+    Raises:
+        UserError: a file is missing, a row is not one of its table or stands there twice, or runs, recipes and scores
+            do not belong together.
+    """
+    restore = f"restore it with `git checkout {folder}`"
+    recipes, tables = _read_recipes(folder / RECIPES, arm, restore), {}
+    for name, model in (TABLES | LAYERS).items():
+        path = folder / name
+        if name in LAYERS and not path.exists():
+            tables[name] = []
+            continue
+        try:
+            with regular(path).open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file, restkey="more", restval=["no cell"])
+                missing = [key for key in schema.columns(model) if key not in (reader.fieldnames or ())]
+                if missing:
+                    raise _damaged(path, f"has no column {missing[0]}", restore, missing[0])
+                tables[name] = typed(name, reader, arm, str(path), restore, path)
+        except (OSError, ValueError, csv.Error) as error:
+            raise UserError(f"{path} cannot be read ({error}); {restore}.", kind=kind_of(error), file=path) from error
+    _check_runs(folder, arm, recipes, tables, restore)
+    return recipes, tables
+
+
+def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
+    try:
+        stored = json.loads(regular(path).read_text(encoding="utf-8"))
+        by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} cannot be read ({error!r}); {restore}.", kind=kind_of(error), file=path) from error
+    recipes = {}
+    for key, values in by_hash.items():
+        recipe = validate(arm.recipe, values, f"{path}, {key}", path)
+        if recipe.hash != key:
+            raise _damaged(path, f"has a recipe {key} that was changed: its hash is {recipe.hash}", restore, key)
+        recipes[key] = recipe
+    return recipes
+
+
+def _damaged(path: Path, what: str, restore: str, key: str | None = None) -> UserError:
+    """The error for a file of a study that does not fit the others."""
+    return UserError(f"{path} {what}; {restore}.", kind="damaged", key=key, file=path)
+
+
+def typed(
+    name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str, file: Path | None = None
+) -> list[Row]:
+    """Rows of a table with the types of its columns; raises a UserError as `checked` says."""
+    return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, arm, where, remedy, file)]
+
+
+def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:
+    """Each run once, with its own recipe, its curve and its headline; each number once, and of a run that is there."""
+    if not tables[RUNS]:
+        raise _damaged(folder / RUNS, "has no runs", restore)
+    there = {}
+    for line, row in enumerate(tables[RUNS], start=2):
+        recipe = recipes.get(row["recipe"])
+        if not recipe:
+            wrong = f"names the recipe {row['recipe']} in line {line}, which {RECIPES} lacks"
+            raise _damaged(folder / RUNS, wrong, restore, "recipe")
+        if run_of(row) != (recipe.net, recipe.variant, recipe.seed):
+            wrong = f"has in line {line} {row['recipe']}, the recipe of {recipe.net} · seed {recipe.seed}"
+            raise _damaged(folder / RUNS, wrong, restore, "recipe")
+        there[run_of(row)] = recipe
+    for name, rows in tables.items():
+        seen = set()
+        for line, row in enumerate(rows, start=2):
+            number = (run_of(row), *(row.get(key) for key in NUMBER))
+            if number in seen:
+                raise _damaged(folder / name, f"repeats an earlier row in line {line}", restore)
+            seen.add(number)
+            for net in row["net"].split(JOINED):
+                if (net, row["variant"], row["seed"]) not in there:
+                    wrong = f"has {net} · seed {row['seed']} in line {line}, which {RUNS} lacks"
+                    raise _damaged(folder / name, wrong, restore)
+                last = there[net, row["variant"], row["seed"]].schedule.iterations
+                if row.get("iteration", 0) > last:
+                    wrong = f"has iteration {row['iteration']} of {last} in line {line}"
+                    raise _damaged(folder / name, wrong, restore, "iteration")
+    _check_scores(folder / SCORES, arm, there, tables[SCORES], restore)
+    _check_curves(folder / CURVES, there, tables[CURVES], arm.protocols[0].name, restore)
+    for name in LAYERS:
+        _check_layers(folder / name, tables[name], restore)
+
+
+def _check_scores(path: Path, arm: Arm, recipes: Mapping[Run, Recipe], rows: list[Row], restore: str) -> None:
+    """A run has its headline, its training error, and what else the runs of its step were scored by, if it can be."""
+    found: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
+    for row in rows:
+        found.setdefault(run_of(row), set()).add((row["protocol"], row["metric"]))
+    for step in filter(None, (arm, arm.second)):
+        of_step = [run for run, recipe in recipes.items() if step_of(recipe) is step]
+        wanted = {(step.headline, step.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, of_step))
+        cannot = {protocol.name: protocol.not_for for protocol in step.protocols}
+        for run in of_step:
+            for protocol, metric in sorted(wanted - found[run]):
+                if run[0] not in cannot.get(protocol, ()):
+                    wrong = f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}"
+                    raise _damaged(path, wrong, restore, metric)
+
+
+def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:
+    """A curve has the points that its recipe says, neither more nor less."""
+    found: dict[Run, set[tuple[str, int]]] = {run: set() for run in recipes}
+    for row in rows:
+        found[run_of(row)].add((row["protocol"], row["iteration"]))
+    for run, recipe in recipes.items():
+        last, logging = recipe.schedule.iterations, recipe.logging
+        steps = {TRAINING: averaged_rows(recipe) * logging.log_every, watched: logging.evaluate_every}
+        wanted = {(protocol, at) for protocol, step in steps.items() for at in (*range(step, last, step), last)}
+        for point in sorted(wanted ^ found[run]):
+            told = "lacks the" if point in wanted else "has a"
+            where = f"{run[0]} · seed {run[2]}: {point[0]}, iteration {point[1]}"
+            raise _damaged(path, f"{told} point of {where}", restore, "iteration")
+
+
+def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
+    """Every run of a net has the same layers, numbered from 1 without a gap."""
+    found: dict[tuple[Any, ...], set[int]] = {}
+    last: dict[tuple[str, str], int] = {}
+    for row in rows:
+        found.setdefault((*run_of(row), row["iteration"]), set()).add(row["layer"])
+        net = (row["net"], row["variant"])
+        last[net] = max(row["layer"], last.get(net, 0))
+    for (net, variant, seed, iteration), layers in found.items():
+        for layer in sorted({*range(1, last[net, variant] + 1)} - layers):
+            raise _damaged(path, f"lacks layer {layer} of {net} · seed {seed}, iteration {iteration}", restore, "layer")
+
+
+def averaged_rows(recipe: Recipe) -> int:
+    """How many rows of a run's curve.csv make a point of the training error in curves.csv."""
+    return -(-recipe.schedule.iterations // recipe.logging.log_every // CURVE_POINTS)
+
+
+def run_of(row: Mapping[str, Any]) -> Run:
+    """Which run a row is of: net, variant and seed."""
+    return tuple(row[key] for key in RUN)

@@ -1,1 +1,0 @@
-"""Many runs together: results that accumulate, fidelity to the paper, the rule of verdicts, comparisons."""

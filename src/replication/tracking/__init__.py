@@ -1,0 +1,1 @@
+"""MLflow tracking: training runs as they go on, and finished runs afterwards."""

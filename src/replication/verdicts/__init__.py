@@ -1,0 +1,1 @@
+"""Verdicts on claims of the paper: the statistical rule, comparisons, planning, and the claims themselves."""

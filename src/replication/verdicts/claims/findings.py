@@ -1,0 +1,152 @@
+"""The paper's three main findings, the setup that answers for them, and the verdict on each of its 32 claims."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from replication import paper
+from replication.arms import ARMS, Arm
+from replication.config.profiles import Profile, read_profile
+from replication.results.studies import Study
+from replication.verdicts.claim import Kind, Role, Tested, judge_claims
+from replication.verdicts.comparisons import TRAIN, Comparison, Measure
+from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.rule import Verdict
+
+TITLES: dict[Role, str] = {
+    "degradation": "Deeper plain nets are worse",
+    "cure": "Shortcuts prevent degradation",
+    "gain": "Deeper ResNets are better",
+}
+TOLD: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One of the three findings in one setup, or in the paper alone."""
+
+    tested: Tested
+    comparison: Comparison  # that tells it: the widest gain from depth, the deepest pair of the others
+    status: Verdict  # supported: what was measured is, though not all depths were
+    supported_depths: int
+    tested_depths: int
+    all_depths: int
+    undertrained: tuple[str, ...]  # nets of the comparison
+    not_learned: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.tested.test.role]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the setup has seeds enough of its own to tell."""
+        return self.status in TOLD and not self.tested.provisional
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether what was measured is supported, and the claim inconclusive as some of its depths were not run."""
+        return self.status == "supported" and self.tested.verdict == "inconclusive"
+
+    @property
+    def is_opposite(self) -> bool:
+        """Whether the sign is not the paper's."""
+        found = self.comparison.evidence
+        return found is not None and float(found.value) < 0
+
+
+@lru_cache(maxsize=64)  # several parts of the first screen ask for the same
+def findings(study: Study) -> list[Finding]:
+    """The three findings in a setup, in the order of `TITLES`; none for an arm that does not test them."""
+    judged = {tested.test.role: tested for tested in judge_claims(study)}
+    return [_finding(judged[role], study) for role in TITLES if role in judged]
+
+
+def _finding(tested: Tested, study: Study) -> Finding:
+    pairs = [c for c in tested.comparisons if c.deciding and c.worse and c.measure != TRAIN]
+    measured = [c for c in pairs if c.evidence]
+    is_gain = tested.test.role == "gain"
+    told = (measured or pairs)[0 if is_gain else -1]
+    nets = tested.test.needs if is_gain else [c.what for c in pairs]
+    there = [net for net in nets if study.has(net)] if is_gain else measured
+    return Finding(
+        tested, told, _status(tested, told), sum(c.outcome == "supported" for c in measured), len(there), len(nets),
+        tuple(net for net in told.samples if is_undertrained(study, net)),
+        tuple(net for net, sample in told.samples.items() if not sample.learned),
+    )  # fmt: skip
+
+
+def _status(tested: Tested, told: Comparison) -> Verdict:
+    """The verdict; of a claim that is open only as some of its nets were not run, that on what was measured."""
+    needed = [c for c in tested.comparisons if c.part == "must" and c.evidence]
+    if tested.verdict == "inconclusive" and all(c.outcome == "supported" for c in (told, *needed)):
+        return "supported"
+    return tested.verdict
+
+
+def is_undertrained(study: Study, net: str) -> bool:
+    """Whether a net's training error ended above that in the paper by more than its test gap there.
+
+    The test gap of a net is its test error less its training error. False where the paper gives no training error.
+    """
+    theirs_all, headline = printed(study.arm, study.paper), Measure("", study.arm.headline, study.arm.metric.name)
+    ours, theirs, tested = TRAIN.sample(study, net), TRAIN.sample(theirs_all, net), headline.sample(theirs_all, net)
+    if not (ours and theirs and tested):
+        return False
+    return bool(ours.mean - theirs.mean > max(tested.mean - theirs.mean, 0))
+
+
+def printed(arm: Arm, profile: Profile) -> Study:
+    """The paper's own numbers as a study, made once."""
+    return _read_printed(arm, profile.path)
+
+
+@lru_cache(maxsize=8)
+def _read_printed(arm: Arm, path: Path) -> Study:
+    return study_of_paper(arm, read_profile(path.parent, path.stem))
+
+
+def answering(studies: Sequence[Study]) -> Study | None:
+    """The setup that answers for an arm: on the paper's own data it tells the most findings, by the longest schedule.
+
+    None where no setup has three seeds of its own of what one finding needs.
+    """
+    own = [study for study in studies if study.has_own_data]
+    told = {study: sum(finding.is_told for finding in findings(study)) for study in own}
+    best = max(own, key=lambda study: (told[study], study.share), default=None)
+    return best if best and told[best] else None
+
+
+def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested | None]:
+    """Each of the 32 claims as the closest of these setups that can tell judges it; None where none tests it.
+
+    A finding is judged by the setup that answers for it. What is counted on the built nets needs no setup.
+    """
+    found: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
+    for arm in ARMS.values():
+        of_arm = [study for study in studies if study.arm == arm]
+        answer = answering(of_arm)
+        for tested in judge_claims(printed(arm, profile)):
+            if tested.test.counted:
+                found[tested.test.claim.id].append(tested)
+        for study in of_arm:
+            for tested in judge_claims(study):
+                if study is answer or not (answer and tested.test.role):
+                    found[tested.test.claim.id].append(tested)
+    nearest = {claim_id: min(of_claim, key=_silence, default=None) for claim_id, of_claim in found.items()}
+    return {key: tested if tested and tested.verdict != "not tested" else None for key, tested in nearest.items()}
+
+
+def _silence(tested: Tested) -> int:
+    """The less, the more a setup says: a verdict, then a provisional one, then single seeds."""
+    if tested.verdict in TOLD:
+        return int(tested.provisional)
+    return 2 if tested.verdict == "single seed" else 3
+
+
+def count_kinds(judged: Mapping[str, Tested | None]) -> dict[Kind, int]:
+    """How many of the claims have which verdict; all together the claims of the paper."""
+    kinds: list[Kind] = ["supported", "confirmed", "contradicted", "inconclusive", "single seed", "not tested"]
+    of_claims = [tested.kind if tested else "not tested" for tested in judged.values()]
+    return {kind: of_claims.count(kind) for kind in kinds}

@@ -1,0 +1,94 @@
+"""The paper's own numbers as a study, so that the rule of verdicts can be held against them as against ours."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from replication import paper as printed
+from replication.arms import Arm
+from replication.config.profiles import Profile
+from replication.config.recipe import Data
+from replication.paper import end_errors, figure, number, table
+from replication.results.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
+from replication.results.studies import Study, with_recipes
+from replication.runs.record import END_OF_TRAINING
+from replication.verdicts.planning import typical
+
+EARLY = 50_000  # iterations: a point of Figure 4 early on
+Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
+
+
+def study_of_paper(arm: Arm, paper: Profile) -> Study:
+    """What tables 2 to 4, 6 and 13 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
+
+    ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
+    """
+    data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
+    images = number("N09" if arm.photographs else "N16")[1]
+    recipes, runs, scores = {}, {}, []
+    for net, protocol, metric, value in _printed(arm):
+        seed = sum((row["net"], row["protocol"], row["metric"]) == (net, protocol, metric) for row in scores)
+        recipe = paper.recipe(arm, net, seed=seed, data=data)
+        recipes[recipe.hash] = recipe
+        name = {"net": net, "variant": recipe.variant, "seed": seed}
+        runs[net, seed] = name | {"recipe": recipe.hash, "status": "trained"}
+        schedule = recipe.schedule
+        last = int(schedule.iterations * schedule.batch_size * END_OF_TRAINING)
+        seen = last if protocol == TRAINING else images
+        scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": seen})
+    table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, arm, paper)
+    tables = table_of_runs, pd.DataFrame(scores), _curves(arm), _responses(arm)
+    return Study(arm, paper.name, "as printed", paper, recipes, *tables)
+
+
+def _printed(arm: Arm) -> Iterator[Score]:
+    if arm.boxes:
+        yield from _table_13()
+        return
+    if arm.photographs:
+        top1 = {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
+        yield from ((net, "ten_crop", "top1_error", error) for net, error in top1.items())
+        yield from ((row["net"], "ten_crop", "top5_error", row["top5"]) for row in table(3) if row["kind"] == "own")
+        for row in table(4):
+            if row["kind"] == "own":
+                yield from ((row["net"], "fully_convolutional", f"{m}_error", row[m]) for m in ("top1", "top5"))
+        train = end_errors(arm.section)["train"]
+    else:
+        drawn, headline = figure(6)["digitised"], (arm.headline, arm.metric.name)
+        yield from ((net, *headline, e) for net, e in drawn["test_final"].items() if net.startswith("plain-"))
+        for row in table(6):
+            if row["kind"] == "own":
+                values = typical(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
+                yield from ((row["net"], *headline, float(value)) for value in values)
+        train = drawn["train_mean_59_64k"]
+    yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())
+
+
+def _table_13() -> Iterator[Score]:
+    """The single nets; VGG-16's per-class regression as if it were of the other rows' net."""
+    ways = {"VGG's": "pcr", "RPN": "per_class_rpn"}
+    for row in table(13):
+        if row["loc_method"] in ways:
+            known = row["loc_err_gt_class"] is not None
+            protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if known else "predicted_dense"}
+            error = row["loc_err_gt_class"] if known else row["top5_loc_err_predicted_class"]
+            yield "resnet-101", protocol[row["testing"]], f"{ways[row['loc_method']]}_error", error
+
+
+def _curves(arm: Arm) -> pd.DataFrame:
+    """The one point of a curve that a claim looks at (K06)."""
+    columns = ["net", "variant", "seed", "protocol", "iteration", "error"]
+    early = figure(4)["digitised"]["val_at_5e4"] if arm.photographs and not arm.boxes else {}
+    point = ("default", 0, arm.protocols[0].name, EARLY)
+    return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
+
+
+def _responses(arm: Arm) -> pd.DataFrame:
+    """The points of Figure 7."""
+    drawn = {} if arm.photographs else figure(7)["digitised"]["std_by_layer"]
+    rows = [
+        (net, "default", 0, printed.protocol("cifar10", "C3")["stop_iter"], layer, value)
+        for net, values in drawn.items()
+        for layer, value in enumerate(values, start=1)
+    ]
+    return pd.DataFrame(rows, columns=columns(LayerRow))

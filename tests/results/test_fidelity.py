@@ -1,0 +1,88 @@
+"""Fidelity follows from the recipe, never from what somebody typed."""
+
+import pytest
+from made_up import JPEG, recipe_of
+
+from replication.config.recipe import Recipe
+from replication.results.fidelity import differences, fidelity, first_difference
+
+
+def test_the_papers_recipe_on_official_pixels_is_exact() -> None:
+    other_seed = recipe_of("paper", fingerprint="the same images", seed=3)
+    assert differences(other_seed, recipe_of("paper")) == []
+    assert fidelity(other_seed, recipe_of("paper")) == "exact"
+    assert first_difference(other_seed, recipe_of("paper")) == "seed", "though it is another run"
+
+
+def test_a_shorter_schedule_on_official_pixels_is_reduced_and_each_difference_is_listed() -> None:
+    found = {d.key: (d.paper, d.here, d.section) for d in differences(recipe_of("cpu"), recipe_of("paper"))}
+    assert found == {
+        "schedule.iterations": (64_000, 4_000, "3.4, 4.2"),
+        "schedule.drops": ((32_000, 48_000), (2_000, 3_000), "Figure 4, 4.2"),
+    }
+    assert fidelity(recipe_of("cpu"), recipe_of("paper")) == "reduced"
+
+
+def test_other_pixels_are_a_proxy_even_under_the_papers_recipe() -> None:
+    assert fidelity(recipe_of("paper", pixels=JPEG), recipe_of("paper")) == "proxy"
+    assert fidelity(recipe_of("quick", dataset="digits", pixels="8x8"), recipe_of("paper")) == "proxy"
+    assert fidelity(recipe_of("paper", dataset="digits"), recipe_of("paper")) == "proxy", "official, but of another set"
+
+
+def test_a_variant_is_judged_by_what_it_changes_not_by_its_name() -> None:
+    changed = recipe_of("paper", variant="bn-group-128")
+    assert [d.key for d in differences(changed, recipe_of("paper"))] == ["bn_group"]
+    assert differences(changed.model_copy(update={"bn_group": 64}), recipe_of("paper")) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("optimiser", "nesterov", True),
+        ("optimiser", "weight_decay_scope", "weights"),
+        ("shortcut", "subsample", "average"),
+        ("augmentation", "zero", "before_mean"),
+        (None, "initialisation", "fan_out"),
+        (None, "bn_group", 128),
+        (None, "train_images", 45_000),
+    ],
+)
+def test_each_open_question_of_the_paper_shows_as_a_difference(section: str | None, key: str, value: object) -> None:
+    change = {key: value} if section is None else {section: {key: value}}
+    found = differences(recipe_of("paper", **change), recipe_of("paper"))
+    assert [d.key for d in found] == [f"{section}.{key}" if section else key]
+
+
+def test_how_finely_a_curve_is_logged_is_no_difference() -> None:
+    paper = recipe_of("paper")
+    finer = recipe_of("paper", logging={"log_every": 50})
+    assert fidelity(finer, paper) == "exact"
+    assert finer.hash != paper.hash, "but it is another run: its curve has other rows"
+
+
+def imagenet(profile: str, **changes: object) -> Recipe:
+    return recipe_of(profile, "imagenet", "resnet-34-B", **changes)
+
+
+def test_scaled_photographs_are_a_proxy_whose_ratio_shows() -> None:
+    tiny = imagenet("cpu", dataset="tiny_imagenet", pixels="unverified copy (jpeg)")
+    paper = imagenet("paper")
+    found = {d.key: (d.paper, d.here) for d in differences(tiny, paper)}
+    assert fidelity(tiny, paper) == "proxy"
+    assert found["input_size"] == (224, 56)
+    assert found["augmentation.shorter_side"] == ((256, 480), (64, 120)), "a quarter, as the input"
+    assert found["test.scales"] == ((224, 256, 384, 480, 640), (56, 64, 96, 120, 160))
+    assert not {"augmentation.mirror", "augmentation.colour", "schedule.batch_size", "bn_group"} & set(found)
+
+
+def test_the_words_of_section_3_4_instead_of_its_figure_are_a_difference() -> None:
+    paper = imagenet("paper")
+    plateau = {"window": 5000, "points": 0.1, "most": 3}
+    words = {"drops": [], "plateau": plateau}
+    found = {d.key: (d.paper, d.here) for d in differences(imagenet("paper", schedule=words), paper)}
+    assert found == {"schedule.drops": ((150_000, 300_000), ()), "schedule.plateau": (None, plateau)}
+
+
+@pytest.mark.parametrize(("key", "value"), [("bottleneck_stride", "3x3"), ("bn_group", 256)])
+def test_each_open_question_of_section_4_1_shows_as_a_difference(key: str, value: object) -> None:
+    assert [d.key for d in differences(imagenet("paper", **{key: value}), imagenet("paper"))] == [key]
