@@ -44,8 +44,8 @@ from benchmarks.measure import (
 from benchmarks.usual import usual_recipe, usual_steps
 from pipeline import stage
 from replication.cost import duration
-from replication.feed.cifar import CifarBatches
 from replication.runs.provenance import provenance
+from replication.tasks.cifar.feed import CifarBatches
 from replication.training.device import choose_device
 from replication.training.loop import iterate
 from replication.training.speed import can_compile

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.config.recipe import MOST, Recipe, merged
 from replication.data.store import Meta, Store
-from replication.feed.cifar import CifarBatches
 from replication.nets.complexity import complexity
 from replication.nets.names import NETS
+from replication.tasks import TASKS
+from replication.tasks.cifar.feed import CifarBatches
 from replication.training.device import choose_device
 from replication.training.loop import iterate
 from replication.training.processes import Processes
@@ -51,9 +51,9 @@ def by_turns(ways: Mapping[str, Rate], rounds: int) -> Samples:
 
 
 def paper_recipe(net: str, **changes: object) -> Recipe:
-    """The recipe of the paper's profile for a net of either arm, with `changes` put over it."""
-    arm = ARMS["imagenet" if net in NETS else "cifar"]
-    return read_profile(PROFILES, "paper").recipe(arm, net, override=changes)
+    """The recipe of the paper's profile for a net of either task, with `changes` put over it."""
+    task = TASKS["imagenet" if net in NETS else "cifar"]
+    return read_profile(PROFILES, "paper").recipe(task, net, override=changes)
 
 
 def endless(net: str, **changes: object) -> Recipe:

@@ -18,7 +18,6 @@ import numpy as np
 
 from pipeline.params import PROFILES
 from pipeline.report import BENCHMARKS, NOTEBOOKS, PARTS
-from replication.arms import ARMS, Arm
 from replication.config.profiles import Profile, read_profile
 from replication.config.recipe import Data
 from replication.nets.complexity import complexity
@@ -27,6 +26,7 @@ from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.results.add import Result, add_results
 from replication.runs.record import RunRecord
+from replication.tasks import TASKS, Task
 
 DEPTHS = [depth for depth in range(8, 104, 6) if depth not in IMAGENET_DEPTHS]
 MADE_UP = {
@@ -46,12 +46,12 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name in ("quick", "cpu", "cpu-long", "paper"):
-            for arm, nets in MADE_UP.items():
+            for task, nets in MADE_UP.items():
                 profile, numbers = read_profile(PROFILES, name), np.random.default_rng(0)
                 made = [
-                    _made_up(profile, ARMS[arm], net, seed, numbers) for net in nets for seed in range(options.seeds)
+                    _made_up(profile, TASKS[task], net, seed, numbers) for net in nets for seed in range(options.seeds)
                 ]
-                add_results(Path(folder) / name / arm, made)
+                add_results(Path(folder) / name / task, made)
         parameters = {"results": folder, "profile": "quick", "profiles": PROFILES.resolve()}
         parameters["benchmarks"] = BENCHMARKS.resolve()
         notebook = join([NOTEBOOKS / f"{name}.py" for name in PARTS])
@@ -64,11 +64,11 @@ def main() -> None:
             print(f"{seconds:.1f} s, of the processor {busy:.1f} s; {len(text.encode()) / 1e6:.2f} MB")
 
 
-def _made_up(profile: Profile, arm: Arm, net: str, seed: int, numbers: np.random.Generator) -> Result:
+def _made_up(profile: Profile, task: Task, net: str, seed: int, numbers: np.random.Generator) -> Result:
     """A run whose curve falls, and whose error falls with depth unless the net is plain."""
-    dataset = profile.dataset(arm)
+    dataset = profile.dataset(task)
     data = Data(name=dataset, pixels="official", fingerprint="0123456789abcdef")
-    recipe = profile.recipe(arm, net, seed=seed, data=data)
+    recipe = profile.recipe(task, net, seed=seed, data=data)
     end = 8 + (0.05 if net.startswith("plain") else -0.02) * depth_of(net) + numbers.normal(0, 0.2)
     last, logging = recipe.schedule.iterations, recipe.logging
     at = [*range(logging.log_every, last, logging.log_every), last]
@@ -76,7 +76,7 @@ def _made_up(profile: Profile, arm: Arm, net: str, seed: int, numbers: np.random
     curve = [
         {
             "iteration": now, "learning_rate": 0.1, "train_loss": 0.5, "train_error": error,
-            arm.watched: None if now % logging.evaluate_every and now < last else error, "heldout_error": None,
+            task.watched: None if now % logging.evaluate_every and now < last else error, "heldout_error": None,
         }
         for now, error in zip(at, errors.tolist(), strict=True)
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def _made_up(profile: Profile, arm: Arm, net: str, seed: int, numbers: np.random
     )  # fmt: skip
     scores = [
         {"protocol": protocol.name, "metric": metric.name, "value": round(end / (1 + place), 4), "images": 10_000}
-        for protocol in arm.protocols
+        for protocol in task.protocols
         for place, metric in enumerate(protocol.metrics)
     ]
     return Result(record, curve, scores)

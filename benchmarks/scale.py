@@ -23,8 +23,8 @@ from benchmarks.page import PROVENANCE
 from pipeline import code, store
 from pipeline.evaluate import entry_of
 from pipeline.plan import plan_of, recipe_of
-from replication.arms.cifar import CIFAR
-from replication.evaluation.scores import Scores, write_scores
+from replication.tasks.cifar.recipe import CIFAR
+from replication.runs.outcome import Scores, write_scores
 from replication.nets.complexity import complexity
 from replication.files import sha256
 from replication.runs.folder import NET, write_run

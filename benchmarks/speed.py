@@ -40,13 +40,13 @@ from benchmarks.measure import (
 from benchmarks.usual import usual_recipe, usual_steps
 from pipeline import stage
 from replication.cost import memory
-from replication.evaluation.error import wrong_top1
-from replication.evaluation.protocols import fully_convolutional, ten_crop
-from replication.feed.cifar import CifarBatches
-from replication.feed.imagenet import PhotographBatches
 from replication.nets.by_name import build
 from replication.report.benchmarks import BY_DEPTH, MEMORY, PERCENT, RATE, RATIO, Measurement, write_benchmarks
 from replication.runs.provenance import provenance
+from replication.tasks.cifar.feed import CifarBatches
+from replication.tasks.imagenet.evaluate import fully_convolutional, ten_crop
+from replication.tasks.imagenet.feed import PhotographBatches
+from replication.tasks.inference import wrong_top1
 from replication.training.device import keep_memory
 from replication.training.processes import Processes
 from replication.training.speed import can_compile

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from replication.arms import ARMS, Arm
 from replication.paper import published_spread
 from replication.results.schema import TRAINING
+from replication.tasks import TASKS, Task
 from replication.verdicts import rule
 from replication.verdicts.claim import Test, tests_of
 from replication.verdicts.claims import signals
@@ -58,7 +58,7 @@ NORMAL = KINDS[:3]
 class Studies:
     """Many made-up studies at once: what a claim asks of a study, with a first axis of studies in every sample."""
 
-    arm: Arm
+    task: Task
     kind: Kind
     n: int
     error: float
@@ -69,7 +69,7 @@ class Studies:
     differing: set[str] = field(default_factory=set)  # nets of which two errors are subtracted from each other
 
     def __post_init__(self) -> None:
-        self.dataset, self.nets = self.arm.datasets[-1], ["resnet-101"]
+        self.dataset, self.nets = self.task.datasets[-1], ["resnet-101"]
         nets = 5  # whose spread was published from five seeds each, differently in each made-up world
         drawn = self.kind.spreads[0] ** 2 * self.random.chisquare(4 * nets, self.count) / (4 * nets)
         self.published = rule.Spread(drawn, 4 * nets) if self.kind.exact else None
@@ -137,7 +137,7 @@ def rates(test: Test, kind: Kind, n: int, count: int = STUDIES) -> dict[str, flo
     spread = OF_110["std"] if test.claim.id == "K18" else None
     kind = replace(kind, spreads=(spread,)) if spread else kind
     error = ERRORS.get(test.claim.id, ERROR)
-    studies = Studies(test.arm, kind, n, error, count, EDGES.get(test.claim.id, ("", 0.0)))
+    studies = Studies(test.task, kind, n, error, count, EDGES.get(test.claim.id, ("", 0.0)))
     comparisons = test.compare(studies)
     deciding = [c for c in comparisons if c.deciding and c.evidence]  # what is not built yet supports nothing
     holds, reversed_ = rule.decide([c.evidence for c in deciding])
@@ -160,24 +160,24 @@ def _covered(comparison: Comparison, studies: Studies) -> float:
     return float(np.mean((found.low < value) & (value < found.high)))
 
 
-def on_errors(arm: Arm) -> list[Test]:
+def on_errors(task: Task) -> list[Test]:
     """The claims that are simulated: those on errors of nets. K21 to K23 weigh what was measured layer by layer, by the
     same difference, trend and bound; no such numbers are made up here.
     """
-    return [test for test in tests_of(arm) if not test.counted and test.compare.__module__ != signals.__name__]
+    return [test for test in tests_of(task) if not test.counted and test.compare.__module__ != signals.__name__]
 
 
 def main() -> None:
-    tests = [test for arm in ARMS.values() for test in on_errors(arm)]
+    tests = [test for task in TASKS.values() for test in on_errors(task)]
     for kind in KINDS:
         print(f"\n{kind.words}\n{'claim':15}" + "".join(f"{'n = ' + str(n):^27}" for n in seeds_of(kind)))
         print(" " * 15 + " supported  not  covered   " * len(seeds_of(kind)))
         for test in tests:
-            if kind.exact and not published_spread(test.arm.name, test.arm.headline, test.arm.metric.name):
+            if kind.exact and not published_spread(test.task.name, test.task.headline, test.task.metric.name):
                 continue
             found = [rates(test, kind, n) for n in seeds_of(kind)]
             cells = (f"{f['supported']:8.2f} {f['not supported']:6.2f} {f['covered']:8.1f}   " for f in found)
-            print(f"{test.claim.id + ' ' + test.arm.name:15}" + "".join(cells), flush=True)
+            print(f"{test.claim.id + ' ' + test.task.name:15}" + "".join(cells), flush=True)
 
 
 def seeds_of(kind: Kind) -> tuple[int, ...]:

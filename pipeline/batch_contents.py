@@ -12,9 +12,9 @@ import sys
 from pipeline import stage
 from pipeline.params import read_params
 from pipeline.plan import named_run, recipe_of
-from replication.arms import found, step_of
 from replication.errors import UserError
-from replication.feed.batches import THOUSAND
+from replication.tasks import found, step_of
+from replication.tasks.batches import THOUSAND
 from replication.training.device import choose_device
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         __doc__, task="cifar, imagenet or localization", net="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
     )
     run, params = named_run(options.task, options.net, options.seed), read_params()
-    images = stage.images_of(params, run.arm)
+    images = stage.images_of(params, run.task)
     recipe = recipe_of(run)
     if not options.iteration.isdecimal() or int(options.iteration) >= recipe.schedule.iterations:
         last = recipe.schedule.iterations - 1

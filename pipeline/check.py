@@ -9,20 +9,20 @@ import json
 from pipeline import code, stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import RECIPES, plans
-from replication.arms import ARMS
 from replication.files import replacing, seal
+from replication.tasks import TASKS
 
 
 def main() -> None:
     params = read_params()
     profile = profile_of(params)
     with replacing(RECIPES) as folder:
-        for arm in ARMS.values():
-            for file, content in plans(params, profile, arm).items():
-                path = folder / arm.name / file
+        for task in TASKS.values():
+            for file, content in plans(params, profile, task).items():
+                path = folder / task.name / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            seal(folder / arm.name)
+            seal(folder / task.name)
         code.write_digests(folder / code.CODE.name)
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from replication.arms import ARMS, Arm
 from replication.errors import UserError
 from replication.files import kind_of, regular, sha256, why
+from replication.tasks import TASKS, Task
 
 CODE = Path("recipes/code")
 SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
@@ -26,7 +26,7 @@ SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipelin
 # Modules on which no number of a training or an evaluation depends: they show, track, record, or find other modules.
 CHANGES_NO_NUMBER = frozenset({
     "replication.__init__",  # `replication.load`
-    "replication.arms.__init__",  # finds a task; the task's own module is a root
+    "replication.tasks.__init__",  # finds a task; the task's own module is a root
     "replication.errors",
     "replication.files",
     "replication.config.profiles",  # what it makes is in the recipe file of each run
@@ -53,11 +53,11 @@ class Code:
 def code_of_stages() -> dict[str, Code]:
     """Each stage with its code, "train-cifar" say. Modules that a task names are roots: no import leads to them."""
     stages = {}
-    for name, arm in ARMS.items():
-        trains, evaluates = _named_by(arm)
-        stages[f"prepare-{name}"] = Code(("replication.data.sources.*", arm.recipe.__module__), CHANGES_NO_NUMBER)
+    for name, task in TASKS.items():
+        trains, evaluates = _named_by(task)
+        stages[f"prepare-{name}"] = Code(("replication.data.sources.*", task.recipe.__module__), CHANGES_NO_NUMBER)
         stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
-        scores = ("replication.evaluation.score", "replication.evaluation.responses", *trains, *evaluates)
+        scores = ("replication.evaluate", "replication.tasks.cifar.responses", *trains, *evaluates)
         stages[f"evaluate-{name}"] = Code(scores, CHANGES_NO_NUMBER)
     packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
     stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
@@ -66,10 +66,10 @@ def code_of_stages() -> dict[str, Code]:
     return stages
 
 
-def _named_by(arm: Arm) -> tuple[list[str], list[str]]:
+def _named_by(task: Task) -> tuple[list[str], list[str]]:
     """The modules that a task names: those that train, and those that evaluate."""
-    trains, evaluates = [arm.recipe.__module__], []
-    for step in filter(None, (arm, arm.second)):
+    trains, evaluates = [task.recipe.__module__], []
+    for step in filter(None, (task, task.second)):
         trains += [step.feed, step.objective, step.watch, step.propose or ""]
         evaluates += [protocol.score for protocol in step.protocols] + [step.draw or ""]
     return [name.partition(":")[0] for name in trains if name], [name.partition(":")[0] for name in evaluates if name]

@@ -15,46 +15,46 @@ from pipeline import code, machine, stage, store
 from pipeline.params import read_params
 from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, recipe_of
 from pipeline.workers import Job, side_by_side
-from replication.arms import Arm, arm_of, found, step_of
 from replication.errors import UserError
 from replication.files import sha256
 from replication.nets.names import depth_of
 from replication.runs.folder import NET
+from replication.tasks import Task, found, step_of, task_of
 from replication.training.progress import Progress
 
 
 def main() -> None:
     options = stage.task_or_run(__doc__)
-    arm = arm_of(options.task)
-    with code.unchanged(f"evaluate-{arm.name}") as digest:
+    task = task_of(options.task)
+    with code.unchanged(f"evaluate-{task.name}") as digest:
         if options.net:
-            run = named_run(arm.name, options.net, options.seed)
+            run = named_run(task.name, options.net, options.seed)
             if not entry_of(run, digest).exists():
                 evaluate_one(run, digest)
             store.take(entry_of(run, digest), run.outcome)
         else:
-            evaluate_all(arm, digest)
+            evaluate_all(task, digest)
 
 
-def evaluate_all(arm: Arm, digest: str) -> None:
+def evaluate_all(task: Task, digest: str) -> None:
     """Test what the store lacks of a task's runs, and fill outcomes/<task>/.
 
     Raises:
         UserError: some evaluations failed; the others are there.
     """
-    params, plan = read_params(), plan_of(arm)
+    params, plan = read_params(), plan_of(task)
     entries = {run: entry_of(run, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not entries[run].exists()]
     jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
     failed = side_by_side(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
-    store.fill(OUTCOMES / arm.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
+    store.fill(OUTCOMES / task.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
-            f"{len(failed)} of {len(plan.runs)} evaluations of {arm.name} failed: {', '.join(failed)}. The reasons "
+            f"{len(failed)} of {len(plan.runs)} evaluations of {task.name} failed: {', '.join(failed)}. The reasons "
             "stand above; the others are kept. Run the same command again.",
             kind="failed",
         )
-    print(f"evaluate {arm.name}: {len(missing)} nets tested, {len(plan.runs) - len(missing)} taken from the store")
+    print(f"evaluate {task.name}: {len(missing)} nets tested, {len(plan.runs) - len(missing)} taken from the store")
 
 
 def entry_of(run: Run, digest: str) -> Path:
@@ -65,18 +65,17 @@ def entry_of(run: Run, digest: str) -> Path:
 
 def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
     """Test the net of a run in this process, and put the outcome into the store."""
-    from replication.evaluation.responses import responses_of_run
-    from replication.evaluation.score import score_run
-    from replication.evaluation.scores import write_scores
+    from replication.evaluate import responses_of_run, score_run
+    from replication.runs.outcome import write_scores
     from replication.training.device import choose_device
 
     params, record = read_params(), finished(run)
-    machine.use_threads(plan_of(run.arm).threads)
-    step, images, device = step_of(record.recipe), stage.images_of(params, run.arm), choose_device(params.device)
+    machine.use_threads(plan_of(run.task).threads)
+    step, images, device = step_of(record.recipe), stage.images_of(params, run.task), choose_device(params.device)
     begins_with, proposer = store.folders_before(run, record.recipe)
     scores = score_run(run.folder, images, device, begins_with, proposer)
     picture = found(step.draw)(images, scores) if step.draw else None
-    responses = () if run.arm.photographs else responses_of_run(run.folder, images, device)
+    responses = () if run.task.photographs else responses_of_run(run.folder, images, device)
     write_scores(entry_of(run, digest), scores, step, picture, responses, sha256(run.folder / NET))
     metrics = {protocol.name: protocol.metrics[0] for protocol in step.protocols}
     text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())

@@ -1,4 +1,4 @@
-"""Score weights that others publish by the paper's protocols, on the images of their arm. Not a stage.
+"""Score weights that others publish by the paper's protocols, on the images of their task. Not a stage.
 
 `python -m pipeline.evaluate_weights resnet-50 resnet50-0676ba61.pth` prints top-1 and top-5 error by centre crop, 10
 crops and fully convolutional; resnet-18-B, resnet-34-B, resnet-50, -101 and -152 are known. It needs data/imagenet
@@ -17,11 +17,11 @@ import torch
 
 from pipeline import stage
 from pipeline.params import profile_of, read_params
-from replication.arms import arm_of, found
 from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_akamaster, from_torchvision, read_weights
 from replication.nets.names import NETS
+from replication.tasks import found, task_of
 from replication.training.device import choose_device
 
 # Of torchvision's preprocessing, and of akamaster's, in 0..1.
@@ -31,10 +31,10 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def main() -> None:
     options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict, .pth or .th")
     photographs = options.net in NETS
-    params, arm = read_params(), arm_of("imagenet" if photographs else "cifar")
+    params, task = read_params(), task_of("imagenet" if photographs else "cifar")
     device = choose_device(params.device)
-    images = stage.images_of(params, arm)
-    recipe = profile_of(params).recipe(arm, options.net, data=images.meta.identity, override={"precision": "fp32"})
+    images = stage.images_of(params, task)
+    recipe = profile_of(params).recipe(task, options.net, data=images.meta.identity, override={"precision": "fp32"})
     classes = len(images.meta.classes)
     net = build(options.net, classes, bottleneck_stride="3x3")
     converted = from_torchvision if photographs else from_akamaster
@@ -42,16 +42,16 @@ def main() -> None:
     if len(state["fc.bias"]) != classes:
         raise UserError(
             f"{options.weights} has {len(state['fc.bias'])} classes, but {images.meta.name} has {classes}; "
-            f"prepare {arm.words} itself: dvc repro prepare@{arm.name} with profile: paper.",
+            f"prepare {task.words} itself: dvc repro prepare@{task.name} with profile: paper.",
             kind="conflict",
             key="profile",
             file=Path(options.weights),
         )
     net.load_state_dict(state)
     net.to(device, memory_format=torch.channels_last)
-    batches = found(arm.feed)(images, recipe, device)
+    batches = found(task.feed)(images, recipe, device)
     batches.mean = 255 * torch.tensor(MEAN, device=device)[None, :, None, None].expand_as(batches.mean).contiguous()
-    for protocol in arm.protocols:
+    for protocol in task.protocols:
         scores = found(protocol.score)(net, batches)
         errors = [f"top-{k} error {scores.error(k):.2f} %" for k in (1, 5)[: len(protocol.metrics)]]
         print(f"{protocol.name}: {', '.join(errors)}", flush=True)

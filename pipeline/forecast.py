@@ -11,9 +11,9 @@ import os
 from pipeline import stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
-from replication.arms import ARMS
 from replication.cost import duration, gb_kept, gb_prepared, memory, training_flop
 from replication.data.sources import DATASETS
+from replication.tasks import TASKS
 from replication.training.device import choose_device
 from replication.training.speed import images_per_second
 
@@ -28,23 +28,23 @@ def main() -> None:
     if options.profile:
         params = params.model_copy(update={"profile": options.profile})
     profile, device, all_times, disk = profile_of(params), choose_device(params.device), [0.0] * 3, 0.0
-    for arm in (arm for arm in ARMS.values() if runs_of(params, arm)):
-        data, section, runs = DATASETS[profile.dataset(arm)], params.section(arm), runs_of(params, arm)
-        nets, seeds, images_of_arm = {run.net for run in runs}, len(section.seeds), 0.0
-        print(f"\n{arm.words}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
+    for task in (task for task in TASKS.values() if runs_of(params, task)):
+        data, section, runs = DATASETS[profile.dataset(task)], params.section(task), runs_of(params, task)
+        nets, seeds, images_of_task = {run.net for run in runs}, len(section.seeds), 0.0
+        print(f"\n{task.words}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
         print(f"{COLUMNS} {'GPU':>9}" if options.gpu else COLUMNS, flush=True)
         for run in (run for run in runs if run.seed == section.seeds[0]):
-            recipe = profile.recipe(arm, run.net, run.variant, override=section.override)
+            recipe = profile.recipe(task, run.net, run.variant, override=section.override)
             images, flop = recipe.schedule.iterations * recipe.schedule.batch_size, training_flop(recipe, data.classes)
             times = [images / images_per_second(recipe, data.classes, device, of) for of in ("fp32", "bf16")]
             times += [flop / (options.gpu * 1e12)] if options.gpu else []
             all_times = [total + seeds * more for total, more in zip(all_times, times, strict=False)]
-            disk, images_of_arm = disk + seeds * gb_kept(recipe, data), gb_prepared(recipe, data)
+            disk, images_of_task = disk + seeds * gb_kept(recipe, data), gb_prepared(recipe, data)
             counts = f"{seeds:5} {recipe.schedule.iterations:10,} {flop / images / 6e6:8,.0f}"
             rooms = f"{memory(recipe, data.classes):5.1f} GiB {1000 * gb_kept(recipe, data):6,.0f} MB"
             words = " ".join(f"{duration(seconds):>9}" for seconds in times)
             print(f"{run.name:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
-        disk += images_of_arm
+        disk += images_of_task
     print(f"\n{'all, with every seed':77} {' '.join(f'{duration(seconds):>9}' for seconds in all_times)}")
     print("Recipes are in fp32, or where a * stands in bf16. Tests are not counted, nor what proposes boxes for R-CNN.")
     print(f"Disk: {disk:.1f} GB, prepared images included; twice that where DVC's cache has to copy its files.")

@@ -2,9 +2,9 @@
 
 `python -m pipeline.join FOLDER …`: each the folder of a run, with run.json, curve.csv and net.safetensors.
 
-Each run's recipe must be that of a profile here, its data the prepared ones (data/<arm>); strangers are refused, and
+Each run's recipe must be that of a profile here, its data the prepared ones (data/<task>); strangers are refused, and
 nothing of them is added. The weights are scored and analysed anew, by the code that stands here; then the rows are
-added to results/<profile>/<arm>/, next to what is there. On 2 cores 10 to 20 seconds for a CIFAR net.
+added to results/<profile>/<task>/, next to what is there. On 2 cores 10 to 20 seconds for a CIFAR net.
 """
 
 import argparse
@@ -13,16 +13,15 @@ from pathlib import Path
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import Run, folders_there
-from replication.arms import arm_of, step_of
 from replication.config.profiles import named, read_profile
-from replication.evaluation.responses import responses_of_run
-from replication.evaluation.score import score_run
-from replication.evaluation.scores import rows_of
+from replication.evaluate import responses_of_run, score_run
 from replication.results.add import Result, add_results, summarise
 from replication.results.card import write_card
 from replication.results.fidelity import made_under
 from replication.results.labels import pixels_label, study_folder
 from replication.runs.folder import read_curve, read_run
+from replication.runs.outcome import rows_of
+from replication.tasks import step_of, task_of
 from replication.training.device import choose_device
 
 
@@ -36,18 +35,18 @@ def main() -> None:
     made = [(folder, made_under(read_run(folder).recipe, profiles, str(folder))) for folder in folders]
     for folder, profile in made:
         record = read_run(folder)
-        arm = arm_of(record.recipe.arm)
-        images = stage.images_of(params, arm)
-        run = Run(arm, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
+        task = task_of(record.recipe.task)
+        images = stage.images_of(params, task)
+        run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
         before = folders_there(run, record.recipe)
         scores = rows_of(score_run(folder, images, device, *before), step_of(record.recipe))
-        responses = () if arm.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
-        of_arm = RESULTS / profile.name / arm.name
-        tables = of_arm / study_folder(pixels_label(arm, record.recipe.data))
+        responses = () if task.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
+        task_folder = RESULTS / profile.name / task.name
+        tables = task_folder / study_folder(pixels_label(task, record.recipe.data))
         add_results(tables, [Result(record, read_curve(folder), scores, responses)])
-        if tables == of_arm:
-            summarise(tables, arm)
-        write_card(tables, RESULTS, arm, PROFILES)
+        if tables == task_folder:
+            summarise(tables, task)
+        write_card(tables, RESULTS, task, PROFILES)
         errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
         print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)
 

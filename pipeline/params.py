@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, create_model, model_validator
 
-from replication.arms import ARMS, Arm
 from replication.config.profiles import DEFAULT, Profile, read_profile, read_yaml
 from replication.config.recipe import BadValue, Problem, Seed, Whole, error_of, validate
 from replication.data.sources import DATASETS, Place
 from replication.errors import UserError
+from replication.tasks import TASKS, Task
 
 # DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
 # Resume state, tracking and the user's data belong there.
@@ -53,7 +53,7 @@ class Section(Strict):
                 raise BadValue(
                     "ensembles", f"{max(ensemble, key=ensemble.count)} is listed twice in one ensemble; remove one"
                 )
-        for key in sorted(self.override.keys() & {"arm", "net", "variant", "seed", "data"}):
+        for key in sorted(self.override.keys() & {"task", "net", "variant", "seed", "data"}):
             raise BadValue(f"override.{key}", "has no effect; set nets, seeds or data instead")
         return self
 
@@ -74,7 +74,7 @@ def _jobs(value: object) -> object:
 
 
 class BaseParams(Strict):
-    """params.yaml; its sections of the arms and of the data sets are those that the library has."""
+    """params.yaml; its sections of the tasks and of the data sets are those that the library has."""
 
     profile: str
     depth: Whole
@@ -83,8 +83,8 @@ class BaseParams(Strict):
     compile: Literal["auto", "always", "never"]
     jobs: Annotated[int | Literal["auto"], PlainValidator(_jobs)]
 
-    def section(self, arm: Arm) -> Section:
-        return getattr(self, arm.name)
+    def section(self, task: Task) -> Section:
+        return getattr(self, task.name)
 
     def place(self, dataset: str) -> Place | None:
         """Where a data set lies; None for one that is embedded."""
@@ -97,7 +97,7 @@ Params = create_model(
     "Params",
     __base__=BaseParams,
     data=(create_model("Locations", __base__=Strict, **dict.fromkeys(PLACED, (Location, ...))), ...),
-    **dict.fromkeys(ARMS, (Section, ...)),
+    **dict.fromkeys(TASKS, (Section, ...)),
 )
 
 
@@ -126,21 +126,21 @@ def _unknown(params: BaseParams) -> Iterator[Problem]:
         source, readers = getattr(params.data, dataset).source, DATASETS[dataset].readers
         if source not in readers:
             yield Problem(f"data.{dataset}.source", f"{source!r} is not one of {', '.join(readers)}", "unknown")
-    for arm in ARMS.values():
-        section = params.section(arm)
-        named = [(f"{arm.name}.nets", name.partition("/")[0]) for name in section.nets]
-        named += [(f"{arm.name}.ensembles", net) for net in chain(*section.ensembles)]
+    for task in TASKS.values():
+        section = params.section(task)
+        named = [(f"{task.name}.nets", name.partition("/")[0]) for name in section.nets]
+        named += [(f"{task.name}.ensembles", net) for net in chain(*section.ensembles)]
         for name in section.nets:
             net, slash, variant = name.partition("/")
             if variant == DEFAULT:
-                yield Problem(f"{arm.name}.nets", f"{name!r} is {net} itself; write {net}")
+                yield Problem(f"{task.name}.nets", f"{name!r} is {net} itself; write {net}")
             elif slash and not variant.replace("/", ""):
-                yield Problem(f"{arm.name}.nets", f"{name!r} is neither <net> nor <net>/<variant>")
-        if more := net_of_depth(params, arm):
+                yield Problem(f"{task.name}.nets", f"{name!r} is neither <net> nor <net>/<variant>")
+        if more := net_of_depth(params, task):
             named.append(("depth", more))
         for key, net in named:
             try:
-                arm.check_net(net)
+                task.check_net(net)
             except UserError as error:
                 yield Problem(key, str(error).removesuffix("."), error.kind)
 
@@ -162,6 +162,6 @@ def profile_of(params: BaseParams) -> Profile:
     return read_profile(PROFILES, params.profile)
 
 
-def net_of_depth(params: BaseParams, arm: Arm) -> str | None:
-    """The net that `depth` names, for an arm that has one."""
-    return arm.of_depth and arm.of_depth.format(depth=params.depth)
+def net_of_depth(params: BaseParams, task: Task) -> str | None:
+    """The net that `depth` names, for a task that has one."""
+    return task.of_depth and task.of_depth.format(depth=params.depth)

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import RESULTS, BaseParams, net_of_depth
-from replication.arms import Arm, arm_of
-from replication.arms.localization import REGIONS
 from replication.config.profiles import DEFAULT, Profile, named
 from replication.config.recipe import Recipe, validate
 from replication.data.meta import read_meta
@@ -25,6 +23,8 @@ from replication.results.add import refuse_others
 from replication.results.labels import label
 from replication.runs.folder import read_run
 from replication.runs.record import RunRecord
+from replication.tasks import Task, task_of
+from replication.tasks.localization import REGIONS
 
 RECIPES = Path("recipes")
 DATA = Path("data")
@@ -37,7 +37,7 @@ REMAKE = "run `dvc repro check`, which makes it for the runs of params.yaml"
 class Run:
     """A run of the study: a task, a net or net/variant ("resnet-110/no-warmup"), and a seed."""
 
-    arm: Arm
+    task: Task
     name: str
     seed: int
 
@@ -56,17 +56,17 @@ class Run:
 
     @property
     def recipe_file(self) -> Path:
-        return RECIPES / self.arm.name / "runs" / self.name / f"seed-{self.seed}.json"
+        return RECIPES / self.task.name / "runs" / self.name / f"seed-{self.seed}.json"
 
     @property
     def folder(self) -> Path:
         """Its weights, curve and record."""
-        return RUNS / self.arm.name / self.name / f"seed-{self.seed}"
+        return RUNS / self.task.name / self.name / f"seed-{self.seed}"
 
     @property
     def outcome(self) -> Path:
         """What its evaluation measured."""
-        return OUTCOMES / self.arm.name / self.name / f"seed-{self.seed}"
+        return OUTCOMES / self.task.name / self.name / f"seed-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -77,42 +77,42 @@ class Plan:
     threads: int | None  # of each training on a CPU; None: the machine decides
 
 
-def runs_of(params: BaseParams, arm: Arm) -> list[Run]:
+def runs_of(params: BaseParams, task: Task) -> list[Run]:
     """All runs of a task: its nets, with the net of `depth`, each with every seed. Without nets there are none."""
-    section = params.section(arm)
+    section = params.section(task)
     names = [*section.nets]
-    more = net_of_depth(params, arm)
+    more = net_of_depth(params, task)
     if names and more and more not in names:
         names.append(more)
-    return [Run(arm, name, seed) for name in names for seed in section.seeds]
+    return [Run(task, name, seed) for name in names for seed in section.seeds]
 
 
-def plans(params: BaseParams, profile: Profile, arm: Arm) -> dict[str, Any]:
+def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
     """The files of a task and their content.
 
     Raises:
         UserError: params.yaml and the profile do not fit each other, or what is in results/.
     """
-    section, runs = params.section(arm), runs_of(params, arm)
+    section, runs = params.section(task), runs_of(params, task)
     of_study = label(section.override)
-    recipes = [profile.recipe(arm, run.net, run.variant, run.seed, override=section.override) for run in runs]
-    refuse_others(RESULTS / profile.name / arm.name / of_study, recipes)
+    recipes = [profile.recipe(task, run.net, run.variant, run.seed, override=section.override) for run in runs]
+    refuse_others(RESULTS / profile.name / task.name / of_study, recipes)
     files: dict[str, Any] = {}
     for run, recipe in zip(runs, recipes, strict=True):
         last = max(section.checkpoints, default=0)
         if last > recipe.schedule.iterations:
             raise UserError(
-                f"params.yaml: {arm.name}.checkpoints: {last} is beyond the {recipe.schedule.iterations} iterations of "
-                f"{run.name}; remove it.",
-                key=f"{arm.name}.checkpoints",
+                f"params.yaml: {task.name}.checkpoints: {last} is beyond the {recipe.schedule.iterations} iterations "
+                f"of {run.name}; remove it.",
+                key=f"{task.name}.checkpoints",
             )
         values = {key: value for key, value in recipe.values.items() if key != "data"}
         _check_starts(params, profile, run, recipe, values)
         files[f"runs/{run.name}/seed-{run.seed}.json"] = values
     files["runs/list.json"] = {"runs": [[run.name, run.seed] for run in runs], "threads": profile.threads}
-    files["study.json"] = {"ensembles": section.ensembles, "label": of_study, "depth": net_of_depth(params, arm)}
-    dataset = profile.dataset(arm)
-    seen = view(params, profile, arm, dataset, runs) if runs else {"skip": "no nets"}
+    files["study.json"] = {"ensembles": section.ensembles, "label": of_study, "depth": net_of_depth(params, task)}
+    dataset = profile.dataset(task)
+    seen = view(params, profile, task, dataset, runs) if runs else {"skip": "no nets"}
     files["data.json"] = {"dataset": dataset} | seen
     return files
 
@@ -123,24 +123,24 @@ def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe
     Raises:
         UserError: names what to add to params.yaml.
     """
-    key = f"{run.arm.name}.nets"
+    key = f"{run.task.name}.nets"
     if (run.variant == REGIONS) != ("regions" in values):
         raise UserError(
-            f"{profile.path} or params.yaml: {run.arm.name}.override: regions belong to the variant {REGIONS} alone; "
+            f"{profile.path} or params.yaml: {run.task.name}.override: regions belong to the variant {REGIONS} alone; "
             "set them there.",
-            key=f"{run.arm.name}.override.regions",
+            key=f"{run.task.name}.override.regions",
         )
     for first in filter(None, (beginning(run, values), proposer(run, values))):
-        if first not in runs_of(params, first.arm):
+        if first not in runs_of(params, first.task):
             raise UserError(
-                f"params.yaml: {key}: {run.name} starts from {first.name} of {first.arm.name}.nets with seed "
+                f"params.yaml: {key}: {run.name} starts from {first.name} of {first.task.name}.nets with seed "
                 f"{first.seed}, which is not trained; add it there, or set {key}=[].",
                 kind="missing",
                 key=key,
             )
-        if first.arm != run.arm:
-            override = params.section(first.arm).override
-            _refuse_another_trunk(recipe, profile.recipe(first.arm, run.net, override=override))
+        if first.task != run.task:
+            override = params.section(first.task).override
+            _refuse_another_trunk(recipe, profile.recipe(first.task, run.net, override=override))
 
 
 def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
@@ -153,41 +153,41 @@ def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
     for key in sorted(theirs.keys() - {"initialisation"}):
         if ours.get(key) != theirs[key]:
             raise UserError(
-                f"params.yaml: {recipe.arm}.nets: {recipe.net} starts from a net of {first.arm} that is built with "
+                f"params.yaml: {recipe.task}.nets: {recipe.net} starts from a net of {first.task} that is built with "
                 f"{key} {theirs[key]}, and would itself be built with {ours.get(key, 'another')}; override both tasks "
-                f"alike, or set {recipe.arm}.nets=[].",
+                f"alike, or set {recipe.task}.nets=[].",
                 kind="conflict",
-                key=f"{recipe.arm}.nets",
+                key=f"{recipe.task}.nets",
             )
 
 
-def view(params: BaseParams, profile: Profile, arm: Arm, dataset: str, runs: list[Run]) -> dict[str, Any]:
+def view(params: BaseParams, profile: Profile, task: Task, dataset: str, runs: list[Run]) -> dict[str, Any]:
     """What `prepare` needs to know: where the images lie, and how the nets see them.
 
     Raises:
         UserError: the runs do not agree in it.
     """
-    override = params.section(arm).override
+    override = params.section(task).override
     views = {}
     for run in runs:
-        recipe = profile.recipe(arm, run.net, run.variant, override=override)
-        side = recipe.test.shorter_side if arm.photographs else None
+        recipe = profile.recipe(task, run.net, run.variant, override=override)
+        side = recipe.test.shorter_side if task.photographs else None
         views[run.name] = {"input_size": recipe.input_size, "shorter_side": side}
     first = next(iter(views.values()))
     for name, other in views.items():
         if other != first:
             raise UserError(
-                f"{profile.path}: {arm.name}: {name} has {other}, but the images are prepared for {first}.",
+                f"{profile.path}: {task.name}: {name} has {other}, but the images are prepared for {first}.",
                 kind="conflict",
-                key=f"{arm.name}.input_size",
+                key=f"{task.name}.input_size",
                 file=profile.path,
             )
-    of_all = profile.recipe(arm, runs[0].net, override=override)
+    of_all = profile.recipe(task, runs[0].net, override=override)
     location = getattr(params.data, dataset, None)
     return first | {"train_images": of_all.train_images} | (location.model_dump() if location else {})
 
 
-def named_run(arm: str, name: str, seed: str) -> Run:
+def named_run(task: str, name: str, seed: str) -> Run:
     """The run that a command names.
 
     Raises:
@@ -195,7 +195,7 @@ def named_run(arm: str, name: str, seed: str) -> Run:
     """
     if not seed.isdecimal():
         raise UserError(f"the seed is {seed!r}; it must be a whole number.", key="seed")
-    return Run(arm_of(arm), name, int(seed))
+    return Run(task_of(task), name, int(seed))
 
 
 def planned(file: Path) -> dict[str, Any]:
@@ -208,14 +208,14 @@ def planned(file: Path) -> dict[str, Any]:
     return json.loads(check_whole(RECIPES / task, name, REMAKE).read_text(encoding="utf-8"))
 
 
-def plan_of(arm: Arm) -> Plan:
+def plan_of(task: Task) -> Plan:
     """What `check` planned to train of a task.
 
     Raises:
         UserError: it did not, or its file is damaged.
     """
-    values = planned(RECIPES / arm.name / "runs/list.json")
-    return Plan([Run(arm, name, seed) for name, seed in values["runs"]], values["threads"])
+    values = planned(RECIPES / task.name / "runs/list.json")
+    return Plan([Run(task, name, seed) for name, seed in values["runs"]], values["threads"])
 
 
 def beginning(run: Run, values: dict[str, Any]) -> Run | None:
@@ -224,14 +224,14 @@ def beginning(run: Run, values: dict[str, Any]) -> Run | None:
     Args:
         values: the fields of its recipe.
     """
-    if run.arm.starts_from is None or values.get("init_from") == "nothing":
+    if run.task.starts_from is None or values.get("init_from") == "nothing":
         return None
-    return Run(arm_of(run.arm.starts_from), run.net, 0)
+    return Run(task_of(run.task.starts_from), run.net, 0)
 
 
 def proposer(run: Run, values: dict[str, Any]) -> Run | None:
     """The run whose net proposes the boxes that this one judges, that of seed 0; None: it needs none."""
-    return Run(run.arm, run.net, 0) if values.get("regions") else None
+    return Run(run.task, run.net, 0) if values.get("regions") else None
 
 
 def runs_before(run: Run) -> tuple[Run | None, Run | None]:
@@ -249,8 +249,8 @@ def recipe_of(run: Run) -> Recipe:
     values = planned(run.recipe_file)
     nearest = proposer(run, values) or beginning(run, values)
     start = recipe_of(nearest).hash if nearest else None
-    identity = read_meta(DATA / run.arm.name).identity
-    return validate(run.arm.recipe, values | {"data": identity, "start": start}, str(run.recipe_file))
+    identity = read_meta(DATA / run.task.name).identity
+    return validate(run.task.recipe, values | {"data": identity, "start": start}, str(run.recipe_file))
 
 
 def finished(run: Run) -> RunRecord:

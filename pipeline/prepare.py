@@ -1,9 +1,9 @@
-"""Stage `prepare`: make the store (or index) of an arm, data/<arm>/, from the source that params.yaml names.
+"""Stage `prepare`: make the store (or index) of a task, data/<task>/, from the source that params.yaml names.
 
 `python -m pipeline.prepare cifar` (or imagenet). Takes seconds for the digits; for CIFAR-10 about 20 seconds, and 170
 MB of download if the source is the official archive; for Tiny ImageNet a minute. ImageNet is indexed, not copied: its
 archives are read once, for their checksums, and 45,000 images are decoded, in a few minutes. Prints counts, what the
-pixels are, and their fingerprint. An arm without nets needs no data.
+pixels are, and their fingerprint. A task without nets needs no data.
 """
 
 from pathlib import Path
@@ -11,26 +11,26 @@ from pathlib import Path
 from pipeline import code, stage
 from pipeline.params import ROOT
 from pipeline.plan import DATA, RECIPES, planned
-from replication.arms import arm_of
 from replication.data.sources import Place
 from replication.data.sources.prepare import describe, prepare
 from replication.files import replacing
+from replication.tasks import task_of
 
 
 def main() -> None:
-    arm = arm_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task)
-    folder, plan = DATA / arm.name, planned(RECIPES / arm.name / "data.json")
+    task = task_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task)
+    folder, plan = DATA / task.name, planned(RECIPES / task.name / "data.json")
     if "skip" in plan:
         with replacing(folder) as unfinished:  # DVC expects the folder
             (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n", encoding="utf-8")
-        print(f"prepare {arm.name}: skipped: {plan['skip']}")
+        print(f"prepare {task.name}: skipped: {plan['skip']}")
         return
     place = None
     if plan.get("source"):
         place = Place(plan["source"], ROOT / Path(plan["root"]).expanduser(), plan["url"])
-        print(f"prepare {arm.name}: reading {plan['dataset']} ({place.source}) from {plan['root']}", flush=True)
-    with code.unchanged(f"prepare-{arm.name}"):
-        print(f"prepare {arm.name}: {describe(prepare(folder, arm, plan['dataset'], place, plan))}")
+        print(f"prepare {task.name}: reading {plan['dataset']} ({place.source}) from {plan['root']}", flush=True)
+    with code.unchanged(f"prepare-{task.name}"):
+        print(f"prepare {task.name}: {describe(prepare(folder, task, plan['dataset'], place, plan))}")
 
 
 if __name__ == "__main__":

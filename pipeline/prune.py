@@ -10,14 +10,14 @@ from pipeline import code, stage, store
 from pipeline.evaluate import entry_of
 from pipeline.params import WORK
 from pipeline.plan import plan_of, recipe_of
-from replication.arms import ARMS
+from replication.tasks import TASKS
 
 
 def main() -> None:
     kept = set()
-    for arm in ARMS.values():
-        with code.unchanged(f"train-{arm.name}") as training, code.unchanged(f"evaluate-{arm.name}") as evaluation:
-            for run in plan_of(arm).runs:
+    for task in TASKS.values():
+        with code.unchanged(f"train-{task.name}") as training, code.unchanged(f"evaluate-{task.name}") as evaluation:
+            for run in plan_of(task).runs:
                 kept.add(store.run_entry(recipe_of(run).hash, training))
                 if run.folder.exists():
                     kept.add(entry_of(run, evaluation))

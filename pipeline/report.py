@@ -13,7 +13,6 @@ from typing import Any
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.errors import UserError
 from replication.files import kind_of, regular, write_durably
@@ -25,6 +24,7 @@ from replication.report.html import with_cards
 from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.results.studies import read_studies
+from replication.tasks import TASKS
 
 NOTEBOOKS = Path("reports/notebooks")
 # In the order of the page; the first has the parameters.
@@ -48,9 +48,9 @@ def write_page() -> None:
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run(join([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
     paper = read_profile(PROFILES, "paper")
-    by_arm = [read_studies(RESULTS, arm, paper, needed=False) for arm in ARMS.values()]
-    studies = [study for of_arm in by_arm for study in of_arm]
-    judged = [study for of_arm in by_arm for study in with_cards(of_arm, parameters["profile"])]
+    by_arm = [read_studies(RESULTS, task, paper, needed=False) for task in TASKS.values()]
+    studies = [study for task_folder in by_arm for study in task_folder]
+    judged = [study for task_folder in by_arm for study in with_cards(task_folder, parameters["profile"])]
     write_durably(PAGE, page(first_screen(studies, paper, judged), body).encode())
     write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
     write_durably(PICTURE, depth_figure(*main_setup(studies), standalone=True).encode())
@@ -59,7 +59,7 @@ def write_page() -> None:
 def reproduced() -> str:
     """How the runs of params.yaml, as the stages made or found them, compare with what was recorded of them."""
     made = []
-    for name in ARMS:
+    for name in TASKS:
         file = OUTCOMES / f"{name}.json"
         try:
             made += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]

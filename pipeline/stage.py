@@ -17,9 +17,9 @@ from replication.files import REMEDIES, why
 
 if TYPE_CHECKING:
     from pipeline.params import BaseParams
-    from replication.arms import Arm
     from replication.config.recipe import Recipe
     from replication.data.store import Images
+    from replication.tasks import Task
     from replication.tracking.tracker import Tracking
 
 
@@ -83,8 +83,8 @@ def seconds(variable: str, default: float) -> float:
     return value
 
 
-def images_of(params: "BaseParams", arm: "Arm") -> "Images":
-    """The prepared images of an arm; an index finds its photographs where params.yaml says.
+def images_of(params: "BaseParams", task: "Task") -> "Images":
+    """The prepared images of a task; an index finds its photographs where params.yaml says.
 
     Raises:
         UserError: they are missing or damaged.
@@ -92,8 +92,8 @@ def images_of(params: "BaseParams", arm: "Arm") -> "Images":
     from pipeline.plan import DATA, RECIPES, planned
     from replication.data.index import read_images
 
-    place = params.place(planned(RECIPES / arm.name / "data.json")["dataset"])
-    return read_images(DATA / arm.name, place.root if place else DATA)
+    place = params.place(planned(RECIPES / task.name / "data.json")["dataset"])
+    return read_images(DATA / task.name, place.root if place else DATA)
 
 
 def tracking_of(
@@ -104,14 +104,14 @@ def tracking_of(
     Args:
         places: profile and label of studies by the hashes of their recipes, as params.yaml may have changed since.
     """
-    from replication.arms import arm_of
     from replication.config.profiles import named
     from replication.results.labels import label, pixels_label, study_folder
+    from replication.tasks import task_of
 
-    arm = arm_of(recipe.arm)
-    of_params = params.profile, study_folder(label(params.section(arm).override), pixels_label(arm, recipe.data))
+    task = task_of(recipe.task)
+    of_params = params.profile, study_folder(label(params.section(task).override), pixels_label(task, recipe.data))
     name = named(recipe.net, recipe.variant)
-    weights, again = f"runs/{arm.name}/{name}/seed-{recipe.seed}/net.safetensors", f"{arm.name} {name} {recipe.seed}"
+    weights, again = f"runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors", f"{task.name} {name} {recipe.seed}"
     return tracking_in(
         *places.get(recipe.hash, of_params), recipe,
         f"The weights are in `{weights}`, which DVC keeps.\n\n"
@@ -126,19 +126,19 @@ def tracking_in(profile: str, of_study: str, recipe: "Recipe", note: str) -> "Tr
     nor its comparison is a dependency of the stage `train`.
 
     Args:
-        of_study: the label of the study, or nothing: results/<profile>/<arm>/<label>/.
+        of_study: the label of the study, or nothing: results/<profile>/<task>/<label>/.
     """
     from pipeline.params import PROFILES, RESULTS, TRACKING_URI, WORK
-    from replication.arms import arm_of
     from replication.config.profiles import read_profile
     from replication.results.fidelity import fidelity, of_paper
     from replication.results.labels import in_words
+    from replication.tasks import task_of
     from replication.tracking.tracker import Tracking
 
-    uri, arm = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, arm_of(recipe.arm)
-    name = " · ".join([profile, arm.name, *in_words(of_study, recipe.data.pixels)])
-    paper = of_paper(recipe, arm, read_profile(PROFILES, "paper"))
-    study = (RESULTS / profile / arm.name / of_study).as_posix()
+    uri, task = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, task_of(recipe.task)
+    name = " · ".join([profile, task.name, *in_words(of_study, recipe.data.pixels)])
+    paper = of_paper(recipe, task, read_profile(PROFILES, "paper"))
+    study = (RESULTS / profile / task.name / of_study).as_posix()
     tags = {"profile": profile, "study": study, "fidelity": fidelity(recipe, paper)}
     return Tracking(None if uri == "off" else uri, name, WORK / "mlflow.lock", tags, note)
 

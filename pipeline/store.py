@@ -158,13 +158,13 @@ def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
             continue
         folder = first.folder
         if not folder.exists():
-            with code.unchanged(f"train-{first.arm.name}") as digest:
+            with code.unchanged(f"train-{first.task.name}") as digest:
                 folder = run_entry(recipe_of(first).hash, digest)
         start = read_run(folder).recipe
         if start.hash != wanted:
             raise UserError(
                 f"{folder} is not the run that {run.name} starts from ({start.hash} instead of {wanted}); run "
-                f"`dvc repro train@{first.arm.name}`.",
+                f"`dvc repro train@{first.task.name}`.",
                 kind="conflict",
                 file=folder,
             )

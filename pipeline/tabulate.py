@@ -18,10 +18,15 @@ from typing import Any
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
-from replication.arms import Arm, arm_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
-from replication.evaluation.scores import (
+from replication.files import SUMS, check_whole, sha256, write_durably
+from replication.results.add import Result, add_results, write_summary
+from replication.results.card import write_card
+from replication.results.labels import pixels_label, study_folder
+from replication.results.reproduced import Recorded
+from replication.runs.folder import NET, read_curve
+from replication.runs.outcome import (
     PICTURE,
     REMAKE,
     RESPONSES,
@@ -30,33 +35,28 @@ from replication.evaluation.scores import (
     read_scores,
     read_weights_digest,
 )
-from replication.files import SUMS, check_whole, sha256, write_durably
-from replication.results.add import Result, add_results, write_summary
-from replication.results.card import write_card
-from replication.results.labels import pixels_label, study_folder
-from replication.results.reproduced import Recorded
-from replication.runs.folder import NET, read_curve
+from replication.tasks import Task, task_of
 from replication.tracking.ended import ended_in_folder
 from replication.tracking.tracker import log_missing
 
 
 def main() -> None:
-    arm, params = arm_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task), read_params()
-    of_arm, runs = RESULTS / params.profile / arm.name, plan_of(arm).runs
+    task, params = task_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task), read_params()
+    task_folder, runs = RESULTS / params.profile / task.name, plan_of(task).runs
     with code.unchanged("tabulate"):
-        of_arm.mkdir(parents=True, exist_ok=True)
-        recorded = add(arm, params, runs, of_arm) if runs else []
+        task_folder.mkdir(parents=True, exist_ok=True)
+        recorded = add(task, params, runs, task_folder) if runs else []
     made = [
         asdict(of) | {"comparison": of.comparison, "made": _made(run)} for run, of in zip(runs, recorded, strict=True)
     ]
     OUTCOMES.mkdir(exist_ok=True)
-    write_durably(OUTCOMES / f"{arm.name}.json", (json.dumps({"runs": made}, indent=2) + "\n").encode())
-    print(f"tabulate {arm.name}: {in_words(recorded)}")
+    write_durably(OUTCOMES / f"{task.name}.json", (json.dumps({"runs": made}, indent=2) + "\n").encode())
+    print(f"tabulate {task.name}: {in_words(recorded)}")
 
 
-def add(arm: Arm, params: BaseParams, runs: list[Run], of_arm: Path) -> list[Recorded]:
-    """Add runs to the tables of a study below `of_arm`; returns what was recorded of them before."""
-    plan = planned(RECIPES / arm.name / "study.json")
+def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> list[Recorded]:
+    """Add runs to the tables of a study below `task_folder`; returns what was recorded of them before."""
+    plan = planned(RECIPES / task.name / "study.json")
     tracked = _track(params, runs)
     results = []
     for run in runs:
@@ -68,10 +68,10 @@ def add(arm: Arm, params: BaseParams, runs: list[Run], of_arm: Path) -> list[Rec
         if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # lost, they would count as not measured
             check_whole(run.outcome, RESPONSES, REMAKE)
         results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
-    folder = of_arm / study_folder(plan["label"], pixels_label(arm, results[0].record.recipe.data))
-    recorded = add_results(folder, results, _ensembles(arm, runs, plan["ensembles"]))
-    write_summary(of_arm, arm, results, plan["depth"])
-    write_card(folder, RESULTS, arm, PROFILES)
+    folder = task_folder / study_folder(plan["label"], pixels_label(task, results[0].record.recipe.data))
+    recorded = add_results(folder, results, _ensembles(task, runs, plan["ensembles"]))
+    write_summary(task_folder, task, results, plan["depth"])
+    write_card(folder, RESULTS, task, PROFILES)
     picture = runs[0].outcome / PICTURE
     if picture.exists() and DATASETS[results[0].record.recipe.data.name].shareable:
         write_durably(folder / PICTURE, picture.read_bytes())
@@ -87,22 +87,22 @@ def _check_outcome(run: Run) -> None:
     if read_weights_digest(run.outcome) != sha256(run.folder / NET):
         raise UserError(
             f"{run.outcome} is the outcome of other weights than those of {run.folder}; run "
-            f"`python -m pipeline.evaluate {run.arm.name}`.",
+            f"`python -m pipeline.evaluate {run.task.name}`.",
             kind="conflict",
             file=run.outcome,
         )
 
 
-def _ensembles(arm: Arm, runs: list[Run], ensembles: list[list[str]]) -> list[dict[str, Any]]:
+def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[dict[str, Any]]:
     """Rows of scores of the ensembles of which all members were tested with the same seed."""
     outcomes = {(run.name, run.seed): run.outcome for run in runs}
     rows = []
     for nets in ensembles:
         for seed in sorted({run.seed for run in runs}):
             if all((net, seed) in outcomes for net in nets):
-                rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], arm)
-    if arm.boxes:
-        from replication.evaluation.located import rows_of_seeds  # takes torch
+                rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
+    if task.boxes:
+        from replication.tasks.localization.outcome import rows_of_seeds
 
         rows += rows_of_seeds([(finished(run).recipe, run.outcome) for run in runs])
     return rows

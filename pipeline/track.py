@@ -7,12 +7,12 @@ of the page. A run that is there gets what it lacks. Half a minute.
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import OUTCOMES, RUNS
-from replication.arms import ARMS
 from replication.config.profiles import named, read_profile
 from replication.errors import UserError
 from replication.report.html import command
 from replication.results.studies import read_studies
 from replication.runs.folder import RECORD
+from replication.tasks import TASKS
 from replication.tracking.ended import ended_in_folder, ended_in_study
 from replication.tracking.tracker import Ended, Tracking, log_missing
 
@@ -28,14 +28,14 @@ def main() -> None:
 def found() -> list[tuple[Ended, Tracking]]:
     """All runs, each once, and where it is tracked: one of runs/ in the study that has it, or as params.yaml says."""
     params, paper = read_params(), read_profile(PROFILES, "paper")
-    studies = [study for arm in ARMS.values() for study in read_studies(RESULTS, arm, paper, needed=False)]
+    studies = [study for task in TASKS.values() for study in read_studies(RESULTS, task, paper, needed=False)]
     places = {recipe: (study.profile, study.label) for study in studies for recipe in study.recipes}
     runs: dict[str, tuple[Ended, Tracking]] = {}
     for folder in sorted(path.parent for path in RUNS.glob(f"*/**/seed-*/{RECORD}")):
         ended = ended_in_folder(folder, OUTCOMES / folder.relative_to(RUNS))
         runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, places)
     for study in studies:
-        for ended in ended_in_study(RESULTS / study.folder, study.arm):
+        for ended in ended_in_study(RESULTS / study.folder, study.task):
             again = command(study, [named(ended.recipe.net, ended.recipe.variant)])
             note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{again}`"
             tracking = stage.tracking_in(study.profile, study.label, ended.recipe, note)

@@ -17,21 +17,21 @@ from pipeline import code, machine, stage, store
 from pipeline.params import WORK, BaseParams, read_params
 from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of, runs_before
 from pipeline.workers import Job, side_by_side
-from replication.arms import Arm, arm_of
 from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.runs.folder import checkpoint
+from replication.tasks import Task, task_of
 from replication.training.progress import Progress
 
 
 def main() -> None:
     options = stage.task_or_run(__doc__)
-    arm = arm_of(options.task)
-    with code.unchanged(f"train-{arm.name}") as digest:
+    task = task_of(options.task)
+    with code.unchanged(f"train-{task.name}") as digest:
         if options.net:
-            run = named_run(arm.name, options.net, options.seed)
+            run = named_run(task.name, options.net, options.seed)
             entry = store.run_entry(recipe_of(run).hash, digest)
-            if store.is_usable(entry, plan_of(arm).threads):
+            if store.is_usable(entry, plan_of(task).threads):
                 stage.forget(recipe_of(run))  # killed before it could
             else:
                 train_one(run, digest)
@@ -39,16 +39,16 @@ def main() -> None:
                 store.take(entry, run.folder)
                 warn_of_checkpoints([run], read_params())
         else:
-            train_all(arm, digest)
+            train_all(task, digest)
 
 
-def train_all(arm: Arm, digest: str) -> None:
+def train_all(task: Task, digest: str) -> None:
     """Train what the store lacks of a task's runs, and fill runs/<task>/ with all of them.
 
     Raises:
         UserError: some runs failed; the others are there.
     """
-    params, plan = read_params(), plan_of(arm)
+    params, plan = read_params(), plan_of(task)
     entries = {run: store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not store.is_usable(entries[run], plan.threads)]
     for run in plan.runs:
@@ -57,15 +57,15 @@ def train_all(arm: Arm, digest: str) -> None:
     for run in missing:
         shutil.rmtree(entries[run], ignore_errors=True)  # one that was trained on other threads
     failed = _train(missing, digest, params, plan) if missing else []
-    store.fill(RUNS / arm.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
+    store.fill(RUNS / task.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
-            f"{len(failed)} of {len(plan.runs)} runs of {arm.name} failed: {', '.join(failed)}. The reasons stand "
+            f"{len(failed)} of {len(plan.runs)} runs of {task.name} failed: {', '.join(failed)}. The reasons stand "
             "above; the other runs are kept. Run the same command again.",
             kind="failed",
         )
     warn_of_checkpoints(plan.runs, params)
-    print(f"train {arm.name}: {len(missing)} runs trained, {len(plan.runs) - len(missing)} taken from the run store")
+    print(f"train {task.name}: {len(missing)} runs trained, {len(plan.runs) - len(missing)} taken from the run store")
 
 
 def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> list[str]:
@@ -73,7 +73,7 @@ def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> l
     for run in missing:
         schedule = recipe_of(run).schedule
         cost = depth_of(run.net) * schedule.iterations * schedule.batch_size
-        after = tuple(first.title for first in runs_before(run) if first and first.arm == run.arm)
+        after = tuple(first.title for first in runs_before(run) if first and first.task == run.task)
         jobs.append(Job(run.title, train_one, (run, digest), cost, after))
     return side_by_side(jobs, machine.slots(params, plan.threads, len(jobs)))
 
@@ -93,15 +93,15 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
 
     params, recipe = read_params(), recipe_of(run)
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
-    machine.use_threads(plan_of(run.arm).threads)
-    images = stage.images_of(params, run.arm)
+    machine.use_threads(plan_of(run.task).threads)
+    images = stage.images_of(params, run.task)
     begins_with, proposer = store.folders_before(run, recipe)
     device = choose_device(params.device)
     if params.processes > 1 and not launched():
-        torchrun("pipeline.train", [run.arm.name, run.name, str(run.seed)], params.processes, recipe, device)
+        torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
-    tracking, checkpoints = stage.tracking_of(params, recipe), params.section(run.arm).checkpoints
+    tracking, checkpoints = stage.tracking_of(params, recipe), params.section(run.task).checkpoints
     try:
         record = train_run(
             store.run_entry(recipe.hash, digest), recipe, images, device, WORK, tracking, save_seconds, compiled,
@@ -118,7 +118,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
 def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:
     """Say which checkpoints runs lack, because they were asked for after the training."""
     for run in runs:
-        late = [at for at in params.section(run.arm).checkpoints if not (run.folder / checkpoint(at)).exists()]
+        late = [at for at in params.section(run.task).checkpoints if not (run.folder / checkpoint(at)).exists()]
         if late:
             told = ", ".join(map(str, late))
             print(f"warning: {run.title} was trained without the checkpoints {told}", file=sys.stderr)

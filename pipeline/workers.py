@@ -21,7 +21,7 @@ from typing import Any
 from pipeline import stage
 
 CONTEXT = get_context("forkserver")
-PRELOAD = ["torch", "torch.optim", "safetensors.torch", "replication.training.run", "replication.evaluation.score"]
+PRELOAD = ["torch", "torch.optim", "safetensors.torch", "replication.training.run", "replication.evaluate"]
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 from stages import Stage
 
-from replication.arms.cifar import CifarRecipe
-from replication.arms.imagenet import ImagenetRecipe
 from replication.config.recipe import Recipe, merged
 from replication.data.sources.statistics import image_statistics
 from replication.data.store import Split, Store, image_of, read_store, write_store
-from replication.feed.batches import Batches
-from replication.feed.cifar import CifarBatches
-from replication.feed.imagenet import PhotographBatches
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.feed import CifarBatches
+from replication.tasks.cifar.recipe import CifarRecipe
+from replication.tasks.imagenet.feed import PhotographBatches
+from replication.tasks.imagenet.recipe import ImagenetRecipe
 from replication.tracking.tracker import Tracker
 from replication.training.processes import Processes
 from replication.training.run import train
@@ -125,7 +125,7 @@ def make_recipe(store: Store) -> Callable[..., CifarRecipe]:
     """`make_recipe(seed=1, schedule={"iterations": 8})`: the tiny recipe with some fields changed."""
 
     def make(**changes: Any) -> CifarRecipe:
-        values = {"arm": "cifar", "net": "resnet-8", "seed": 0, "data": store.meta.identity.model_dump()} | TINY
+        values = {"task": "cifar", "net": "resnet-8", "seed": 0, "data": store.meta.identity.model_dump()} | TINY
         return CifarRecipe.model_validate(merged(values, changes))
 
     return make
@@ -163,11 +163,11 @@ def photographs(photographs_folder: Path) -> Store:
 
 @pytest.fixture(scope="session")
 def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
-    """As `make_recipe`, of the arm `imagenet`."""
+    """As `make_recipe`, of the task `imagenet`."""
 
     def make(**changes: Any) -> ImagenetRecipe:
         data = photographs.meta.identity.model_dump()
-        values = {"arm": "imagenet", "net": "resnet-18-B", "seed": 0, "data": data} | TINY_IMAGENET
+        values = {"task": "imagenet", "net": "resnet-18-B", "seed": 0, "data": data} | TINY_IMAGENET
         return ImagenetRecipe.model_validate(merged(values, changes))
 
     return make
@@ -175,7 +175,7 @@ def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
 
 @pytest.fixture
 def make_photograph_batches(photographs: Store) -> Callable[..., PhotographBatches]:
-    """As `make_batches`, of the arm `imagenet`."""
+    """As `make_batches`, of the task `imagenet`."""
     return lambda recipe, *share: PhotographBatches(photographs, recipe, torch.device("cpu"), *share)
 
 
@@ -247,9 +247,9 @@ class Project:
         yaml = YAML(typ="safe")
         written = yaml.load((PROJECT / "params.yaml").read_text())
         common = {"seeds": [0], "ensembles": [], "override": {}}
-        arms = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
-        arms["localization"] = arms["imagenet"]
-        written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | arms)
+        tasks = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
+        tasks["localization"] = tasks["imagenet"]
+        written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
         yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
         cifar = merged({"dataset": "cifar10"} | TINY, profile)
         imagenet = {"dataset": "digits"} | TINY_IMAGENET

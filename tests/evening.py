@@ -73,13 +73,13 @@ class Evening:
             time.sleep(1)
         raise AssertionError(f"the queue did not end:\n{status}")
 
-    def tables(self, profile: str = "quick", arm: str = "cifar") -> Path:
+    def tables(self, profile: str = "quick", task: str = "cifar") -> Path:
         """The folder of the tables that the reader's runs went to: by the override, if there is one."""
-        (folder,) = (self.checkout.folder / f"results/{profile}/{arm}").glob("logging.*=*/runs.csv")
+        (folder,) = (self.checkout.folder / f"results/{profile}/{task}").glob("logging.*=*/runs.csv")
         return folder.parent
 
-    def results(self, profile: str = "quick", arm: str = "cifar", table: str = "runs") -> pd.DataFrame:
-        return pd.read_csv(self.tables(profile, arm) / f"{table}.csv")
+    def results(self, profile: str = "quick", task: str = "cifar", table: str = "runs") -> pd.DataFrame:
+        return pd.read_csv(self.tables(profile, task) / f"{table}.csv")
 
     def error(self, net: str) -> float:
         """The headline error of a CIFAR net of the quick study, seed 0."""

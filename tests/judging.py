@@ -7,7 +7,7 @@ from made_up import PAPER, study
 from replication.results.studies import Study
 from replication.verdicts import claims
 from replication.verdicts.claim import judge
-from replication.verdicts.claim import tests_of as of_arm
+from replication.verdicts.claim import tests_of as task_folder
 
 
 def seeds(errors: dict[str, tuple[float, float]] = PAPER, count: int = 3, **options: Any) -> Study:
@@ -15,7 +15,7 @@ def seeds(errors: dict[str, tuple[float, float]] = PAPER, count: int = 3, **opti
 
 
 def judged(found: Study, claim_id: str) -> claims.Tested:
-    return next(judge(test, found) for test in of_arm(found.arm) if test.claim.id == claim_id)
+    return next(judge(test, found) for test in task_folder(found.task) if test.claim.id == claim_id)
 
 
 def verdict(found: Study, claim_id: str) -> str:

@@ -1,15 +1,15 @@
-"""Small stores with boxes, and recipes of the arm `localization`, for its tests."""
+"""Small stores with boxes, and recipes of the task `localization`, for its tests."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
-from replication.arms.localization import LocalizationRecipe
 from replication.data.boxes import gathered
 from replication.data.meta import Meta
 from replication.data.store import Store
-from replication.feed.localization import BoxBatches
+from replication.tasks.localization.feed import BoxBatches
+from replication.tasks.localization.recipe import LocalizationRecipe
 
 
 def made_up_store(
@@ -30,7 +30,7 @@ def made_up_store(
 def recipe_of(store: Store, input_size: int, shorter_side: int, scales: list[int], **more: Any) -> LocalizationRecipe:
     """A recipe for a store; `more` are its other fields, put over."""
     fields = {
-        "arm": "localization",
+        "task": "localization",
         "net": "resnet-18-A",
         "seed": 0,
         "data": store.meta.identity,

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from replication.arms import ARMS, arm_of
 from replication.config.profiles import Profile, read_profile
 from replication.config.recipe import Data, Recipe
 from replication.results.add import Result
 from replication.results.schema import TRAINING
 from replication.results.studies import Study, with_recipes
 from replication.runs.record import RunRecord
+from replication.tasks import TASKS, task_of
 
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
 
@@ -43,7 +43,7 @@ IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000}  # of the
 
 def recipe_of(
     profile: str = "paper",
-    arm: str = "cifar",
+    task: str = "cifar",
     net: str = "resnet-20",
     *,
     seed: int = 0,
@@ -54,15 +54,15 @@ def recipe_of(
     **override: Any,
 ) -> Recipe:
     """A recipe of a profile here, of official pixels of the paper's data set unless said otherwise."""
-    data = Data(name=dataset or ARMS[arm].datasets[-1], pixels=pixels, fingerprint=fingerprint)
-    return profile_of(profile).recipe(ARMS[arm], net, variant, seed, data, override)
+    data = Data(name=dataset or TASKS[task].datasets[-1], pixels=pixels, fingerprint=fingerprint)
+    return profile_of(profile).recipe(TASKS[task], net, variant, seed, data, override)
 
 
 def study(
     errors: dict[str, tuple[float, float]],
     seeds: int = 1,
     spread: float = 0.0,
-    arm: str = "cifar",
+    task: str = "cifar",
     top5: float = 0.25,
     status: str = "trained",
     profile: str = "made-up",
@@ -73,16 +73,16 @@ def study(
 
     Its recipe is the paper's, of pixels re-compressed as JPEG unless `recipe` says otherwise.
     """
-    of = ARMS[arm]
+    of = TASKS[task]
     recipes, runs, scores = {}, [], []
     for net, (train, test) in errors.items():
         for seed in range(seeds):
-            made = recipe_of("paper", arm, net, seed=seed, variant=variant, **{"pixels": JPEG} | recipe)
+            made = recipe_of("paper", task, net, seed=seed, variant=variant, **{"pixels": JPEG} | recipe)
             recipes[made.hash] = made
             name = {"net": net, "variant": variant, "seed": seed}
             runs.append(name | RUN | {"recipe": made.hash, "status": status, "dropped_at": list(made.schedule.drops)})
             error = test + spread * (seed - (seeds - 1) / 2)
-            images = {"images": IMAGES[arm]}
+            images = {"images": IMAGES[task]}
             for protocol in of.protocols:
                 shift = 3 if protocol.name == "fully_convolutional" else 0
                 values = {"top1_error": error - shift, "top5_error": top5 * error}
@@ -108,7 +108,7 @@ def with_curves(found: Study, points: list[tuple[float, float]]) -> Study:
     """The study with two curves a run, its training and its test error: (share of schedule, points above the final)."""
     ends = {
         TRAINING: (TRAINING, "top1_error"),
-        found.arm.protocols[0].name: (found.arm.headline, found.arm.metric.name),
+        found.task.protocols[0].name: (found.task.headline, found.task.metric.name),
     }
     rows = [
         {
@@ -130,12 +130,12 @@ def joined(*studies: Study) -> Study:
 
 
 def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **record: Any) -> Result:
-    """A finished run with the points of its curve, and one score: `error` by the arm's headline protocol."""
+    """A finished run with the points of its curve, and one score: `error` by the task's headline protocol."""
     last, logging = recipe.schedule.iterations, recipe.logging
     curve = [
         {
             "iteration": at, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
-            arm_of(recipe.arm).watched: None if at % logging.evaluate_every and at < last else error,
+            task_of(recipe.task).watched: None if at % logging.evaluate_every and at < last else error,
             "heldout_error": None,
         }
         for at in (*range(logging.log_every, last, logging.log_every), last)
@@ -149,6 +149,6 @@ def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **recor
             "machine": {"cpu": "a CPU", "cores": 2, "device": "cpu", "threads": 1},
         },
     ).model_copy(update=record)  # fmt: skip
-    arm = ARMS[recipe.arm]
-    score = {"protocol": arm.headline, "metric": arm.metric.name, "value": error, "images": IMAGES[recipe.arm]}
+    task = TASKS[recipe.task]
+    score = {"protocol": task.headline, "metric": task.metric.name, "value": error, "images": IMAGES[recipe.task]}
     return Result(made, curve, [score])

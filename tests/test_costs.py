@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 from checkout import PROJECT
 from made_up import recipe_of
+from replication.disk import kept, prepared
 
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
-from replication.arms import ARMS
 from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours, memory, training_flop
 from replication.data.sources import DATASETS
-from replication.disk import kept, prepared
 from replication.paper import table
+from replication.tasks import TASKS
 
 README = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/machines.md"))
 
@@ -50,13 +50,13 @@ def test_the_readme_has_what_the_shipped_lists_take_by_machine(monkeypatch: pyte
     monkeypatch.chdir(PROJECT)
     params = read_params()
 
-    def told(profile: str, *arms: str) -> tuple[str, str, str]:
+    def told(profile: str, *tasks: str) -> tuple[str, str, str]:
         profile_params = params.model_copy(update={"profile": profile})
         hours, most, disk = 0.0, 0.0, 0.0
-        for arm in map(ARMS.__getitem__, arms):
-            chosen, section = profile_of(profile_params), params.section(arm)
-            of = [chosen.recipe(arm, run.net, run.variant, run.seed) for run in runs_of(profile_params, arm)]
-            data = DATASETS[chosen.dataset(arm)]
+        for task in map(TASKS.__getitem__, tasks):
+            chosen, section = profile_of(profile_params), params.section(task)
+            of = [chosen.recipe(task, run.net, run.variant, run.seed) for run in runs_of(profile_params, task)]
+            data = DATASETS[chosen.dataset(task)]
             hours += sum(training_flop(recipe, data.classes) for recipe in of) / GPU_FLOP_PER_SECOND / 3600
             most = max(most, *(memory(recipe, data.classes) for recipe in of))
             disk += sum(kept(recipe, data) for recipe in of) + prepared(of[0], data)

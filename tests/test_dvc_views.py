@@ -38,7 +38,7 @@ def test_a_browser_draws_them_and_asks_for_nothing_else(checkout: Checkout) -> N
         page.on("request", lambda request: requests.append(request.url))
         page.goto(drawn(checkout).as_uri())
         page.locator("svg.marks").nth(2).wait_for()
-        assert page.locator("svg.marks").count() == 3, "one an arm"
+        assert page.locator("svg.marks").count() == 3, "one a task"
         browser.close()
     assert requests == [drawn(checkout).as_uri()]
 
@@ -54,7 +54,7 @@ def test_after_it_a_difference_is_drawn_without_a_network_too(checkout: Checkout
 
 
 def test_the_readme_draws_the_stages_as_they_depend_on_each_other(checkout: Checkout) -> None:
-    """Those of one kind, of all nets and arms, put together."""
+    """Those of one kind, of all nets and tasks, put together."""
     drawn = checkout.run("dvc dag --mermaid 2>/dev/null")
     kinds = {node: re.split("[@-]", name)[0] for node, name in re.findall(r'(node\d+)\["([^"@]+)', drawn)}
     edges = {(kinds[a], kinds[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", drawn)}

@@ -13,9 +13,9 @@ from checkout import PROJECT
 from made_up import PAPER_PROFILE
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from replication.arms import ARMS
 from replication.paper import about
 from replication.results.studies import Study, read_studies
+from replication.tasks import TASKS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -127,7 +127,7 @@ def ink(chart: Locator, net: str) -> int:
 @pytest.fixture
 def nearest(path: Path) -> Study:
     """The study of section 4.2 that the page shows first."""
-    return read_studies(path.parents[1] / "results", ARMS["cifar"], PAPER_PROFILE)[0]
+    return read_studies(path.parents[1] / "results", TASKS["cifar"], PAPER_PROFILE)[0]
 
 
 def at_half(study: Study, net: str, split: str) -> str:

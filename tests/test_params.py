@@ -9,13 +9,13 @@ from errors import refused
 
 from pipeline.params import BaseParams, profile_of, read_params
 from pipeline.plan import plans
-from replication.arms import ARMS
-from replication.arms.cifar import CIFAR
-from replication.arms.imagenet import IMAGENET
 from replication.config.profiles import read_profile
 from replication.config.recipe import Data, Recipe
 from replication.errors import Kind, UserError
 from replication.results.fidelity import differences
+from replication.tasks import TASKS
+from replication.tasks.cifar import CIFAR
+from replication.tasks.imagenet import IMAGENET
 from replication.verdicts import claim
 
 PROFILES = sorted((Path(__file__).parents[1] / "pipeline/profiles").glob("*.yaml"))
@@ -23,41 +23,41 @@ DATA = Data(name="cifar10", pixels="official", fingerprint="0")
 Configure = Callable[..., BaseParams]
 
 
-def recipe_of(params: BaseParams, arm: str, net: str, seed: int, data: Data) -> Recipe:
+def recipe_of(params: BaseParams, task: str, net: str, seed: int, data: Data) -> Recipe:
     """The recipe of a run under the params, as `check` makes it."""
-    override = params.section(ARMS[arm]).override
-    return profile_of(params).recipe(ARMS[arm], net, seed=seed, data=data, override=override)
+    override = params.section(TASKS[task]).override
+    return profile_of(params).recipe(TASKS[task], net, seed=seed, data=data, override=override)
 
 
 def test_the_params_and_profiles_that_are_committed_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
     params = read_params()
     assert {"quick", "cpu", "paper"} <= {path.stem for path in PROFILES}
-    assert all(plans(params, profile_of(params), arm) for arm in ARMS.values())
+    assert all(plans(params, profile_of(params), task) for task in TASKS.values())
 
 
 @pytest.mark.parametrize("profile", [path.stem for path in PROFILES])
 @pytest.mark.parametrize(
-    ("arm", "nets"),
+    ("task", "nets"),
     [
         ("cifar", ["plain-20", "resnet-56", "resnet-110", "resnet-1202"]),
         ("imagenet", ["plain-34", "resnet-18-A", "resnet-34-C", "resnet-152", "vgg-16", "googlenet"]),
     ],
 )
 def test_every_profile_makes_a_recipe_for_every_arm_and_net(
-    configure: Configure, profile: str, arm: str, nets: list[str]
+    configure: Configure, profile: str, task: str, nets: list[str]
 ) -> None:
     params = configure({"profile": profile})
     for net in nets:
-        recipe = recipe_of(params, arm, net, 3, DATA)
-        assert (recipe.arm, recipe.net, recipe.seed, recipe.data) == (arm, net, 3, DATA)
+        recipe = recipe_of(params, task, net, 3, DATA)
+        assert (recipe.task, recipe.net, recipe.seed, recipe.data) == (task, net, 3, DATA)
 
 
 def test_a_net_of_the_other_arm_is_refused(configure: Configure) -> None:
     params = configure()
-    for arm, net in (("cifar", "resnet-34-A"), ("imagenet", "resnet-56")):
+    for task, net in (("cifar", "resnet-34-A"), ("imagenet", "resnet-56")):
         with refused("unknown", net):
-            recipe_of(params, arm, net, 0, DATA)
+            recipe_of(params, task, net, 0, DATA)
 
 
 def test_photographs_of_a_smaller_profile_are_scaled_as_a_whole(configure: Configure) -> None:
@@ -105,17 +105,17 @@ def test_a_profile_of_another_form_is_refused_with_its_key_and_file(
     params = configure()
     Path("pipeline/profiles/tiny.yaml").write_text(content, encoding="utf-8")
     with refused(kind, file="pipeline/profiles/tiny.yaml") as error:
-        for arm in ARMS.values():
-            plans(params, profile_of(params), arm)
+        for task in TASKS.values():
+            plans(params, profile_of(params), task)
     assert error.value.key == key
 
 
 def test_a_profile_says_only_what_differs_from_its_base() -> None:
     paper, quick, cpu, long = (read_profile(PROFILES[0].parent, n) for n in ("paper", "quick", "cpu", "cpu-long"))
-    for arm in ARMS.values():
-        assert quick.arms[arm.name]["optimiser"] == paper.arms[arm.name]["optimiser"]
-        assert long.arms[arm.name]["input_size"] == cpu.arms[arm.name]["input_size"]
-        iterations = [profile.arms[arm.name]["schedule"]["iterations"] for profile in (cpu, long)]
+    for task in TASKS.values():
+        assert quick.tasks[task.name]["optimiser"] == paper.tasks[task.name]["optimiser"]
+        assert long.tasks[task.name]["input_size"] == cpu.tasks[task.name]["input_size"]
+        iterations = [profile.tasks[task.name]["schedule"]["iterations"] for profile in (cpu, long)]
         assert iterations[1] == 4 * iterations[0]
 
 
@@ -133,17 +133,17 @@ def test_a_variant_is_the_profiles_recipe_with_what_it_names_changed(configure: 
 @pytest.mark.parametrize("name", [path.stem for path in PROFILES])
 def test_every_variant_of_every_profile_makes_a_recipe_that_is_not_the_profiles_own(name: str) -> None:
     profile = read_profile(PROFILES[0].parent, name)
-    for arm, net in ((CIFAR, "plain-56"), (IMAGENET, "resnet-34-A")):
-        own = profile.recipe(arm, net, seed=1)
-        for variant in profile.variants(arm).keys() - {"no-warmup"}:  # which changes nets of 110 layers
-            assert differences(profile.recipe(arm, net, variant, seed=1), own, ignored={"variant"}), variant
+    for task, net in ((CIFAR, "plain-56"), (IMAGENET, "resnet-34-A")):
+        own = profile.recipe(task, net, seed=1)
+        for variant in profile.variants(task).keys() - {"no-warmup"}:  # which changes nets of 110 layers
+            assert differences(profile.recipe(task, net, variant, seed=1), own, ignored={"variant"}), variant
 
 
 def test_every_variant_that_a_claim_needs_is_in_the_papers_profile() -> None:
     paper = read_profile(PROFILES[0].parent, "paper")
-    for arm in ARMS.values():
-        needed = {name.partition("/")[2] for test in claim.tests_of(arm) for name in test.needs} - {""}
-        assert needed <= paper.variants(arm).keys()
+    for task in TASKS.values():
+        needed = {name.partition("/")[2] for test in claim.tests_of(task) for name in test.needs} - {""}
+        assert needed <= paper.variants(task).keys()
 
 
 def test_a_profile_can_take_a_variant_of_its_base_away() -> None:
@@ -241,7 +241,7 @@ def test_a_wrong_key_of_the_profile_itself_is_refused_with_its_file(configure: C
         ({"imagenet": {"ensembles": [["plain-18"]]}}, "invalid", "imagenet.ensembles", "2"),
         *(
             ({"cifar": {"override": {name: "x"}}}, "invalid", f"cifar.override.{name}", "nets")
-            for name in ("net", "seed", "data", "arm")
+            for name in ("net", "seed", "data", "task")
         ),
     ],
 )

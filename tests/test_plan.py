@@ -13,14 +13,14 @@ from made_up import result
 
 from pipeline.params import BaseParams, profile_of
 from pipeline.plan import folders_there, named_run, plans, runs_of
-from replication.arms import ARMS
-from replication.arms.cifar import CIFAR
-from replication.arms.imagenet import IMAGENET
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.results.add import add_results
 from replication.results.tables import read_tables
 from replication.runs.folder import write_run
+from replication.tasks import TASKS
+from replication.tasks.cifar import CIFAR
+from replication.tasks.imagenet import IMAGENET
 
 DATA = Data(name="cifar10", pixels="official", fingerprint="0")
 Configure = Callable[..., BaseParams]
@@ -56,15 +56,15 @@ def test_the_net_of_depth_is_added_to_a_list_that_lacks_it(
 
 def test_a_task_without_nets_is_not_run_and_needs_no_data(configure: Configure) -> None:
     params = configure({"cifar": {"nets": []}, "imagenet": {"nets": []}})
-    for arm in ARMS.values():
-        plan = plans(params, profile_of(params), arm)
+    for task in TASKS.values():
+        plan = plans(params, profile_of(params), task)
         assert plan["runs/list.json"]["runs"] == [] and "skip" in plan["data.json"]
 
 
 def test_the_plan_of_a_run_changes_with_its_recipe_and_with_nothing_else(configure: Configure) -> None:
     def plan(**changes: Any) -> dict[str, Any]:
         params = configure(changes)
-        return {arm.name: plans(params, profile_of(params), arm) for arm in ARMS.values()}
+        return {task.name: plans(params, profile_of(params), task) for task in TASKS.values()}
 
     one = {"imagenet": {"nets": ["plain-18"]}}
     before, deeper = plan(**one), plan(depth=26, **one)
@@ -105,8 +105,8 @@ def test_what_a_later_stage_could_not_use_is_refused_at_once(
 ) -> None:
     params = configure(changes)
     with pytest.raises(UserError) as error:
-        for arm in ARMS.values():
-            plans(params, profile_of(params), arm)
+        for task in TASKS.values():
+            plans(params, profile_of(params), task)
     assert named in f"{error.value} {error.value.key}"
 
 
@@ -163,9 +163,9 @@ def test_a_net_that_starts_from_a_run_which_is_not_trained_is_refused(configure:
     begun = {"localization": {"nets": ["resnet-18-A"], "seeds": [0, 1]}}
     for first in ({"nets": []}, {"nets": ["plain-18"]}, {"nets": ["resnet-18-A"], "seeds": [1]}):
         with pytest.raises(UserError) as error:
-            plans(configure({"imagenet": first} | begun), shipped("quick"), ARMS["localization"])
+            plans(configure({"imagenet": first} | begun), shipped("quick"), TASKS["localization"])
         assert (error.value.kind, error.value.key) == ("missing", "localization.nets")
-    whole = plans(configure({"imagenet": {"nets": ["resnet-18-A"]}} | begun), shipped("quick"), ARMS["localization"])
+    whole = plans(configure({"imagenet": {"nets": ["resnet-18-A"]}} | begun), shipped("quick"), TASKS["localization"])
     assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
     assert whole["runs/resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
 
@@ -176,18 +176,18 @@ def test_a_net_that_would_be_built_otherwise_than_its_start_is_refused(
 ) -> None:
     first = {"imagenet": {"nets": ["resnet-18-A"], "override": other}}
     with pytest.raises(UserError) as error:
-        plans(configure(first | {"localization": {"nets": ["resnet-18-A"]}}), shipped("quick"), ARMS["localization"])
+        plans(configure(first | {"localization": {"nets": ["resnet-18-A"]}}), shipped("quick"), TASKS["localization"])
     assert (error.value.kind, error.value.key) == ("conflict", "localization.nets")
     if "shortcut" in other:
         both = first | {"localization": {"nets": ["resnet-18-A"], "override": other}}
-        assert plans(configure(both), shipped("quick"), ARMS["localization"])["runs/list.json"]["runs"]
+        assert plans(configure(both), shipped("quick"), TASKS["localization"])["runs/list.json"]["runs"]
 
 
 def test_r_cnn_needs_the_net_that_proposes_its_boxes(configure: Configure) -> None:
-    imagenet, arm = {"imagenet": {"nets": ["resnet-18-A", "resnet-50"]}}, ARMS["localization"]
+    imagenet, task = {"imagenet": {"nets": ["resnet-18-A", "resnet-50"]}}, TASKS["localization"]
 
     def planned_of(*nets: str, **section: Any) -> dict[str, Any]:
-        return plans(configure(imagenet | {"localization": {"nets": list(nets)} | section}), shipped("quick"), arm)
+        return plans(configure(imagenet | {"localization": {"nets": list(nets)} | section}), shipped("quick"), task)
 
     whole = planned_of("resnet-18-A", "resnet-18-A/rcnn")
     assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A/rcnn", 0]]
@@ -214,7 +214,7 @@ def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
     second = second.model_copy(update={"start": first.hash})
     run = named_run("localization", "resnet-18-A/rcnn", "0")
     for recipe in (first, classifier):
-        folder = Path("runs") / recipe.arm / "resnet-18-A/seed-0"
+        folder = Path("runs") / recipe.task / "resnet-18-A/seed-0"
         with pytest.raises(UserError) as error:
             folders_there(run, second)
         assert (error.value.kind, error.value.file) == ("missing", folder) and recipe.hash in str(error.value)
@@ -229,7 +229,7 @@ def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
 
 def test_a_run_is_named_by_task_net_variant_and_seed() -> None:
     run = named_run("imagenet", "resnet-50/no-warmup", "3")
-    assert (run.arm, run.net, run.variant, run.seed) == (IMAGENET, "resnet-50", "no-warmup", 3)
+    assert (run.task, run.net, run.variant, run.seed) == (IMAGENET, "resnet-50", "no-warmup", 3)
     assert run.outcome.as_posix() == "outcomes/imagenet/resnet-50/no-warmup/seed-3"
 
 
@@ -237,11 +237,11 @@ def committed_recipes() -> Iterator[tuple[Path, Any, Any]]:
     """Each recipe of results/ with the one that its profile makes of the same run now, under the study's override."""
     for path in sorted((PROJECT / "results").rglob("recipes.json")):
         profile_name, task, *_ = path.relative_to(PROJECT / "results").parts
-        profile, arm = shipped(profile_name), ARMS[task]
-        recipes, _ = read_tables(path.parent, arm)
+        profile, task = shipped(profile_name), TASKS[task]
+        recipes, _ = read_tables(path.parent, task)
         for recipe in recipes.values():
             override: dict[str, Any] = {"precision": recipe.precision}
-            made = profile.recipe(arm, recipe.net, recipe.variant, recipe.seed, recipe.data, override)
+            made = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data, override)
             yield path, recipe, made.model_copy(update={"start": recipe.start})
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from checkout import PROJECT
 
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.paper import end_errors, table
 from replication.results.schema import TRAINING, TRAINING_ERROR
 from replication.results.studies import Study, read_study
+from replication.tasks import TASKS
 from replication.verdicts import rule
 
 README = (PROJECT / "README.md").read_text()
@@ -22,7 +22,7 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 FINDING = re.compile(
     r"^\| (\S+) is (worse|better) than (\S+) \| (\S+) points \| (\S+) \[(\S+), (\S+)\] \| (.+) \|$", re.M
 )
-CIFAR = ARMS["cifar"]
+CIFAR = TASKS["cifar"]
 
 
 @cache

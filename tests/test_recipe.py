@@ -12,11 +12,11 @@ import pytest
 from errors import refused
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from replication.arms.cifar import CifarRecipe
-from replication.arms.imagenet import ImagenetRecipe
 from replication.config.recipe import Recipe, merged, validate
 from replication.errors import Kind
 from replication.runs.record import AnyRecipe
+from replication.tasks.cifar.recipe import CifarRecipe
+from replication.tasks.imagenet.recipe import ImagenetRecipe
 
 Recipes = Callable[..., CifarRecipe]
 ImagenetRecipes = Callable[..., ImagenetRecipe]
@@ -180,7 +180,7 @@ def test_the_hash_does_not_depend_on_how_a_number_is_written(make_recipe: Recipe
 
 def test_the_hash_is_the_same_in_another_process(make_recipe: Recipes) -> None:
     code = (
-        "import sys; from replication.arms.cifar import CifarRecipe;"
+        "import sys; from replication.tasks.cifar.recipe import CifarRecipe;"
         "print(CifarRecipe.model_validate_json(sys.stdin.read()).hash)"
     )
     other = subprocess.run(
@@ -235,7 +235,7 @@ CIFAR: dict[str, Any] = {
 }
 
 
-# And for those that only the arm `imagenet` has, or that a recipe with drops cannot have.
+# And for those that only the task `imagenet` has, or that a recipe with drops cannot have.
 IMAGENET: dict[str, Any] = {
     "bottleneck_stride": "3x3",
     "max_pooling": "rounded_up",
@@ -251,7 +251,7 @@ IMAGENET: dict[str, Any] = {
     "schedule.plateau.points": 0.2,
     "schedule.plateau.most": 3,
 }
-ONE_VALUE_ONLY = {"arm", "test", "start"}  # of CIFAR
+ONE_VALUE_ONLY = {"task", "test", "start"}  # of CIFAR
 
 
 @pytest.mark.parametrize(("path", "value"), CIFAR.items())
@@ -286,7 +286,7 @@ def test_no_field_is_left_out_of_the_tests_above() -> None:
     assert of_imagenet - of_cifar <= set(IMAGENET)
 
 
-# --- the two arms
+# --- the two tasks
 
 
 def test_a_recipe_of_either_arm_is_read_as_its_own_kind(
@@ -321,7 +321,7 @@ def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_ima
             "warmup.from_depth",
         ),
         ({"bottleneck_stride": "2x2"}, "invalid", "bottleneck_stride"),
-        ({"arm": "cifar"}, "invalid", "arm"),
+        ({"task": "cifar"}, "invalid", "task"),
         ({"schedule": {"plateau": {"window": 4, "points": 0.1, "most": 2}}}, "invalid", "schedule.drops"),
         (
             {"schedule": {"drops": [], "plateau": {"window": 0, "points": 0.1, "most": 2}}},

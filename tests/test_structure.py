@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from checkout import PROJECT
 
-from replication.arms import ARMS, found
+from replication.tasks import TASKS, found
 
 SRC = PROJECT / "src"
 ORDER = [  # packages and modules, the highest first
@@ -23,12 +23,12 @@ ORDER = [  # packages and modules, the highest first
     "results",
     "verdicts.rule",  # alone in a file, which its digest runs; studies of results make the samples that it weighs
     "paper",
-    "evaluation",
-    "feed",
+    "loading",
+    "evaluate",
     "runs",
     "config.profiles",
     "data.sources.prepare",
-    "arms",
+    "tasks",
     "data",
     "nets",
     "config",
@@ -65,22 +65,22 @@ def test_imports_go_downward_only() -> None:
     assert not upward, "\n".join(f"{file} imports {path}" for file, path in upward)
 
 
-def test_only_the_arms_know_their_names() -> None:
-    """An arm is a value: what differs between arms is asked of it, and nothing compares its name."""
-    names = "|".join(ARMS)
+def test_only_the_tasks_know_their_names() -> None:
+    """A task is a value: what differs between tasks is asked of it, and nothing compares its name."""
+    names = "|".join(TASKS)
     library = SRC / "replication"
     for file in [*library.rglob("*.py"), *library.rglob("*.html"), *PROJECT.glob("pipeline/*.py")]:
-        if "arms" not in file.parts:
+        if "tasks" not in file.parts:
             after, before = rf"""(==|!=|\bin|\bis) \(?["']({names})["']""", rf"""["']({names})["'] (==|!=|in|is) """
             compared = re.search(f"{after}|{before}", file.read_text())
             assert not compared, f"{file}: {compared[0]}"
 
 
-@pytest.mark.parametrize("arm", [*ARMS.values(), ARMS["localization"].second], ids=[*ARMS, "rcnn"])
-def test_what_an_arm_names_is_there(arm: Any) -> None:
-    for named in (arm.feed, arm.objective, arm.watch, *(protocol.score for protocol in arm.protocols)):
+@pytest.mark.parametrize("task", [*TASKS.values(), TASKS["localization"].second], ids=[*TASKS, "rcnn"])
+def test_what_a_task_names_is_there(task: Any) -> None:
+    for named in (task.feed, task.objective, task.watch, *(protocol.score for protocol in task.protocols)):
         assert callable(found(named))
-    assert arm.headline in [protocol.name for protocol in arm.protocols]
+    assert task.headline in [protocol.name for protocol in task.protocols]
 
 
 def test_records_params_and_profiles_are_read_without_torch() -> None:

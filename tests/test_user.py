@@ -49,16 +49,16 @@ def test_make_repro_makes_the_study_and_its_page(evening: Evening) -> None:
     assert "reports/replication.html" in "".join(evening.after(REPRO).splitlines()[-4:])
     assert (evening.checkout.folder / "reports/replication.html").exists()
     assert sorted(evening.results()["net"]) == ["plain-8", "resnet-20"]
-    assert sorted(evening.results(arm="imagenet")["net"]) == ["plain-18", "resnet-18-A"]
+    assert sorted(evening.results(task="imagenet")["net"]) == ["plain-18", "resnet-18-A"]
     assert not list((evening.checkout.folder / ".work").glob("*/state.pt")), "resume states are deleted on success"
 
 
 def test_every_number_carries_what_it_was_made_with(evening: Evening) -> None:
     evening.after(REPRO)
     commit = evening.checkout.run("git rev-parse HEAD").strip()
-    for arm in ("cifar", "imagenet"):
-        recipes = json.loads((evening.tables(arm=arm) / "recipes.json").read_text())
-        for _, run in evening.results(arm=arm).iterrows():
+    for task in ("cifar", "imagenet"):
+        recipes = json.loads((evening.tables(task=task) / "recipes.json").read_text())
+        for _, run in evening.results(task=task).iterrows():
             assert commit.startswith(run["commit"]) and int(run["threads"]) > 0 and "cores" in run["machine"]
             assert run["recipe"] in recipes["runs"] and re.fullmatch(r"[0-9a-f]{32}", run["mlflow_run_id"])
         assert recipes["base"]["data"]["name"] == "digits" and len(recipes["base"]["data"]["fingerprint"]) == 16
@@ -76,14 +76,14 @@ def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
 
 def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(evening: Evening) -> None:
     evening.after(REPRO)
-    scored = evening.results(arm="imagenet", table="scores")
+    scored = evening.results(task="imagenet", table="scores")
     scored = scored[scored["protocol"] != "training"]
     protocols = ["centre_crop", "ten_crop", "fully_convolutional"]
     nets = ["plain-18", "resnet-18-A", "plain-18 + resnet-18-A"]
     table = scored.pivot(index=["net", "protocol"], columns="metric", values="value")
     assert set(table.index) == {(net, protocol) for net in nets for protocol in protocols}
     assert (table["top5_error"] <= table["top1_error"]).all() and (scored["images"] == 360).all()
-    curves = evening.results(arm="imagenet", table="curves")
+    curves = evening.results(task="imagenet", table="curves")
     for net in nets[:2]:
         last = curves[(curves["net"] == net) & (curves["protocol"] != "training")].iloc[-1]
         assert last["iteration"] == 4
@@ -163,8 +163,8 @@ def test_localization_is_added_by_its_list_of_nets(evening: Evening) -> None:
     printed = evening.after(BOXES)
     assert "Running stage 'train@localization'" in printed
     assert "Running stage 'train@imagenet'" not in printed, "the net that it starts from is there"
-    assert set(evening.results(arm="localization")["variant"]) == {"default", "rcnn"}
-    scores = evening.results(arm="localization", table="scores").set_index(["protocol", "metric"])["value"]
+    assert set(evening.results(task="localization")["variant"]) == {"default", "rcnn"}
+    scores = evening.results(task="localization", table="scores").set_index(["protocol", "metric"])["value"]
     for protocol, metric in (("oracle_centre", "pcr_error"), ("predicted_dense", "rcnn_error")):
         assert f"{scores[protocol, metric]:.2f}" in evening.page()
 

@@ -78,7 +78,7 @@ def test_another_profile_makes_a_study_beside_the_first(evening: Evening) -> Non
     assert recipes["base"]["data"]["name"] == "cifar10"
     assert recipes["base"]["data"]["pixels"] == "pixels or labels differ from the official ones (png)"
     assert len(evening.results("quick")) > 0, "the quick study stays"
-    assert not (evening.checkout.folder / "data/imagenet/meta.json").exists(), "an arm without nets needs no data"
+    assert not (evening.checkout.folder / "data/imagenet/meta.json").exists(), "a task without nets needs no data"
     for net in runs["net"]:
         error = scores[(scores["net"] == net) & (scores["protocol"] == "single_view")]["value"].item()
         assert f"{error:.2f}" in evening.page()

@@ -24,8 +24,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return made
 
 
-def scores(checkout: Checkout, profile: str, arm: str) -> pd.DataFrame:
-    return pd.read_csv(checkout.folder / f"results/{profile}/{arm}/scores.csv")
+def scores(checkout: Checkout, profile: str, task: str) -> pd.DataFrame:
+    return pd.read_csv(checkout.folder / f"results/{profile}/{task}/scores.csv")
 
 
 def test_one_run_by_hand_and_joined_elsewhere(checkout: Checkout) -> None:

@@ -6,8 +6,8 @@ Wave 0 has the runs that start from no other, wave 1 those that start from runs 
 
 from pipeline import stage
 from pipeline.plan import Run, plan_of, runs_before
-from replication.arms import ARMS
 from replication.errors import UserError
+from replication.tasks import TASKS
 
 
 def wave_of(run: Run) -> int:
@@ -19,10 +19,10 @@ def main() -> None:
     wave = stage.arguments(__doc__, wave="0, 1, …").wave
     if not wave.isdecimal():
         raise UserError(f"the wave is {wave!r}; it must be a whole number.", key="wave")
-    for arm in ARMS.values():
-        for run in plan_of(arm).runs:
+    for task in TASKS.values():
+        for run in plan_of(task).runs:
             if wave_of(run) == int(wave):
-                print(arm.name, run.name, run.seed)
+                print(task.name, run.name, run.seed)
 
 
 if __name__ == "__main__":

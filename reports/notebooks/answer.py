@@ -19,16 +19,16 @@ from pathlib import Path
 from IPython.display import HTML
 
 from replication import report
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.results.studies import read_studies
+from replication.tasks import TASKS
 
 paper = read_profile(Path(profiles), "paper")
-studies = {name: read_studies(Path(results), ARMS[name], paper) for name in ("cifar", "imagenet")}
+studies = {name: read_studies(Path(results), TASKS[name], paper) for name in ("cifar", "imagenet")}
 cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
-studies["localization"] = read_studies(Path(results), ARMS["localization"], paper, needed=False)
+studies["localization"] = read_studies(Path(results), TASKS["localization"], paper, needed=False)
 localization = report.shown(studies["localization"], profile)
-judged = {name: report.with_cards(of_arm, profile) for name, of_arm in studies.items()}
+judged = {name: report.with_cards(task_folder, profile) for name, task_folder in studies.items()}
 
 # %% [markdown]
 # <h2 id="comparisons" data-part="Claims">All comparisons</h2>

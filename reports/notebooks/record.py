@@ -31,5 +31,5 @@ HTML("".join(report.other_studies(studies[name], judged[name]) for name in ("ima
 # dvc exp run -S profile=paper -S 'imagenet.nets=[]'   # section 4.2 as it stands
 # ```
 #
-# Every number above is in `results/<profile>/<arm>/`: `scores.csv`, `curves.csv`, `runs.csv` and `recipes.json`;
+# Every number above is in `results/<profile>/<task>/`: `scores.csv`, `curves.csv`, `runs.csv` and `recipes.json`;
 # every run carries its recipe, the fingerprint of its data, its commit and its machine.

@@ -11,7 +11,7 @@
     images      prepared images on disk: the store, the index, crops
     runs        the record of a run and its folder; without torch
     profiles    profiles and variants, and the recipes that they make
-    arms        one value an arm: data sets, recipe, feed, objective, protocols
+    tasks        one value a task: data sets, recipe, feed, objective, protocols
     nets        the architectures, in the paper's nouns
 
 Imports go downward only, in this order; `recipe`, `files` and `errors` stand beneath them all.
@@ -24,5 +24,5 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     """`replication.load`, found when it is asked for, so that records and profiles are read without torch."""
     if name == "load":
-        return import_module("replication.evaluation.ready").load
+        return import_module("replication.loading").load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 import torch
 
-from replication.arms import arm_of
 from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
 from replication.data.sources import Dataset
@@ -10,6 +9,7 @@ from replication.nets.by_name import build
 from replication.nets.complexity import complexity, layers
 from replication.paper import protocol
 from replication.results.studies import Study
+from replication.tasks import task_of
 
 # Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
 GPU_FLOP_PER_SECOND = 10e12
@@ -52,15 +52,15 @@ def gb_kept(recipe: Recipe, dataset: Dataset) -> float:
 
     While it is trained its two resume states, of weights and momentum, take four times the weights.
     """
-    arm = arm_of(recipe.arm)
+    task = task_of(recipe.task)
     parameters = complexity(recipe.net, recipe.input_size, dataset.classes, **recipe.net_options).parameters
-    answers = 0 if arm.boxes else dataset.classes * dataset.test_images * len(arm.protocols)
+    answers = 0 if task.boxes else dataset.classes * dataset.test_images * len(task.protocols)
     return (4 * parameters + 2 * answers) / 1e9
 
 
 def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
-    """GB of the prepared images of an arm; none where they are indexed and read where they lie."""
-    side = recipe.test.shorter_side if arm_of(recipe.arm).photographs else recipe.input_size
+    """GB of the prepared images of a task; none where they are indexed and read where they lie."""
+    side = recipe.test.shorter_side if task_of(recipe.task).photographs else recipe.input_size
     return 0.0 if dataset.indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
 
 
@@ -80,15 +80,15 @@ def hours_a_run(study: Study, name: str) -> float | None:
     net, _, variant = name.partition("/")
     if study.has(name):
         return study.runs_named(name)["seconds"].mean() / 3600
-    if variant and variant not in study.paper.variants(study.arm):
+    if variant and variant not in study.paper.variants(study.task):
         return None
     runs = study.default
     seconds = runs["seconds"].sum() / (runs["macs"] * runs["iterations"] * runs["batch_size"]).sum()
     longer = _iterations(study, net, variant) / _iterations(study, net)
-    options = study.paper.recipe(study.arm, net, variant or DEFAULT).net_options
+    options = study.paper.recipe(study.task, net, variant or DEFAULT).net_options
     macs = complexity(net, study.recipes[runs["recipe"].iloc[0]].input_size, **options).macs
     return seconds * macs * study.iterations * longer * runs["batch_size"].iloc[0] / 3600
 
 
 def _iterations(study: Study, net: str, variant: str = "") -> int:
-    return study.paper.recipe(study.arm, net, variant or DEFAULT).schedule.iterations
+    return study.paper.recipe(study.task, net, variant or DEFAULT).schedule.iterations

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from replication.data.crops import Pixels, centre_crop, crop, rescaled_size
-from replication.evaluation.views import whole
+from replication.tasks.imagenet.views import whole
 
 
 def coded(width: int, height: int) -> Image.Image:

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from replication.arms.cifar import CifarRecipe
-from replication.arms.imagenet import ImagenetRecipe
 from replication.data.heldout import split_training
 from replication.data.store import Store
-from replication.feed.cifar import CifarBatches
-from replication.feed.imagenet import PhotographBatches
+from replication.tasks.cifar.feed import CifarBatches
+from replication.tasks.cifar.recipe import CifarRecipe
+from replication.tasks.imagenet.feed import PhotographBatches
+from replication.tasks.imagenet.recipe import ImagenetRecipe
 
 CPU = torch.device("cpu")
 

@@ -12,14 +12,14 @@ import torch
 from errors import refused
 from made_files import SMALL_IMAGENET, Photographs, below, picture, saved
 
-from replication.arms.imagenet import ImagenetRecipe
 from replication.data.decoding import BadImage, decode
 from replication.data.index import ENTRIES, STATISTICS, Files, Index, load_entry, read_images, read_index, write_index
 from replication.data.meta import META, Meta
 from replication.data.sources import Place, imagenet
 from replication.data.sources.statistics import image_statistics
-from replication.feed.imagenet import PhotographBatches
 from replication.files import SUMS
+from replication.tasks.imagenet.feed import PhotographBatches
+from replication.tasks.imagenet.recipe import ImagenetRecipe
 
 Recipes = Callable[..., ImagenetRecipe]
 Limit = Callable[[int], AbstractContextManager[None]]

@@ -22,12 +22,12 @@ from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
 from drills.states import ALL, OUTCOME, RUN
-from replication.arms import ARMS
 from replication.data.sources import DATASETS
 from replication.data.sources.prepare import prepare
 from replication.errors import UserError
 from replication.results.tables import read_tables
 from replication.runs.folder import read_curve
+from replication.tasks import TASKS
 
 PAGE = 4096  # bytes that such a file system gives at once
 FULL = ("no room", "no inodes", "read only")
@@ -100,7 +100,7 @@ def _stage(done: Path, title: str, how: str, left: int, folder: Path) -> None:
 
 def _nothing_lost(project: Path, before: dict[str, bytes]) -> None:
     if (project / "results/tiny/cifar").exists():
-        _, tables = read_tables(project / "results/tiny/cifar", ARMS["cifar"])
+        _, tables = read_tables(project / "results/tiny/cifar", TASKS["cifar"])
         if not {row["net"] for row in tables["runs.csv"]} >= set(NETS[1:]):
             raise Silent("rows of the tables are lost")
     now = files_of(project)
@@ -128,7 +128,7 @@ def _prepare(kind: str, how: str, left: int, folder: Path) -> None:
         data.mkdir()
         (data / "old").touch()
         DATASETS[source.dataset.key] = source.dataset
-        make = partial(prepare, data, ARMS[source.arm], source.dataset.key, source.place, source.view)
+        make = partial(prepare, data, TASKS[source.task], source.dataset.key, source.place, source.view)
         before = files_of(source.root) | files_of(data)
         _fill(place, how, left)
         try:
@@ -173,8 +173,8 @@ def _report(where: str, folder: Path) -> None:
     for name in ("pipeline", "reports", "results", "benchmarks/results", "params.yaml"):
         copy_of = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy_of(PROJECT / name, project / name)
-    for arm in ARMS:
-        (project / f"outcomes/{arm}.json").write_text('{"runs": []}')
+    for task in TASKS:
+        (project / f"outcomes/{task}.json").write_text('{"runs": []}')
     run(project, "check").right()
     page = (project / "reports/replication.html").read_bytes()
     with _disk(folder / "disk") as place:

@@ -9,8 +9,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 Legal = Callable[[Any], bool]
-ARMS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
-ARMS["localization"] = ARMS["imagenet"]
+TASKS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
+TASKS["localization"] = TASKS["imagenet"]
 SOURCES = {
     "cifar10": ("official", "binary", "parquet", "folder"),
     "tiny_imagenet": ("parquet", "folder"),
@@ -151,14 +151,14 @@ def must(right: object, key: str) -> None:
 
 
 def meant(project: Path) -> tuple[dict[str, dict[str, Any]], int | None]:
-    """What params.yaml and its profile mean: by arm and run, "resnet-20/seed-0", the fields of its recipe; and the
+    """What params.yaml and its profile mean: by task and run, "resnet-20/seed-0", the fields of its recipe; and the
     threads of a training.
 
     Raises:
         Illegal: something that `check` must not accept.
     """
     params = _read(project / "params.yaml")
-    _keys(params, {"profile", "depth", "device", "processes", "compile", "jobs", "data", *ARMS}, "")
+    _keys(params, {"profile", "depth", "device", "processes", "compile", "jobs", "data", *TASKS}, "")
     must(one_of("auto", "cpu", "cuda", "mps")(params["device"]), "device")
     must(whole(1, 10_000)(params["processes"]), "processes")
     must(one_of("auto", "always", "never")(params["compile"]), "compile")
@@ -174,7 +174,7 @@ def meant(project: Path) -> tuple[dict[str, dict[str, Any]], int | None]:
     must(type(params["profile"]) is str and params["profile"], "profile")
     profile = _profile(project / "pipeline/profiles", params["profile"])
     threads = profile.pop("threads", None)
-    found = {arm: _runs(arm, params[arm], profile[arm], depth if arm == "cifar" else None) for arm in ARMS}
+    found = {task: _runs(task, params[task], profile[task], depth if task == "cifar" else None) for task in TASKS}
     for run in found["localization"].values():
         if run["init_from"] == "imagenet":
             must(run["net"] in params["imagenet"]["nets"] and 0 in params["imagenet"]["seeds"], "nets")
@@ -193,29 +193,29 @@ def _profile(folder: Path, name: str) -> dict[str, Any]:
         must((folder / f"{name}.yaml").exists(), "profile" if not seen else "base")
         seen.append(name)
         values = _read(folder / f"{name}.yaml")
-        _keys(values, {"base", "threads", *ARMS}, "", optional={"base", "threads", *ARMS})
+        _keys(values, {"base", "threads", *TASKS}, "", optional={"base", "threads", *TASKS})
         name = values.pop("base", None)
         must("threads" not in values or whole(1, 1024)(values["threads"]), "threads")
-        for arm, section in values.items():
-            must(isinstance(section, dict) or arm == "threads", arm)
+        for task, section in values.items():
+            must(isinstance(section, dict) or task == "threads", task)
         sections = merged(values, sections)
-    must(ARMS.keys() <= sections.keys(), "base")
-    for arm in ARMS:
-        section = sections[arm]
+    must(TASKS.keys() <= sections.keys(), "base")
+    for task in TASKS:
+        section = sections[task]
         variants = section.setdefault("variants", {})
         must(isinstance(variants, dict), "variants")
         for name, variant in variants.items():
             must(variant is None or (isinstance(variant, dict) and text(variant.get("why"))), name)
             must(variant is None or text(str(variant.get("section", "none"))), "section")
-        must(one_of(*ARMS[arm])(section.get("dataset")), "dataset")
+        must(one_of(*TASKS[task])(section.get("dataset")), "dataset")
     return sections
 
 
-def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int | None) -> dict[str, Any]:
-    """The runs of an arm and their fields."""
+def _runs(task: str, section: dict[str, Any], profile: dict[str, Any], depth: int | None) -> dict[str, Any]:
+    """The runs of a task and their fields."""
     optional = {"checkpoints", "ensembles", "override"}
-    _keys(section, {"nets", "seeds", *optional}, f"{arm}.", optional=optional)
-    of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(arm)
+    _keys(section, {"nets", "seeds", *optional}, f"{task}.", optional=optional)
+    of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(task)
     is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
     nets = section["nets"]
     must(many(text)(nets) and len(set(nets)) == len(nets), "nets")
@@ -238,36 +238,36 @@ def _runs(arm: str, section: dict[str, Any], profile: dict[str, Any], depth: int
         must(name and variant, "nets")
         changes = {key: value for key, value in variant.items() if key not in ("why", "section")}
         runs[path] = (net, merged(merged(of_profile, changes), override), {"variant": name})
-        must(arm != "localization" or name != "rcnn" or (net in nets and 0 in seeds), "nets")
+        must(task != "localization" or name != "rcnn" or (net in nets and 0 in seeds), "nets")
     if runs and depth and f"resnet-{depth}" not in nets:
         runs[f"resnet-{depth}"] = (f"resnet-{depth}", merged(of_profile, override), {})
     for net, fields, variant in runs.values():
         must((fields.get("regions") is not None) == (variant.get("variant") == "rcnn"), "regions")
-        _fields(arm, net, fields)
+        _fields(task, net, fields)
         must(all(at <= fields["schedule"]["iterations"] for at in checkpoints), "checkpoints")
     must(
-        len({(f["input_size"], f["test"]["shorter_side"] if arm != "cifar" else 0) for _, f, _ in runs.values()}) < 2,
+        len({(f["input_size"], f["test"]["shorter_side"] if task != "cifar" else 0) for _, f, _ in runs.values()}) < 2,
         "input_size",
     )
     return {
-        f"{path}/seed-{seed}": dict(flat(fields)) | {"arm": arm, "net": net, "seed": seed} | variant
+        f"{path}/seed-{seed}": dict(flat(fields)) | {"task": task, "net": net, "seed": seed} | variant
         for path, (net, fields, variant) in runs.items()
         for seed in seeds
     }
 
 
-def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
+def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
     """Each field by itself, and then those that must fit each other."""
-    rules = COMMON | OWN[arm]
+    rules = COMMON | OWN[task]
     found = {
         key: value
         for key, value in flat(fields)
-        if not (value is None and key in MAY_BE_NONE | ({"regions"} if arm == "localization" else set()))
+        if not (value is None and key in MAY_BE_NONE | ({"regions"} if task == "localization" else set()))
     }
     for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP), ("regions.", REGIONS)):
         if any(key.startswith(prefix) for key in found):
             rules = rules | optional
-    rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and ARM_OF_OPTIONAL.get(key, arm) == arm}
+    rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and ARM_OF_OPTIONAL.get(key, task) == task}
     for key in [*found, *rules]:
         must(key in rules and key in found and rules[key](found[key]), key)
     size, batch, iterations = found["input_size"], found["schedule.batch_size"], found["schedule.iterations"]
@@ -277,10 +277,10 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
     must(found["logging.evaluate_every"] % found["logging.log_every"] == 0, "evaluate_every")
     must(batch % found["bn_group"] == 0, "bn_group")
     stride = {"conv3": 8, "conv4": 16}.get("" if "regions.positive" in found else found.get("maps", ""), 32)
-    last = size // 4 if arm == "cifar" else -(-size // stride)
+    last = size // 4 if task == "cifar" else -(-size // stride)
     must(found["bn_group"] * last**2 > 1, "bn_group")  # a batch-norm statistic of one value is none
     must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")
-    if arm == "cifar":
+    if task == "cifar":
         must(size % 4 == 0, "input_size")
         must(found["augmentation.pad"] <= size, "pad")
         must(found.get("block") != "bottleneck" or int(net.partition("-")[2]) % 18 == 2, "block")
@@ -289,8 +289,8 @@ def _fields(arm: str, net: str, fields: dict[str, Any]) -> None:
         must(size >= 32, "input_size")
         must(size <= least <= most, "shorter_side")
         must(size <= found["test.shorter_side"], "shorter_side")
-        must(arm != "imagenet" or size <= min(found["test.scales"]), "scales")
-        if arm == "localization":
+        must(task != "imagenet" or size <= min(found["test.scales"]), "scales")
+        if task == "localization":
             must(found["sampling.negative_below"] <= found["sampling.positive_from"], "negative_below")
 
 

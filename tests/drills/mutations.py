@@ -46,7 +46,7 @@ ODD = [
     *("resnet-20/no-warmup", "resnet-20/default", "resnet-20/a/b", "resnet-34-A/rcnn", "[resnet-18-A/rcnn]"),
 ]  # fmt: skip
 NO_FIELDS = [
-    *("arm", "net", "variant", "seed", "data", "dataset", "variants", "base", "why", "profile", "schedule.iteration"),
+    *("task", "net", "variant", "seed", "data", "dataset", "variants", "base", "why", "profile", "schedule.iteration"),
 ]
 PAIRS = [  # overrides whose parts are legal, and some of which are not together
     "{optimiser: {nesterov: true, momentum: 0}}",
@@ -96,13 +96,13 @@ def _value(dice: random.Random, file: str, texts: dict[str, str]) -> Mutation:
 
 
 def _override(dice: random.Random, _: str, texts: dict[str, str]) -> Mutation:
-    document, arm, odd = _load(texts[PARAMS]), dice.choice(list(legal.ARMS)), dice.choice(ODD)
-    fields = [*legal.COMMON, *legal.OWN[arm], *legal.PLATEAU, *NO_FIELDS]
+    document, task, odd = _load(texts[PARAMS]), dice.choice(list(legal.TASKS)), dice.choice(ODD)
+    fields = [*legal.COMMON, *legal.OWN[task], *legal.PLATEAU, *NO_FIELDS]
     path = dice.choice(fields).split(".")
     if dice.random() < 0.15:
         path, odd = [], dice.choice(PAIRS)
-    _at(document, [arm])["override"] = _nested(path, HERE)
-    return f"{arm}.override.{'.'.join(path)}: {odd[:40]}", tuple(path), _dump(PARAMS, document, odd)
+    _at(document, [task])["override"] = _nested(path, HERE)
+    return f"{task}.override.{'.'.join(path)}: {odd[:40]}", tuple(path), _dump(PARAMS, document, odd)
 
 
 def _unknown(dice: random.Random, file: str, texts: dict[str, str]) -> Mutation:
@@ -182,8 +182,8 @@ def _checked(template: Path, changed: dict[str, bytes], keys: list[str], new: bo
         ended.check()
     except UserError as error:
         raise RuntimeError(f"refused, though it is legal: {error}") from error
-    for arm, runs in wanted.items():
-        folder = project / "recipes" / arm / "runs"
+    for task, runs in wanted.items():
+        folder = project / "recipes" / task / "runs"
         made = {path: json.loads(path.read_text()) for path in sorted(folder.rglob("seed-*.json"))}
         found = {
             path.relative_to(folder).with_suffix("").as_posix(): dict(legal.flat(recipe))
@@ -191,16 +191,16 @@ def _checked(template: Path, changed: dict[str, bytes], keys: list[str], new: bo
         }
         listed = json.loads((folder / "list.json").read_text())
         if sorted(f"{name}/seed-{seed}" for name, seed in listed["runs"]) != sorted(runs):
-            raise Silent(f"other runs of {arm} are listed than meant: {listed['runs']}")
+            raise Silent(f"other runs of {task} are listed than meant: {listed['runs']}")
         if listed["threads"] != threads:
             raise Silent(f"{listed['threads']} threads are listed; meant were {threads}")
         if found.keys() != runs.keys():
-            raise Silent(f"the runs of {arm} are {', '.join(found)}; meant were {', '.join(runs)}")
+            raise Silent(f"the runs of {task} are {', '.join(found)}; meant were {', '.join(runs)}")
         for name, fields in runs.items():
             given = {key: value for key, value in fields.items() if value is not None}
             if found[name] != given:
                 differing = {key for key, value in (found[name].items() ^ given.items())}
-                raise Silent(f"{arm}, {name}: other than meant: {differing}")
+                raise Silent(f"{task}, {name}: other than meant: {differing}")
 
 
 def _hash_no_code() -> None:

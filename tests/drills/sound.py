@@ -37,7 +37,7 @@ class Source:
 
     root: Path
     name: str  # of its reader
-    arm: str
+    task: str
     dataset: Dataset
     truth: Images
 
@@ -48,7 +48,7 @@ class Source:
     @property
     def view(self) -> dict[str, Any]:
         """How the nets see it."""
-        size, side = (32, 36) if self.arm == "imagenet" else (self.dataset.input_size, None)
+        size, side = (32, 36) if self.task == "imagenet" else (self.dataset.input_size, None)
         return {"input_size": size, "shorter_side": side, "train_images": self.dataset.train_images}
 
     def files(self, pattern: str = "**/*") -> list[Path]:

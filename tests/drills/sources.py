@@ -17,11 +17,11 @@ from drills.pictures import PICTURES
 from drills.project import files_of
 from drills.runner import FORK, Silent, Trial
 from drills.sound import SOUND, Images, Source
-from replication.arms import ARMS
 from replication.data.index import read_images
 from replication.data.sources import DATASETS
 from replication.data.sources.prepare import describe, prepare
 from replication.errors import UserError
+from replication.tasks import TASKS
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
@@ -42,7 +42,7 @@ def _prepared(make: Callable[[Path], Source], damage: Damage, seed: float, folde
     os.chdir(folder)
     source, store = make(folder / "root"), folder / "data"
     DATASETS[source.dataset.key] = source.dataset
-    make_store = partial(prepare, store, ARMS[source.arm], source.dataset.key, source.place, source.view)
+    make_store = partial(prepare, store, TASKS[source.task], source.dataset.key, source.place, source.view)
     first = FORK.Process(target=make_store)  # files that are open stay so in a process
     first.start()
     first.join()

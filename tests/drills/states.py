@@ -24,11 +24,11 @@ from drills.project import NETS, copy, entry_of, files_of, make_project, run, sa
 from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
-from replication.arms import ARMS
 from replication.data.sources import DATASETS
 from replication.data.sources.prepare import prepare
 from replication.errors import UserError
 from replication.files import SUMS
+from replication.tasks import TASKS
 from replication.training.state import BEFORE, STATE
 
 Damage = Callable[[Path, random.Random], object]
@@ -186,7 +186,7 @@ def _stop(stopped: Path) -> None:
 def _index(name: str, damage: Damage, seed: float, folder: Path) -> None:
     source, data = SOUND["ImageNet, tree"](folder / "root"), folder / "data"
     DATASETS["imagenet"] = source.dataset
-    make = partial(prepare, data, ARMS["imagenet"], "imagenet", source.place, source.view)
+    make = partial(prepare, data, TASKS["imagenet"], "imagenet", source.place, source.view)
     make()
     damage(data / name, random.Random(seed))
     try:

@@ -21,12 +21,12 @@ from made_up import recipe_of, result
 from drills.project import files_of
 from drills.runner import Silent, Trial
 from replication import report
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.errors import UserError
 from replication.results.add import add_results
 from replication.results.studies import read_studies
 from replication.results.tables import read_tables
+from replication.tasks import TASKS
 
 TABLES = ("runs.csv", "scores.csv", "curves.csv")
 LAYERS = ("responses.csv", "gradients.csv")
@@ -43,7 +43,7 @@ Cells = list[list[str]]
 Change = Callable[[Path, random.Random], object]
 
 
-COMMITTED = ("cifar", "imagenet", "localization")  # arms of which results/ has studies
+COMMITTED = ("cifar", "imagenet", "localization")  # tasks of which results/ has studies
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
@@ -63,13 +63,13 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
 def _read_damaged(file: Path, change: Change, seed: float, folder: Path) -> None:
     results = shutil.copytree(PROJECT / "results", folder / "results")
     change(results / file, random.Random(seed))
-    study, arm = (results / file).parent, ARMS[file.parts[1]]
+    study, task = (results / file).parent, TASKS[file.parts[1]]
     before, profile = files_of(study), "quick"
     try:
         paper = read_profile(PROJECT / "pipeline/profiles", "paper")
-        there = {found.folder for each in COMMITTED for found in read_studies(results, ARMS[each], paper)}
+        there = {found.folder for each in COMMITTED for found in read_studies(results, TASKS[each], paper)}
     except UserError:
-        new = result(recipe_of(profile, arm.name, "resnet-32" if arm.name == "cifar" else "resnet-50", seed=7))
+        new = result(recipe_of(profile, task.name, "resnet-32" if task.name == "cifar" else "resnet-50", seed=7))
         try:
             add_results(study, [new])
         except UserError:
@@ -79,7 +79,7 @@ def _read_damaged(file: Path, change: Change, seed: float, folder: Path) -> None
         raise Silent("runs are added to tables that cannot be read") from None
     if study.relative_to(results).as_posix() not in there:
         raise Silent("the study is left out without a word")
-    _, tables = read_tables(study, arm)
+    _, tables = read_tables(study, task)
     for name in TABLES:
         for row, cells in zip(tables[name], _rows(study / name), strict=True):
             for key, text in cells.items():
@@ -92,7 +92,7 @@ def _read_damaged(file: Path, change: Change, seed: float, folder: Path) -> None
 def _page(results: Path) -> str:
     """The tables of the page, and its first figures; claims and curves would take ten times as long."""
     paper = read_profile(PROJECT / "pipeline/profiles", "paper")
-    studies = {name: read_studies(results, ARMS[name], paper) for name in COMMITTED}
+    studies = {name: read_studies(results, TASKS[name], paper) for name in COMMITTED}
     cifar, imagenet, localization = (report.shown(studies[name], "quick") for name in COMMITTED)
     parts = [report.table_13(localization), report.table_14(localization), report.runs_table(localization)]
     parts += [report.provenance_strip([imagenet, cifar]), report.table_6(cifar)]
@@ -100,7 +100,7 @@ def _page(results: Path) -> str:
     for shown, name in ((cifar, "cifar"), (imagenet, "imagenet")):
         parts += [report.differences_table(shown), report.runs_table(shown), report.other_studies(studies[name], shown)]
         parts.append(report.forest(shown))
-    every = [study for of_arm in studies.values() for study in of_arm]
+    every = [study for task_folder in studies.values() for study in task_folder]
     return "".join([*parts, report.first_screen(every, paper, every)])
 
 

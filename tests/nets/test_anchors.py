@@ -8,7 +8,7 @@ import torch
 from errors import refused
 from torch import nn
 
-from replication.nets.anchors import anchors, decoded, encoded, overlap
+from replication.nets.boxes import anchors, decoded, encoded, overlap
 from replication.nets.by_name import build
 from replication.nets.localization import WAYS
 from replication.nets.names import STRIDES

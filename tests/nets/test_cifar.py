@@ -187,7 +187,7 @@ def test_batch_norm_starts_as_the_identity_on_normalised_maps() -> None:
     ],
 )
 def test_a_name_that_is_no_cifar_net_is_refused_with_what_to_write_instead(name: str, choice: str) -> None:
-    of_imagenet = name in ("plain-34", "resnet-50", "resnet-152")  # these can be built, but are no nets of this arm
+    of_imagenet = name in ("plain-34", "resnet-50", "resnet-152")  # these can be built, but are no nets of this task
     for asked in (parse_cifar, *(() if of_imagenet else (depth_of, build))):
         with refused("unknown", name, choice):
             asked(name)

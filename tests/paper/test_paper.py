@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.nets.complexity import complexity
 from replication.nets.names import EARLIER, NETS
 from replication.paper import claim, claim_ids, curve, end_errors, figure, protocol, replications, table
+from replication.tasks import TASKS
 
 PROFILES = Path(__file__).parents[2] / "pipeline/profiles"
 DEPTHS = (20, 32, 44, 56)
@@ -40,7 +40,7 @@ def test_printed_sizes_are_those_of_our_nets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arm", "net", "iterations", "drops"),
+    ("task", "net", "iterations", "drops"),
     [
         ("cifar", "resnet-20", protocol("cifar10", "C3")["stop_iter"], protocol("cifar10", "C3")["lr_drops_iter"]),
         (
@@ -51,14 +51,14 @@ def test_printed_sizes_are_those_of_our_nets() -> None:
         ),
     ],
 )
-def test_the_profile_paper_has_the_protocols_schedule(arm: str, net: str, iterations: int, drops: list[int]) -> None:
-    schedule = read_profile(PROFILES, "paper").recipe(ARMS[arm], net).schedule
+def test_the_profile_paper_has_the_protocols_schedule(task: str, net: str, iterations: int, drops: list[int]) -> None:
+    schedule = read_profile(PROFILES, "paper").recipe(TASKS[task], net).schedule
     assert (schedule.iterations, list(schedule.drops)) == (iterations, drops)
 
 
 def test_the_profile_paper_has_the_optimiser_of_section_4_2() -> None:
     schedule, facts = (
-        read_profile(PROFILES, "paper").recipe(ARMS["cifar"], "resnet-20").schedule,
+        read_profile(PROFILES, "paper").recipe(TASKS["cifar"], "resnet-20").schedule,
         protocol("cifar10", "C3"),
     )
     assert (schedule.batch_size, schedule.learning_rate) == (facts["batch"], facts["lr_start"])
@@ -87,12 +87,12 @@ def test_nets_of_the_paper_go_by_our_names() -> None:
     assert curve("fig4", "test", "resnet-34-A") and curve("fig6r", "train", "resnet-1202")
 
 
-@pytest.mark.parametrize("arm", [ARMS["cifar"], ARMS["imagenet"]], ids=["cifar", "imagenet"])
-def test_each_arm_has_the_papers_errors_at_the_end(arm: object) -> None:
-    ends = end_errors(arm.section)
+@pytest.mark.parametrize("task", [TASKS["cifar"], TASKS["imagenet"]], ids=["cifar", "imagenet"])
+def test_each_arm_has_the_papers_errors_at_the_end(task: object) -> None:
+    ends = end_errors(task.section)
     assert set(ends["train"]) == set(ends["test"])
     for net in ends["test"]:
-        arm.check_net(net)
+        task.check_net(net)
 
 
 def test_claims_come_with_what_supports_them() -> None:
@@ -108,7 +108,7 @@ def test_others_measured_nets_of_section_4_2_and_say_by_what_statistic() -> None
     for project in replications():
         assert project["statistic"] and set(project.get("std", {})) <= set(project["errors"])
         for net, error in project["errors"].items():
-            ARMS["cifar"].check_net(net)
+            TASKS["cifar"].check_net(net)
             assert 5 < error < 15, net
         assert "std" not in project or project["n"] >= 3
         for net, last in project.get("last_errors", {}).items():

@@ -7,13 +7,13 @@ from checkout import PROJECT
 from made_up import PAPER_PROFILE, recipe_of, result
 
 from pipeline.report import NOTEBOOKS, PARTS
-from replication.arms import ARMS
 from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmarks
 from replication.report.first_screen import first_screen
 from replication.report.notebooks import join, run
 from replication.report.page import page
 from replication.results.add import add_results
 from replication.results.studies import read_studies
+from replication.tasks import TASKS
 
 pytestmark = pytest.mark.slow  # it runs the notebooks
 
@@ -27,10 +27,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder, profile = tmp_path_factory.mktemp("results"), HOSTILE.replace("/", "")
     origin = result(recipe_of()).record.provenance
     origin |= {"machine": origin["machine"] | {"cpu": HOSTILE}, "versions": {"torch": f"2.14{HOSTILE}"}}
-    for arm, nets in NETS.items():
-        recipes = [recipe_of("paper", arm, net, pixels=HOSTILE, fingerprint=HOSTILE) for net in nets]
-        of_arm = folder / "results" / profile / arm
-        for place in (of_arm, of_arm / f"train_images={profile}") if nets else ():
+    for task, nets in NETS.items():
+        recipes = [recipe_of("paper", task, net, pixels=HOSTILE, fingerprint=HOSTILE) for net in nets]
+        task_folder = folder / "results" / profile / task
+        for place in (task_folder, task_folder / f"train_images={profile}") if nets else ():
             add_results(place, [result(recipe, provenance=origin) for recipe in recipes])
     row = {
         "benchmark": HOSTILE,
@@ -48,8 +48,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> str:
     write_benchmarks(folder / f"speed/{profile}.csv", [Measurement.model_validate(row) for row in rows])
     parameters = {"results": folder / "results", "profile": profile, "profiles": PROJECT / "pipeline/profiles"}
     notebook = join([PROJECT / NOTEBOOKS / f"{name}.py" for name in PARTS])
-    by_arm = [read_studies(folder / "results", arm, PAPER_PROFILE, needed=False) for arm in ARMS.values()]
-    studies = [study for of_arm in by_arm for study in of_arm]
+    by_arm = [read_studies(folder / "results", task, PAPER_PROFILE, needed=False) for task in TASKS.values()]
+    studies = [study for task_folder in by_arm for study in task_folder]
     first = first_screen(studies, PAPER_PROFILE, studies)
     return page(first, run(notebook, parameters | {"benchmarks": folder / "speed"}))
 

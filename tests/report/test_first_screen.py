@@ -10,12 +10,12 @@ from made_up import JPEG, PAPER_IMAGENET, PAPER_PROFILE, joined
 from made_up import study as made_up
 
 from replication import paper
-from replication.arms import ARMS
 from replication.report.answer import ONLY_SIGNS, answer_sentence, main_setup, notes
 from replication.report.depth import depth_figure
 from replication.report.first_screen import count_claims, first_screen
 from replication.report.html import shown, with_cards
 from replication.results.studies import Study
+from replication.tasks import TASKS
 from replication.verdicts.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
 
 # (training, test) errors in percent of the committed study of a sixteenth of the schedule.
@@ -146,7 +146,7 @@ def test_an_exact_single_seed_is_mentioned_and_not_used() -> None:
     found = screen(*studies)
     assert main_setup(studies)[1] is studies[1] and word(*studies) == "Partly"
     (note,) = [
-        note for note in notes(findings(studies[1]), ARMS["cifar"], studies[1], studies) if "full schedule" in note
+        note for note in notes(findings(studies[1]), TASKS["cifar"], studies[1], studies) if "full schedule" in note
     ]
     assert "1 seed" in note and "+0.8" in note and note in re.sub("&#39;", "'", found.html)
     assert found.kinds == ["supported", "partial", "inconclusive"]
@@ -187,7 +187,7 @@ def test_an_exact_single_seed_alone_has_no_answer_yet() -> None:
 def test_a_longer_setup_that_is_not_complete_does_not_answer(longer: Study) -> None:
     studies = [longer, sixteenth()]
     assert main_setup(studies)[1] is studies[1]
-    assert any("1/4 schedule" in note for note in notes(findings(studies[1]), ARMS["cifar"], studies[1], studies))
+    assert any("1/4 schedule" in note for note in notes(findings(studies[1]), TASKS["cifar"], studies[1], studies))
     assert screen(*studies).kinds == ["supported", "partial", "inconclusive"]
     assert studies[1] in shown(studies, "quick") and with_cards(studies, "quick") == studies, "the page has their cards"
 
@@ -205,11 +205,11 @@ def test_pixels_that_are_not_official_are_a_proxy() -> None:
 
 
 def test_the_data_of_section_4_1_is_judged_on_its_own() -> None:
-    images = made_up(PAPER_IMAGENET, 3, 0.1, arm="imagenet", pixels="official")
-    tiny = made_up(PAPER_IMAGENET, 3, 0.1, arm="imagenet", dataset="tiny_imagenet")
-    assert main_setup([images])[0] is ARMS["imagenet"] and word(images) == "Yes"
+    images = made_up(PAPER_IMAGENET, 3, 0.1, task="imagenet", pixels="official")
+    tiny = made_up(PAPER_IMAGENET, 3, 0.1, task="imagenet", dataset="tiny_imagenet")
+    assert main_setup([images])[0] is TASKS["imagenet"] and word(images) == "Yes"
     assert main_setup([tiny])[1] is None and "Tiny ImageNet" in screen(tiny).html
-    assert main_setup([sixteenth(), images])[0] is ARMS["cifar"], "of equals the first"
+    assert main_setup([sixteenth(), images])[0] is TASKS["cifar"], "of equals the first"
 
 
 def test_a_reversed_finding_is_contradicted() -> None:
@@ -275,7 +275,7 @@ def test_the_newest_run_is_dated() -> None:
 
 
 def test_the_figure_has_a_dot_a_run_and_a_slot_for_what_was_not_run() -> None:
-    drawn = depth_figure(ARMS["cifar"], sixteenth())
+    drawn = depth_figure(TASKS["cifar"], sixteenth())
     here = drawn.split("<svg ")[3]
     assert here.count("<circle") == 12 and here.count('class="empty"') == 2
     theirs = drawn.split("<svg ")[2]
@@ -285,14 +285,14 @@ def test_the_figure_has_a_dot_a_run_and_a_slot_for_what_was_not_run() -> None:
 
 
 def test_another_depth_gets_a_slot_of_its_own() -> None:
-    drawn = depth_figure(ARMS["cifar"], quarter(errors=LONG | {"resnet-110": (1, 8.0)}))
+    drawn = depth_figure(TASKS["cifar"], quarter(errors=LONG | {"resnet-110": (1, 8.0)}))
     assert drawn.count(">110<") == 2
 
 
 def test_the_picture_of_the_readme_needs_no_page() -> None:
-    alone = depth_figure(ARMS["cifar"], sixteenth(), standalone=True)
+    alone = depth_figure(TASKS["cifar"], sixteenth(), standalone=True)
     assert 'xmlns="http://www.w3.org/2000/svg"' in alone and "<style>" in alone and "var(" not in alone
-    assert alone == depth_figure(ARMS["cifar"], sixteenth(), standalone=True)
+    assert alone == depth_figure(TASKS["cifar"], sixteenth(), standalone=True)
 
 
 def test_words_from_results_stand_as_text() -> None:

@@ -131,7 +131,7 @@ def test_runs_of_variants_stand_in_the_record_and_not_in_the_table() -> None:
 
 def test_errors_are_named_by_their_protocol() -> None:
     for found in (imagenet(), made_up(PAPER)):
-        protocol = found.arm.protocol(found.arm.headline)
+        protocol = found.task.protocol(found.task.headline)
         assert any(protocol.words in head and "%" in head for head in heads(report.runs_table([found])))
 
 
@@ -338,7 +338,7 @@ def test_figure_7_is_drawn_over_the_papers_points_where_responses_were_measured(
 
 
 def imagenet(errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, **options: object) -> Study:
-    return made_up(errors, arm="imagenet", **options)
+    return made_up(errors, task="imagenet", **options)
 
 
 def test_table_1_is_read_from_the_built_nets_and_agrees_with_the_printed_one() -> None:
@@ -363,7 +363,7 @@ def test_table_3_has_its_comparators_and_says_what_a_missing_net_would_cost() ->
     assert rows(table)["ResNet-34 B"] == ["24.52", "7.46", "24.60", "6.15", "1", "proxy"]
     (absent,) = [cell for cell in cells(table)["ResNet-50"] if "absent" in cell.classes]
     assert f"{gpu_hours('resnet-50'):,.0f}" in absent.words
-    assert paper_command(found.arm, ["resnet-50"]) in html.unescape(table)
+    assert paper_command(found.task, ["resnet-50"]) in html.unescape(table)
 
 
 def test_a_comparator_that_was_run_here_gets_its_numbers_and_other_nets_a_row_of_their_own() -> None:
@@ -402,7 +402,7 @@ def test_an_ensemble_of_one_study_is_not_run_in_the_other() -> None:
     _, absent, *here = cells(table)["resnet-34-A + resnet-34-B"]
     assert "absent" in absent.classes and str(hours) in absent.words
     assert [cell.words for cell in here] == ["5.50", "1", "proxy"]
-    assert paper_command(found.arm, ["resnet-34-A", "resnet-34-B"]) in html.unescape(table)
+    assert paper_command(found.task, ["resnet-34-A", "resnet-34-B"]) in html.unescape(table)
 
 
 def test_figure_3_draws_every_layer_of_the_three_nets() -> None:

@@ -13,12 +13,12 @@ from errors import refused
 from made_up import JPEG, PAPER_PROFILE, recipe_of, result
 
 from replication import report
-from replication.arms import ARMS
 from replication.results.add import add_results, summarise, write_summary
 from replication.results.studies import Study, read_studies, read_study
 from replication.results.tables import CURVES, RECIPES, RUNS, SCORES, read_tables
+from replication.tasks import TASKS
 
-CIFAR = ARMS["cifar"]
+CIFAR = TASKS["cifar"]
 FILES = (RECIPES, RUNS, SCORES, CURVES)
 
 
@@ -121,11 +121,11 @@ def test_what_recipes_share_is_stored_once(tmp_path: Path) -> None:
 def test_a_section_that_only_one_recipe_has_is_its_own(tmp_path: Path) -> None:
     plateau = {"window": 5000, "points": 0.1, "most": 3}
     made = [
-        recipe_of(arm="imagenet", net="plain-18"),
-        recipe_of(arm="imagenet", net="plain-34", schedule={"drops": [], "plateau": plateau}),
+        recipe_of(task="imagenet", net="plain-18"),
+        recipe_of(task="imagenet", net="plain-34", schedule={"drops": [], "plateau": plateau}),
     ]
     add_results(tmp_path, [result(recipe) for recipe in made])
-    assert read_tables(tmp_path, ARMS["imagenet"])[0] == {recipe.hash: recipe for recipe in made}
+    assert read_tables(tmp_path, TASKS["imagenet"])[0] == {recipe.hash: recipe for recipe in made}
 
 
 def test_a_recipe_changed_by_hand_is_found_out(tmp_path: Path) -> None:
@@ -137,14 +137,14 @@ def test_a_recipe_changed_by_hand_is_found_out(tmp_path: Path) -> None:
 
 
 def test_protocols_stand_in_the_order_of_the_arm_and_ensembles_last(tmp_path: Path) -> None:
-    made = [result(recipe_of(arm="imagenet", net=net)) for net in ("resnet-34-A", "plain-18", "plain-34")]
+    made = [result(recipe_of(task="imagenet", net=net)) for net in ("resnet-34-A", "plain-18", "plain-34")]
     protocols = ("fully_convolutional", "centre_crop", "ten_crop")
     rows = [
         {"protocol": p, "metric": m, "value": 1.0, "images": 5} for p in protocols for m in ("top5_error", "top1_error")
     ]
     ensemble = {"net": "plain-18 + plain-34", "variant": "default", "seed": 0} | rows[0]
     add_results(tmp_path, [replace(each, scores=rows) for each in made], [ensemble])
-    scores = read_tables(tmp_path, ARMS["imagenet"])[1][SCORES]
+    scores = read_tables(tmp_path, TASKS["imagenet"])[1][SCORES]
     scores = [row for row in scores if row["net"] not in ("plain-18", "plain-34")]
     assert [(row["protocol"], row["metric"]) for row in scores[:4]] == [
         ("centre_crop", "top1_error"), ("centre_crop", "top5_error"),
@@ -177,7 +177,7 @@ def test_runs_that_are_joined_one_by_one_have_the_summary_of_runs_that_are_tabul
 
 
 @pytest.mark.parametrize(
-    ("arm", "errors", "gaps"),
+    ("task", "errors", "gaps"),
     [
         ("cifar", {"plain-20": 9, "plain-56": 13, "resnet-20": 8, "resnet-56": 7},
          {"degradation_gap": 4, "cure_gap": 6}),
@@ -189,9 +189,11 @@ def test_runs_that_are_joined_one_by_one_have_the_summary_of_runs_that_are_tabul
     ],
 )  # fmt: skip
 def test_the_summary_has_what_the_paper_is_about(
-    tmp_path: Path, arm: str, errors: dict[str, float], gaps: dict[str, float]
+    tmp_path: Path, task: str, errors: dict[str, float], gaps: dict[str, float]
 ) -> None:
-    write_summary(tmp_path, ARMS[arm], [result(recipe_of(arm=arm, net=net), error=of) for net, of in errors.items()])
+    write_summary(
+        tmp_path, TASKS[task], [result(recipe_of(task=task, net=net), error=of) for net, of in errors.items()]
+    )
     found = json.loads((tmp_path / "summary.json").read_text())
     assert {key: value for key, value in found.items() if key.endswith("_gap")} == gaps
 
@@ -212,7 +214,7 @@ def test_the_study_nearest_to_the_paper_comes_first(tmp_path: Path) -> None:
         ("paper/cifar", "exact"), ("cpu-long/cifar", "reduced"), ("cpu/cifar", "reduced"),
         ("cpu/cifar/train_images=45000", "reduced"), ("cpu/cifar/pixels=jpeg", "proxy"), ("quick/cifar", "proxy"),
     ]  # fmt: skip
-    assert [study.folder for study in read_studies(tmp_path, ARMS["imagenet"], PAPER_PROFILE)] == ["quick/imagenet"]
+    assert [study.folder for study in read_studies(tmp_path, TASKS["imagenet"], PAPER_PROFILE)] == ["quick/imagenet"]
     add_results(tmp_path / "cpu/cifar", [result(recipe_of("cpu", net="resnet-56"))])
     first, second, *_ = read_studies(tmp_path, CIFAR, PAPER_PROFILE)
     assert (first.profile, second.profile) == ("cpu", "paper"), "one depth says nothing of depth"

@@ -9,17 +9,19 @@ import pytest
 from checkout import PROJECT
 from made_up import PROFILES, recipe_of, result
 
-from replication.arms import ARMS
 from replication.results.add import add_results
 from replication.results.card import CARD, card, write_card
+from replication.tasks import TASKS
 
 RESULTS = PROJECT / "results"
-COMMITTED = [(arm, path.parent) for arm in ARMS.values() for path in sorted(RESULTS.glob(f"*/{arm.name}/**/runs.csv"))]
+COMMITTED = [
+    (task, path.parent) for task in TASKS.values() for path in sorted(RESULTS.glob(f"*/{task.name}/**/runs.csv"))
+]
 
 
-@pytest.mark.parametrize(("arm", "folder"), COMMITTED, ids=[str(f.relative_to(RESULTS)) for _, f in COMMITTED])
-def test_the_committed_cards_are_those_of_the_committed_tables(arm: object, folder: Path) -> None:
-    assert (folder / CARD).read_text() == card(folder, RESULTS, arm, PROFILES), "run `dvc repro tabulate`"
+@pytest.mark.parametrize(("task", "folder"), COMMITTED, ids=[str(f.relative_to(RESULTS)) for _, f in COMMITTED])
+def test_the_committed_cards_are_those_of_the_committed_tables(task: object, folder: Path) -> None:
+    assert (folder / CARD).read_text() == card(folder, RESULTS, task, PROFILES), "run `dvc repro tabulate`"
 
 
 def made(tmp_path: Path, profile: str, *errors: float, label: str = "", **recipe: object) -> str:
@@ -28,7 +30,7 @@ def made(tmp_path: Path, profile: str, *errors: float, label: str = "", **recipe
         result(recipe_of(profile, net="resnet-56", seed=seed, **recipe), error) for seed, error in enumerate(errors)
     ]
     add_results(folder, runs)
-    write_card(folder, tmp_path, ARMS["cifar"], PROFILES)
+    write_card(folder, tmp_path, TASKS["cifar"], PROFILES)
     return (folder / CARD).read_text()
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from made_up import recipe_of
 
-from replication.arms.cifar import CIFAR
 from replication.config.recipe import Data
 from replication.results.labels import LONGEST, label, pixels_label, schedule_name, setup_name, study_folder
+from replication.tasks.cifar import CIFAR
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_setup_is_named_by_data_schedule_and_seeds(
 
 def test_a_stand_in_is_named_by_its_data() -> None:
     recipe = recipe_of(
-        arm="imagenet", net="plain-18", dataset="tiny_imagenet", schedule={"iterations": 2000, "drops": [1000]}
+        task="imagenet", net="plain-18", dataset="tiny_imagenet", schedule={"iterations": 2000, "drops": [1000]}
     )
-    found = setup_name(recipe, recipe_of(arm="imagenet", net="plain-18"), "", [1])
+    found = setup_name(recipe, recipe_of(task="imagenet", net="plain-18"), "", [1])
     assert found == "Tiny ImageNet, 1/300 schedule, 1 seed"

@@ -13,13 +13,13 @@ import pytest
 from errors import refused
 from made_up import PAPER_PROFILE, recipe_of, result
 
-from replication.arms import ARMS
 from replication.results import schema
 from replication.results.add import add_results
 from replication.results.studies import read_study
 from replication.results.tables import CURVES, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
+from replication.tasks import TASKS
 
-CIFAR = ARMS["cifar"]
+CIFAR = TASKS["cifar"]
 RESULTS = Path(__file__).parents[2] / "results"
 Cells = list[list[str]]
 
@@ -116,7 +116,7 @@ def test_rows_and_columns_lost_or_doubled_are_refused(study: Path, table: str) -
         lambda cells: cells[1].pop(),
         lambda cells: cells.__delitem__(slice(0, 1)),
         lambda cells: [row.pop(dice.randrange(3)) for row in cells],
-        # What a run has by its recipe and its arm.
+        # What a run has by its recipe and its task.
         lambda cells: cells.pop(1),
         lambda cells: cells.pop(),
         lambda cells: cells.__delitem__(slice(1, None)),

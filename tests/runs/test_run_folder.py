@@ -1,10 +1,8 @@
 """A run folder is whole or not there, and comes back as it was written."""
 
-import hashlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,14 +16,13 @@ import torch
 from errors import refused
 from safetensors import safe_open
 
-from replication.arms.cifar import CifarRecipe
-from replication.config.recipe import Data
 from replication.errors import Kind
 from replication.files import seal
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 from replication.runs.folder import read_curve, read_run, read_weights, write_run
-from replication.runs.record import RunRecord, from_old
+from replication.runs.record import RunRecord
+from replication.tasks.cifar.recipe import CifarRecipe
 
 Curve = list[dict[str, float | None]]
 Write = Callable[..., RunRecord]
@@ -162,14 +159,6 @@ def test_the_curve_is_a_csv_with_these_columns(tmp_path: Path, write: Write) -> 
     assert len(lines) == 4
 
 
-def test_the_curve_of_an_older_run_is_read_by_todays_names(tmp_path: Path, write: Write) -> None:
-    write(tmp_path / "seed-0")
-    path = tmp_path / "seed-0/curve.csv"
-    path.write_text(path.read_text().replace("single_view_error", "test_error"))
-    shutil.copy(Path(__file__).with_name("run-of-7b4e991.json"), tmp_path / "seed-0/run.json")
-    assert read_curve(tmp_path / "seed-0") == CURVE
-
-
 def test_a_run_replaces_an_older_one(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "seed-0")
     (tmp_path / "seed-0/stray").touch()
@@ -228,51 +217,18 @@ def test_a_record_of_another_form_is_refused_with_its_key(
 def test_runs_are_read_without_torch() -> None:
     code = """
 import sys
-import replication.runs.record, replication.runs.folder, replication.runs.provenance, replication.evaluation.scores
+import replication.runs.record, replication.runs.folder, replication.runs.provenance, replication.runs.outcome
 print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
-# --- a run that commit 7b4e991 recorded
-
-
-def old_record(record: RunRecord, **changes: Any) -> dict[str, Any]:
-    """The record as that commit wrote it: all fields, `variant` in its old sense, a hash over all of that."""
-    values = record.model_dump(mode="json")
-    recipe = {key: value for key, value in values["recipe"].items() if key != "variant"}
-    recipe["data"] = {"name": "cifar10", "variant": None, "fingerprint": "29b739c2cbb1" + "0" * 52} | changes
-    text = json.dumps(recipe, sort_keys=True)
-    digits = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return values | {"recipe": recipe, "recipe_hash": digits, "profile": "paper", "status": "diverged"}
-
-
-@pytest.mark.parametrize(
-    ("variant", "pixels"), [(None, "official"), ("re-compressed as JPEG", "re-compressed as JPEG")]
-)
-def test_an_old_record_is_read_as_one_of_today(tmp_path: Path, write: Write, variant: str | None, pixels: str) -> None:
+def test_a_run_of_before_tasks_were_called_so_is_read(tmp_path: Path, write: Write) -> None:
     record = write(tmp_path / "seed-0")
-    (tmp_path / "seed-0/run.json").write_text(json.dumps(old_record(record, variant=variant)))
-    found = read_run(tmp_path / "seed-0")
-    assert found.recipe.data == Data(name="cifar10", pixels=pixels, fingerprint="29b739c2cbb10000")
-    assert (found.status, found.recipe.variant) == ("chance", "default")
-    assert found.recipe.schedule == record.recipe.schedule
-    assert (found.seconds, found.dropped_at, found.provenance) == (1.5, [32, 48], record.provenance)
-
-
-def test_the_old_hash_is_the_one_that_commit_computed() -> None:
-    """`recipe` and `recipe_hash` of a run.json of that commit, as it stands."""
-    text = (Path(__file__).parent / "run-of-7b4e991.json").read_text()
-    assert from_old(json.loads(text), "run.json")["recipe"]["data"]["pixels"] == "noise"
-    changed = json.loads(text) | {"recipe_hash": "0123456789abcdef"}
-    with refused("damaged", "0123456789abcdef", key="recipe_hash", file="run.json"):
-        from_old(changed, "run.json")
-
-
-def test_an_old_record_that_was_changed_by_hand_is_refused(tmp_path: Path, write: Write) -> None:
-    old = old_record(write(tmp_path / "seed-0"))
-    old["recipe"]["seed"] = 4
-    (tmp_path / "seed-0/run.json").write_text(json.dumps(old))
-    with refused("damaged", key="recipe_hash", file=tmp_path / "seed-0/run.json"):
-        read_run(tmp_path / "seed-0")
+    path = tmp_path / "seed-0/run.json"
+    values = json.loads(path.read_text())
+    values["recipe"]["arm"] = values["recipe"].pop("task")
+    path.write_text(json.dumps(values))
+    seal(tmp_path / "seed-0")
+    assert read_run(tmp_path / "seed-0") == record

@@ -13,11 +13,11 @@ from checkout import PROJECT
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
-from replication.evaluation.scores import read_scores
 from replication.results.studies import read_studies
 from replication.runs.folder import read_curve
+from replication.runs.outcome import read_scores
+from replication.tasks import TASKS
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
@@ -62,7 +62,7 @@ def test_a_reader_browses_all_committed_studies_without_training(project: Any, t
     shutil.copytree(PROJECT / "results", project.folder / "results")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client, paper = MlflowClient(uri), read_profile(PROJECT / "pipeline/profiles", "paper")
-    studies = [s for arm in ARMS.values() for s in read_studies(PROJECT / "results", arm, paper)]
+    studies = [s for task in TASKS.values() for s in read_studies(PROJECT / "results", task, paper)]
     count = sum(len(study.runs) for study in studies)
     printed = project.run("track", REPLICATION_TRACKING=uri)
     assert printed.stdout.splitlines()[-1] == f"{count} of {count} runs added", printed.stderr

@@ -21,9 +21,9 @@ from filelock import FileLock
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from replication.arms.cifar import CifarRecipe
 from replication.config.recipe import Data
-from replication.feed.batches import Batches
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tracking.store import tell_killed
 from replication.tracking.tracker import Tracker
 from replication.training.progress import Stopped

@@ -10,10 +10,10 @@ import pytest
 import torch
 from errors import refused
 
-from replication.arms.cifar import CifarRecipe
-from replication.feed.batches import Batches
 from replication.runs.folder import Row
 from replication.runs.record import status_of
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.state import STATE, NonFiniteLoss, State
 
 Recipes = Callable[..., CifarRecipe]

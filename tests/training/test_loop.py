@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from replication.arms.cifar import CifarRecipe
-from replication.evaluation.error import top1_error
-from replication.feed.batches import Batches
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.recipe import CifarRecipe
+from replication.tasks.inference import top1_error
 from replication.training.loop import iterate
 from replication.training.schedule import warms_up
 from replication.training.state import State

@@ -19,10 +19,10 @@ from errors import refused
 from filelock import FileLock
 from together import StopsItself, train_with
 
-from replication.arms.imagenet import ImagenetRecipe
 from replication.errors import UserError
-from replication.evaluation.error import top1_error
-from replication.feed.imagenet import PhotographBatches
+from replication.tasks.imagenet.feed import PhotographBatches
+from replication.tasks.imagenet.recipe import ImagenetRecipe
+from replication.tasks.inference import top1_error
 from replication.training.processes import Processes
 from replication.training.progress import Stopped
 from replication.training.state import State

@@ -14,8 +14,8 @@ import torch
 from resuming import SHORT, assert_same, stop
 from safetensors.torch import load_file
 
-from replication.arms.cifar import CifarRecipe
-from replication.feed.batches import Batches
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.progress import Stopped
 from replication.training.state import STATE, State
 

@@ -16,15 +16,15 @@ from mlflow.tracking import MlflowClient
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from replication.arms.cifar import CifarRecipe
-from replication.arms.imagenet import ImagenetRecipe
 from replication.data.store import Store
-from replication.evaluation.ready import load
-from replication.feed.cifar import CifarBatches
+from replication.loading import load
 from replication.nets.complexity import complexity
 from replication.runs.folder import NET, read_curve, read_run, read_weights
 from replication.runs.provenance import in_columns
 from replication.runs.record import training_score
+from replication.tasks.cifar.feed import CifarBatches
+from replication.tasks.cifar.recipe import CifarRecipe
+from replication.tasks.imagenet.recipe import ImagenetRecipe
 from replication.training.run import Stopped, Tracking, train_run
 from replication.training.state import State
 
@@ -117,7 +117,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert client.get_experiment(run.info.experiment_id).name == "the study"
     assert (run.info.run_name, run.info.status) == ("resnet-8 · no-warmup · seed 3", "FINISHED")
     expected = {
-        "profile": "tiny", "fidelity": "proxy", "arm": "cifar", "variant": "no-warmup", "dataset": "tiny (noise)",
+        "profile": "tiny", "fidelity": "proxy", "task": "cifar", "variant": "no-warmup", "dataset": "tiny (noise)",
         "net_and_variant": "resnet-8/no-warmup",
         "recipe_hash": recipe.hash, "status": record.status, "starts": "1", "data_digest": recipe.data.fingerprint,
         **{key: value for key, value in in_columns(record.provenance).items() if key != "date"},
@@ -174,7 +174,7 @@ def test_a_run_that_is_stopped_writes_no_folder_and_is_continued(
 ) -> None:
     recipe = make_recipe(**SHORT)
     with monkeypatch.context() as patched:
-        patched.setattr("replication.feed.cifar.CifarBatches", StopsItself)
+        patched.setattr("replication.tasks.cifar.feed.CifarBatches", StopsItself)
         with pytest.raises(Stopped, match=r"resnet-8 · seed 0 .*6"):
             train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
     assert not (tmp_path / "seed-0").exists()

@@ -10,9 +10,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from replication.arms.cifar import CIFAR, CifarRecipe
 from replication.config.profiles import read_profile
 from replication.config.recipe import Plateau
+from replication.tasks.cifar import CIFAR
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.progress import Stopped
 from replication.training.schedule import learning_rate, reached_plateau, warms_up
 from replication.training.state import State

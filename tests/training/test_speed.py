@@ -11,7 +11,7 @@ from errors import refused
 from locating import made_up_store
 from locating import recipe_of as located
 
-from replication.arms.cifar import CifarRecipe
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.speed import Outlook, compiles, images_per_second, outlook, told
 
 Recipes = Callable[..., CifarRecipe]

@@ -15,9 +15,9 @@ import torch
 from errors import refused
 from resuming import SHORT, assert_same, stop
 
-from replication.arms.cifar import CifarRecipe
-from replication.feed.batches import Batches
 from replication.files import write_durably
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.progress import Stopped
 from replication.training.state import BEFORE, STATE, State
 

@@ -12,8 +12,8 @@ import torch
 from errors import refused
 from filelock import FileLock
 
-from replication.arms.cifar import CifarRecipe
-from replication.feed.batches import Batches
+from replication.tasks.batches import Batches
+from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.progress import Stopped
 from replication.training.state import STATE, State
 

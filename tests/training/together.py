@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from replication.arms.imagenet import ImagenetRecipe
 from replication.data.store import read_store
-from replication.feed.imagenet import PhotographBatches
+from replication.tasks.imagenet.feed import PhotographBatches
+from replication.tasks.imagenet.recipe import ImagenetRecipe
 from replication.tracking.tracker import Tracker
 from replication.training.processes import Processes
 from replication.training.progress import Stopped

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from checkout import PROJECT
 from made_up import JPEG, joined, study
+from replication.disk import kept, prepared
 
-from replication.arms import ARMS
 from replication.config.profiles import read_profile
 from replication.cost import hours_a_run, training_flop
 from replication.data.sources import DATASETS
-from replication.disk import kept, prepared
+from replication.tasks import TASKS
 from replication.verdicts import rule
 from replication.verdicts.comparisons import Comparison, alike_of, difference_of, weighed
 from replication.verdicts.planning import MOST, POWER, seeds_to_settle, typical
@@ -90,15 +90,15 @@ def test_a_run_takes_as_long_as_those_of_its_net_or_as_its_multiply_adds_say() -
 
 def test_what_a_training_takes_is_counted_on_its_net() -> None:
     """ResNet-20 has 40.55 million multiply-adds at 32 pixels."""
-    recipe = read_profile(PROJECT / "pipeline/profiles", "paper").recipe(ARMS["cifar"], "resnet-20")
+    recipe = read_profile(PROJECT / "pipeline/profiles", "paper").recipe(TASKS["cifar"], "resnet-20")
     assert training_flop(recipe, 10) == pytest.approx(2 * 3 * 40.55e6 * 64_000 * 128, rel=0.01)
 
 
 def test_the_disk_that_a_run_and_its_images_take_is_that_of_its_files() -> None:
     """As `ls -l` has them after `dvc repro`: net.safetensors of resnet-20, and the store of the digits at 16 pixels."""
-    recipe = read_profile(PROJECT / "pipeline/profiles", "quick").recipe(ARMS["cifar"], "resnet-20")
+    recipe = read_profile(PROJECT / "pipeline/profiles", "quick").recipe(TASKS["cifar"], "resnet-20")
     assert kept(recipe, DATASETS["digits"]) * 1e9 == pytest.approx(1_097_648 + 360 * 10 * 2, rel=0.02)
     assert prepared(recipe, DATASETS["digits"]) * 1e9 == pytest.approx(1_394_792, rel=0.02)
-    of_paper = read_profile(PROJECT / "pipeline/profiles", "paper").recipe(ARMS["imagenet"], "resnet-50")
+    of_paper = read_profile(PROJECT / "pipeline/profiles", "paper").recipe(TASKS["imagenet"], "resnet-50")
     assert prepared(of_paper, DATASETS["imagenet"]) == 0, "it is read where it lies"
     assert kept(of_paper, DATASETS["imagenet"]) * 1e9 > 4 * 25.5e6 + 3 * 2 * 50_000 * 1000

@@ -18,9 +18,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from replication.arms import ARMS, Arm
 from replication.config.recipe import Data, Recipe, merged, validate
 from replication.errors import UserError
+from replication.tasks import TASKS, Task
 
 DEFAULT = "default"  # the variant that is the profile's own recipe
 NOT_PREPARED = Data(name="not prepared yet", pixels="", fingerprint="")
@@ -33,36 +33,36 @@ def named(net: str, variant: str) -> str:
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile with its bases merged in: by arm, the fields that all its nets share."""
+    """A profile with its bases merged in: by task, the fields that all its nets share."""
 
     name: str
     path: Path
-    arms: dict[str, dict[str, Any]]
+    tasks: dict[str, dict[str, Any]]
     threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
 
-    def dataset(self, arm: Arm) -> str:
-        """The data set of an arm.
+    def dataset(self, task: Task) -> str:
+        """The data set of a task.
 
         Raises:
-            UserError: it is none of the arm's.
+            UserError: it is none of the task's.
         """
-        dataset = self.arms[arm.name].get("dataset")
-        if dataset not in arm.datasets:
+        dataset = self.tasks[task.name].get("dataset")
+        if dataset not in task.datasets:
             raise UserError(
-                f"{self.path}: {arm.name}.dataset: {dataset!r} is not {' or '.join(arm.datasets)}.",
+                f"{self.path}: {task.name}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
                 kind="unknown",
-                key=f"{arm.name}.dataset",
+                key=f"{task.name}.dataset",
                 file=self.path,
             )
         return dataset
 
-    def variants(self, arm: Arm) -> dict[str, dict[str, Any]]:
-        """The variants of an arm by name: `why`, the `section` of an experiment of the paper, and what differs."""
-        return {name: changes for name, changes in self.arms[arm.name].get("variants", {}).items() if changes}
+    def variants(self, task: Task) -> dict[str, dict[str, Any]]:
+        """The variants of a task by name: `why`, the `section` of an experiment of the paper, and what differs."""
+        return {name: changes for name, changes in self.tasks[task.name].get("variants", {}).items() if changes}
 
     def recipe(
         self,
-        arm: Arm,
+        task: Task,
         net: str,
         variant: str = DEFAULT,
         seed: int = 0,
@@ -74,34 +74,34 @@ class Profile:
         Raises:
             UserError: a net or variant that there is not, or a field with a wrong value.
         """
-        arm.check_net(net)
-        fields = {key: value for key, value in self.arms[arm.name].items() if key not in ("dataset", "variants")}
-        where = f"{self.path}, {arm.name}"
+        task.check_net(net)
+        fields = {key: value for key, value in self.tasks[task.name].items() if key not in ("dataset", "variants")}
+        where = f"{self.path}, {task.name}"
         if variant != DEFAULT:
-            if variant not in self.variants(arm):
-                known = ", ".join(self.variants(arm)) or "none"
+            if variant not in self.variants(task):
+                known = ", ".join(self.variants(task)) or "none"
                 raise UserError(
                     f"{where}: there is no variant {variant!r}. The profile's variants: {known}.",
                     kind="unknown",
-                    key=f"{arm.name}.variants",
+                    key=f"{task.name}.variants",
                     file=self.path,
                 )
             fields = merged(
-                fields, {k: v for k, v in self.variants(arm)[variant].items() if k not in ("why", "section")}
+                fields, {k: v for k, v in self.variants(task)[variant].items() if k not in ("why", "section")}
             )
             where += f".variants.{variant}"
         if override:
             fields = merged(fields, override)
-            where += f" with {arm.name}.override"
-        run = {"arm": arm.name, "net": net, "variant": variant, "seed": seed, "data": data}
-        return validate(arm.recipe, fields | run, where, self.path)
+            where += f" with {task.name}.override"
+        run = {"task": task.name, "net": net, "variant": variant, "seed": seed, "data": data}
+        return validate(task.recipe, fields | run, where, self.path)
 
 
 def read_profile(folder: Path, name: str) -> Profile:
     """The profile `folder`/<name>.yaml.
 
     Raises:
-        UserError: it or its base is missing, it names an arm that there is not, or a variant lacks its sentence.
+        UserError: it or its base is missing, it names a task that there is not, or a variant lacks its sentence.
     """
     path = folder / f"{name}.yaml"
     sections, seen = {}, [name]
@@ -120,38 +120,38 @@ def read_profile(folder: Path, name: str) -> Profile:
         values = _read(folder / f"{base}.yaml")
     sections = merged(values, sections)
     threads = sections.pop("threads", None)
-    for arm in ARMS:
-        if arm not in sections:
+    for task in TASKS:
+        if task not in sections:
             raise UserError(
-                f"{path} has no section {arm}, and no base that has it; write `base: paper`.",
+                f"{path} has no section {task}, and no base that has it; write `base: paper`.",
                 kind="missing",
-                key=arm,
+                key=task,
                 file=path,
             )
-    for arm, section in sections.items():
+    for task, section in sections.items():
         variants = section.get("variants", {})
         if not isinstance(variants, dict):
             raise UserError(
-                f"{path}: {arm}.variants: {variants!r} is not a mapping of names to the fields that differ.",
+                f"{path}: {task}.variants: {variants!r} is not a mapping of names to the fields that differ.",
                 kind="invalid",
-                key=f"{arm}.variants",
+                key=f"{task}.variants",
                 file=path,
             )
         for variant, changes in variants.items():
             why = changes.get("why") if isinstance(changes, dict) else None
             if changes is not None and not (isinstance(why, str) and why.strip() and why.isprintable()):
                 raise UserError(
-                    f"{path}: {arm}.variants.{variant}: needs `why`, one line of text, and the fields that differ.",
+                    f"{path}: {task}.variants.{variant}: needs `why`, one line of text, and the fields that differ.",
                     kind="invalid",
-                    key=f"{arm}.variants.{variant}",
+                    key=f"{task}.variants.{variant}",
                     file=path,
                 )
             section = str((changes or {}).get("section", "none"))
             if not (section.strip() and section.isprintable()):
                 raise UserError(
-                    f"{path}: {arm}.variants.{variant}.section: {section!r} is not a section such as 4.1; remove it.",
+                    f"{path}: {task}.variants.{variant}.section: {section!r} is not a section such as 4.1; remove it.",
                     kind="invalid",
-                    key=f"{arm}.variants.{variant}.section",
+                    key=f"{task}.variants.{variant}.section",
                     file=path,
                 )
     return Profile(name, path, sections, threads)
@@ -171,10 +171,10 @@ def _read(path: Path) -> dict[str, Any]:
             file=path,
         )
     for key, section in values.items():
-        if key not in ("base", "threads") and (key not in ARMS or not isinstance(section, dict)):
+        if key not in ("base", "threads") and (key not in TASKS or not isinstance(section, dict)):
             raise UserError(
-                f"{path}: {key}: expected `base`, `threads` or the section of a task ({', '.join(ARMS)}).",
-                kind="invalid" if key in ARMS else "unknown",
+                f"{path}: {key}: expected `base`, `threads` or the section of a task ({', '.join(TASKS)}).",
+                kind="invalid" if key in TASKS else "unknown",
                 key=str(key),
                 file=path,
             )

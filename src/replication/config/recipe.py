@@ -1,6 +1,6 @@
 """The recipe: everything that determines a run besides the machine.
 
-A profile (`pipeline/profiles/*.yaml`) holds the fields that all nets of an arm share; net, seed and data complete
+A profile (`pipeline/profiles/*.yaml`) holds the fields that all nets of a task share; net, seed and data complete
 them to a `Recipe`. What the paper leaves open is a field here, with the reading that we took as its value in
 `pipeline/profiles/paper.yaml`. Each field's description says where in the paper it stands.
 """
@@ -142,9 +142,9 @@ class Logging(Section):
 
 
 class Recipe(Section):
-    """One run, but for the machine that it runs on: what the recipes of all arms share (`replication.arms`)."""
+    """One run, but for the machine that it runs on: what the recipes of all tasks share (`replication.tasks`)."""
 
-    arm: str
+    task: str
     net: str
     variant: str = "default"  # of the profile that this run is
     seed: Seed
@@ -195,7 +195,7 @@ class Recipe(Section):
 
     @property
     def second_step(self) -> bool:
-        """Whether it is of its arm's second step (`Arm.second`)."""
+        """Whether it is of its task's second step (`Task.second`)."""
         return False
 
     @property

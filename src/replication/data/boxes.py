@@ -1,4 +1,4 @@
-"""Boxes of a data set: which objects of an image's own class are where, for the arm `localization` (appendix C).
+"""Boxes of a data set: which objects of an image's own class are where, for the task `localization` (appendix C).
 
 A box is its corners (left, top, right, bottom) in pixels of the image as it lies on the disk, the far sides exclusive.
 """

@@ -42,10 +42,10 @@ class Images(Protocol):
     meta: Meta
     train_labels: torch.Tensor  # [N] int64
     test_labels: torch.Tensor
-    mean: torch.Tensor | None  # see `Statistics`; None for the arm `cifar`
+    mean: torch.Tensor | None  # see `Statistics`; None for the task `cifar`
     colour_covariance: torch.Tensor | None
     in_memory: bool
-    train_boxes: Boxes | None  # of the objects, for the arm `localization`
+    train_boxes: Boxes | None  # of the objects, for the task `localization`
     test_boxes: Boxes | None
 
     def load(self, split: str, index: int) -> Image.Image:

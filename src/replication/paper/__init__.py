@@ -136,13 +136,13 @@ def replications_seen() -> str:
     return str(_replications()["seen"])
 
 
-def published_spread(arm: str, protocol: str, metric: str) -> list[tuple[float, int]]:
+def published_spread(task: str, protocol: str, metric: str) -> list[tuple[float, int]]:
     """How far seeds spread at the paper's own schedule, as others published it: (standard deviation, seeds) a net.
 
     Empty for what nobody has published.
     """
     of = _replications()["published_spread"]
-    if (arm, protocol, metric) != (of["arm"], of["protocol"], of["metric"]):
+    if (task, protocol, metric) != (of["task"], of["protocol"], of["metric"]):
         return []
     project = next(project for project in replications() if project["name"] == of["project"])
     return [(std, project["n"]) for std in project["std"].values()]

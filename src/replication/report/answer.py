@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from replication.arms import ARMS, Arm
 from replication.results.studies import Study
+from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Role, tests_of
 from replication.verdicts.claims.findings import TOLD, Finding, answering, findings, printed
 from replication.verdicts.comparisons import TRAIN
@@ -21,20 +21,20 @@ ONLY_SIGNS = "Only signs can be compared: the size of a difference depends on th
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 
-def arms_with_findings() -> list[Arm]:
-    """The arms that test the three main findings."""
-    return [arm for arm in ARMS.values() if any(test.role for test in tests_of(arm))]
+def arms_with_findings() -> list[Task]:
+    """The tasks that test the three main findings."""
+    return [task for task in TASKS.values() if any(test.role for test in tests_of(task))]
 
 
-def main_setup(studies: Sequence[Study]) -> tuple[Arm, Study | None]:
-    """The arm and the setup of the first screen: the one that answers, else one on the paper's own data, else none."""
-    own = {arm: [s for s in studies if s.arm == arm and s.has_own_data] for arm in arms_with_findings()}
-    answers = {arm: answer for arm, of_arm in own.items() if (answer := answering(of_arm))}
+def main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
+    """The task and the setup of the first screen: the one that answers, else one on the paper's own data, else none."""
+    own = {task: [s for s in studies if s.task == task and s.has_own_data] for task in arms_with_findings()}
+    answers = {task: answer for task, task_folder in own.items() if (answer := answering(task_folder))}
     if answers:
         return max(answers.items(), key=lambda item: sum(finding.is_told for finding in findings(item[1])))
-    for arm, of_arm in own.items():
-        if of_arm:
-            return arm, max(of_arm, key=lambda study: (len(measured_pairs(study)), study.share))
+    for task, task_folder in own.items():
+        if task_folder:
+            return task, max(task_folder, key=lambda study: (len(measured_pairs(study)), study.share))
     return next(iter(own)), None
 
 
@@ -47,7 +47,7 @@ def answer_sentence(rows: Sequence[Finding], study: Study | None) -> str:
     """Whether the three findings replicate, and under which conditions."""
     if study is None:
         return "Not yet: no model has been trained on the paper's own data."
-    data, where = study.arm.words, f"on {study.arm.words}, {conditions(study)}"
+    data, where = study.task.words, f"on {study.task.words}, {conditions(study)}"
     if not any(finding.is_told for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
     partial = sum(row.is_partial for row in rows)
@@ -88,7 +88,7 @@ def conditions(study: Study) -> str:
     return ", ".join(parts)
 
 
-def notes(rows: Sequence[Finding], arm: Arm, study: Study | None, studies: Sequence[Study]) -> list[str]:
+def notes(rows: Sequence[Finding], task: Task, study: Study | None, studies: Sequence[Study]) -> list[str]:
     """Short sentences after the answer: what is open, what to beware of, longer runs, and what was not run."""
     found = []
     roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in TOLD}
@@ -98,12 +98,12 @@ def notes(rows: Sequence[Finding], arm: Arm, study: Study | None, studies: Seque
         if still_open := [QUESTIONS[role] for role in roles["inconclusive"]]:
             found.append(f"Still open: {'; '.join(still_open)}?")
         found += _undertrained(rows, study)
-        own = [other for other in studies if other.arm == arm and other.has_own_data]
+        own = [other for other in studies if other.task == task and other.has_own_data]
         if longer := [_longer(other) for other in own if other.share > study.share]:
             found.append(f"Longer but not complete: {'; '.join(longer)}.")
         for other in arms_with_findings():
-            if other != arm:
-                found.append(_elsewhere(other, [s for s in studies if s.arm == other and s.has_own_data]))
+            if other != task:
+                found.append(_elsewhere(other, [s for s in studies if s.task == other and s.has_own_data]))
     return found
 
 
@@ -114,7 +114,7 @@ def _undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     if not errors:
         return []
     worst = max(errors, key=errors.__getitem__)
-    theirs = float(TRAIN.sample(printed(study.arm, study.paper), worst).mean)
+    theirs = float(TRAIN.sample(printed(study.task, study.paper), worst).mean)
     ends = f"ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
     subject = (
         f"{net_name(worst)} is undertrained: it" if len(errors) == 1 else f"Models are undertrained: {net_name(worst)}"
@@ -130,17 +130,17 @@ def _longer(study: Study) -> str:
     return f"{study.name.partition(', ')[2]} ({', '.join(pairs) or 'no pair of models yet'})"
 
 
-def _elsewhere(arm: Arm, studies: Sequence[Study]) -> str:
+def _elsewhere(task: Task, studies: Sequence[Study]) -> str:
     if not studies:
-        return f"{arm.words} has not been run."
+        return f"{task.words} has not been run."
     answer = answering(studies)
     if answer is None:
-        return f"On {arm.words} no pair of models has {SEEDS} seeds yet."
+        return f"On {task.words} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
     counts = f"{supported} of {len(rows)} are supported" + (f", {partial} at the depths tested" if partial else "")
-    return f"On {arm.words}, {conditions(answer)}, {counts}."
+    return f"On {task.words}, {conditions(answer)}, {counts}."
 
 
 def net_name(net: str) -> str:

@@ -20,14 +20,14 @@ MOST_SEEDS_IN_A_COMMAND = 10
 def claim_cards(studies: Sequence[Study]) -> str:
     """A card a claim; in it a verdict for each study, with the comparisons that it rests on."""
     by_study = [(study, judge_claims(study)) for study in studies]
-    printed = judge_claims(study_of_paper(studies[0].arm, studies[0].paper))
+    printed = judge_claims(study_of_paper(studies[0].task, studies[0].paper))
     cards = []
     for of_paper, *of_claim in zip(printed, *(tested for _, tested in by_study), strict=True):
         test = of_paper.test
         verdicts = [_verdict(study, tested) for (study, _), tested in zip(by_study, of_claim, strict=True)]
         cards.append(
             {
-                "id": f"{test.claim.id}-{test.arm.name}",
+                "id": f"{test.claim.id}-{test.task.name}",
                 "title": test.title,
                 "claim": test.claim,
                 "support": _support(test.claim),

@@ -9,10 +9,10 @@ from math import ceil
 from typing import Any
 
 from replication import paper
-from replication.arms import Arm
 from replication.nets.names import depth_of
 from replication.report.html import render
 from replication.results.studies import Study
+from replication.tasks import Task
 
 FAMILIES = {"plain": "plain", "resnet": "ResNet"}
 LEFT, RIGHT, TOP, BOTTOM = 13, 54, 20, 88  # of a panel, percent: the rest is for words
@@ -24,14 +24,14 @@ Height = Callable[[float], float]
 Place = Callable[[int], float]
 
 
-def depth_figure(arm: Arm, study: Study | None, standalone: bool = False) -> str:
+def depth_figure(task: Task, study: Study | None, standalone: bool = False) -> str:
     """As SVG.
 
     Args:
-        study: of the arm; None: nothing was run on the paper's own data.
+        study: of the task; None: nothing was run on the paper's own data.
         standalone: a file of its own, legible on light and dark; else it takes its colours from the page.
     """
-    panels = {"Paper, full schedule": errors_of_paper(arm)}
+    panels = {"Paper, full schedule": errors_of_paper(task)}
     panels[f"Here, {_schedule(study)}" if study else "Here: not run yet"] = errors_here(study) if study else {}
     depths = sorted({depth for errors in panels.values() for by_depth in errors.values() for depth in by_depth})
     label = ". ".join(f"{title}: {_as_text(errors)}" for title, errors in panels.items())
@@ -41,17 +41,17 @@ def depth_figure(arm: Arm, study: Study | None, standalone: bool = False) -> str
     )  # fmt: skip
 
 
-def errors_of_paper(arm: Arm) -> Errors:
+def errors_of_paper(task: Task) -> Errors:
     """Test errors as printed, or as drawn where they are not."""
-    return _by_family({net: [error] for net, error in paper.end_errors(arm.section)["test"].items()})
+    return _by_family({net: [error] for net, error in paper.end_errors(task.section)["test"].items()})
 
 
 def errors_here(study: Study) -> Errors:
     """Test errors seed by seed; of several nets of one depth (options A, B, C) the one that the paper has there."""
-    printed = paper.end_errors(study.arm.section)["test"]
+    printed = paper.end_errors(study.task.section)["test"]
     taken = {_family_and_depth(net) for net in printed}
     nets = [net for net in study.nets if net in printed or _family_and_depth(net) not in taken]
-    return _by_family({net: study.errors(net, study.arm.headline, study.arm.metric.name).tolist() for net in nets})
+    return _by_family({net: study.errors(net, study.task.headline, study.task.metric.name).tolist() for net in nets})
 
 
 def _family_and_depth(net: str) -> tuple[str, int]:

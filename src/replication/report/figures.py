@@ -95,7 +95,7 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
     """The paper's panels once, then each study's, with the paper's curves thin beneath them, over the share of the
     schedule.
     """
-    arm, schedule = studies[0].arm, studies[0].paper_recipe.schedule
+    task, schedule = studies[0].task, studies[0].paper_recipe.schedule
     drops = [drop / schedule.iterations for drop in schedule.drops]
     theirs = {
         title: [
@@ -107,7 +107,7 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
         for title, figure_id, nets, splits in panels
     }
     printed = [
-        _panel(f"{title}, the paper", lines, arm.cut, schedule.iterations, drops) for title, lines in theirs.items()
+        _panel(f"{title}, the paper", lines, task.cut, schedule.iterations, drops) for title, lines in theirs.items()
     ]
     groups = [{"name": "The paper", "fidelity": "", "panels": printed, "absent": []}]
     for study in studies:
@@ -116,7 +116,7 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
             ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
             drawn.append(
                 _panel(
-                    f"{title}, here: {study.name}", ours, _top(ours, arm.cut), study.iterations, study.drops,
+                    f"{title}, here: {study.name}", ours, _top(ours, task.cut), study.iterations, study.drops,
                     beneath=theirs[title],
                 )
             )  # fmt: skip

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, metadata
 
 from replication import paper
-from replication.arms import ARMS, Arm
 from replication.config.profiles import Profile
 from replication.nets.names import depth_of
 from replication.report import numbers
@@ -14,6 +13,7 @@ from replication.report.html import SYMBOL, WORDS, data_name, render, runs_id
 from replication.report.origin import csv_address
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
+from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Test, Tested, tests_of
 from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, printed
 
@@ -22,12 +22,12 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
     """The answer to the page's title, computed from verdicts.
 
     Args:
-        studies: all, of each arm the one nearest to the paper first.
+        studies: all, of each task the one nearest to the paper first.
         profile: the paper's.
         shown: those that have claim cards on the page.
     """
-    arm, study = main_setup(studies)
-    rows = findings(study or printed(arm, profile))
+    task, study = main_setup(studies)
+    rows = findings(study or printed(task, profile))
     own, apart = _groups(studies)
     judged = judge_paper(own, profile)
     groups = {name: _claims_apart(group, profile, shown) for name, group in apart.items()}
@@ -35,9 +35,9 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
     return render(
         "first_screen.html",
         paper=paper.about(), code=code_address(), newest=_newest(studies),
-        answer=answer_sentence(rows, study), notes=notes(rows, arm, study, studies),
-        rows=[_row(finding, study) for finding in rows], figure=depth_figure(arm, study), data=arm.words,
-        csv=csv_address(numbers.of_depth(arm, study)),
+        answer=answer_sentence(rows, study), notes=notes(rows, task, study, studies),
+        rows=[_row(finding, study) for finding in rows], figure=depth_figure(task, study), data=task.words,
+        csv=csv_address(numbers.of_depth(task, study)),
         squares=_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
         counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, apart=groups,
         partial=_partial(rows) if study else [], symbol=SYMBOL | {"partial": SYMBOL["inconclusive"]}, words=WORDS,
@@ -63,7 +63,7 @@ def _count_apart(studies: Sequence[Study], profile: Profile) -> dict[Kind, int]:
 
 def _claims_apart(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> dict[Kind, dict[str, object]]:
     """What `_count_apart` counts, with the names of these claims and the place of the first one's card."""
-    judged, with_cards, groups = judge_paper(studies, profile), {study.arm for study in shown}, {}
+    judged, with_cards, groups = judge_paper(studies, profile), {study.task for study in shown}, {}
     for kind, n in _count_apart(studies, profile).items():
         of_kind = [tested.test for tested in judged.values() if tested and tested.kind == kind]
         group = {"n": n, "ids": [test.claim.id for test in of_kind]}
@@ -71,9 +71,9 @@ def _claims_apart(studies: Sequence[Study], profile: Profile, shown: Sequence[St
     return groups
 
 
-def _card(test: Test, with_cards: Collection[Arm]) -> str:
+def _card(test: Test, with_cards: Collection[Task]) -> str:
     """Where the card of a claim stands on the page."""
-    return f"{test.claim.id}-{test.arm.name}" if test.arm in with_cards else "claims-waiting"
+    return f"{test.claim.id}-{test.task.name}" if test.task in with_cards else "claims-waiting"
 
 
 def code_address() -> str:
@@ -120,7 +120,7 @@ def _row(finding: Finding, study: Study | None) -> dict[str, object]:
         "interval": f"[{', '.join(ends)}]" if finding.comparison.interval else "",
         "n": finding.comparison.n,
         "runs": runs_id(study, finding.comparison.worse),
-        "card": f"{test.claim.id}-{test.arm.name}",
+        "card": f"{test.claim.id}-{test.task.name}",
         "kind": "partial" if finding.is_partial else finding.status,
         "words": _verdict(finding),
         "remarks": _remarks(finding),
@@ -177,10 +177,10 @@ def _squares(
     judged: Mapping[str, Tested | None], elsewhere: Mapping[str, Tested | None], shown: Sequence[Study]
 ) -> list[dict[str, str]]:
     """A square a claim, with its place on the page."""
-    with_cards, squares = {study.arm for study in shown}, []
+    with_cards, squares = {study.task for study in shown}, []
     for claim_id, tested in judged.items():
-        tests = [test for arm in ARMS.values() for test in tests_of(arm) if test.claim.id == claim_id]
-        tests = [tested.test] if tested else sorted(tests, key=lambda test: test.arm not in with_cards)
+        tests = [test for task in TASKS.values() for test in tests_of(task) if test.claim.id == claim_id]
+        tests = [tested.test] if tested else sorted(tests, key=lambda test: test.task not in with_cards)
         kind, words = (tested.kind, tested.words) if tested else ("not tested", "not tested")
         if not tested and (other := elsewhere[claim_id]):
             words = f"not tested on the paper's own data (elsewhere: {other.words})"

@@ -45,7 +45,7 @@ def forest(studies: Sequence[Study]) -> str:
         figure.subplots_adjust(left=0.47, right=0.87, bottom=0.45 / height, top=1 - 0.3 / height)
         y = 0.0
         for study, rows in groups:
-            words = f"section {study.arm.section} · {study.name}"
+            words = f"section {study.task.section} · {study.name}"
             _beside(axes, LEFT, y, words, "left", weight="bold")
             for row in rows:
                 y += 1

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from replication.arms import Arm
 from replication.config.profiles import DEFAULT
 from replication.results.commands import command_of
 from replication.results.fidelity import RANK
 from replication.results.labels import DATA_NAMES
 from replication.results.schema import JOINED
 from replication.results.studies import Study
+from replication.tasks import Task
 from replication.verdicts.claim import Kind
 from replication.verdicts.claims.findings import answering
 from replication.verdicts.rule import Outcome
@@ -39,7 +39,7 @@ def render(template: str, **values: object) -> str:
 
 
 def shown(studies: Sequence[Study], profile: str) -> list[Study]:
-    """The studies of an arm that the page shows: the one nearest to the paper, the one that answers, those of better
+    """The studies of a task that the page shows: the one nearest to the paper, the one that answers, those of better
     fidelity that say nothing of depth, and the reader's own, those under `profile`.
     """
     better = [study for study in studies if RANK[study.fidelity] < RANK[studies[0].fidelity]]
@@ -48,7 +48,7 @@ def shown(studies: Sequence[Study], profile: str) -> list[Study]:
 
 
 def with_cards(studies: Sequence[Study], profile: str) -> list[Study]:
-    """The studies of an arm that have claim cards and rows of runs: those shown, and all on the paper's own data."""
+    """The studies of a task that have claim cards and rows of runs: those shown, and all on the paper's own data."""
     of_page = shown(studies, profile) if studies else []
     return [study for study in studies if study in of_page or study.has_own_data]
 
@@ -66,7 +66,7 @@ def mean_and_std(errors: pd.Series) -> str:
 def data_name(study: Study) -> str:
     """The study's data set in words, e.g. "CIFAR-10, re-compressed as JPEG"."""
     name = DATA_NAMES.get(study.dataset, study.dataset)
-    if study.dataset != study.arm.datasets[-1]:  # a stand-in: there are no other pixels of it to be told from
+    if study.dataset != study.task.datasets[-1]:  # a stand-in: there are no other pixels of it to be told from
         return name
     return f"{name}, {pixels_name(study.pixels)}"
 
@@ -92,12 +92,12 @@ def command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> str:
     variants = study.runs[study.runs["variant"] != DEFAULT]
     names = names or [*study.nets, *dict.fromkeys(variants["net"] + "/" + variants["variant"])]
     of = range(seeds) if seeds else sorted(study.runs["seed"].unique())
-    return command_of(study.arm, study.profile, names, list(of), study.override)
+    return command_of(study.task, study.profile, names, list(of), study.override)
 
 
-def paper_command(arm: Arm, nets: Sequence[str]) -> str:
+def paper_command(task: Task, nets: Sequence[str]) -> str:
     """The command that runs nets by the paper's own protocol."""
-    return f"dvc exp run -S profile=paper -S '{arm.name}.nets=[{','.join(nets)}]' tabulate@{arm.name}"
+    return f"dvc exp run -S profile=paper -S '{task.name}.nets=[{','.join(nets)}]' tabulate@{task.name}"
 
 
 def duration(hours: float) -> str:
@@ -112,7 +112,7 @@ def study_header(study: Study) -> dict[str, object]:
     """What every part of the page says of a study."""
     return {
         "name": study.name,
-        "section": study.arm.section,
+        "section": study.task.section,
         "data": data_name(study),
         "schedule": schedule_share(study),
         "fidelity": study.fidelity,

@@ -104,9 +104,9 @@ def _errors(rows: list[Row], studies: Sequence[Study], protocol: str, metrics: t
         lines.append({"label": row.label, "kind": row.kind, "paper": paper, "cells": cells})
         if any(cell and cell["errors"] is None for cell in cells):
             members = row.net.split(JOINED)
-            absent[row.net] = {"hours": _hours(row.net), "command": paper_command(studies[0].arm, members)}
+            absent[row.net] = {"hours": _hours(row.net), "command": paper_command(studies[0].task, members)}
     heads = [
-        study_header(study) | {"images": max(study.images(net, study.arm.headline) for net in study.nets)}
+        study_header(study) | {"images": max(study.images(net, study.task.headline) for net in study.nets)}
         for study in studies
     ]
     names = {"top1_error": "top-1", "top5_error": "top-5"}

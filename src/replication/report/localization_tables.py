@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from replication.arms.localization import FLOORS, LOCALIZATION, REGIONS
 from replication.config.profiles import DEFAULT, named
 from replication.paper import table
 from replication.report.html import mean_and_std, render, runs_id, study_header
 from replication.results.fidelity import RANK
 from replication.results.schema import JOINED
 from replication.results.studies import Study
+from replication.tasks.localization import FLOORS, LOCALIZATION, REGIONS
 from replication.verdicts.claims.appendix_c import ALL_PAIRS, differences, named_run, words_of
 
 PICTURE = "examples.png"

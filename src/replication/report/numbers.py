@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from replication import paper
-from replication.arms import Arm
 from replication.config.profiles import DEFAULT
 from replication.nets.complexity import layers
 from replication.nets.names import depth_of
 from replication.results.studies import Study
+from replication.tasks import Task
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.comparisons import POINTS
 
@@ -43,12 +43,12 @@ def of_curves(studies: Sequence[Study], figures: Sequence[str], nets: Sequence[s
     return found
 
 
-def of_depth(arm: Arm, study: Study | None) -> list[Row]:
+def of_depth(task: Task, study: Study | None) -> list[Row]:
     """Test errors in percent by net: the paper's, and those of each run of a setup."""
-    ends = paper.end_errors(arm.section)["test"]
+    ends = paper.end_errors(task.section)["test"]
     found = [_end("paper", net, "", error) for net, error in ends.items()]
     for net in study.nets if study else ():
-        errors = study.errors(net, arm.headline, arm.metric.name)
+        errors = study.errors(net, task.headline, task.metric.name)
         found += [_end(study.name, net, seed, error) for seed, error in errors.items()]
     return found
 

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from replication import paper
-from replication.arms import ARMS
 from replication.report.html import render
 from replication.results.studies import Study
 from replication.results.tables import LAYERS, SCORES
+from replication.tasks import TASKS
 from replication.verdicts.claim import tests_of
 
 Rows = Sequence[Mapping[str, object]]
@@ -25,7 +25,7 @@ def with_origin(make: Callable[..., str], numbers: Callable[..., Rows] | None = 
     """`make`, a function from studies to HTML, with the line below what it gives; nothing below nothing.
 
     Args:
-        make: its first argument is a study, or studies, or the studies of each arm; or it has none.
+        make: its first argument is a study, or studies, or the studies of each task; or it has none.
         numbers: the rows that `make` draws, from the same arguments. None: those of the tables that it gives.
         data: files of each study, "curves.csv", its scores if there are none; or paths from the repository's root.
     """
@@ -39,9 +39,9 @@ def with_origin(make: Callable[..., str], numbers: Callable[..., Rows] | None = 
             return html
         rows = _with_heads(numbers(*arguments, **options)) if numbers else rows_of(html)
         name = make.__name__.replace("_", "-")
-        arms = {study.arm.name for study in studies}
-        if len(arms) == 1 and not name[-1].isdigit():  # it may stand on the page for each arm
-            name = "-".join([name, *arms])
+        tasks = {study.task.name for study in studies}
+        if len(tasks) == 1 and not name[-1].isdigit():  # it may stand on the page for each task
+            name = "-".join([name, *tasks])
         return html + line(name, script, data or (SCORES,), rows, studies)
 
     return made
@@ -97,11 +97,11 @@ def _studies(given: Any) -> Iterator[Study]:
 def _cards(name: str, studies: Sequence[Study]) -> list[dict[str, str]]:
     """The claims that rest on a table or a figure, with where their cards stand on the page."""
     kind, _, number = name.partition("-")
-    place, arms, found = f"{KINDS.get(kind)}{number}", {study.arm.name for study in studies}, []
+    place, tasks, found = f"{KINDS.get(kind)}{number}", {study.task.name for study in studies}, []
     for claim_id in paper.claim_ids():
         if place in (support.partition(" ")[0] for support in paper.claim(claim_id).support):
-            tests = [test for arm in ARMS.values() for test in tests_of(arm) if test.claim.id == claim_id]
-            cards = [f"{claim_id}-{test.arm.name}" for test in tests if test.counted or test.arm.name in arms]
+            tests = [test for task in TASKS.values() for test in tests_of(task) if test.claim.id == claim_id]
+            cards = [f"{claim_id}-{test.task.name}" for test in tests if test.counted or test.task.name in tasks]
             found += [{"words": claim_id, "id": card} for card in cards or [claim_id][bool(tests) :]]
     return found
 

@@ -44,7 +44,7 @@ def _of_project(project: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _of_study(study: Study) -> dict[str, Any]:
-    found = {net: study.errors(net, study.arm.headline, study.arm.metric.name) for net in NETS}
+    found = {net: study.errors(net, study.task.headline, study.task.metric.name) for net in NETS}
     errors = {net: _words(of.mean(), of.std() if len(of) > 1 else None) for net, of in found.items() if len(of)}
     counts = sorted({len(of) for of in found.values() if len(of)})
     own = study.runs[study.runs["variant"] == DEFAULT]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from replication.arms import step_of
 from replication.config.profiles import DEFAULT, named
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
@@ -13,6 +12,7 @@ from replication.report.html import command, mean_and_std, pixels_name, render, 
 from replication.results.fidelity import RANK
 from replication.results.labels import DATA_NAMES
 from replication.results.studies import Study
+from replication.tasks import step_of
 from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
 
 
@@ -59,7 +59,7 @@ def differences_table(studies: Sequence[Study]) -> str:
 
 def _effects(study: Study, differing: set[str], runs: set[str]) -> list[dict[str, str]]:
     """What a difference changed: where of a net and its variant one has the difference and the other has not."""
-    measure, found = Measure("", study.arm.headline, study.arm.metric.name), []
+    measure, found = Measure("", study.task.headline, study.task.metric.name), []
     for name in sorted(runs):
         net, _, variant = name.partition("/")
         steps = [step_of(study.recipes[study.runs_named(of)["recipe"].iloc[0]]) for of in (name, net) if of in runs]
@@ -83,10 +83,10 @@ def other_studies(studies: Sequence[Study], shown: Sequence[Study]) -> str:
     return render("others.html", studies=others)
 
 
-def provenance_strip(arms: Sequence[Sequence[Study]]) -> str:
-    """A line an arm on what the page was made from."""
+def provenance_strip(tasks: Sequence[Sequence[Study]]) -> str:
+    """A line a task on what the page was made from."""
     lines = []
-    for studies in arms:
+    for studies in tasks:
         nearest = studies[0]
         lines.append(
             study_header(nearest)
@@ -122,7 +122,7 @@ def _paper_error(row: dict) -> str:
 
 
 def _cell(study: Study, net: str) -> dict:
-    errors, runs = study.errors(net, study.arm.headline, study.arm.metric.name), study.runs_of(net)
+    errors, runs = study.errors(net, study.task.headline, study.task.metric.name), study.runs_of(net)
     if errors.empty:
         return {"error": None, "command": command(study, [net])}
     return {
@@ -143,7 +143,7 @@ def _record(study: Study) -> dict:
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
         step = step_of(study.recipes[run["recipe"]])
         tested = study.errors(net, step.headline, step.metric.name, variant)
-        of_step = "" if step == study.arm else f" ({step.metric.words.partition(',')[0]})"
+        of_step = "" if step == study.task else f" ({step.metric.words.partition(',')[0]})"
         words = {
             "training": f"{training[seed]:.2f}" if seed in training else "",
             "tested": f"{tested[seed]:.2f}{of_step}" if seed in tested else "",
@@ -156,9 +156,9 @@ def _record(study: Study) -> dict:
         words["id"] = "" if name in known else runs_id(study, name)
         known.add(name)
         rows.append(run | words)
-    protocol = study.arm.protocol(study.arm.headline)
+    protocol = study.task.protocol(study.task.headline)
     variants = bool((study.runs["variant"] != DEFAULT).any())
-    error = f"{protocol.words}, {study.arm.metric.words}"
+    error = f"{protocol.words}, {study.task.metric.words}"
     return {**study_header(study), "rows": rows, "error": error, "variants": variants}
 
 

@@ -1,4 +1,4 @@
-"""results/<profile>/<arm>/: the committed record of a study, to which runs are added. Needs no torch.
+"""results/<profile>/<task>/: the committed record of a study, to which runs are added. Needs no torch.
 
 `recipes.json` has what the runs' recipes share, and by its hash what is each one's own; `runs.csv` a row a run;
 `scores.csv` a row a number; `curves.csv` a row a point; `responses.csv` and `gradients.csv`, where they were measured,
@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from replication.arms import Arm, arm_of, step_of
 from replication.config.profiles import DEFAULT, named
 from replication.config.recipe import Recipe
 from replication.errors import UserError
@@ -43,6 +42,7 @@ from replication.results.tables import (
 )
 from replication.runs.provenance import in_columns
 from replication.runs.record import RunRecord, training_score
+from replication.tasks import Task, step_of, task_of
 
 SUMMARY = "summary.json"
 
@@ -70,9 +70,9 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     Raises:
         UserError: a run is there under another recipe, or the tables there are damaged.
     """
-    arm = arm_of(results[0].record.recipe.arm)
+    task = task_of(results[0].record.recipe.task)
     nothing = ({}, {name: [] for name in TABLES | LAYERS})
-    recipes, tables = read_tables(folder, arm) if _settled(folder) else nothing
+    recipes, tables = read_tables(folder, task) if _settled(folder) else nothing
     there = {run_of(row): recipes[row["recipe"]] for row in tables[RUNS]}
     for recipe in (result.record.recipe for result in results):
         _refuse_another(folder, recipe, there.get((recipe.net, recipe.variant, recipe.seed), recipe))
@@ -88,7 +88,7 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     recipes |= {result.record.recipe.hash: result.record.recipe for result in results}
     before = {name: by_run(rows) for name, rows in tables.items()}
     new = {
-        name: typed(name, map(_texts, rows), arm, f"new rows of {folder / name}", "nothing was added")
+        name: typed(name, map(_texts, rows), task, f"new rows of {folder / name}", "nothing was added")
         for name, rows in added.items()
     }
     now = {name: by_run(rows) for name, rows in new.items()}
@@ -96,7 +96,7 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     new[RUNS] = [before[RUNS][run_of(row)][0] if run_of(row) in equal else row for row in new[RUNS]]
     for name, rows in tables.items():
         kept = [row for row in rows if run_of(row) not in runs]
-        tables[name] = sorted([*kept, *new[name]], key=lambda row: _place(row, arm))
+        tables[name] = sorted([*kept, *new[name]], key=lambda row: _place(row, task))
     folder.mkdir(parents=True, exist_ok=True)
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
     files = {RECIPES: (json.dumps(_factored(used), indent=2) + "\n").encode()}
@@ -107,31 +107,31 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     return [compare(result.record.recipe, result.scores, before, equal) for result in results]
 
 
-def write_summary(folder: Path, arm: Arm, results: Sequence[Result], of_depth: str | None = None) -> None:
-    """summary.json, for `dvc metrics` and `dvc exp`: the arm's metric by its headline protocol, of the runs just
+def write_summary(folder: Path, task: Task, results: Sequence[Result], of_depth: str | None = None) -> None:
+    """summary.json, for `dvc metrics` and `dvc exp`: the task's metric by its headline protocol, of the runs just
     tabulated: by net, or net/variant, the mean over seeds, their number and standard deviation; and in points what the
     paper is about, see `_gaps`. The net that `depth` names stands in `depth` too, whatever it is: two experiments that
     differ in it alone have a key in common.
     """
-    in_order = sorted(results, key=lambda result: _place(_run_row(result.record), arm))
-    _write_summary(folder, arm, [(result.record.recipe, result.scores) for result in in_order], of_depth)
+    in_order = sorted(results, key=lambda result: _place(_run_row(result.record), task))
+    _write_summary(folder, task, [(result.record.recipe, result.scores) for result in in_order], of_depth)
 
 
-def summarise(folder: Path, arm: Arm) -> None:
+def summarise(folder: Path, task: Task) -> None:
     """The same of all runs of a study, as its tables have them: for runs that were joined.
 
     Raises:
         UserError: its tables are damaged.
     """
-    recipes, tables = read_tables(folder, arm)
+    recipes, tables = read_tables(folder, task)
     scores: dict[Any, list[Row]] = {}
     for row in tables[SCORES]:
         scores.setdefault(run_of(row), []).append(row)
-    _write_summary(folder, arm, [(recipes[run["recipe"]], scores.get(run_of(run), [])) for run in tables[RUNS]])
+    _write_summary(folder, task, [(recipes[run["recipe"]], scores.get(run_of(run), [])) for run in tables[RUNS]])
 
 
 def _write_summary(
-    folder: Path, arm: Arm, scored: Iterable[tuple[Recipe, Iterable[Mapping[str, Any]]]], of_depth: str | None = None
+    folder: Path, task: Task, scored: Iterable[tuple[Recipe, Iterable[Mapping[str, Any]]]], of_depth: str | None = None
 ) -> None:
     found: dict[str, list[float]] = {}
     metrics: dict[str, str] = {}
@@ -146,7 +146,7 @@ def _write_summary(
     summary = {metric: {name: means[name] for name in means if metrics[name] == metric} for metric in metrics.values()}
     summary |= {"n": {name: len(values) for name, values in found.items()}, "std": spread}
     if of_depth in found:
-        summary["depth"] = {arm.metric.name: means[of_depth], "n": len(found[of_depth]), "layers": depth_of(of_depth)}
+        summary["depth"] = {task.metric.name: means[of_depth], "n": len(found[of_depth]), "layers": depth_of(of_depth)}
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / SUMMARY, (json.dumps(summary | _gaps(means), indent=2) + "\n").encode())
 
@@ -176,7 +176,7 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     """
     if not recipes or not _settled(folder):
         return
-    there, tables = read_tables(folder, arm_of(recipes[0].arm))
+    there, tables = read_tables(folder, task_of(recipes[0].task))
     by_run = {run_of(row): there[row["recipe"]] for row in tables[RUNS]}
     for recipe in recipes:
         if old := by_run.get((recipe.net, recipe.variant, recipe.seed)):
@@ -250,7 +250,7 @@ def _gradient_rows(result: Result) -> list[dict[str, Any]]:
 def _curve_rows(result: Result) -> list[dict[str, Any]]:
     """The training error averaged to about 64 points, and every test error."""
     recipe, curve = result.record.recipe, result.curve
-    arm = arm_of(recipe.arm)
+    task = task_of(recipe.task)
     name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
     step = averaged_rows(recipe)
     rows = []
@@ -259,8 +259,8 @@ def _curve_rows(result: Result) -> list[dict[str, Any]]:
         error = sum(row["train_error"] for row in part) / len(part)
         rows.append(name | {"protocol": TRAINING, "iteration": int(part[-1]["iteration"]), "error": round(error, 4)})
     for row in curve:
-        if row[arm.watched] is not None:
-            seen = {"protocol": arm.protocols[0].name, "iteration": int(row["iteration"]), "error": row[arm.watched]}
+        if row[task.watched] is not None:
+            seen = {"protocol": task.protocols[0].name, "iteration": int(row["iteration"]), "error": row[task.watched]}
             rows.append(name | seen)
     return rows
 
@@ -273,11 +273,11 @@ def _text(value: Any) -> str:
     return "" if value is None else json.dumps(value) if isinstance(value, list) else str(value)
 
 
-def _place(row: Row, arm: Arm) -> tuple[Any, ...]:
-    """Where a row stands: by depth, net, variant and seed, ensembles last; then protocols and metrics as in the arm."""
+def _place(row: Row, task: Task) -> tuple[Any, ...]:
+    """Where a row stands: by depth, net, variant and seed, ensembles last; then by protocol and metric."""
     members = row["net"].split(JOINED)
     run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
-    scored = [(protocol.name, metric.name) for protocol in arm.all_protocols for metric in protocol.metrics]
+    scored = [(protocol.name, metric.name) for protocol in task.all_protocols for metric in protocol.metrics]
     score = (row.get("protocol"), row.get("metric"))
     point = (row.get("protocol", "") != TRAINING, int(row.get("iteration", 0)))
     return (*run, int(row["seed"]), scored.index(score) if score in scored else len(scored), *point)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from replication.arms import Arm, step_of
 from replication.config.profiles import named, read_profile
 from replication.config.recipe import Recipe
 from replication.data.sources import DATASETS
@@ -15,6 +14,7 @@ from replication.results.fidelity import RANK, differences, fidelity, of_paper, 
 from replication.results.labels import in_words
 from replication.results.schema import JOINED, TRAINING
 from replication.results.tables import RUNS, SCORES, Row, read_tables
+from replication.tasks import Task, step_of
 
 CARD = "README.md"
 NEARNESS = {
@@ -24,26 +24,26 @@ NEARNESS = {
 }
 
 
-def write_card(folder: Path, results: Path, arm: Arm, profiles: Path) -> None:
+def write_card(folder: Path, results: Path, task: Task, profiles: Path) -> None:
     """Write the card of the study in `folder`, below `results`. Equal tables give equal bytes.
 
     Raises:
         UserError: a table is damaged, or the card cannot be written.
     """
-    write_durably(folder / CARD, card(folder, results, arm, profiles).encode())
+    write_durably(folder / CARD, card(folder, results, task, profiles).encode())
 
 
-def card(folder: Path, results: Path, arm: Arm, profiles: Path) -> str:
+def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
     """The text of a card, in Markdown: what the nets are, their errors, how to load them, and what makes them.
 
     Raises:
         UserError: a table is damaged.
     """
-    recipes, tables = read_tables(folder, arm)
+    recipes, tables = read_tables(folder, task)
     profile, _, *label = folder.relative_to(results).parts
     runs, paper = tables[RUNS], read_profile(profiles, "paper")
     of_runs = [recipes[row["recipe"]] for row in runs]
-    pairs = [(recipe, of_paper(recipe, arm, paper)) for recipe in of_runs]
+    pairs = [(recipe, of_paper(recipe, task, paper)) for recipe in of_runs]
     first, data = of_runs[0], of_runs[0].data
     nearness = sorted({fidelity(*pair) for pair in pairs}, key=RANK.__getitem__)
     names = list(dict.fromkeys(named(recipe.net, recipe.variant) for recipe in of_runs))
@@ -51,11 +51,11 @@ def card(folder: Path, results: Path, arm: Arm, profiles: Path) -> str:
         override = overridden(first, read_profile(profiles, profile))
     except UserError:  # the profile has changed since, or is gone
         override = {}
-    again = command_of(arm, profile, names, sorted({recipe.seed for recipe in of_runs}), override)
+    again = command_of(task, profile, names, sorted({recipe.seed for recipe in of_runs}), override)
     up, minutes = "../" * (2 + len(label)), sum(row["seconds"] for row in runs) / 60
     machines = "; ".join(sorted({row["machine"] for row in runs}))
     parts = [
-        [f"# Nets of section {arm.section}: {', '.join([profile, *in_words('/'.join(label), data.pixels)])}"],
+        [f"# Nets of section {task.section}: {', '.join([profile, *in_words('/'.join(label), data.pixels)])}"],
         [
             f"Made by the stage `tabulate` from the tables beside it ([their columns]({up}README.md)). Errors are "
             "those of the last iteration: the test set selects nothing."
@@ -74,7 +74,7 @@ def card(folder: Path, results: Path, arm: Arm, profiles: Path) -> str:
             f"{minutes:,.0f} minutes of training on {machines}."
         ],
         ["```sh", again, "```"],
-        _loading(arm, first),
+        _loading(task, first),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
@@ -111,7 +111,7 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _errors(rows: Sequence[Row], steps: Mapping[tuple[str, str], Arm]) -> list[str]:
+def _errors(rows: Sequence[Row], steps: Mapping[tuple[str, str], Task]) -> list[str]:
     """A row a number; an ensemble of seeds has its net once, with how many they are."""
     values: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
@@ -143,12 +143,12 @@ def _runs(rows: Sequence[Row], recipes: Mapping[str, Recipe]) -> list[str]:
     return lines
 
 
-def _loading(arm: Arm, recipe: Recipe) -> list[str]:
-    run = f"runs/{arm.name}/{named(recipe.net, recipe.variant)}/seed-{recipe.seed}"
-    if arm.boxes:
+def _loading(task: Task, recipe: Recipe) -> list[str]:
+    run = f"runs/{task.name}/{named(recipe.net, recipe.variant)}/seed-{recipe.seed}"
+    if task.boxes:
         return [
             f"A net that answers with boxes is not loaded for raw images; `{run}/net.safetensors` has its weights, "
-            f"which `python -m pipeline.evaluate {arm.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."
+            f"which `python -m pipeline.evaluate {task.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."
         ]
     return [
         "```python",

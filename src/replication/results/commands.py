@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replication.arms import Arm
+from replication.tasks import Task
 
 SHIPPED = "quick"  # the profile of params.yaml as it comes
 
 
-def command_of(arm: Arm, profile: str, names: Sequence[str], seeds: Sequence[int], override: Mapping[str, Any]) -> str:
+def command_of(
+    task: Task, profile: str, names: Sequence[str], seeds: Sequence[int], override: Mapping[str, Any]
+) -> str:
     """The command that adds nets, "resnet-110" or "resnet-110/no-warmup", with these seeds to a study under a profile.
 
     Args:
@@ -17,8 +19,10 @@ def command_of(arm: Arm, profile: str, names: Sequence[str], seeds: Sequence[int
     """
     lists = {"nets": list(names), "seeds": [str(seed) for seed in seeds]}
     set_lists = "".join(
-        f" -S '{arm.name}.{key}=[{','.join(items)}]'" for key, items in lists.items() if key == "nets" or items != ["0"]
+        f" -S '{task.name}.{key}=[{','.join(items)}]'"
+        for key, items in lists.items()
+        if key == "nets" or items != ["0"]
     )
     chosen = "" if profile == SHIPPED else f" -S profile={profile}"
-    changes = "".join(f" -S '++{arm.name}.override.{key}={json.dumps(value)}'" for key, value in override.items())
-    return f"dvc exp run{chosen}{set_lists}{changes} tabulate@{arm.name}"
+    changes = "".join(f" -S '++{task.name}.override.{key}={json.dumps(value)}'" for key, value in override.items())
+    return f"dvc exp run{chosen}{set_lists}{changes} tabulate@{task.name}"

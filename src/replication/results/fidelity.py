@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from replication.arms import Arm, arm_of
 from replication.config.profiles import DEFAULT, Profile
 from replication.config.recipe import Data, Recipe
 from replication.errors import UserError
+from replication.tasks import Task, task_of
 
 Fidelity = Literal["exact", "reduced", "proxy"]
 RANK: dict[str, int] = {"exact": 0, "reduced": 1, "proxy": 2}
 
 # What tells one run of a study from another, or changes no weight, is no difference from the paper.
-NOT_COMPARED = {"arm", "net", "variant", "seed", "weights_seed", "order_seed", "start", "logging", "fingerprint"}
+NOT_COMPARED = {"task", "net", "variant", "seed", "weights_seed", "order_seed", "start", "logging", "fingerprint"}
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ def first_difference(recipe: Recipe, other: Recipe) -> str:
     return next((difference.key for difference in differences(recipe, other, ignored=())), "")
 
 
-def of_paper(recipe: Recipe, arm: Arm, paper: Profile) -> Recipe:
+def of_paper(recipe: Recipe, task: Task, paper: Profile) -> Recipe:
     """The paper's recipe of the same run, on the official pixels.
 
     A variant that is an experiment of the paper is compared with that one, any other with the default.
     """
-    variant = recipe.variant if "section" in paper.variants(arm).get(recipe.variant, {}) else DEFAULT
-    data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
-    return paper.recipe(arm, recipe.net, variant, recipe.seed, data)
+    variant = recipe.variant if "section" in paper.variants(task).get(recipe.variant, {}) else DEFAULT
+    data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
+    return paper.recipe(task, recipe.net, variant, recipe.seed, data)
 
 
 def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profile:
@@ -56,11 +56,11 @@ def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profi
     Raises:
         UserError: none of them makes this recipe; names its folder, `where`, and the first field in which each differs.
     """
-    arm, told = arm_of(recipe.arm), []
+    task, told = task_of(recipe.task), []
     for profile in profiles:
-        if recipe.variant != DEFAULT and recipe.variant not in profile.variants(arm):
+        if recipe.variant != DEFAULT and recipe.variant not in profile.variants(task):
             continue
-        ours = profile.recipe(arm, recipe.net, recipe.variant, recipe.seed, recipe.data)
+        ours = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data)
         ours = ours.model_copy(update={"start": recipe.start})
         if ours == recipe:
             return profile
@@ -78,7 +78,7 @@ def overridden(recipe: Recipe, profile: Profile) -> dict[str, Any]:
     Raises:
         UserError: the profile has no such variant any more.
     """
-    own = profile.recipe(arm_of(recipe.arm), recipe.net, recipe.variant, recipe.seed, recipe.data)
+    own = profile.recipe(task_of(recipe.task), recipe.net, recipe.variant, recipe.seed, recipe.data)
     return {found.key: found.here for found in differences(recipe, own, ignored=NOT_COMPARED - {"logging"})}
 
 

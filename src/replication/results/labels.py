@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from replication.arms import Arm
 from replication.config.recipe import Data, Recipe
+from replication.tasks import Task
 
 LONGEST = 80  # characters of a folder's name
 DATA_NAMES = {
@@ -25,15 +25,15 @@ def label(override: Mapping[str, Any]) -> str:
     return name
 
 
-def pixels_label(arm: Arm, data: Data) -> str:
-    """The part of a study's name that says that these are not the official pixels of the arm's own data set."""
-    if data.name != arm.datasets[-1] or data.pixels == "official":
+def pixels_label(task: Task, data: Data) -> str:
+    """The part of a study's name that says that these are not the official pixels of the task's own data set."""
+    if data.name != task.datasets[-1] or data.pixels == "official":
         return ""
     return label({"pixels": data.pixels})
 
 
 def study_folder(*labels: str) -> str:
-    """The folder of a study below results/<profile>/<arm>/; empty for the profile's own."""
+    """The folder of a study below results/<profile>/<task>/; empty for the profile's own."""
     return ",".join(filter(None, labels))
 
 

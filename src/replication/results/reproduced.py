@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any, Literal
 
-from replication.arms import step_of
 from replication.config.profiles import named
 from replication.config.recipe import Recipe
 from replication.results.tables import RUNS, SCORES, TABLES, Row, Run, run_of
+from replication.tasks import step_of
 
 # Columns of runs.csv that say how a run was made, not what came of it.
 MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "machine", "torch", "commit", "date")

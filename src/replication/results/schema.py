@@ -1,4 +1,4 @@
-"""What stands in the tables of results/<profile>/<arm>/: each column, its type and its bounds. Needs no torch.
+"""What stands in the tables of results/<profile>/<task>/: each column, its type and its bounds. Needs no torch.
 
 Rows are checked when they are read and when they are written. `python -m replication.results.schema` prints the columns
 as results/README.md has them.
@@ -22,10 +22,10 @@ from pydantic import (
 )
 from pydantic import Json as InJson
 
-from replication.arms import Arm
 from replication.config.recipe import BadValue
 from replication.errors import UserError
 from replication.runs.record import TRAINING, TRAINING_ERROR, Status
+from replication.tasks import Task
 
 JOINED = " + "  # between the nets of an ensemble
 
@@ -55,13 +55,13 @@ class Row(BaseModel):
     seed: Whole = Field(ge=0, description="of weights and batches")
 
     @model_validator(mode="after")
-    def _nets_are_of_the_arm(self, info: ValidationInfo) -> "Row":
+    def _nets_are_of_the_task(self, info: ValidationInfo) -> "Row":
         members = self.net.split(JOINED)
         if len(members) > 1 and not isinstance(self, ScoreRow):
             raise BadValue("net", f"{self.net!r} is an ensemble, which only scores.csv may have")
         for member in members:
             try:
-                info.context["arm"].check_net(member)
+                info.context["task"].check_net(member)
             except UserError as error:
                 raise BadValue("net", str(error).removesuffix(".")) from error
         return self
@@ -94,16 +94,16 @@ class ScoreRow(Row):
     """A number: a metric of one net, or of an ensemble, by one protocol, at the last iteration."""
 
     protocol: str = Field(description='how it was tested, "ten_crop"; "training": on its last training batches')
-    metric: str = Field(description='a metric of the arm, "top1_error"')
+    metric: str = Field(description='a metric of the task, "top1_error"')
     value: Percent = Field(description="in percent")
     images: Count = Field(description="on which it was measured")
 
     @model_validator(mode="after")
-    def _protocol_is_of_the_arm(self, info: ValidationInfo) -> "ScoreRow":
-        arm: Arm = info.context["arm"]
-        known = {(protocol.name, metric.name) for protocol in arm.all_protocols for metric in protocol.metrics}
+    def _protocol_is_of_the_task(self, info: ValidationInfo) -> "ScoreRow":
+        task: Task = info.context["task"]
+        known = {(protocol.name, metric.name) for protocol in task.all_protocols for metric in protocol.metrics}
         if (self.protocol, self.metric) not in known | {(TRAINING, TRAINING_ERROR)}:
-            raise BadValue("metric", f"the task {arm.name} has no {self.metric!r} by the protocol {self.protocol!r}")
+            raise BadValue("metric", f"the task {task.name} has no {self.metric!r} by the protocol {self.protocol!r}")
         return self
 
 
@@ -116,7 +116,7 @@ class CurveRow(Row):
 
     @model_validator(mode="after")
     def _protocol_is_of_a_curve(self, info: ValidationInfo) -> "CurveRow":
-        known = (TRAINING, info.context["arm"].protocols[0].name)
+        known = (TRAINING, info.context["task"].protocols[0].name)
         if self.protocol not in known:
             raise BadValue("protocol", f"{self.protocol!r} is not {' or '.join(known)}")
         return self
@@ -138,7 +138,7 @@ def columns(model: type[Row]) -> list[str]:
 def checked(
     model: type[Row],
     rows: Iterable[Mapping[str, Any]],
-    arm: Arm,
+    task: Task,
     where: str,
     remedy: str,
     file: Path | None = None,
@@ -150,7 +150,7 @@ def checked(
     """
     texts = [{key: None if value == "" else value for key, value in row.items()} for row in rows]
     try:
-        return TypeAdapter(list[model]).validate_python(texts, context={"arm": arm})
+        return TypeAdapter(list[model]).validate_python(texts, context={"task": task})
     except ValidationError as error:
         first = error.errors()[0]
         line, *key = first["loc"]

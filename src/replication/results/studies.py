@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from replication.arms import Arm
 from replication.config.profiles import DEFAULT, Profile, read_profile
 from replication.config.recipe import Recipe
 from replication.errors import UserError
@@ -20,6 +19,7 @@ from replication.results.fidelity import RANK, Difference, differences, fidelity
 from replication.results.labels import setup_name
 from replication.results.schema import JOINED, TRAINING
 from replication.results.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
+from replication.tasks import Task
 from replication.verdicts import rule
 
 Number = tuple[str, str]  # protocol and metric of scores.csv
@@ -32,14 +32,14 @@ def no_layers() -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The results of one arm under one profile; `label` names the override or the pixels, if they are not its own.
+    """The results of one task under one profile; `label` names the override or the pixels, if they are not its own.
 
     `runs` has a row a run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
     iterations, batch_size); `scores` a row a number; `curves` a row a point; `responses` and `gradients` a row a layer,
     where they were measured. `paper` is the paper's profile.
     """
 
-    arm: Arm
+    task: Task
     profile: str
     label: str
     paper: Profile
@@ -59,7 +59,7 @@ class Study:
     @property
     def folder(self) -> str:
         """Below results/."""
-        return "/".join(filter(None, (self.profile, self.arm.name, self.label)))
+        return "/".join(filter(None, (self.profile, self.task.name, self.label)))
 
     @cached_property
     def default(self) -> pd.DataFrame:
@@ -107,7 +107,7 @@ class Study:
     @property
     def paper_recipe(self) -> Recipe:
         """The paper's recipe of the first run's net."""
-        return of_paper(self.recipes[self.default["recipe"].iloc[0]], self.arm, self.paper)
+        return of_paper(self.recipes[self.default["recipe"].iloc[0]], self.task, self.paper)
 
     def runs_named(self, name: str) -> pd.DataFrame:
         """Runs of a net, or of a net under a variant, "resnet-110/no-warmup"."""
@@ -129,7 +129,7 @@ class Study:
         """
         net, variant = _parts(name)
         errors = self.errors(net, protocol, metric, variant)
-        return self._sample(net, variant, errors, protocol, published_spread(self.arm.name, protocol, metric))
+        return self._sample(net, variant, errors, protocol, published_spread(self.task.name, protocol, metric))
 
     def paired(self, name: str, first: Number, second: Number, alone: Sequence[Number]) -> rule.Sample | None:
         """By how many points the first of two errors of a net, or of a net under a variant, exceeds the second, a value
@@ -154,7 +154,7 @@ class Study:
         """The errors of all seeds on the test images at a point of the curves; None if it was not watched there."""
         net, variant = _parts(name)
         curve = self.curve(net, "test", variant)
-        return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "error"], self.arm.headline)
+        return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "error"], self.task.headline)
 
     def watched_from(self, names: Sequence[str], share: float) -> int:
         """The first iteration from a share of the schedule on at which one of the nets was watched; 0 if none was."""
@@ -218,7 +218,7 @@ class Study:
 
     def curve(self, net: str, split: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Points of a net's curves, "train" or "test": seed, iteration, error in percent."""
-        protocol = TRAINING if split == "train" else self.arm.protocols[0].name
+        protocol = TRAINING if split == "train" else self.task.protocols[0].name
         return self.curves.iloc[self._curve_places.get((net, protocol, variant), [])]
 
     def images(self, net: str, protocol: str, variant: str = DEFAULT) -> int:
@@ -228,7 +228,7 @@ class Study:
 
     def differences(self, recipe: str) -> list[Difference]:
         """In what a recipe of the study, by its hash, differs from the paper's."""
-        return differences(self.recipes[recipe], of_paper(self.recipes[recipe], self.arm, self.paper))
+        return differences(self.recipes[recipe], of_paper(self.recipes[recipe], self.task, self.paper))
 
     @cached_property
     def override(self) -> dict[str, Any]:
@@ -261,42 +261,42 @@ def _parts(name: str) -> tuple[str, str]:
     return net, variant or DEFAULT
 
 
-def read_studies(results: Path, arm: Arm, paper: Profile, needed: bool = True) -> list[Study]:
-    """All committed studies of an arm, the one nearest to the paper first.
+def read_studies(results: Path, task: Task, paper: Profile, needed: bool = True) -> list[Study]:
+    """All committed studies of a task, the one nearest to the paper first.
 
     By fidelity, then data set, then length; of equals, a profile's own before those with a label. One of nets of a
     single depth comes after all that compare depths.
 
     Args:
-        results: folder with <profile>/<arm>/, and <profile>/<arm>/<label>/, of each study.
+        results: folder with <profile>/<task>/, and <profile>/<task>/<label>/, of each study.
         needed: there must be one.
 
     Raises:
         UserError: there is none, though it is needed, or a table is damaged.
     """
     # By any of its files: a study that has lost one is told, not left out.
-    places = (f"*/{arm.name}/{below}{name}" for below in ("", "*/") for name in (RECIPES, *TABLES))
+    places = (f"*/{task.name}/{below}{name}" for below in ("", "*/") for name in (RECIPES, *TABLES))
     folders = sorted({path.parent for place in places for path in results.glob(place)})
     if not folders and needed:
         raise UserError(
-            f"{results} has no study of the task {arm.name}; make one with `dvc repro tabulate@{arm.name}`.",
+            f"{results} has no study of the task {task.name}; make one with `dvc repro tabulate@{task.name}`.",
             kind="missing",
             file=results,
         )
-    studies = [read_study(folder, results, arm, paper) for folder in folders]
+    studies = [read_study(folder, results, task, paper) for folder in folders]
     return sorted(studies, key=_nearness)
 
 
-def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
-    """The study in `results`/<profile>/<arm>/ or a folder in it.
+def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study:
+    """The study in `results`/<profile>/<task>/ or a folder in it.
 
     Raises:
         UserError: a table is missing or damaged.
     """
     profile, _, *label = folder.relative_to(results).parts
-    recipes, tables = read_tables(folder, arm)
-    if strange := {recipe.data.name for recipe in recipes.values()}.difference(arm.datasets):
-        known, name = " or ".join(arm.datasets), min(strange)
+    recipes, tables = read_tables(folder, task)
+    if strange := {recipe.data.name for recipe in recipes.values()}.difference(task.datasets):
+        known, name = " or ".join(task.datasets), min(strange)
         raise UserError(
             f"{folder / RECIPES}: data.name is {name!r}, not {known}; restore it with `git checkout {folder}`.",
             kind="damaged",
@@ -307,10 +307,10 @@ def read_study(folder: Path, results: Path, arm: Arm, paper: Profile) -> Study:
         pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
         for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
     )
-    return Study(arm, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, arm, paper), *others)
+    return Study(task, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, task, paper), *others)
 
 
-def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper: Profile) -> pd.DataFrame:
+def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, paper: Profile) -> pd.DataFrame:
     """Rows of runs.csv with what follows from their recipes."""
     of_run = [recipes[key] for key in runs["recipe"]]
     # pandas takes None among texts for a number that is missing, which is neither false nor a text.
@@ -318,7 +318,7 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper
     return runs.assign(
         **texts,
         layers=[depth_of(recipe.net) for recipe in of_run],
-        fidelity=[fidelity(recipe, of_paper(recipe, arm, paper)) for recipe in of_run],
+        fidelity=[fidelity(recipe, of_paper(recipe, task, paper)) for recipe in of_run],
         dataset=[recipe.data.name for recipe in of_run],
         pixels=[recipe.data.pixels for recipe in of_run],
         iterations=[recipe.schedule.iterations for recipe in of_run],
@@ -327,6 +327,6 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], arm: Arm, paper
 
 
 def _nearness(study: Study) -> tuple[Any, ...]:
-    nearest = max(study.arm.datasets.index(name) for name in set(study.runs["dataset"]))
+    nearest = max(study.task.datasets.index(name) for name in set(study.runs["dataset"]))
     of_one_depth = study.runs["layers"].nunique() < 2  # it says nothing of depth, which the paper is about
     return (of_one_depth, RANK[study.fidelity], -nearest, bool(study.label), -study.iterations, study.name)

@@ -1,4 +1,4 @@
-"""The files of a study, results/<profile>/<arm>/, read and checked. Needs no torch."""
+"""The files of a study, results/<profile>/<task>/, read and checked. Needs no torch."""
 
 import csv
 import json
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from replication.arms import Arm, step_of
 from replication.config.recipe import Recipe, merged, validate
 from replication.errors import UserError
 from replication.files import kind_of, regular
 from replication.results import schema
 from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, checked
+from replication.tasks import Task, step_of
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
@@ -25,7 +25,7 @@ Row = dict[str, Any]  # of a table, by its columns
 Run = tuple[Any, ...]  # net, variant and seed
 
 
-def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
+def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
     """The recipes of a study by their hash, and the rows of its tables, by file name.
 
     Raises:
@@ -33,7 +33,7 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
             do not belong together.
     """
     restore = f"restore it with `git checkout {folder}`"
-    recipes, tables = _read_recipes(folder / RECIPES, arm, restore), {}
+    recipes, tables = _read_recipes(folder / RECIPES, task, restore), {}
     for name, model in (TABLES | LAYERS).items():
         path = folder / name
         if name in LAYERS and not path.exists():
@@ -45,14 +45,14 @@ def read_tables(folder: Path, arm: Arm) -> tuple[dict[str, Recipe], dict[str, li
                 missing = [key for key in schema.columns(model) if key not in (reader.fieldnames or ())]
                 if missing:
                     raise _damaged(path, f"has no column {missing[0]}", restore, missing[0])
-                tables[name] = typed(name, reader, arm, str(path), restore, path)
+                tables[name] = typed(name, reader, task, str(path), restore, path)
         except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{path} cannot be read ({error}); {restore}.", kind=kind_of(error), file=path) from error
-    _check_runs(folder, arm, recipes, tables, restore)
+    _check_runs(folder, task, recipes, tables, restore)
     return recipes, tables
 
 
-def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
+def _read_recipes(path: Path, task: Task, restore: str) -> dict[str, Recipe]:
     try:
         stored = json.loads(regular(path).read_text(encoding="utf-8"))
         by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
@@ -60,7 +60,7 @@ def _read_recipes(path: Path, arm: Arm, restore: str) -> dict[str, Recipe]:
         raise UserError(f"{path} cannot be read ({error!r}); {restore}.", kind=kind_of(error), file=path) from error
     recipes = {}
     for key, values in by_hash.items():
-        recipe = validate(arm.recipe, values, f"{path}, {key}", path)
+        recipe = validate(task.recipe, values, f"{path}, {key}", path)
         if recipe.hash != key:
             raise _damaged(path, f"has a recipe {key} that was changed: its hash is {recipe.hash}", restore, key)
         recipes[key] = recipe
@@ -73,13 +73,15 @@ def _damaged(path: Path, what: str, restore: str, key: str | None = None) -> Use
 
 
 def typed(
-    name: str, rows: Iterable[Mapping[str, Any]], arm: Arm, where: str, remedy: str, file: Path | None = None
+    name: str, rows: Iterable[Mapping[str, Any]], task: Task, where: str, remedy: str, file: Path | None = None
 ) -> list[Row]:
     """Rows of a table with the types of its columns; raises a UserError as `checked` says."""
-    return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, arm, where, remedy, file)]
+    return [row.model_dump() for row in checked((TABLES | LAYERS)[name], rows, task, where, remedy, file)]
 
 
-def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str) -> None:
+def _check_runs(
+    folder: Path, task: Task, recipes: dict[str, Recipe], tables: dict[str, list[Row]], restore: str
+) -> None:
     """Each run once, with its own recipe, its curve and its headline; each number once, and of a run that is there."""
     if not tables[RUNS]:
         raise _damaged(folder / RUNS, "has no runs", restore)
@@ -108,18 +110,18 @@ def _check_runs(folder: Path, arm: Arm, recipes: dict[str, Recipe], tables: dict
                 if row.get("iteration", 0) > last:
                     wrong = f"has iteration {row['iteration']} of {last} in line {line}"
                     raise _damaged(folder / name, wrong, restore, "iteration")
-    _check_scores(folder / SCORES, arm, there, tables[SCORES], restore)
-    _check_curves(folder / CURVES, there, tables[CURVES], arm.protocols[0].name, restore)
+    _check_scores(folder / SCORES, task, there, tables[SCORES], restore)
+    _check_curves(folder / CURVES, there, tables[CURVES], task.protocols[0].name, restore)
     for name in LAYERS:
         _check_layers(folder / name, tables[name], restore)
 
 
-def _check_scores(path: Path, arm: Arm, recipes: Mapping[Run, Recipe], rows: list[Row], restore: str) -> None:
+def _check_scores(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: list[Row], restore: str) -> None:
     """A run has its headline, its training error, and what else the runs of its step were scored by, if it can be."""
     found: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
     for row in rows:
         found.setdefault(run_of(row), set()).add((row["protocol"], row["metric"]))
-    for step in filter(None, (arm, arm.second)):
+    for step in filter(None, (task, task.second)):
         of_step = [run for run, recipe in recipes.items() if step_of(recipe) is step]
         wanted = {(step.headline, step.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, of_step))
         cannot = {protocol.name: protocol.not_for for protocol in step.protocols}

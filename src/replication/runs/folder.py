@@ -7,11 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from replication.arms import arm_of
 from replication.config.recipe import validate
-from replication.errors import UserError
-from replication.files import check_whole, regular, replacing
-from replication.runs.record import RunRecord, from_old, is_old
+from replication.files import check_whole, replacing
+from replication.runs.record import RunRecord, upgraded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,8 +72,8 @@ def read_run(folder: Path) -> RunRecord:
     Raises:
         UserError: it is missing or damaged, or not a record of a run.
     """
-    path = _whole(folder, RECORD)
-    return validate(RunRecord, from_old(json.loads(path.read_text(encoding="utf-8")), str(path)), str(path), path)
+    path = check_whole(folder, RECORD, REMAKE)
+    return validate(RunRecord, upgraded(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
 
 
 def read_curve(folder: Path) -> list[Row]:
@@ -84,12 +82,8 @@ def read_curve(folder: Path) -> list[Row]:
     Raises:
         UserError: it is missing or damaged.
     """
-    with _whole(folder, CURVE).open(newline="", encoding="utf-8") as file:
-        rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
-    if _is_old(folder):
-        watched = arm_of(read_run(folder).recipe.arm).watched
-        rows = [{watched if key == "test_error" else key: value for key, value in row.items()} for row in rows]
-    return rows
+    with check_whole(folder, CURVE, REMAKE).open(newline="", encoding="utf-8") as file:
+        return [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
 
 
 def read_weights(folder: Path) -> dict[str, "Tensor"]:
@@ -98,30 +92,8 @@ def read_weights(folder: Path) -> dict[str, "Tensor"]:
     Raises:
         UserError: `net.safetensors` is missing or damaged.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = _whole(folder, NET)
-    try:
-        weights = load_file(path)
-    except SafetensorError as error:  # of an old run, which has no digests
-        told = f"{path} cannot be read ({error}); delete {folder} and {REMAKE}."
-        raise UserError(told, kind="damaged", file=path) from error
+    weights = load_file(check_whole(folder, NET, REMAKE))
     weights.pop(MEAN, None)
     return weights
-
-
-def _whole(folder: Path, name: str) -> Path:
-    """A file of a run folder that is as it was written. Folders of commit 7b4e991 have no digests to tell by.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    return folder / name if (folder / name).exists() and _is_old(folder) else check_whole(folder, name, REMAKE)
-
-
-def _is_old(folder: Path) -> bool:
-    try:
-        return is_old(json.loads(regular(folder / RECORD).read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # `check_whole` says what is wrong
-        return False

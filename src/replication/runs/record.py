@@ -1,19 +1,15 @@
 """What `run.json` holds: enough to trust a number of a run, or to make it again. Needs no torch."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from replication.arms import ARMS
 from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
-from replication.errors import UserError
+from replication.tasks import TASKS
 
-AnyRecipe = Annotated[Union[tuple(arm.recipe for arm in ARMS.values())], Field(discriminator="arm")]  # noqa: UP007
+AnyRecipe = Annotated[Union[tuple(task.recipe for task in TASKS.values())], Field(discriminator="task")]  # noqa: UP007
 
 TRAINING = "training"  # protocol of the training error, seen while training (augmented)
 TRAINING_ERROR = "top1_error"  # its metric
@@ -65,35 +61,11 @@ def run_name(recipe: Recipe) -> str:
     return " · ".join([recipe.net, *variant, f"seed {recipe.seed}"])
 
 
-# Both go once the runs that were begun at commit 7b4e991 are in.
-def is_old(values: Any) -> bool:
-    """Whether a run.json is one that commit 7b4e991 wrote."""
-    return isinstance(values, dict) and "recipe_hash" in values
-
-
-def from_old(values: dict[str, Any], where: str) -> dict[str, Any]:
-    """A record as commit 7b4e991 wrote it, in today's form; one of today is returned as it is.
-
-    Raises:
-        UserError: its recipe is not the one that its hash was made of; the message begins with its file, `where`.
-    """
-    if not is_old(values):
+def upgraded(values: Any) -> Any:
+    """A record as it was written before `task` was called `arm`, in today's form. Goes with the last of such runs."""
+    if not (isinstance(values, dict) and isinstance(recipe := values.get("recipe"), dict) and "arm" in recipe):
         return values
-    old = dict(values)
-    recipe, written = old.get("recipe"), old.pop("recipe_hash")
-    old.pop("profile", None)
-    found = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    if found != written:
-        raise UserError(
-            f"{where}: recipe_hash is {written}, but the recipe's is {found}: it was changed by hand; train it again.",
-            kind="damaged",
-            key="recipe_hash",
-            file=Path(where),
-        )
-    data = {key: value for key, value in recipe["data"].items() if key != "variant"}
-    old["recipe"] = recipe | {"data": data | {"pixels": recipe["data"]["variant"] or "official"}}
-    old["status"] = "chance" if old["status"] == "diverged" else old["status"]
-    return old
+    return values | {"recipe": {"task" if key == "arm" else key: value for key, value in recipe.items()}}
 
 
 def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:

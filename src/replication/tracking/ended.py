@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from replication.arms import Arm
-from replication.evaluation.scores import read_scores
 from replication.results.schema import TRAINING
 from replication.results.tables import CURVES, RUNS, SCORES, read_tables, run_of
 from replication.runs.folder import read_curve, read_run
+from replication.runs.outcome import read_scores
 from replication.runs.provenance import in_columns
 from replication.runs.record import training_score
+from replication.tasks import Task
 from replication.tracking.tracker import Ended
 
 
@@ -25,13 +25,13 @@ def ended_in_folder(folder: Path, scores: Path) -> Ended:
     return Ended(record.recipe, row, curve, scored, record.provenance["commit"], folder)
 
 
-def ended_in_study(folder: Path, arm: Arm) -> Iterator[Ended]:
+def ended_in_study(folder: Path, task: Task) -> Iterator[Ended]:
     """The runs of a study in results/, in the order of its tables. Their curves have the points of the page.
 
     Raises:
         UserError: a table is damaged.
     """
-    recipes, tables = read_tables(folder, arm)
+    recipes, tables = read_tables(folder, task)
     for row in tables[RUNS]:
         scores, points = ([of for of in tables[name] if run_of(of) == run_of(row)] for name in (SCORES, CURVES))
         curve = [{"iteration": point["iteration"], _column(point["protocol"]): point["error"]} for point in points]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from replication.arms import arm_of
 from replication.config.profiles import named
 from replication.config.recipe import Data, Recipe
 from replication.errors import UserError
 from replication.files import sha256
 from replication.runs.folder import CURVE, NET, RECORD, Row
 from replication.runs.record import run_name
+from replication.tasks import task_of
 from replication.tracking.store import (
     IMPORTED,
     SQLITE,
@@ -274,7 +274,7 @@ def tracker_of(recipe: Recipe, made: Mapping[str, Any], commit: str, tracking: T
     data = recipe.data
     dataset = data.name if data.pixels == "official" else f"{data.name} ({data.pixels})"
     tags = {
-        "arm": recipe.arm,
+        "task": recipe.task,
         "variant": recipe.variant,
         "net_and_variant": named(recipe.net, recipe.variant),  # to group the seeds by
         "dataset": dataset,
@@ -302,7 +302,7 @@ def _note(recipe: Recipe, dataset: str, tracking: Tracking) -> str:
     """What a run is, in Markdown, for the head of its page in the UI."""
     schedule = recipe.schedule
     return (
-        f"**{run_name(recipe)}**, section {arm_of(recipe.arm).section} of *Deep Residual Learning*: "
+        f"**{run_name(recipe)}**, section {task_of(recipe.task).section} of *Deep Residual Learning*: "
         f"{schedule.iterations:,} iterations of {schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
         f"Fidelity: {tracking.tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test "
         f"set selects nothing.\n\n{tracking.note}"

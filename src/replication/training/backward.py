@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from replication.evaluation.error import autocast
-from replication.feed.batches import Batches
+from replication.tasks.batches import Batches
+from replication.tasks.inference import autocast
 from replication.training.processes import Processes, RunningAverages
 
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

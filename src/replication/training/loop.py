@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from replication.arms import found, step_of
 from replication.config.recipe import Recipe
-from replication.feed.batches import Batches, Split
 from replication.runs.folder import Row
+from replication.tasks import found, step_of
+from replication.tasks.batches import Batches, Split
 from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages
 from replication.training.schedule import learning_rate, reached_plateau, warms_up

@@ -12,16 +12,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from replication.arms import found, step_of
 from replication.config.recipe import Recipe
 from replication.data.store import Images
 from replication.errors import UserError
-from replication.feed.batches import Batches
 from replication.files import remove_leftovers, write_durably
 from replication.nets.complexity import complexity
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.provenance import in_columns, provenance, start_of
 from replication.runs.record import RunRecord, run_name, status_of, training_score
+from replication.tasks import found, step_of
+from replication.tasks.batches import Batches
 from replication.tracking.tracker import Tracker, Tracking, tracker_of
 from replication.training.loop import iterate
 from replication.training.processes import Processes

@@ -120,7 +120,7 @@ def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
     faster = outlook.rates[other] / rate
     words = f"about {_duration(outlook.seconds)} here in {recipe.precision}, at {rate:.0f} images/s"
     if faster > 1.1:
-        key = f"{recipe.arm}.override.precision={other}"
+        key = f"{recipe.task}.override.precision={other}"
         words += f"; {other} would be {faster:.1f} times as fast (-S '++{key}', which makes it another recipe)"
     if compiled:
         words += "; kernels are compiled first, a minute or two, for up to 1.3 times the speed"

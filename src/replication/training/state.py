@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.feed.batches import WEIGHTS, derived_seed
 from replication.files import write_durably
 from replication.nets.by_name import build
+from replication.tasks.batches import WEIGHTS, derived_seed
 
 STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
 

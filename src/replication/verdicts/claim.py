@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Literal
 
 from replication import paper
-from replication.arms import Arm
 from replication.config.profiles import named
 from replication.results.studies import Study
+from replication.tasks import Task
 from replication.verdicts.comparisons import Comparison
 from replication.verdicts.rule import Outcome, Verdict, verdict
 
@@ -21,11 +21,11 @@ Compare = Callable[[Study], list[Comparison]]
 
 @dataclass(frozen=True)
 class Test:
-    """How a claim is tested on the studies of an arm."""
+    """How a claim is tested on the studies of a task."""
 
     claim: paper.Claim
     title: str  # of its card
-    arm: Arm
+    task: Task
     needs: tuple[str, ...]  # nets, "plain-56" or "plain-56/three-times-longer", that must have been trained
     role: Role | None
     compare: Compare
@@ -78,7 +78,7 @@ def claim(
     claim_id: str,
     title: str,
     *,
-    arm: Arm,
+    task: Task,
     needs: Sequence[str] = (),
     any_net: bool = False,
     variants: Sequence[str] = (),
@@ -87,31 +87,31 @@ def claim(
     """Make a function from a study to comparisons the test of a claim of paper.yaml.
 
     Raises:
-        ValueError: it has no title, or the arm tests the claim already.
+        ValueError: it has no title, or the task tests the claim already.
         KeyError: the paper has no such claim.
     """
     if not title.strip():
         raise ValueError(f"claim {claim_id} needs a title")
-    if any((test.claim.id, test.arm) == (claim_id, arm) for test in _tests):
-        raise ValueError(f"claim {claim_id} has a test of the arm {arm.name} already")
+    if any((test.claim.id, test.task) == (claim_id, task) for test in _tests):
+        raise ValueError(f"claim {claim_id} has a test of the task {task.name} already")
     of_paper = paper.claim(claim_id)
 
     def register(compare: Compare) -> Compare:
-        _tests.append(Test(of_paper, title, arm, tuple(needs), role, compare, any_net, tuple(variants)))
+        _tests.append(Test(of_paper, title, task, tuple(needs), role, compare, any_net, tuple(variants)))
         return compare
 
     return register
 
 
-def tests_of(arm: Arm) -> list[Test]:
-    """The tests of an arm's claims, in the order of their file."""
-    return [test for test in _tests if test.arm == arm]
+def tests_of(task: Task) -> list[Test]:
+    """The tests of a task's claims, in the order of their file."""
+    return [test for test in _tests if test.task == task]
 
 
 @lru_cache(maxsize=64)  # several parts of the page ask for the same
 def judge_claims(study: Study) -> list[Tested]:
-    """The claims of the study's arm, in the order of their file."""
-    return [judge(test, study) for test in tests_of(study.arm)]
+    """The claims of the study's task, in the order of their file."""
+    return [judge(test, study) for test in tests_of(study.task)]
 
 
 def judge(test: Test, study: Study) -> Tested:

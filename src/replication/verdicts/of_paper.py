@@ -5,30 +5,30 @@ from collections.abc import Iterator
 import pandas as pd
 
 from replication import paper as printed
-from replication.arms import Arm
 from replication.config.profiles import Profile
 from replication.config.recipe import Data
 from replication.paper import end_errors, figure, number, table
 from replication.results.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
 from replication.results.studies import Study, with_recipes
 from replication.runs.record import END_OF_TRAINING
+from replication.tasks import Task
 from replication.verdicts.planning import typical
 
 EARLY = 50_000  # iterations: a point of Figure 4 early on
 Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
 
 
-def study_of_paper(arm: Arm, paper: Profile) -> Study:
+def study_of_paper(task: Task, paper: Profile) -> Study:
     """What tables 2 to 4, 6 and 13 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
 
     ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
     """
-    data = Data(name=arm.datasets[-1], pixels="official", fingerprint="official")
-    images = number("N09" if arm.photographs else "N16")[1]
+    data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
+    images = number("N09" if task.photographs else "N16")[1]
     recipes, runs, scores = {}, {}, []
-    for net, protocol, metric, value in _printed(arm):
+    for net, protocol, metric, value in _printed(task):
         seed = sum((row["net"], row["protocol"], row["metric"]) == (net, protocol, metric) for row in scores)
-        recipe = paper.recipe(arm, net, seed=seed, data=data)
+        recipe = paper.recipe(task, net, seed=seed, data=data)
         recipes[recipe.hash] = recipe
         name = {"net": net, "variant": recipe.variant, "seed": seed}
         runs[net, seed] = name | {"recipe": recipe.hash, "status": "trained"}
@@ -36,25 +36,25 @@ def study_of_paper(arm: Arm, paper: Profile) -> Study:
         last = int(schedule.iterations * schedule.batch_size * END_OF_TRAINING)
         seen = last if protocol == TRAINING else images
         scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": seen})
-    table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, arm, paper)
-    tables = table_of_runs, pd.DataFrame(scores), _curves(arm), _responses(arm)
-    return Study(arm, paper.name, "as printed", paper, recipes, *tables)
+    table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, task, paper)
+    tables = table_of_runs, pd.DataFrame(scores), _curves(task), _responses(task)
+    return Study(task, paper.name, "as printed", paper, recipes, *tables)
 
 
-def _printed(arm: Arm) -> Iterator[Score]:
-    if arm.boxes:
+def _printed(task: Task) -> Iterator[Score]:
+    if task.boxes:
         yield from _table_13()
         return
-    if arm.photographs:
+    if task.photographs:
         top1 = {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
         yield from ((net, "ten_crop", "top1_error", error) for net, error in top1.items())
         yield from ((row["net"], "ten_crop", "top5_error", row["top5"]) for row in table(3) if row["kind"] == "own")
         for row in table(4):
             if row["kind"] == "own":
                 yield from ((row["net"], "fully_convolutional", f"{m}_error", row[m]) for m in ("top1", "top5"))
-        train = end_errors(arm.section)["train"]
+        train = end_errors(task.section)["train"]
     else:
-        drawn, headline = figure(6)["digitised"], (arm.headline, arm.metric.name)
+        drawn, headline = figure(6)["digitised"], (task.headline, task.metric.name)
         yield from ((net, *headline, e) for net, e in drawn["test_final"].items() if net.startswith("plain-"))
         for row in table(6):
             if row["kind"] == "own":
@@ -75,17 +75,17 @@ def _table_13() -> Iterator[Score]:
             yield "resnet-101", protocol[row["testing"]], f"{ways[row['loc_method']]}_error", error
 
 
-def _curves(arm: Arm) -> pd.DataFrame:
+def _curves(task: Task) -> pd.DataFrame:
     """The one point of a curve that a claim looks at (K06)."""
     columns = ["net", "variant", "seed", "protocol", "iteration", "error"]
-    early = figure(4)["digitised"]["val_at_5e4"] if arm.photographs and not arm.boxes else {}
-    point = ("default", 0, arm.protocols[0].name, EARLY)
+    early = figure(4)["digitised"]["val_at_5e4"] if task.photographs and not task.boxes else {}
+    point = ("default", 0, task.protocols[0].name, EARLY)
     return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
 
 
-def _responses(arm: Arm) -> pd.DataFrame:
+def _responses(task: Task) -> pd.DataFrame:
     """The points of Figure 7."""
-    drawn = {} if arm.photographs else figure(7)["digitised"]["std_by_layer"]
+    drawn = {} if task.photographs else figure(7)["digitised"]["std_by_layer"]
     rows = [
         (net, "default", 0, printed.protocol("cifar10", "C3")["stop_iter"], layer, value)
         for net, values in drawn.items()

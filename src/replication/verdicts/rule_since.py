@@ -7,9 +7,9 @@ from importlib.resources import files
 
 from ruamel.yaml import YAML
 
-from replication.arms import ARMS
 from replication.paper import published_spread
 from replication.results.studies import Study
+from replication.tasks import TASKS
 from replication.verdicts import rule
 from replication.verdicts.rule_grid import digest
 
@@ -43,7 +43,7 @@ def rule_hash() -> str:
 
 def published_spreads() -> list[list[tuple[float, int]]]:
     """The spreads between seeds that others published, and that the rule may borrow."""
-    spreads = [published_spread(arm.name, arm.headline, arm.metric.name) for arm in ARMS.values()]
+    spreads = [published_spread(task.name, task.headline, task.metric.name) for task in TASKS.values()]
     return [spread for spread in spreads if spread]
 
 

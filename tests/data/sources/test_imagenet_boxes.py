@@ -6,12 +6,12 @@ import pytest
 from errors import refused
 from made_files import SMALL_IMAGENET, Photographs
 
-from replication.arms.localization import LOCALIZATION
 from replication.data.index import read_index
 from replication.data.sources import DATASETS, Place
 from replication.data.sources.boxes import imagenet
 from replication.data.sources.imagenet import folder
 from replication.data.sources.prepare import prepare
+from replication.tasks.localization import LOCALIZATION
 
 VIEW = {"input_size": 32, "shorter_side": 37, "train_images": 10**6}
 

@@ -14,8 +14,6 @@ import pytest
 import torch
 from made_files import SMALL_CIFAR, as_archive, as_binary, as_parquet, as_tree
 
-from replication.arms import ARMS
-from replication.arms.cifar import CifarRecipe
 from replication.config.recipe import merged
 from replication.data.meta import Meta
 from replication.data.sources import CIFAR10, DATASETS, Dataset, Place
@@ -23,7 +21,9 @@ from replication.data.sources.official import digest_of
 from replication.data.sources.parquet import parquet
 from replication.data.sources.prepare import describe, prepare
 from replication.data.store import Split, read_store
-from replication.feed.cifar import CifarBatches
+from replication.tasks import TASKS
+from replication.tasks.cifar.feed import CifarBatches
+from replication.tasks.cifar.recipe import CifarRecipe
 
 Splits = tuple[Split, Split]
 CONTAINERS = ["archive", "batches", "binary", "parquet", "tree"]
@@ -64,7 +64,7 @@ def prepared(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) 
     """`prepared(place)`: the store of the small data set from a place, in `tmp_path / "store"`."""
     monkeypatch.setitem(DATASETS, "cifar10", dataset)
     view = {"input_size": 32, "shorter_side": None, "train_images": 20}
-    return lambda place, folder="store": prepare(tmp_path / folder, ARMS["cifar"], "cifar10", place, view)
+    return lambda place, folder="store": prepare(tmp_path / folder, TASKS["cifar"], "cifar10", place, view)
 
 
 def test_the_digest_is_of_pixels_then_labels_as_published(official: Splits) -> None:
@@ -170,7 +170,7 @@ def test_the_real_images_are_official_in_every_container(
     view = {"input_size": 32, "shorter_side": None, "train_images": 45_000}
     heldout = {}
     for name, place in ({"given": given} | all_containers(splits, tmp_path, CIFAR10, monkeypatch)).items():
-        meta = prepare(tmp_path / "store", ARMS["cifar"], "cifar10", place, view)
+        meta = prepare(tmp_path / "store", TASKS["cifar"], "cifar10", place, view)
         assert meta.official, name
         assert meta.fingerprint.startswith("29b739c2cbb1") == (name != "tree"), name
         values = merged(make_recipe().model_dump(), {"input_size": 32, "train_images": 45_000})

@@ -14,13 +14,13 @@ import torch
 from errors import refused
 from made_files import SMALL_CIFAR, SMALL_IMAGENET, Photographs, below, picture, rows_of, saved, write_parquet
 
-from replication.arms import ARMS
 from replication.data.index import read_images
 from replication.data.meta import OFFICIAL, Meta
 from replication.data.sources import DATASETS, TINY_IMAGENET, Place
 from replication.data.sources.prepare import describe, prepare
 from replication.data.sources.statistics import image_statistics
 from replication.data.store import Split, image_of, read_store
+from replication.tasks import TASKS
 
 SMALL = {"input_size": 8, "shorter_side": None, "train_images": 6}
 PHOTOGRAPHS = {"input_size": 32, "shorter_side": 36, "train_images": 12}
@@ -50,7 +50,7 @@ def test_every_reader_that_is_named_exists(key: str) -> None:
 
 
 def test_every_data_set_of_an_arm_is_declared() -> None:
-    assert {name for arm in ARMS.values() for name in arm.datasets} == set(DATASETS)
+    assert {name for task in TASKS.values() for name in task.datasets} == set(DATASETS)
 
 
 def test_the_declarations_need_neither_torch_nor_pyarrow() -> None:
@@ -65,7 +65,7 @@ def test_a_store_is_made_of_a_place(
     tmp_path: Path, small: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(DATASETS, "cifar10", SMALL_CIFAR)
-    meta = prepare(tmp_path / "store", ARMS["cifar"], "cifar10", place_of(tmp_path / "root", small), SMALL)
+    meta = prepare(tmp_path / "store", TASKS["cifar"], "cifar10", place_of(tmp_path / "root", small), SMALL)
     store = read_store(tmp_path / "store")
     assert store.meta == meta
     assert (meta.name, meta.source) == ("cifar10", "CIFAR-10, parquet")
@@ -75,17 +75,17 @@ def test_a_store_is_made_of_a_place(
 
 def test_cifar10_is_of_one_size(tmp_path: Path) -> None:
     with refused("conflict", "16", "32", key="input_size"):
-        prepare(tmp_path / "store", ARMS["cifar"], "cifar10", Place("parquet", tmp_path), SMALL | {"input_size": 16})
+        prepare(tmp_path / "store", TASKS["cifar"], "cifar10", Place("parquet", tmp_path), SMALL | {"input_size": 16})
 
 
-@pytest.mark.parametrize(("arm", "side"), [("cifar", 8), ("imagenet", 36)])
-def test_digits_are_stored_as_large_as_the_arm_sees_them(tmp_path: Path, arm: str, side: int) -> None:
-    view = {"cifar": SMALL, "imagenet": PHOTOGRAPHS | {"train_images": 20}}[arm]
-    meta = prepare(tmp_path / "store", ARMS[arm], "digits", None, view)
+@pytest.mark.parametrize(("task", "side"), [("cifar", 8), ("imagenet", 36)])
+def test_digits_are_stored_as_large_as_the_arm_sees_them(tmp_path: Path, task: str, side: int) -> None:
+    view = {"cifar": SMALL, "imagenet": PHOTOGRAPHS | {"train_images": 20}}[task]
+    meta = prepare(tmp_path / "store", TASKS[task], "digits", None, view)
     assert (meta.input_size, meta.train_images, meta.test_images) == (side, 1437, 360)
     assert (meta.name, meta.source) == ("digits", "scikit-learn's load_digits")
     assert meta.pixels == f"8x8 digits of scikit-learn, scaled to {side}x{side}"
-    assert (read_store(tmp_path / "store").mean is None) == (arm == "cifar")
+    assert (read_store(tmp_path / "store").mean is None) == (task == "cifar")
 
 
 def test_statistics_are_of_the_images_that_are_trained_on(
@@ -98,7 +98,7 @@ def test_statistics_are_of_the_images_that_are_trained_on(
     order = np.argsort(train.labels, kind="stable")
     train = Split(train.images[order], train.labels[order])
     place = place_of(tmp_path / "root", (train, test), "valid")
-    prepare(tmp_path / "store", ARMS["imagenet"], "tiny_imagenet", place, PHOTOGRAPHS | {"train_images": 4})
+    prepare(tmp_path / "store", TASKS["imagenet"], "tiny_imagenet", place, PHOTOGRAPHS | {"train_images": 4})
     store = read_store(tmp_path / "store")
     expected = image_statistics(lambda number: image_of(train.images[2 * number]), 4, 36, 32)
     assert torch.equal(store.mean, expected.mean)
@@ -110,7 +110,7 @@ def test_statistics_are_of_the_images_that_are_trained_on(
 
 def test_an_index_is_made_and_no_image_is_copied(tmp_path: Path, tree: Path) -> None:
     before = below(tree)
-    meta = prepare(tmp_path / "index", ARMS["imagenet"], "imagenet", Place("folder", tree), PHOTOGRAPHS)
+    meta = prepare(tmp_path / "index", TASKS["imagenet"], "imagenet", Place("folder", tree), PHOTOGRAPHS)
     assert (meta.name, meta.source, meta.pixels) == ("imagenet", "ImageNet, folder", "extracted tree, not verified")
     index = read_images(tmp_path / "index", tree)
     assert index.meta == meta
@@ -122,7 +122,7 @@ def test_an_index_is_made_and_no_image_is_copied(tmp_path: Path, tree: Path) -> 
 @pytest.mark.parametrize("bad", ["train/n00000003/n00000003_3.JPEG", "val/n00000002/ILSVRC2012_val_00000003.JPEG"])
 def test_the_bad_image_of_a_small_set_is_named_and_the_old_index_kept(tmp_path: Path, tree: Path, bad: str) -> None:
     def again() -> Meta:
-        return prepare(tmp_path / "data/imagenet", ARMS["imagenet"], "imagenet", Place("folder", tree), PHOTOGRAPHS)
+        return prepare(tmp_path / "data/imagenet", TASKS["imagenet"], "imagenet", Place("folder", tree), PHOTOGRAPHS)
 
     again()
     (tree / bad).write_bytes(saved(picture(0))[:-100])
@@ -135,7 +135,7 @@ def test_the_bad_image_of_a_small_set_is_named_and_the_old_index_kept(tmp_path: 
 def test_missing_archives_name_the_key(tmp_path: Path) -> None:
     place = Place("archives", tmp_path / "nowhere")
     with refused("missing", key="data.imagenet.root", file=tmp_path / "nowhere/ILSVRC2012_img_train.tar"):
-        prepare(tmp_path / "index", ARMS["imagenet"], "imagenet", place, PHOTOGRAPHS)
+        prepare(tmp_path / "index", TASKS["imagenet"], "imagenet", place, PHOTOGRAPHS)
 
 
 # --- the sentence

@@ -7,14 +7,14 @@ import pytest
 from made_up import PAPER_PROFILE, RUN, recipe_of
 
 from replication import report
-from replication.arms import ARMS
 from replication.results.studies import Study, with_recipes
+from replication.tasks import TASKS
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.claims.appendix_c import differences
 from replication.verdicts.claims.settling import settling
 from replication.verdicts.of_paper import study_of_paper
 
-ARM = ARMS["localization"]
+ARM = TASKS["localization"]
 SEED = {  # errors and shares of images on which one alone is wrong, in percent
     "oracle_centre": {"pcr_error": 33.1, "per_class_rpn_error": 13.3, "rpn_error": 14, "scr_error": 34,
                       "per_class_rpn_iou": 70.1},

@@ -5,9 +5,9 @@ from judging import judged, outcomes, seeds, verdict
 from made_up import PAPER, PAPER_IMAGENET, PAPER_PROFILE, joined, study
 
 from replication import paper
-from replication.arms import ARMS
+from replication.tasks import TASKS
 from replication.verdicts.claim import claim
-from replication.verdicts.claim import tests_of as of_arm
+from replication.verdicts.claim import tests_of as task_folder
 from replication.verdicts.claims import WAITING, judge_claims
 from replication.verdicts.claims.settling import settling
 from replication.verdicts.of_paper import study_of_paper
@@ -62,7 +62,7 @@ def test_a_verdict_is_provisional_only_at_the_papers_own_recipe_on_official_cifa
     shorter = {"schedule": {"iterations": 4000, "drops": [2000, 3000]}}
     for found in (study(PAPER), study(PAPER, **OFFICIAL, **shorter), study(PAPER, **OFFICIAL, train_images=45_000)):
         assert verdict(found, "K15") == "single seed"
-    at_once = study(PAPER_IMAGENET, arm="imagenet", **OFFICIAL)
+    at_once = study(PAPER_IMAGENET, task="imagenet", **OFFICIAL)
     assert verdict(at_once, "K05") == "single seed", "nobody has published a spread of these"
     assert verdict(seeds(PAPER, **OFFICIAL), "K15") == "supported", "three seeds have a spread of their own"
 
@@ -140,7 +140,7 @@ def test_the_fidelity_of_a_verdict_is_the_worst_of_the_runs_that_it_needs() -> N
 
 
 @pytest.mark.parametrize(
-    ("arm", "expected"),
+    ("task", "expected"),
     [
         (
             "cifar",
@@ -153,17 +153,17 @@ def test_the_fidelity_of_a_verdict_is_the_worst_of_the_runs_that_it_needs() -> N
         ("imagenet", dict.fromkeys(["K01", "K04", "K05", "K06", "K07", "K09", "K12"], "single seed")),
     ],
 )  # fmt: skip
-def test_what_the_rule_says_of_the_papers_own_numbers(arm: str, expected: dict[str, str]) -> None:
-    found = study_of_paper(ARMS[arm], PAPER_PROFILE)
+def test_what_the_rule_says_of_the_papers_own_numbers(task: str, expected: dict[str, str]) -> None:
+    found = study_of_paper(TASKS[task], PAPER_PROFILE)
     assert {key: verdict(found, key) for key in expected} == expected
 
 
 def test_the_papers_own_numbers_are_those_that_it_prints() -> None:
-    found = study_of_paper(ARMS["cifar"], PAPER_PROFILE)
+    found = study_of_paper(TASKS["cifar"], PAPER_PROFILE)
     own = found.errors("resnet-110", "single_view", "top1_error")
     assert (len(own), own.mean(), own.std()) == (5, pytest.approx(6.61), pytest.approx(0.16))
     assert found.errors("resnet-56", "single_view", "top1_error").tolist() == [6.97]
-    for c in judged(study_of_paper(ARMS["imagenet"], PAPER_PROFILE), "K09").comparisons:
+    for c in judged(study_of_paper(TASKS["imagenet"], PAPER_PROFILE), "K09").comparisons:
         assert c.part == "must" or c.here.startswith(c.paper), c.what
 
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_told_yet_needs_more_seeds_of_its_nets_and_no_others() ->
 
 
 def test_each_of_the_32_claims_is_tested_or_says_what_it_needs() -> None:
-    tested = {test.claim.id for arm in ARMS.values() for test in of_arm(arm)}
+    tested = {test.claim.id for task in TASKS.values() for test in task_folder(task)}
     assert sorted(tested | WAITING.keys()) == paper.claim_ids() == [f"K{n:02}" for n in range(1, 33)]
     assert not tested & WAITING.keys(), "what is tested does not wait"
 
@@ -197,15 +197,15 @@ def test_each_of_the_32_claims_is_tested_or_says_what_it_needs() -> None:
 @pytest.mark.parametrize("title", ["", "  "])
 def test_a_claim_without_a_title_fails_where_it_is_written(title: str) -> None:
     with pytest.raises(ValueError, match="K21"):
-        claim("K21", title, arm=ARMS["cifar"])
+        claim("K21", title, task=TASKS["cifar"])
     with pytest.raises(TypeError):
-        claim("K21", arm=ARMS["cifar"])
+        claim("K21", task=TASKS["cifar"])
 
 
 def test_a_claim_is_one_of_the_papers_and_is_tested_once_an_arm() -> None:
     with pytest.raises(KeyError, match="K99"):
-        claim("K99", "A claim of nobody.", arm=ARMS["cifar"])
+        claim("K99", "A claim of nobody.", task=TASKS["cifar"])
     with pytest.raises(ValueError, match="K02"):
-        claim("K02", "Twice.", arm=ARMS["cifar"])
+        claim("K02", "Twice.", task=TASKS["cifar"])
     ids = [t.test.claim.id for t in judge_claims(study({"plain-20": (1, 9)}))]
-    assert ids[:5] == ["K02", "K03", "K08", "K14", "K15"], "in the order of their file, each of this arm"
+    assert ids[:5] == ["K02", "K03", "K08", "K14", "K15"], "in the order of their file, each of this task"

@@ -24,7 +24,7 @@ def test_shortcuts_are_free_by_counting_not_by_training() -> None:
 
 
 def test_the_two_blocks_of_figure_5_cost_alike_and_a_projection_doubles_one() -> None:
-    found = judged(study(PAPER_IMAGENET, arm="imagenet"), "K11")
+    found = judged(study(PAPER_IMAGENET, task="imagenet"), "K11")
     assert (found.kind, found.test.counted) == ("confirmed", True)
     assert [c.here for c in found.comparisons] == ["0.94 (69,632 ÷ 73,728)", "1.94 (135,168 ÷ 69,632)"]
     drawn = paper.figure(5)["derived"]
@@ -44,7 +44,7 @@ def imagenet(
     claim_id: str, errors: dict[str, tuple[float, float]] = PAPER_IMAGENET, later: float = 0, **options: Any
 ) -> claims.Tested:
     """A claim judged on ImageNet; `later` adds points to plain-18 early on."""
-    found = with_curves(seeds(errors, arm="imagenet", **options), [(1 / 12, 20.0), (1.0, 0.0)])
+    found = with_curves(seeds(errors, task="imagenet", **options), [(1 / 12, 20.0), (1.0, 0.0)])
     plain = found.curves["net"].eq("plain-18") & found.curves["iteration"].eq(50_000)
     found.curves.loc[plain, "error"] += later
     return judged(found, claim_id)
@@ -172,7 +172,7 @@ def with_variant(variant: str, changed: dict[str, tuple[float, float]], **option
     more = seeds(changed, 5, **options)
     for table in (more.runs, more.scores):
         table["variant"] = variant
-    return joined(seeds(PAPER_IMAGENET if options.get("arm") else PAPER, 5, **options), more)
+    return joined(seeds(PAPER_IMAGENET if options.get("task") else PAPER, 5, **options), more)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_side_experiment_is_judged_by_its_variant(
 
 
 def test_longer_training_is_tried_on_imagenet_too() -> None:
-    longer = with_variant("three-times-longer", {"plain-34": (32.4, 28.5)}, arm="imagenet")
+    longer = with_variant("three-times-longer", {"plain-34": (32.4, 28.5)}, task="imagenet")
     assert verdict(longer, "K24") == "supported"
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks.verdicts import KINDS, NORMAL, SEEDS, Kind, on_errors, rates
-from replication.arms import ARMS
+from replication.tasks import TASKS
 
 STUDIES = 4_000  # a rate of 5 % is known within 0.7
-MEASURED = [test for arm in ARMS.values() for test in on_errors(arm)]
+MEASURED = [test for task in TASKS.values() for test in on_errors(task)]
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
@@ -21,7 +21,7 @@ def test_equal_nets_are_rarely_called_supported_or_not_and_intervals_have_the_tr
 
 def test_one_seed_with_a_published_spread_is_as_careful() -> None:
     (kind,) = (kind for kind in KINDS if kind.exact)
-    for test in on_errors(ARMS["cifar"]):
+    for test in on_errors(TASKS["cifar"]):
         rate = rates(test, kind, 1, STUDIES)
         assert rate["supported"] < 5 and rate["contradicted"] < 5, (test.claim.id, rate)
         assert rate["covered"] >= 94 or np.isnan(rate["covered"])

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from made_up import PAPER, PAPER_PROFILE, study
 
-from replication.arms import ARMS
 from replication.results.studies import Study
+from replication.tasks import TASKS
 from replication.verdicts.claim import Tested
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.of_paper import study_of_paper
@@ -66,7 +66,7 @@ def test_where_nothing_was_measured_there_is_no_verdict_but_that() -> None:
 
 
 def test_the_papers_own_points_are_weighed_by_the_same_rule() -> None:
-    printed = study_of_paper(ARMS["cifar"], PAPER_PROFILE)
+    printed = study_of_paper(TASKS["cifar"], PAPER_PROFILE)
     found = judged(printed, "K21")
     assert found.kind == "single seed"
     assert [c.here.split(" ")[0] for c in found.comparisons] == ["+0.20", "+0.38"]

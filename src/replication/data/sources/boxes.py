@@ -1,4 +1,4 @@
-"""Where the objects of images are: the boxes that a source of photographs comes with, for the arm `localization`.
+"""Where the objects of images are: the boxes that a source of photographs comes with, for the task `localization`.
 
 Sources count pixels from 0 and name the first and last pixel of an object; ours are corners, so that the far sides are
 one more. A box of coinciding corners (434 of Tiny ImageNet's training boxes have no width or height) is one pixel wide.

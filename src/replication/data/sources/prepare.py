@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from replication.arms import Arm, found
 from replication.data.boxes import gathered
 from replication.data.heldout import split_training
 from replication.data.index import load_entry, write_index
@@ -19,31 +18,32 @@ from replication.data.sources.official import is_official
 from replication.data.sources.statistics import SAMPLE, image_statistics
 from replication.data.store import Statistics, image_of, write_store
 from replication.errors import UserError
+from replication.tasks import Task, found
 
 
-def prepare(folder: Path, arm: Arm, dataset_name: str, place: Place | None, view: dict[str, Any]) -> Meta:
-    """Make the store or index of a data set for an arm, whole or not at all; an old one stays until it is made.
+def prepare(folder: Path, task: Task, dataset_name: str, place: Place | None, view: dict[str, Any]) -> Meta:
+    """Make the store or index of a data set for a task, whole or not at all; an old one stays until it is made.
 
     Args:
         folder: what is made.
         dataset_name: one of `DATASETS`.
         place: where the data set lies; None for one that is embedded.
-        view: how the nets see it: `input_size`; `shorter_side` of the test, for an arm of photographs; `train_images`.
+        view: how the nets see it: `input_size`; `shorter_side` of the test, for a task of photographs; `train_images`.
 
     Raises:
         UserError: the data set is missing, not whole or damaged, or not of the size that the nets see.
     """
     dataset = DATASETS[dataset_name]
-    if dataset.input_size and not arm.photographs and view["input_size"] != dataset.input_size:
+    if dataset.input_size and not task.photographs and view["input_size"] != dataset.input_size:
         raise UserError(
-            f"the profile's {arm.name}.input_size is {view['input_size']}, but {dataset.name} has "
+            f"the profile's {task.name}.input_size is {view['input_size']}, but {dataset.name} has "
             f"{dataset.input_size}x{dataset.input_size} images; set it to {dataset.input_size}.",
             kind="conflict",
             key="input_size",
         )
     if dataset.indexed:
-        return _make_index(folder, arm, dataset, place, view)
-    return _make_store(folder, arm, dataset, place, view)
+        return _make_index(folder, task, dataset, place, view)
+    return _make_store(folder, task, dataset, place, view)
 
 
 def describe(meta: Meta) -> str:
@@ -56,15 +56,15 @@ def describe(meta: Meta) -> str:
     )
 
 
-def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, view: dict[str, Any]) -> Meta:
+def _make_store(folder: Path, task: Task, dataset: Dataset, place: Place | None, view: dict[str, Any]) -> Meta:
     if place:
         source, origin = found(dataset.readers[place.source])(place, dataset), f"{dataset.name}, {place.source}"
     else:
-        size, origin = view["shorter_side"] if arm.photographs else view["input_size"], "scikit-learn's load_digits"
-        source, *corners = digits_on_canvas(size) if arm.boxes else (digits(size),)
-    if place and arm.boxes:
+        size, origin = view["shorter_side"] if task.photographs else view["input_size"], "scikit-learn's load_digits"
+        source, *corners = digits_on_canvas(size) if task.boxes else (digits(size),)
+    if place and task.boxes:
         corners = found(_reader_of_boxes(dataset, place))(place, dataset)
-    boxes = tuple(map(gathered, corners)) if arm.boxes else None
+    boxes = tuple(map(gathered, corners)) if task.boxes else None
 
     def load(index: int) -> Image.Image:
         return image_of(source.train.images[index])
@@ -75,16 +75,16 @@ def _make_store(folder: Path, arm: Arm, dataset: Dataset, place: Place | None, v
         source=origin,
         pixels=OFFICIAL if is_official(source, dataset) else source.pixels,
         classes=source.classes,
-        statistics=_statistics(load, source.train.labels, view) if arm.photographs else None,
+        statistics=_statistics(load, source.train.labels, view) if task.photographs else None,
         boxes=boxes,
     )  # fmt: skip
 
 
-def _make_index(folder: Path, arm: Arm, dataset: Dataset, place: Place, view: dict[str, Any]) -> Meta:
+def _make_index(folder: Path, task: Task, dataset: Dataset, place: Place, view: dict[str, Any]) -> Meta:
     """Index images where they lie, after decoding a sample of both splits (all, if it is small)."""
     files = found(dataset.readers[place.source])(place, dataset)
     boxes = None
-    if arm.boxes:
+    if task.boxes:
         files, *corners = found(_reader_of_boxes(dataset, place))(place, dataset, files)
         boxes = tuple(map(gathered, corners))
     print(f"decoding a sample of {files.train.num_rows + files.test.num_rows:,} images", flush=True)

@@ -1,4 +1,4 @@
-"""Mean image and colour covariance of a data set, for the arm `imagenet` (section 3.4)."""
+"""Mean image and colour covariance of a data set, for the task `imagenet` (section 3.4)."""
 
 from collections.abc import Callable
 

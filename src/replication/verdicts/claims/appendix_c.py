@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
-from replication.arms.localization import (
+from replication.config.profiles import DEFAULT, named
+from replication.paper import number, table
+from replication.results.schema import JOINED
+from replication.results.studies import Study
+from replication.tasks.localization import (
     ALONE,
     FLOORS,
     LOCALIZATION,
@@ -13,10 +17,6 @@ from replication.arms.localization import (
     REGIONS,
     WAYS,
 )
-from replication.config.profiles import DEFAULT, named
-from replication.paper import number, table
-from replication.results.schema import JOINED
-from replication.results.studies import Study
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
 from replication.verdicts.comparisons import POINTS, Comparison, weighed
@@ -29,7 +29,7 @@ ALL_PAIRS = PAIRS | OF_RCNN
 
 @claim(
     "K32", "Per-class RPN locates better than regression; dense tests, R-CNN and ensembles add to it.",
-    arm=LOCALIZATION, any_net=True, variants=[REGIONS],
+    task=LOCALIZATION, any_net=True, variants=[REGIONS],
 )  # fmt: skip
 def boxes_from_anchors(study: Study) -> list[Comparison]:
     """In the study's deepest net. Both tests of a pair are of the same run, so that their difference is a value a seed.

@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from replication import paper
-from replication.arms import ARMS, Arm
 from replication.config.profiles import Profile, read_profile
 from replication.results.studies import Study
+from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Role, Tested, judge_claims
 from replication.verdicts.comparisons import TRAIN, Comparison, Measure
 from replication.verdicts.of_paper import study_of_paper
@@ -58,7 +58,7 @@ class Finding:
 
 @lru_cache(maxsize=64)  # several parts of the first screen ask for the same
 def findings(study: Study) -> list[Finding]:
-    """The three findings in a setup, in the order of `TITLES`; none for an arm that does not test them."""
+    """The three findings in a setup, in the order of `TITLES`; none for a task that does not test them."""
     judged = {tested.test.role: tested for tested in judge_claims(study)}
     return [_finding(judged[role], study) for role in TITLES if role in judged]
 
@@ -90,25 +90,25 @@ def is_undertrained(study: Study, net: str) -> bool:
 
     The test gap of a net is its test error less its training error. False where the paper gives no training error.
     """
-    theirs_all, headline = printed(study.arm, study.paper), Measure("", study.arm.headline, study.arm.metric.name)
+    theirs_all, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric.name)
     ours, theirs, tested = TRAIN.sample(study, net), TRAIN.sample(theirs_all, net), headline.sample(theirs_all, net)
     if not (ours and theirs and tested):
         return False
     return bool(ours.mean - theirs.mean > max(tested.mean - theirs.mean, 0))
 
 
-def printed(arm: Arm, profile: Profile) -> Study:
+def printed(task: Task, profile: Profile) -> Study:
     """The paper's own numbers as a study, made once."""
-    return _read_printed(arm, profile.path)
+    return _read_printed(task, profile.path)
 
 
 @lru_cache(maxsize=8)
-def _read_printed(arm: Arm, path: Path) -> Study:
-    return study_of_paper(arm, read_profile(path.parent, path.stem))
+def _read_printed(task: Task, path: Path) -> Study:
+    return study_of_paper(task, read_profile(path.parent, path.stem))
 
 
 def answering(studies: Sequence[Study]) -> Study | None:
-    """The setup that answers for an arm: on the paper's own data it tells the most findings, by the longest schedule.
+    """The setup that answers for a task: on the paper's own data it tells the most findings, by the longest schedule.
 
     None where no setup has three seeds of its own of what one finding needs.
     """
@@ -124,13 +124,13 @@ def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested 
     A finding is judged by the setup that answers for it. What is counted on the built nets needs no setup.
     """
     found: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
-    for arm in ARMS.values():
-        of_arm = [study for study in studies if study.arm == arm]
-        answer = answering(of_arm)
-        for tested in judge_claims(printed(arm, profile)):
+    for task in TASKS.values():
+        task_folder = [study for study in studies if study.task == task]
+        answer = answering(task_folder)
+        for tested in judge_claims(printed(task, profile)):
             if tested.test.counted:
                 found[tested.test.claim.id].append(tested)
-        for study in of_arm:
+        for study in task_folder:
             for tested in judge_claims(study):
                 if study is answer or not (answer and tested.test.role):
                     found[tested.test.claim.id].append(tested)

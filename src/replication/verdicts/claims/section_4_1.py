@@ -5,11 +5,11 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from replication.arms.imagenet import IMAGENET
 from replication.nets.blocks import Block, Bottleneck, shortcut
 from replication.nets.complexity import complexity
 from replication.paper import end_errors, figure, number, table
 from replication.results.studies import Study
+from replication.tasks.imagenet import IMAGENET
 from replication.verdicts.claim import claim
 from replication.verdicts.comparisons import (
     POINTS,
@@ -60,7 +60,7 @@ def _both(study: Study, worse: str, better: str) -> list[Comparison]:
 @claim(
     "K01",
     "The deeper plain net is worse, on training data too.",
-    arm=IMAGENET,
+    task=IMAGENET,
     needs=["plain-18", "plain-34"],
     role="degradation",
 )
@@ -83,7 +83,7 @@ def _throughout(study: Study, worse: str, better: str) -> Comparison:
 @claim(
     "K04",
     "With shortcuts the deeper net is better.",
-    arm=IMAGENET,
+    task=IMAGENET,
     needs=["resnet-18-A", "resnet-34-A"],
     role="gain",
 )
@@ -94,7 +94,7 @@ def residual_nets_gain(study: Study) -> list[Comparison]:
 @claim(
     "K05",
     "At 34 layers the residual net beats the plain one.",
-    arm=IMAGENET,
+    task=IMAGENET,
     needs=["plain-34", "resnet-34-A"],
     role="cure",
 )
@@ -105,7 +105,7 @@ def residual_beats_plain(study: Study) -> list[Comparison]:
 @claim(
     "K06",
     "At 18 layers both end alike, but the residual net learns faster.",
-    arm=IMAGENET,
+    task=IMAGENET,
     needs=["plain-18", "resnet-18-A"],
 )
 def shallow_nets_end_alike(study: Study) -> list[Comparison]:
@@ -130,7 +130,7 @@ def _early(study: Study, worse: str, better: str, paper: float) -> Comparison:
 @claim(
     "K07",
     "Shortcut options differ little: projections are not essential.",
-    arm=IMAGENET,
+    task=IMAGENET,
     needs=["plain-34", "resnet-34-A", "resnet-34-B", "resnet-34-C"],
 )
 def shortcut_options(study: Study) -> list[Comparison]:
@@ -145,7 +145,7 @@ def shortcut_options(study: Study) -> list[Comparison]:
     ]
 
 
-@claim("K08", "Identity shortcuts are free: same parameters, same multiply-adds.", arm=IMAGENET)
+@claim("K08", "Identity shortcuts are free: same parameters, same multiply-adds.", task=IMAGENET)
 def shortcuts_are_free(_: Study) -> list[Comparison]:
     macs = table(1)[-1]
     return [
@@ -153,7 +153,7 @@ def shortcuts_are_free(_: Study) -> list[Comparison]:
     ]
 
 
-@claim("K09", "Errors fall with depth, from 34 to 152 layers.", arm=IMAGENET, needs=DEEPER)
+@claim("K09", "Errors fall with depth, from 34 to 152 layers.", task=IMAGENET, needs=DEEPER)
 def depth_helps(study: Study) -> list[Comparison]:
     comparisons = []
     for of, column, measure in DEPTH_MEASURES:
@@ -163,7 +163,7 @@ def depth_helps(study: Study) -> list[Comparison]:
     return comparisons
 
 
-@claim("K10", "152 layers cost less than VGG.", arm=IMAGENET)
+@claim("K10", "152 layers cost less than VGG.", task=IMAGENET)
 def cheaper_than_vgg(_: Study) -> list[Comparison]:
     printed = {"resnet-152": table(1)[-1]["152"], "vgg-16": number("N08"), "vgg-19": number("N06")}
     macs = {net: complexity(net, 224, 1000).macs / 1e9 for net in printed}
@@ -176,7 +176,7 @@ def cheaper_than_vgg(_: Study) -> list[Comparison]:
     return comparisons
 
 
-@claim("K11", "The two blocks of Figure 5 cost alike; a projection would double the bottleneck.", arm=IMAGENET)
+@claim("K11", "The two blocks of Figure 5 cost alike; a projection would double the bottleneck.", task=IMAGENET)
 def bottlenecks_need_identity_shortcuts(_: Study) -> list[Comparison]:
     printed = figure(5)["derived"]["weights_per_block"]
     with torch.device("meta"):
@@ -200,7 +200,7 @@ def _weights(block: nn.Module) -> int:
     return sum(layer.weight.numel() for layer in block.modules() if isinstance(layer, nn.Conv2d))
 
 
-@claim("K12", "One ResNet-152 beats every earlier ensemble.", arm=IMAGENET, needs=["resnet-152"])
+@claim("K12", "One ResNet-152 beats every earlier ensemble.", task=IMAGENET, needs=["resnet-152"])
 def beats_earlier_ensembles(study: Study) -> list[Comparison]:
     best = min(row["top5_test"] for row in table(5) if row["kind"] == "comparator")
     single = next(row["top5"] for row in table(4) if row["net"] == "resnet-152")

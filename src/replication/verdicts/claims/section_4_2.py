@@ -3,10 +3,10 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from replication.arms.cifar import CIFAR
 from replication.nets.complexity import complexity
 from replication.paper import end_errors, figure, number, protocol, replications, table
 from replication.results.studies import Study
+from replication.tasks.cifar import CIFAR
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
 from replication.verdicts.comparisons import (
@@ -42,7 +42,7 @@ LEARNS = protocol("cifar10", "C8")["until_train_error_below"]  # percent: a net 
 @claim(
     "K02",
     "Plain nets get worse with depth, on training data too.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=["plain-20", "plain-56"],
     role="degradation",
 )
@@ -57,7 +57,7 @@ def plain_nets_degrade(study: Study) -> list[Comparison]:
     return [c for c in compared if c.deciding or c.evidence]
 
 
-@claim("K03", "A plain net of 110 layers does not train.", arm=CIFAR, needs=["plain-110"])
+@claim("K03", "A plain net of 110 layers does not train.", task=CIFAR, needs=["plain-110"])
 def plain_110_fails(study: Study) -> list[Comparison]:
     """Whether it learned is the question here, so that a run at chance decides too."""
     bound = number("N20")
@@ -69,13 +69,13 @@ def plain_110_fails(study: Study) -> list[Comparison]:
     ]  # fmt: skip
 
 
-@claim("K08", "Identity shortcuts are free: same parameters, same multiply-adds.", arm=CIFAR)
+@claim("K08", "Identity shortcuts are free: same parameters, same multiply-adds.", task=CIFAR)
 def shortcuts_are_free(_: Study) -> list[Comparison]:
     sizes = {net.partition("-")[2]: row["params_m"] for net, row in OWN.items()}
     return [equal_cost(f"plain-{d}", f"resnet-{d}", 32, 10, f"{size} M parameters") for d, size in sizes.items()]
 
 
-@claim("K14", "Residual nets gain from depth, up to 110 layers.", arm=CIFAR, needs=RESIDUAL, role="gain")
+@claim("K14", "Residual nets gain from depth, up to 110 layers.", task=CIFAR, needs=RESIDUAL, role="gain")
 def residual_nets_gain_from_depth(study: Study) -> list[Comparison]:
     measured = [net for net in RESIDUAL if study.has(net)]
     pairs = list(pairwise(RESIDUAL))
@@ -88,7 +88,7 @@ def residual_nets_gain_from_depth(study: Study) -> list[Comparison]:
 @claim(
     "K15",
     "A residual net beats the plain net of its depth.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=[f"{kind}-{d}" for d in DEPTHS for kind in ("plain", "resnet")],
     role="cure",
 )
@@ -98,7 +98,7 @@ def residual_beats_plain(study: Study) -> list[Comparison]:
     return [compare(study, TEST, plain, residual, ends[plain] - ends[residual]) for plain, residual in pairs]
 
 
-@claim("K16", "ResNet-110 beats FitNet and Highway with fewer parameters.", arm=CIFAR, needs=["resnet-110"])
+@claim("K16", "ResNet-110 beats FitNet and Highway with fewer parameters.", task=CIFAR, needs=["resnet-110"])
 def thin_and_better(study: Study) -> list[Comparison]:
     """Against their nets of 19 layers, as the paper has it: the lesser of their errors, each one's parameters."""
     others = {row["method"]: row for row in table(6) if row["method"] in ("FitNet", "Highway") and row["layers"] == 19}
@@ -118,7 +118,7 @@ def thin_and_better(study: Study) -> list[Comparison]:
 @claim(
     "K17",
     "At a rate of 0.1 ResNet-110 is slow to start, and ends alike.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=["resnet-110", "resnet-110/no-warmup"],
 )
 def warm_up_is_a_convenience(study: Study) -> list[Comparison]:
@@ -135,7 +135,7 @@ def warm_up_is_a_convenience(study: Study) -> list[Comparison]:
     ]
 
 
-@claim("K18", "Runs of ResNet-110 end, and spread, as the paper's five.", arm=CIFAR, needs=["resnet-110"])
+@claim("K18", "Runs of ResNet-110 end, and spread, as the paper's five.", task=CIFAR, needs=["resnet-110"])
 def spread_of_110(study: Study) -> list[Comparison]:
     """The mean within three of the paper's standard deviations, the deviation within a factor of two of it."""
     mean, std, n = OF_110["mean"], OF_110["std"], OF_110["runs"]
@@ -157,7 +157,7 @@ def spread_of_110(study: Study) -> list[Comparison]:
     ]
 
 
-@claim("K19", "A net of 1202 layers is no harder to optimise.", arm=CIFAR, needs=["resnet-1202"])
+@claim("K19", "A net of 1202 layers is no harder to optimise.", task=CIFAR, needs=["resnet-1202"])
 def a_thousand_layers_train(study: Study) -> list[Comparison]:
     bound = number("N19")
     return [compare_bound(study, TRAIN, "resnet-1202", f"< {bound} %", below=bound)]
@@ -166,7 +166,7 @@ def a_thousand_layers_train(study: Study) -> list[Comparison]:
 @claim(
     "K20",
     "A net of 1202 layers tests worse than one of 110, at a similar training error.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=["resnet-110", "resnet-1202"],
 )
 def a_thousand_layers_overfit(study: Study) -> list[Comparison]:

@@ -3,9 +3,9 @@
 More iterations (section 4.1, footnote 3), plain bottleneck nets (footnote 4), blocks of one layer (section 3.2).
 """
 
-from replication.arms.cifar import CIFAR
-from replication.arms.imagenet import IMAGENET
 from replication.results.studies import Study
+from replication.tasks.cifar import CIFAR
+from replication.tasks.imagenet import IMAGENET
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
 from replication.verdicts.claims.section_4_1 import TEN_CROP
@@ -19,7 +19,7 @@ DEPTHS = (20, 56)  # at which blocks of one layer are tried
 @claim(
     "K24",
     "Three times the iterations do not remove degradation.",
-    arm=IMAGENET,
+    task=IMAGENET,
     needs=["plain-18", f"plain-34/{LONGER}"],
 )
 def longer_on_imagenet(study: Study) -> list[Comparison]:
@@ -29,7 +29,7 @@ def longer_on_imagenet(study: Study) -> list[Comparison]:
 @claim(
     "K24",
     "Three times the iterations do not remove degradation.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=["plain-20", f"plain-56/{LONGER}"],
 )
 def longer_on_cifar(study: Study) -> list[Comparison]:
@@ -46,7 +46,7 @@ def _longer(study: Study, measure: Measure, deep: str, shallow: str) -> list[Com
 @claim(
     "K25",
     "Plain nets of bottlenecks degrade too.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=[f"plain-20/{BOTTLENECK}", f"plain-56/{BOTTLENECK}"],
 )
 def bottlenecks_degrade(study: Study) -> list[Comparison]:
@@ -56,7 +56,7 @@ def bottlenecks_degrade(study: Study) -> list[Comparison]:
 @claim(
     "K26",
     "A residual block of one layer brings nothing.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=[*(f"plain-{d}" for d in DEPTHS), *(f"resnet-{d}/{ONE_LAYER}" for d in DEPTHS)],
 )
 def one_layer_brings_nothing(study: Study) -> list[Comparison]:

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pandas as pd
 
-from replication.arms.cifar import CIFAR
 from replication.paper import figure
 from replication.results.studies import Study
+from replication.tasks.cifar import CIFAR
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
 from replication.verdicts.comparisons import ORDER, POINTS, Comparison, Part, Weigh, difference_of, weighed
@@ -38,7 +38,7 @@ def _larger(study: Study, larger: str, smaller: str, part: Part = "must") -> Com
 @claim(
     "K21",
     "The layers of a residual net respond less than those of the plain net.",
-    arm=CIFAR,
+    task=CIFAR,
     needs=["plain-20", "resnet-20", "plain-56", "resnet-56"],
 )
 def residual_layers_respond_less(study: Study) -> list[Comparison]:
@@ -46,14 +46,14 @@ def residual_layers_respond_less(study: Study) -> list[Comparison]:
     return [_larger(study, f"plain-{depth}", f"resnet-{depth}") for depth in (20, 56)]
 
 
-@claim("K22", "In deeper residual nets each layer changes the signal less.", arm=CIFAR, needs=list(RESIDUAL))
+@claim("K22", "In deeper residual nets each layer changes the signal less.", task=CIFAR, needs=list(RESIDUAL))
 def deeper_residual_nets_respond_less(study: Study) -> list[Comparison]:
     what = f"{RESIDUAL[0]} → {RESIDUAL[-1]}, mean response falls"
     falls = _respond(study, what, "falls", RESIDUAL, lambda of: rule.trend([of[net] for net in RESIDUAL]), ORDER)
     return [falls, *(_larger(study, a, b, "guard") for a, b in pairwise(RESIDUAL))]
 
 
-@claim("K23", "Gradients do not vanish in a deep plain net.", arm=CIFAR, needs=["plain-56"])
+@claim("K23", "Gradients do not vanish in a deep plain net.", task=CIFAR, needs=["plain-56"])
 def gradients_are_healthy(study: Study) -> list[Comparison]:
     """The gradients of the first third of the layers are no less than a tenth of those of the last third.
 

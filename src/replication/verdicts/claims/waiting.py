@@ -2,9 +2,9 @@
 
 WAITING = {
     "K13": "needs the closed test server of ILSVRC, and the four of its six models that the paper does not name",
-    "K27": "needs an arm for detection, which does not exist yet, and PASCAL VOC 2007 and 2012",
-    "K28": "needs an arm for detection, which does not exist yet, and MS COCO",
-    "K29": "needs an arm for detection with its three improvements, which does not exist yet, and MS COCO",
-    "K30": "needs an arm for detection, which does not exist yet, MS COCO, PASCAL VOC and the test server of VOC 2012",
-    "K31": "needs an arm for detection, which does not exist yet, ImageNet DET and its test server",
+    "K27": "needs a task for detection, which does not exist yet, and PASCAL VOC 2007 and 2012",
+    "K28": "needs a task for detection, which does not exist yet, and MS COCO",
+    "K29": "needs a task for detection with its three improvements, which does not exist yet, and MS COCO",
+    "K30": "needs a task for detection, which does not exist yet, MS COCO, PASCAL VOC and the test server of VOC 2012",
+    "K31": "needs a task for detection, which does not exist yet, ImageNet DET and its test server",
 }  # by claim; with its id as the subject, a sentence

@@ -1,0 +1,68 @@
+"""A trained net that takes images as they are: what `replication.load` gives."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from replication.errors import UserError
+from replication.files import SUMS, check_whole, kind_of
+from replication.nets.by_name import build
+from replication.runs.folder import MEAN, NET, REMAKE, read_run
+from replication.tasks.batches import as_seen
+
+
+class Ready(nn.Module):
+    """A net for uint8 images [n, 3, H, W] → probabilities [n, classes]; `classes` are their names.
+
+    Images are of the side `input_size`, or of another for a net of section 4.1; none is cropped or rescaled.
+    """
+
+    def __init__(self, net: nn.Module, mean: Tensor, classes: list[str], input_size: int):
+        super().__init__()
+        self.net, self.classes, self.input_size = net, classes, input_size
+        self.register_buffer("mean", mean)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net(as_seen(images, self.mean)).softmax(1)
+
+
+def load(path: Path | str) -> Ready:
+    """A trained net on the CPU, ready for raw images.
+
+    Args:
+        path: of a run's folder, "runs/cifar/resnet-20/seed-0", or of its net.safetensors alone, wherever that lies.
+
+    Raises:
+        UserError: there is no run, it is damaged, its net answers with boxes, or the file does not say all that is
+            needed.
+    """
+    path = Path(path)
+    alone = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()
+    folder, name = (path.parent, path.name) if path.suffix == ".safetensors" else (path, NET)
+    file = path if alone else check_whole(folder, name, REMAKE)
+    try:
+        with safe_open(file, "pt") as opened:
+            about = json.loads((opened.metadata() or {}).get("about", "{}"))
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        told = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
+        raise UserError(told, kind=kind_of(error), file=file) from error
+    if "options" not in about and not alone:  # written before they were kept
+        about["options"] = read_run(folder).recipe.net_options
+    lacking = {"net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()
+    if lacking:
+        raise UserError(
+            f"{file} lacks its {min(lacking)}; load the folder of its run, or train it again.",
+            kind="damaged",
+            key=min(lacking),
+            file=file,
+        )
+    if "locates_on" in about["options"]:
+        raise UserError(
+            f"{path} is a localization model, not a classifier; load a run of another task.", kind="conflict", file=path
+        )
+    net, mean = build(about["net"], len(about["classes"]), **about["options"]), tensors.pop(MEAN)
+    net.load_state_dict(tensors)
+    return Ready(net, mean, about["classes"], about["input_size"]).eval()

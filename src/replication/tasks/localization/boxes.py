@@ -1,0 +1,71 @@
+"""The boxes that a net of appendix C answers with, and whether they are right. Training needs this alone.
+
+A box is right if it overlaps a true box of the class by half or more (intersection over union).
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from replication.nets.boxes import RIGHT, decoded, nearest, overlap
+from replication.nets.localization import Maps
+from replication.tasks.batches import Split
+from replication.tasks.inference import wrong_answers
+from replication.tasks.localization.feed import BoxBatches, Truth, anchors_of
+from replication.tasks.localization.recipe import LocalizationRecipe
+
+if TYPE_CHECKING:
+    pass
+
+
+def candidates(
+    answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe, count: int
+) -> tuple[Tensor, Tensor]:
+    """The `count` most probable boxes by one of the ways, for the classes [B, n].
+
+    Returns:
+        Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the view. A regression has one box, whose
+        probability is half.
+    """
+    logits, offsets = answers.answers(way, classes)
+    if "rpn" in way:
+        anchors = anchors_of(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
+    else:
+        anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
+        logits = torch.zeros_like(logits)
+    best, which = logits.topk(min(count, logits.shape[2]))
+    offsets = offsets.gather(2, which[..., None].expand(-1, -1, -1, 4))
+    return best.sigmoid(), decoded(offsets, anchors[which])
+
+
+def best_boxes(answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
+    """The most probable box of each of the classes [B, n], [B, n, 4] in pixels of the view."""
+    return candidates(answers, way, classes, recipe, 1)[1][:, :, 0]
+
+
+def misses(boxes: Tensor, true: Tensor) -> Tensor:
+    """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
+    return nearest(boxes, true) < RIGHT
+
+
+def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
+    """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
+
+    Args:
+        overlapping: from this overlap on.
+    """
+    best = scores.argmax(-1)[..., None, None].expand(*boxes.shape[:-2], 1, 4)
+    near = overlap(boxes.gather(-2, best), boxes)[..., 0, :] >= overlapping
+    weights = torch.where(near, scores, 0)[..., None]
+    return (weights * boxes).sum(-2) / weights.sum(-2)
+
+
+def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
+    """How many images of this process's part of a split the per-class RPN gives a wrong box; a scalar."""
+
+    def wrong(answers: Maps, truth: Truth) -> Tensor:
+        boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
+        return misses(boxes, truth.boxes)
+
+    return wrong_answers(net, batches, split, wrong)

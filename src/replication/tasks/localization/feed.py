@@ -1,0 +1,124 @@
+"""Batches of appendix C: photographs as section 4.1 sees them, with the boxes that are in the crop."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from replication.data.boxes import in_frame, in_view, padded
+from replication.data.crops import Frame, Pixels, centre_crop, frame_of
+from replication.data.store import Images
+from replication.errors import UserError
+from replication.nets.boxes import anchors
+from replication.nets.names import STRIDES
+from replication.tasks.batches import Split, derived_seed
+from replication.tasks.imagenet.feed import CHUNK, PhotographBatches, ahead, drawn_view
+from replication.tasks.localization.recipe import LocalizationRecipe
+
+ANCHORS = 3  # a stream of random numbers, after those of feed.batches
+
+
+class Truth(NamedTuple):
+    """What is known of n images. An image with fewer than K boxes of its class in its crop has NaN for the others."""
+
+    classes: Tensor  # [n]
+    boxes: Tensor  # [n, K, 4], pixels of the crop
+    draws: Tensor  # [n, P] from 0 to 1: which anchors are trained on; [n, 0] in a test
+    recipe: LocalizationRecipe
+
+    def split(self, size: int) -> list["Truth"]:
+        """In parts of `size` images, as tensors are split."""
+        return [Truth(*part, self.recipe) for part in zip(*(of.split(size) for of in self[:3]), strict=True)]
+
+    def to(self, device: torch.device) -> "Truth":
+        return Truth(*(of.to(device) for of in self[:3]), self.recipe)
+
+
+def anchors_of(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int) -> Tensor:
+    """The anchors of a recipe on maps of height and width `map_size`, [P, 4]."""
+    return anchors(*map_size, stride, recipe.anchors.sides, recipe.anchors.ratios)
+
+
+class Seen(NamedTuple):
+    """An image as a view shows it, and how its boxes and those of the view are to be compared."""
+
+    pixels: Tensor  # [H, W, 3] uint8
+    frame: Frame
+    boxes: Tensor  # [K, 4] true ones, pixels of the image
+    size: tuple[int, int]  # width and height of the image
+    index: int  # of the image in its split
+
+
+Part = tuple[list[Seen], Tensor]  # some images, and their labels [n]
+
+
+class BoxedBatches(PhotographBatches):
+    """Photographs with boxes, for both steps of appendix C. Only images that have one are trained on."""
+
+    recipe: LocalizationRecipe
+
+    def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
+        super().__init__(images, recipe, device, rank, ranks)
+        if images.train_boxes is None:
+            raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
+        self.classifier: nn.Module | None = None  # of the task that the nets start from, to guess classes
+
+    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
+        """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
+        positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
+        chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
+        views = partial(_seen, self.images, split, view)
+        yield from ahead(views, chunks[self.rank :: self.ranks], self.workers)
+
+
+class BoxBatches(BoxedBatches):
+    """Batches of the first step; the curve's test is on centre crops."""
+
+    def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
+        super().__init__(images, recipe, device, rank, ranks)
+        stride = STRIDES[recipe.maps]
+        side = -(-recipe.input_size // stride)
+        self.anchor_count = len(anchors_of(recipe, (side, side), stride))
+
+    def training(self, iteration: int) -> tuple[Tensor, Truth]:
+        images, labels, sizes = self.with_sizes(iteration)
+        seen = []
+        for slot, (index, of) in enumerate(
+            zip(self.indices(iteration)[self.slots()], sizes.tolist(), strict=True), self.slots().start
+        ):
+            view = drawn_view(self.recipe, iteration, slot)
+            frame = frame_of(tuple(of), view.shorter_side, self.recipe.input_size, view.down, view.across)
+            boxes = self.images.train_boxes.of(int(index))
+            seen.append(in_view(boxes, frame, view.mirror, self.recipe.visible))
+        generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))
+        draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[self.slots()]
+        truth = Truth(labels, padded(seen), draws, self.recipe)
+        return images, truth.to(self.device)
+
+    def single_view(self, split: Split) -> Iterator[tuple[Tensor, Truth]]:
+        """Centre crops; of a true box also what lies outside the crop counts."""
+        for seen, labels in self.seen(split, partial(centre, self.recipe)):
+            boxes = padded([in_frame(of.boxes, of.frame) for of in seen])
+            images = self.plain(torch.stack([of.pixels for of in seen]).permute(0, 3, 1, 2).to(self.device))
+            draws = torch.empty(len(labels), 0)
+            yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
+
+
+def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
+    """The middle of an image (Table 13: "1-crop")."""
+    side, size = recipe.test.shorter_side, recipe.input_size
+    return centre_crop(image, side, size), frame_of(image.size, side, size, 0.5, 0.5)
+
+
+def _seen(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
+    source = "test" if split == "test" else "train"
+    labels, boxes = (getattr(images, f"{source}_{of}") for of in ("labels", "boxes"))
+    found = []
+    for index in chunk:
+        image = images.load(source, index)
+        pixels, frame = view(image)
+        found.append(Seen(torch.from_numpy(pixels), frame, boxes.of(index), image.size, index))
+    return found, labels[list(chunk)]

@@ -1,0 +1,1 @@
+"""R-CNN on the boxes of a localization net (appendix C)."""
