@@ -14,11 +14,11 @@ from pipeline.plan import DATA, RECIPES, planned
 from replication.data.sources import Place
 from replication.data.sources.prepare import describe, prepare
 from replication.files import replacing
-from replication.tasks import task_of
+from replication.tasks import TASKS, get_task
 
 
 def main() -> None:
-    task = task_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task)
+    task = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task)
     folder, plan = DATA / task.name, planned(RECIPES / task.name / "data.json")
     if "skip" in plan:
         with replacing(folder) as unfinished:  # DVC expects the folder

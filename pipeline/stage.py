@@ -57,8 +57,10 @@ def arguments(description: str | None, **positional: str) -> argparse.Namespace:
 
 def task_or_run(description: str | None) -> argparse.Namespace:
     """A task, and either nothing more, or a net and a seed: one run of it."""
+    from replication.tasks import TASKS
+
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", help="cifar, imagenet or localization")
+    parser.add_argument("task", help=", ".join(TASKS))
     parser.add_argument("net", nargs="?", help="resnet-110, resnet-110/no-warmup, …; none: all of params.yaml")
     parser.add_argument("seed", nargs="?", help="0, 1, …")
     options = parser.parse_args()
@@ -92,8 +94,8 @@ def images_of(params: "BaseParams", task: "Task") -> "Images":
     from pipeline.plan import DATA, RECIPES, planned
     from replication.data.index import read_images
 
-    place = params.place(planned(RECIPES / task.name / "data.json")["dataset"])
-    return read_images(DATA / task.name, place.root if place else DATA)
+    place = params.place(planned(RECIPES / task.images_folder / "data.json")["dataset"])
+    return read_images(DATA / task.images_folder, place.root if place else DATA)
 
 
 def tracking_of(
@@ -106,9 +108,9 @@ def tracking_of(
     """
     from replication.config.profiles import named
     from replication.results.labels import label, pixels_label, study_folder
-    from replication.tasks import task_of
+    from replication.tasks import get_task
 
-    task = task_of(recipe.task)
+    task = get_task(recipe.task)
     of_params = params.profile, study_folder(label(params.section(task).override), pixels_label(task, recipe.data))
     name = named(recipe.net, recipe.variant)
     weights, again = f"runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors", f"{task.name} {name} {recipe.seed}"
@@ -132,10 +134,10 @@ def tracking_in(profile: str, of_study: str, recipe: "Recipe", note: str) -> "Tr
     from replication.config.profiles import read_profile
     from replication.results.fidelity import fidelity, of_paper
     from replication.results.labels import in_words
-    from replication.tasks import task_of
+    from replication.tasks import get_task
     from replication.tracking.tracker import Tracking
 
-    uri, task = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, task_of(recipe.task)
+    uri, task = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, get_task(recipe.task)
     name = " · ".join([profile, task.name, *in_words(of_study, recipe.data.pixels)])
     paper = of_paper(recipe, task, read_profile(PROFILES, "paper"))
     study = (RESULTS / profile / task.name / of_study).as_posix()

@@ -31,17 +31,18 @@ from replication.runs.outcome import (
     REMAKE,
     RESPONSES,
     ensemble_rows,
+    ensembles_of_seeds,
     read_responses,
     read_scores,
     read_weights_digest,
 )
-from replication.tasks import Task, task_of
+from replication.tasks import TASKS, Task, get_task
 from replication.tracking.ended import ended_in_folder
 from replication.tracking.tracker import log_missing
 
 
 def main() -> None:
-    task, params = task_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task), read_params()
+    task, params = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task), read_params()
     task_folder, runs = RESULTS / params.profile / task.name, plan_of(task).runs
     with code.unchanged("tabulate"):
         task_folder.mkdir(parents=True, exist_ok=True)
@@ -101,10 +102,11 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
         for seed in sorted({run.seed for run in runs}):
             if all((net, seed) in outcomes for net in nets):
                 rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
-    if task.boxes:
-        from replication.tasks.localization.outcome import rows_of_seeds
-
-        rows += rows_of_seeds([(finished(run).recipe, run.outcome) for run in runs])
+    if task.averages_seeds:
+        nets: dict[tuple[str, str], dict[int, Path]] = {}
+        for run in runs:
+            nets.setdefault((run.net, run.variant), {})[run.seed] = run.outcome
+        rows += ensembles_of_seeds(nets, task)
     return rows
 
 

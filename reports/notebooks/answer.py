@@ -26,9 +26,9 @@ from replication.tasks import TASKS
 paper = read_profile(Path(profiles), "paper")
 studies = {name: read_studies(Path(results), TASKS[name], paper) for name in ("cifar", "imagenet")}
 cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
-studies["localization"] = read_studies(Path(results), TASKS["localization"], paper, needed=False)
-localization = report.shown(studies["localization"], profile)
-judged = {name: report.with_cards(task_folder, profile) for name, task_folder in studies.items()}
+studies |= {name: read_studies(Path(results), TASKS[name], paper, needed=False) for name in ("localization", "rcnn")}
+localization, rcnn = (report.shown(studies[name], profile) for name in ("localization", "rcnn"))
+judged = {name: report.with_cards(of_task, profile) for name, of_task in studies.items()}
 
 # %% [markdown]
 # <h2 id="comparisons" data-part="Claims">All comparisons</h2>
@@ -38,7 +38,7 @@ judged = {name: report.with_cards(task_folder, profile) for name, task_folder in
 
 # %%
 HTML(
-    f'<figure class="wide tall" tabindex="0">{report.forest([*judged["cifar"], *judged["imagenet"], *judged["localization"]])}</figure>'
+    f'<figure class="wide tall" tabindex="0">{report.forest([study for of_task in judged.values() for study in of_task])}</figure>'
 )
 
 # %% [markdown]

@@ -37,7 +37,7 @@ class Profile:
 
     name: str
     path: Path
-    tasks: dict[str, dict[str, Any]]
+    sections: dict[str, dict[str, Any]]
     threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
 
     def dataset(self, task: Task) -> str:
@@ -46,19 +46,20 @@ class Profile:
         Raises:
             UserError: it is none of the task's.
         """
-        dataset = self.tasks[task.name].get("dataset")
+        section = task.images_folder
+        dataset = self.sections[section].get("dataset")
         if dataset not in task.datasets:
             raise UserError(
-                f"{self.path}: {task.name}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
+                f"{self.path}: {section}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
                 kind="unknown",
-                key=f"{task.name}.dataset",
+                key=f"{section}.dataset",
                 file=self.path,
             )
         return dataset
 
     def variants(self, task: Task) -> dict[str, dict[str, Any]]:
         """The variants of a task by name: `why`, the `section` of an experiment of the paper, and what differs."""
-        return {name: changes for name, changes in self.tasks[task.name].get("variants", {}).items() if changes}
+        return {name: changes for name, changes in self.sections[task.name].get("variants", {}).items() if changes}
 
     def recipe(
         self,
@@ -75,7 +76,7 @@ class Profile:
             UserError: a net or variant that there is not, or a field with a wrong value.
         """
         task.check_net(net)
-        fields = {key: value for key, value in self.tasks[task.name].items() if key not in ("dataset", "variants")}
+        fields = {key: value for key, value in self.sections[task.name].items() if key not in ("dataset", "variants")}
         where = f"{self.path}, {task.name}"
         if variant != DEFAULT:
             if variant not in self.variants(task):

@@ -151,7 +151,9 @@ class Recipe(Section):
     weights_seed: Seed | None = None  # of initialisation; none: `seed`
     order_seed: Seed | None = None  # of data order and augmentation; none: `seed`
     data: Data
-    start: str | None = None  # hash of the recipe of the run whose trained net this one begins with
+    # Tasks of the runs that it starts from, by role: runs of the same net and seed. None takes one of a profile away.
+    starts: dict[str, str] = Field({}, max_length=0, description="runs that it starts from · C")
+    started_from: dict[str, str] = {}  # the hashes of their recipes, by role
     input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
     train_images: Whole = Field(
         gt=0, le=MOST, description="training images; the rest of the split is held out · 4.1, 4.2"
@@ -171,6 +173,11 @@ class Recipe(Section):
     warmup: Warmup | None = None
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic of convolutions · 2015's only choice was fp32")
     logging: Logging
+
+    @field_validator("starts", mode="before")
+    @classmethod
+    def _without_none(cls, value: Any) -> Any:
+        return {role: task for role, task in value.items() if task is not None} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _groups_fill_the_batch(self) -> "Recipe":
@@ -192,11 +199,6 @@ class Recipe(Section):
         """Of initialisation, and of data order and augmentation."""
         weights, order = self.weights_seed, self.order_seed
         return self.seed if weights is None else weights, self.seed if order is None else order
-
-    @property
-    def second_step(self) -> bool:
-        """Whether it is of its task's second step (`Task.second`)."""
-        return False
 
     @property
     def net_options(self) -> dict[str, str]:

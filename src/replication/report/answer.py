@@ -47,7 +47,7 @@ def answer_sentence(rows: Sequence[Finding], study: Study | None) -> str:
     """Whether the three findings replicate, and under which conditions."""
     if study is None:
         return "Not yet: no model has been trained on the paper's own data."
-    data, where = study.task.words, f"on {study.task.words}, {conditions(study)}"
+    data, where = study.task.label, f"on {study.task.label}, {conditions(study)}"
     if not any(finding.is_told for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
     partial = sum(row.is_partial for row in rows)
@@ -132,15 +132,15 @@ def _longer(study: Study) -> str:
 
 def _elsewhere(task: Task, studies: Sequence[Study]) -> str:
     if not studies:
-        return f"{task.words} has not been run."
+        return f"{task.label} has not been run."
     answer = answering(studies)
     if answer is None:
-        return f"On {task.words} no pair of models has {SEEDS} seeds yet."
+        return f"On {task.label} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
     counts = f"{supported} of {len(rows)} are supported" + (f", {partial} at the depths tested" if partial else "")
-    return f"On {task.words}, {conditions(answer)}, {counts}."
+    return f"On {task.label}, {conditions(answer)}, {counts}."
 
 
 def net_name(net: str) -> str:

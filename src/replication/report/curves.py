@@ -39,7 +39,7 @@ def curves_json(studies: Sequence[Study], panels: Panels) -> str:
     }
     drawn = [net for net, curves in found.items() if curves]
     curves = [{"net": number} | curve for number, net in enumerate(drawn) for curve in found[net]]
-    test = studies[0].task.protocols[0].words
+    test = studies[0].task.protocols[0].label
     told = {"test": test, "sources": sources, "nets": [_net(net) for net in drawn], "curves": curves}
     return json.dumps(told, separators=(",", ":"), ensure_ascii=False).replace("<", r"\u003c")
 

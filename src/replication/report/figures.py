@@ -107,7 +107,8 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
         for title, figure_id, nets, splits in panels
     }
     printed = [
-        _panel(f"{title}, the paper", lines, task.cut, schedule.iterations, drops) for title, lines in theirs.items()
+        _panel(f"{title}, the paper", lines, task.curve_limit, schedule.iterations, drops)
+        for title, lines in theirs.items()
     ]
     groups = [{"name": "The paper", "fidelity": "", "panels": printed, "absent": []}]
     for study in studies:
@@ -116,7 +117,7 @@ def _figure(name: str, studies: Sequence[Study], panels: list[tuple[str, str, li
             ours = [line for net in nets for split in splits if (line := _line(study, net, split))]
             drawn.append(
                 _panel(
-                    f"{title}, here: {study.name}", ours, _top(ours, task.cut), study.iterations, study.drops,
+                    f"{title}, here: {study.name}", ours, _top(ours, task.curve_limit), study.iterations, study.drops,
                     beneath=theirs[title],
                 )
             )  # fmt: skip

@@ -36,7 +36,7 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
         "first_screen.html",
         paper=paper.about(), code=code_address(), newest=_newest(studies),
         answer=answer_sentence(rows, study), notes=notes(rows, task, study, studies),
-        rows=[_row(finding, study) for finding in rows], figure=depth_figure(task, study), data=task.words,
+        rows=[_row(finding, study) for finding in rows], figure=depth_figure(task, study), data=task.label,
         csv=csv_address(numbers.of_depth(task, study)),
         squares=_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
         counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, apart=groups,

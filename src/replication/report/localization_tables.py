@@ -8,29 +8,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from replication.config.profiles import DEFAULT, named
 from replication.paper import table
 from replication.report.html import mean_and_std, render, runs_id, study_header
 from replication.results.fidelity import RANK
 from replication.results.schema import JOINED
 from replication.results.studies import Study
-from replication.tasks.localization import FLOORS, LOCALIZATION, REGIONS
-from replication.verdicts.claims.appendix_c import ALL_PAIRS, differences, named_run, words_of
+from replication.tasks.imagenet import IMAGENET
+from replication.tasks.localization import BASELINES, LOCALIZATION
+from replication.tasks.rcnn import RCNN
+from replication.verdicts.claims.appendix_c import COUNTED, describe_pair, differences
 
 PICTURE = "examples.png"
-SEEN = {protocol.name: protocol.words for protocol in LOCALIZATION.protocols}
+SEEN = {protocol.name: protocol.label for protocol in LOCALIZATION.protocols}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of Table 13: the paper's error, and the protocol, way and variant that give ours."""
+    """A row of Table 13: the paper's error, and the protocol and method that give ours."""
 
     label: str
     protocol: str
     paper: float | None
-    way: str
+    method: str
     kind: str = "own"
-    variant: str = DEFAULT
+    task: str = LOCALIZATION.name
     together: bool = False  # all seeds, averaged
 
 
@@ -45,24 +46,31 @@ def _rows() -> list[Row]:
         Row("per-class RPN", slid, dense["loc_err_gt_class"], "per_class_rpn"),
         Row("RPN, the same for all classes", slid, None, "rpn", "extra"),
         Row("per-class RPN", five, guessed["top5_loc_err_predicted_class"], "per_class_rpn"),
-        Row("RPN + R-CNN", centred, None, "rcnn", "extra", REGIONS),
-        Row("RPN + R-CNN", five, rcnn["top5_loc_err_predicted_class"], "rcnn", "own", REGIONS),
-        Row("RPN + R-CNN, ensemble", five, ensemble["top5_loc_err_predicted_class"], "rcnn", "own", REGIONS, True),
+        Row("RPN + R-CNN", centred, None, "rcnn", "extra", RCNN.name),
+        Row("RPN + R-CNN", five, rcnn["top5_loc_err_predicted_class"], "rcnn", "own", RCNN.name),
+        Row("RPN + R-CNN, ensemble", five, ensemble["top5_loc_err_predicted_class"], "rcnn", "own", RCNN.name, True),
     ]  # fmt: skip
 
 
-def table_13(studies: Sequence[Study]) -> str:
-    """Table 13: localization errors by way and protocol, mean IoU, and the floors; then differences image by image."""
-    floors = [Row(words, "floors", None, floor, "comparator") for floor, words in FLOORS.items()]
+def table_13(studies: Sequence[Study], rcnn: Sequence[Study] = ()) -> str:
+    """Table 13: localization errors by method and protocol, mean IoU, baselines; then differences image by image."""
+    floors = [Row(label, "floors", None, name, "comparator") for name, label in BASELINES.items()]
     nets = [(study, net) for study in studies for net in study.nets]
+    judged = {study: _same_setup(study, rcnn) for study in studies}
     rows = [
         {"label": row.label, "seen": SEEN[row.protocol], "kind": row.kind, "paper": _paper(row.paper),
-         "cells": [_cell(study, net, row) for study, net in nets]}
+         "cells": [_cell(study, judged[study], net, row) for study, net in nets]}
         for row in (*_rows(), *floors)
     ]  # fmt: skip
     heads = [_head(study, net) for study, net in nets]
-    pairs = [_pair(study, net, name) for study, net in nets for name in ALL_PAIRS]
+    both = [(part, net) for study, net in nets for part in (study, judged[study]) if part]
+    pairs = [_pair(study, net, name) for study, net in both for name in COUNTED[study.task.name]]
     return render("table13.html", rows=rows, heads=heads, pairs=[pair for pair in pairs if pair], command=_command())
+
+
+def _same_setup(study: Study, rcnn: Sequence[Study]) -> Study | None:
+    """The study of R-CNN under the same profile and override."""
+    return next((other for other in rcnn if (other.profile, other.label) == (study.profile, study.label)), None)
 
 
 def _head(study: Study, net: str) -> dict[str, object]:
@@ -74,12 +82,12 @@ def _head(study: Study, net: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def table_14(studies: Sequence[Study]) -> str:
+def table_14(studies: Sequence[Study], rcnn: Sequence[Study] = ()) -> str:
     """Table 14: the paper's ensemble and earlier winners; ours on validation images."""
     found = [row for row in _rows() if row.protocol == "predicted_dense"]
     rows = [row | {"val": _paper(row["val"]), "test": _paper(row["test"])} for row in table(14)]
     ours = [
-        study_header(study) | {"net": net, "label": row.label, "cell": _cell(study, net, row)}
+        study_header(study) | {"net": net, "label": row.label, "cell": _cell(study, _same_setup(study, rcnn), net, row)}
         for study in studies
         for net in study.nets
         for row in found
@@ -99,25 +107,28 @@ def box_examples(studies: Sequence[Study], results: Path) -> str:
     return render("box_examples.html", pictures=kept)
 
 
-def _cell(study: Study, net: str, row: Row) -> dict[str, object] | None:
+def _cell(localized: Study, judged: Study | None, net: str, row: Row) -> dict[str, object] | None:
     """Mean ± std over seeds of error and of IoU, of an ensemble its one value; None where nothing was measured."""
-    name = study.ensemble_of(net, row.variant) if row.together else net
-    errors = study.errors(name, row.protocol, f"{row.way}_error", row.variant) if name else pd.Series(dtype=float)
+    study = localized if row.task == LOCALIZATION.name else judged
+    if study is None:
+        return None
+    name = study.ensemble_of(net) if row.together else net
+    errors = study.errors(name, row.protocol, f"{row.method}_error") if name else pd.Series(dtype=float)
     if errors.empty:
         return None
-    ious, least = study.errors(name, row.protocol, f"{row.way}_iou", row.variant), _least_floor(study, net)
+    ious, least = study.errors(name, row.protocol, f"{row.method}_iou"), _least_floor(localized, net)
     return {
         "error": mean_and_std(errors),
         "iou": "" if ious.empty else f"{ious.mean() / 100:.3f}",
-        "runs": runs_id(study, named(net, row.variant)),
+        "runs": runs_id(study, net),
         "n": len(name.split(JOINED)) if row.together else len(errors),
-        "fidelity": max(study.runs_of(net, row.variant)["fidelity"], key=RANK.__getitem__),
+        "fidelity": max(study.runs_of(net)["fidelity"], key=RANK.__getitem__),
         "floored": row.protocol.startswith("oracle") and least is not None and errors.mean() >= least,
     }
 
 
 def _least_floor(study: Study, net: str) -> float | None:
-    found = [study.errors(net, "floors", f"{floor}_error") for floor in FLOORS]
+    found = [study.errors(net, "floors", f"{floor}_error") for floor in BASELINES]
     return None if any(of.empty for of in found) else min(float(of.mean()) for of in found)
 
 
@@ -128,8 +139,8 @@ def _pair(study: Study, net: str, name: str) -> dict[str, object] | None:
         return None
     error = 1.96 * sqrt(float(sample.least))
     return {
-        "study": study.name, "net": net, "runs": runs_id(study, named_run(net, name)),
-        "what": " − ".join(words_of(name)),
+        "study": study.name, "net": net, "runs": runs_id(study, net),
+        "what": " − ".join(describe_pair(study, name)),
         "n": sample.n, "mean": f"{float(sample.mean):+.2f}",
         "interval": f"[{float(sample.mean) - error:+.2f}, {float(sample.mean) + error:+.2f}]",
         "of_seeds": ", ".join(f"{value:+.2f}" for value in sample.values),
@@ -142,7 +153,6 @@ def _paper(error: float | None) -> str:
 
 def _command() -> str:
     """The command that fills the tables by the paper's own protocol."""
-    lists = (
-        f" -S '{LOCALIZATION.starts_from}.nets=[resnet-101]' -S '{LOCALIZATION.name}.nets=[resnet-101,resnet-101/rcnn]'"
-    )
-    return f"dvc exp run -S profile=paper{lists} -S '{LOCALIZATION.name}.seeds=[0,1,2]' tabulate@{LOCALIZATION.name}"
+    tasks = (IMAGENET, LOCALIZATION, RCNN)
+    lists = "".join(f" -S '{task.name}.nets=[resnet-101]' -S '{task.name}.seeds=[0,1,2]'" for task in tasks)
+    return f"dvc exp run -S profile=paper{lists} tabulate@{RCNN.name}"

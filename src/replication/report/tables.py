@@ -141,12 +141,10 @@ def _record(study: Study) -> dict:
     for run in study.runs.sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed = run["net"], run["variant"], run["seed"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
-        step = step_of(study.recipes[run["recipe"]])
-        tested = study.errors(net, step.headline, step.metric.name, variant)
-        of_step = "" if step == study.task else f" ({step.metric.words.partition(',')[0]})"
+        tested = study.errors(net, study.task.headline, study.task.metric.name, variant)
         words = {
             "training": f"{training[seed]:.2f}" if seed in training else "",
-            "tested": f"{tested[seed]:.2f}{of_step}" if seed in tested else "",
+            "tested": f"{tested[seed]:.2f}" if seed in tested else "",
             "minutes": f"{run['seconds'] / 60:.1f}",
             "parameters": f"{run['parameters']:,}",
             "macs": f"{run['macs'] / 1e6:.1f} M",
@@ -158,7 +156,7 @@ def _record(study: Study) -> dict:
         rows.append(run | words)
     protocol = study.task.protocol(study.task.headline)
     variants = bool((study.runs["variant"] != DEFAULT).any())
-    error = f"{protocol.words}, {study.task.metric.words}"
+    error = f"{protocol.label}, {study.task.metric.label}"
     return {**study_header(study), "rows": rows, "error": error, "variants": variants}
 
 

@@ -18,7 +18,7 @@ from replication.errors import UserError
 from replication.files import sha256
 from replication.runs.folder import CURVE, NET, RECORD, Row
 from replication.runs.record import run_name
-from replication.tasks import task_of
+from replication.tasks import get_task
 from replication.tracking.store import (
     IMPORTED,
     SQLITE,
@@ -302,7 +302,7 @@ def _note(recipe: Recipe, dataset: str, tracking: Tracking) -> str:
     """What a run is, in Markdown, for the head of its page in the UI."""
     schedule = recipe.schedule
     return (
-        f"**{run_name(recipe)}**, section {task_of(recipe.task).section} of *Deep Residual Learning*: "
+        f"**{run_name(recipe)}**, section {get_task(recipe.task).section} of *Deep Residual Learning*: "
         f"{schedule.iterations:,} iterations of {schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
         f"Fidelity: {tracking.tags.get('fidelity', 'not known')}. The headline is the last iteration's error; the test "
         f"set selects nothing.\n\n{tracking.note}"

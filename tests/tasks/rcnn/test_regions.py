@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from locating import batches_of, made_up_store, recipe_of
+from replication.nets.regions import Features
+from replication.tasks.localization.pairs import pairs_of_guesses, pairs_of_regions
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from replication.data.store import Store
 from replication.nets.boxes import decoded, overlap
 from replication.nets.by_name import build
-from replication.nets.regions import Features
 from replication.runs.outcome import rows_of, write_scores
 from replication.tasks import found as found_by_name
 from replication.tasks import step_of
@@ -23,7 +24,6 @@ from replication.tasks.localization import LOCALIZATION
 from replication.tasks.localization.boxes import best_boxes
 from replication.tasks.localization.feed import Seen
 from replication.tasks.localization.outcome import Located, average_boxes, rows_of_seeds
-from replication.tasks.localization.pairs import pairs_of_guesses, pairs_of_regions
 from replication.tasks.localization.recipe import LocalizationRecipe
 from replication.tasks.rcnn.evaluate import oracle_centre, predicted_dense
 from replication.tasks.rcnn.feed import Drawn, RegionBatches

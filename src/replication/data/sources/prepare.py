@@ -61,10 +61,10 @@ def _make_store(folder: Path, task: Task, dataset: Dataset, place: Place | None,
         source, origin = found(dataset.readers[place.source])(place, dataset), f"{dataset.name}, {place.source}"
     else:
         size, origin = view["shorter_side"] if task.photographs else view["input_size"], "scikit-learn's load_digits"
-        source, *corners = digits_on_canvas(size) if task.boxes else (digits(size),)
-    if place and task.boxes:
+        source, *corners = digits_on_canvas(size) if task.needs_boxes else (digits(size),)
+    if place and task.needs_boxes:
         corners = found(_reader_of_boxes(dataset, place))(place, dataset)
-    boxes = tuple(map(gathered, corners)) if task.boxes else None
+    boxes = tuple(map(gathered, corners)) if task.needs_boxes else None
 
     def load(index: int) -> Image.Image:
         return image_of(source.train.images[index])
@@ -84,7 +84,7 @@ def _make_index(folder: Path, task: Task, dataset: Dataset, place: Place, view: 
     """Index images where they lie, after decoding a sample of both splits (all, if it is small)."""
     files = found(dataset.readers[place.source])(place, dataset)
     boxes = None
-    if task.boxes:
+    if task.needs_boxes:
         files, *corners = found(_reader_of_boxes(dataset, place))(place, dataset, files)
         boxes = tuple(map(gathered, corners))
     print(f"decoding a sample of {files.train.num_rows + files.test.num_rows:,} images", flush=True)
