@@ -39,8 +39,8 @@ def train_with(
     batches = kind(read_store(folder / "imagenet"), recipe, CPU, processes.rank, processes.count)
     tracker = Tracker(None, "tests", name, {}, {}, folder / "mlflow.lock")
     state = train(recipe, batches, folder / name, tracker, 1e9, processes)
-    kept = {"net": state.net.state_dict(), "curve": state.curve, "starts": state.starts}
-    torch.save(kept, folder / f"{name}-{processes.rank}.pt")
+    end = {"net": state.net.state_dict(), "curve": state.curve, "starts": state.starts}
+    torch.save(end, folder / f"{name}-{processes.rank}.pt")
     return state
 
 

@@ -12,7 +12,6 @@ from replication.report.html import command, mean_and_std, pixels_name, render, 
 from replication.results.fidelity import RANK
 from replication.results.labels import DATA_NAMES
 from replication.results.studies import Study
-from replication.tasks import step_of
 from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
 
 
@@ -62,8 +61,7 @@ def _effects(study: Study, differing: set[str], runs: set[str]) -> list[dict[str
     measure, found = Measure("", study.task.headline, study.task.metric.name), []
     for name in sorted(runs):
         net, _, variant = name.partition("/")
-        steps = [step_of(study.recipes[study.runs_named(of)["recipe"].iloc[0]]) for of in (name, net) if of in runs]
-        if variant and net in runs and (name in differing) != (net in differing) and steps[0] == steps[1]:
+        if variant and net in runs and (name in differing) != (net in differing):
             with_it, without = (name, net) if name in differing else (net, name)
             effect = compare(study, measure, with_it, without, None)
             points = POINTS.format(float(effect.evidence.value))

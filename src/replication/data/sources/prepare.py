@@ -18,7 +18,7 @@ from replication.data.sources.official import is_official
 from replication.data.sources.statistics import SAMPLE, image_statistics
 from replication.data.store import Statistics, image_of, write_store
 from replication.errors import UserError
-from replication.tasks import Task, found
+from replication.tasks import Task
 
 
 def prepare(folder: Path, task: Task, dataset_name: str, place: Place | None, view: dict[str, Any]) -> Meta:

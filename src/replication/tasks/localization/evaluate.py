@@ -58,7 +58,7 @@ def predicted_dense(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
 
 def guess_classes(batches: BoxedBatches) -> Tensor:
     """The five classes of each test image that the classifier finds most probable, [N, 5]."""
-    guesses = ten_crop(batches.starts["backbone"].net, batches).probabilities
+    guesses = ten_crop(*batches.starts["backbone"]).probabilities
     return guesses.topk(min(GUESSES, guesses.shape[1])).indices
 
 
