@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from replication.config.profiles import read_profile
-from replication.config.recipe import MOST, Recipe, merged
+from replication.config.recipe import MOST, Recipe
+from replication.config.validation import merge
 from replication.data.store import Meta, Store
 from replication.nets.complexity import complexity
 from replication.nets.names import NETS
@@ -63,7 +64,7 @@ def endless(net: str, **changes: object) -> Recipe:
     length: dict[str, object] = {"schedule": {"iterations": MOST}, "logging": NO_CURVE}
     if net not in NETS:
         length["warmup"] = {"from_depth": MOST}
-    return paper_recipe(net, **merged(length, changes))
+    return paper_recipe(net, **merge(length, changes))
 
 
 def noise_images(recipe: Recipe, test_images: int = 100, classes: int = 10, side: int | None = None) -> Store:

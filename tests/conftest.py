@@ -20,7 +20,8 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 from stages import Stage
 
-from replication.config.recipe import Recipe, merged
+from replication.config.recipe import Recipe
+from replication.config.validation import merge
 from replication.data.sources.statistics import image_statistics
 from replication.data.store import Split, Store, image_of, read_store, write_store
 from replication.tasks.batches import Batches
@@ -126,7 +127,7 @@ def make_recipe(store: Store) -> Callable[..., CifarRecipe]:
 
     def make(**changes: Any) -> CifarRecipe:
         values = {"task": "cifar", "net": "resnet-8", "seed": 0, "data": store.meta.identity.model_dump()} | TINY
-        return CifarRecipe.model_validate(merged(values, changes))
+        return CifarRecipe.model_validate(merge(values, changes))
 
     return make
 
@@ -168,7 +169,7 @@ def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
     def make(**changes: Any) -> ImagenetRecipe:
         data = photographs.meta.identity.model_dump()
         values = {"task": "imagenet", "net": "resnet-18-B", "seed": 0, "data": data} | TINY_IMAGENET
-        return ImagenetRecipe.model_validate(merged(values, changes))
+        return ImagenetRecipe.model_validate(merge(values, changes))
 
     return make
 
@@ -249,9 +250,9 @@ class Project:
         common = {"seeds": [0], "ensembles": [], "override": {}}
         tasks = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
         tasks["localization"] = tasks["imagenet"]
-        written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
-        yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
-        cifar = merged({"dataset": "cifar10"} | TINY, profile)
+        written = merge(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
+        yaml.dump(merge(written, params or {}), self.folder / "params.yaml")
+        cifar = merge({"dataset": "cifar10"} | TINY, profile)
         imagenet = {"dataset": "digits"} | TINY_IMAGENET
         tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")

@@ -13,12 +13,13 @@ One that is an experiment of the paper names its `section` there.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from replication.config.recipe import Data, Recipe, merged, validate
+from replication.config.recipe import Data, Recipe
+from replication.config.validation import merge, validate
 from replication.errors import UserError
 from replication.tasks import TASKS, Task
 
@@ -86,12 +87,12 @@ class Profile:
                     key=f"{task.name}.variants",
                     file=self.path,
                 )
-            fields = merged(
+            fields = merge(
                 fields, {k: v for k, v in self.variants(task)[variant].items() if k not in ("why", "section")}
             )
             where += f".variants.{variant}"
         if override:
-            fields = merged(fields, override)
+            fields = merge(fields, override)
             where += f" with {task.name}.override"
         run = {"task": task.name, "net": net, "variant": variant, "seed": seed, "data": data}
         return validate(task.recipe, fields | run, where, self.path)
@@ -107,7 +108,7 @@ def read_profile(folder: Path, name: str) -> Profile:
     sections, seen = {}, [name]
     values = _read(path)
     while base := values.pop("base", None):
-        sections = merged(values, sections)
+        sections = merge(values, sections)
         if base in seen or not (folder / f"{base}.yaml").exists():
             file = folder / f"{seen[-1]}.yaml"
             raise UserError(
@@ -118,7 +119,7 @@ def read_profile(folder: Path, name: str) -> Profile:
             )
         seen.append(base)
         values = _read(folder / f"{base}.yaml")
-    sections = merged(values, sections)
+    sections = merge(values, sections)
     threads = sections.pop("threads", None)
     for task in TASKS:
         if task not in sections:
@@ -129,32 +130,31 @@ def read_profile(folder: Path, name: str) -> Profile:
                 file=path,
             )
     for task, section in sections.items():
-        variants = section.get("variants", {})
-        if not isinstance(variants, dict):
-            raise UserError(
-                f"{path}: {task}.variants: {variants!r} is not a mapping of names to the fields that differ.",
-                kind="invalid",
-                key=f"{task}.variants",
-                file=path,
-            )
-        for variant, changes in variants.items():
-            why = changes.get("why") if isinstance(changes, dict) else None
-            if changes is not None and not (isinstance(why, str) and why.strip() and why.isprintable()):
-                raise UserError(
-                    f"{path}: {task}.variants.{variant}: needs `why`, one line of text, and the fields that differ.",
-                    kind="invalid",
-                    key=f"{task}.variants.{variant}",
-                    file=path,
-                )
-            section = str((changes or {}).get("section", "none"))
-            if not (section.strip() and section.isprintable()):
-                raise UserError(
-                    f"{path}: {task}.variants.{variant}.section: {section!r} is not a section such as 4.1; remove it.",
-                    kind="invalid",
-                    key=f"{task}.variants.{variant}.section",
-                    file=path,
-                )
+        _check_variants(section.get("variants", {}), f"{task}.variants", path)
     return Profile(name, path, sections, threads)
+
+
+def _check_variants(variants: Any, key: str, path: Path) -> None:
+    """Refuse variants without a sentence that says what they are for.
+
+    Raises:
+        UserError: names the variant.
+    """
+
+    def refuse(key: str, problem: str) -> NoReturn:
+        raise UserError(f"{path}: {key}: {problem}.", kind="invalid", key=key, file=path)
+
+    if not isinstance(variants, dict):
+        refuse(key, f"{variants!r} is not a mapping of names to the fields that differ")
+    for name, changes in variants.items():
+        if changes is None:
+            continue
+        why = changes.get("why") if isinstance(changes, dict) else None
+        if not (isinstance(why, str) and why.strip() and why.isprintable()):
+            refuse(f"{key}.{name}", "needs `why`, one line of text, and the fields that differ")
+        section = str(changes.get("section", "none"))
+        if not (section.strip() and section.isprintable()):
+            refuse(f"{key}.{name}.section", f"{section!r} is not a section such as 4.1; remove it")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from made_files import SMALL_CIFAR, as_archive, as_binary, as_parquet, as_tree
 
-from replication.config.recipe import merged
+from replication.config.validation import merge
 from replication.data.meta import Meta
 from replication.data.sources import CIFAR10, DATASETS, Dataset, Place
 from replication.data.sources.official import digest_of
@@ -173,7 +173,7 @@ def test_the_real_images_are_official_in_every_container(
         meta = prepare(tmp_path / "store", TASKS["cifar"], "cifar10", place, view)
         assert meta.official, name
         assert meta.fingerprint.startswith("29b739c2cbb1") == (name != "tree"), name
-        values = merged(make_recipe().model_dump(), {"input_size": 32, "train_images": 45_000})
+        values = merge(make_recipe().model_dump(), {"input_size": 32, "train_images": 45_000})
         recipe = CifarRecipe.model_validate(values | {"data": meta.identity.model_dump()})
         store = read_store(tmp_path / "store")
         heldout[name] = store.train_labels[CifarBatches(store, recipe, torch.device("cpu")).heldout]

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from replication.config.recipe import BadValue, Real, Recipe, Section, Whole
+from replication.config.recipe import SquareInputRecipe
+from replication.config.validation import BadValue, Real, Section, Whole
 from replication.errors import UserError
 from replication.nets.names import EARLIER, STRIDES, check_imagenet
 from replication.tasks.imagenet.recipe import RescaledCrop, Side, Views
@@ -46,7 +47,7 @@ class Regions(Section):
     positive_from: Share = Field(description="overlap with a true box from which a proposal is positive · not said")
 
 
-class LocalizationRecipe(Recipe):
+class LocalizationRecipe(SquareInputRecipe):
     """A run of appendix C."""
 
     task: Literal["localization"]
