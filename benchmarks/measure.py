@@ -23,7 +23,9 @@ from torch.nn.functional import conv2d
 from replication.config.profiles import read_profile
 from replication.config.recipe import MOST, Recipe
 from replication.config.validation import merge
-from replication.data.store import Meta, Store
+from replication.data.annotations import Annotations, label_images
+from replication.data.meta import Meta
+from replication.data.store import Store
 from replication.nets.complexity import complexity
 from replication.nets.names import NETS
 from replication.tasks import TASKS
@@ -72,9 +74,9 @@ def noise_images(recipe: Recipe, test_images: int = 100, classes: int = 10, side
     random = torch.Generator().manual_seed(0)
     side = side or recipe.input_size
 
-    def split(count: int) -> tuple[Tensor, Tensor]:
+    def split(count: int) -> tuple[Tensor, Annotations]:
         images = torch.randint(0, 256, (count, 3, side, side), generator=random, dtype=torch.uint8)
-        return images, torch.arange(count) % classes
+        return images, label_images(np.arange(count) % classes)
 
     names = [str(number) for number in range(classes)]
     meta = Meta("noise", "made", "noise", names, recipe.train_images, test_images, side, "0" * 64)

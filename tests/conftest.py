@@ -22,8 +22,8 @@ from stages import Stage
 
 from replication.config.recipe import Recipe
 from replication.config.validation import merge
-from replication.data.sources.statistics import image_statistics
-from replication.data.store import Split, Store, image_of, read_store, write_store
+from replication.data.sources.statistics import compute_statistics
+from replication.data.store import Split, Store, make_image, read_store, write_store
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
@@ -141,7 +141,7 @@ def make_batches(store: Store) -> Callable[..., CifarBatches]:
 @pytest.fixture(scope="session")
 def photographs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train, test = random_split(48, 40, seed=3), random_split(20, 40, seed=4)
-    statistics = image_statistics(lambda index: image_of(train.images[index]), 48, 36, 32)
+    statistics = compute_statistics(lambda index: make_image(train.images[index]), 48, 36, 32)
     folder = tmp_path_factory.mktemp("store") / "imagenet"
     write_store(
         folder,

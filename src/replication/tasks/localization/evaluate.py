@@ -77,7 +77,7 @@ def _dense(net: LocalizationNet, batches: BoxBatches, classes: Tensor, ways: Seq
 def of_own_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: BoxedBatches) -> Located:
     """Of a box for each of the classes [N, n] of each test image, [N, n, 4], that of the true class, if it is one."""
     is_own = classes == batches.images.test_labels[:, None]
-    true = [batches.images.test_boxes.of(index) for index in range(len(classes))]
+    true = [batches.images.test_annotations[index].boxes for index in range(len(classes))]
     kept = {}
     for way, of in boxes.items():
         own = of[torch.arange(len(of)), is_own.float().argmax(1)]

@@ -62,7 +62,7 @@ class BoxedBatches(PhotographBatches):
 
     def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
         super().__init__(images, recipe, device, rank, ranks)
-        if images.train_boxes is None:
+        if images.train_annotations.boxes is None:
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
         self.classifier: nn.Module | None = None  # of the task that the nets start from, to guess classes
 
@@ -91,7 +91,7 @@ class BoxBatches(BoxedBatches):
         ):
             view = drawn_view(self.recipe, iteration, slot)
             frame = frame_of(tuple(of), view.shorter_side, self.recipe.input_size, view.down, view.across)
-            boxes = self.images.train_boxes.of(int(index))
+            boxes = self.images.train_annotations[int(index)].boxes
             seen.append(in_view(boxes, frame, view.mirror, self.recipe.visible))
         generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))
         draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[self.slots()]
@@ -115,10 +115,10 @@ def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Fram
 
 def _seen(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
     source = "test" if split == "test" else "train"
-    labels, boxes = (getattr(images, f"{source}_{of}") for of in ("labels", "boxes"))
+    labels, annotations = (getattr(images, f"{source}_{name}") for name in ("labels", "annotations"))
     found = []
     for index in chunk:
         image = images.load(source, index)
         pixels, frame = view(image)
-        found.append(Seen(torch.from_numpy(pixels), frame, boxes.of(index), image.size, index))
+        found.append(Seen(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
     return found, labels[list(chunk)]

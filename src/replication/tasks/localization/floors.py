@@ -6,7 +6,7 @@ An error of a net above the least of these says that it has learnt nothing of us
 import torch
 from torch import Tensor
 
-from replication.data.boxes import Boxes
+from replication.data.annotations import Annotations
 from replication.data.store import Images
 from replication.nets.boxes import RIGHT, overlap
 from replication.tasks.localization import FLOORS
@@ -25,7 +25,7 @@ def floors(_: object, batches: BoxBatches) -> Located:
     """
     images, chosen = batches.images, batches.trained
     chosen = chosen[:: -(-len(chosen) // (MOST if images.in_memory else MOST_DECODED))].tolist()
-    boxes, classes = _shares(images, "train", images.train_boxes, images.train_labels, chosen)
+    boxes, classes = _shares(images, "train", images.train_annotations, images.train_labels, chosen)
     medians = torch.stack(
         [
             boxes[of].median(0).values if (of := classes == number).any() else boxes.median(0).values
@@ -40,7 +40,7 @@ def floors(_: object, batches: BoxBatches) -> Located:
     }
     sizes = _sizes(images, "test", tested)
     found = {floor: shares[floor] * sizes for floor in FLOORS}
-    true = [images.test_boxes.of(index) for index in tested]
+    true = [images.test_annotations[index].boxes for index in tested]
     return Located({floor: overlaps_of(of, true) for floor, of in found.items()}, found)
 
 
@@ -68,9 +68,11 @@ def _right(tried: Tensor, boxes: Tensor) -> Tensor:
     return (overlap(tried, boxes) >= RIGHT).sum(1)
 
 
-def _shares(images: Images, split: str, boxes: Boxes, labels: Tensor, chosen: list[int]) -> tuple[Tensor, Tensor]:
+def _shares(
+    images: Images, split: str, annotations: Annotations, labels: Tensor, chosen: list[int]
+) -> tuple[Tensor, Tensor]:
     """The boxes of some images in shares of their sides, [M, 4], and the class of each, [M]."""
-    of_each = [boxes.of(index) for index in chosen]
+    of_each = [annotations[index].boxes for index in chosen]
     counts = torch.tensor([len(of) for of in of_each])
     sizes = _sizes(images, split, chosen).repeat_interleave(counts, 0)
     return torch.cat(of_each) / sizes, labels[chosen].repeat_interleave(counts)

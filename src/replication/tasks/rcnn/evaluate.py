@@ -42,7 +42,7 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> Located:
     sizes = [images.load("test", index).size for index in range(len(classes))]
     proposed = Proposed(
         [("test", index) for index in range(len(classes))],
-        [images.test_boxes.of(index) for index in range(len(classes))],
+        [images.test_annotations[index].boxes for index in range(len(classes))],
         classes,
         scores,
         torch.stack([clipped(of, size) for of, size in zip(boxes, sizes, strict=True)]),

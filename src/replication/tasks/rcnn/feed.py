@@ -166,5 +166,5 @@ def _training_photographs(
     seen = []
     for image, index in zip(photographs, chosen.tolist(), strict=True):
         pixels, frame = centre(proposing, image)
-        seen.append(Seen(torch.from_numpy(pixels), frame, images.train_boxes.of(index), image.size, index))
+        seen.append(Seen(torch.from_numpy(pixels), frame, images.train_annotations[index].boxes, image.size, index))
     return photographs, seen, images.train_labels[chosen]
