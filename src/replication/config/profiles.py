@@ -7,8 +7,8 @@
       variants:
         no-warmup: {why: "does ResNet-110 need its warm-up?", warmup: {from_depth: 1000000}}
 
-A variant is a named override of the recipe, with a sentence that says what it is for; null takes one of the base away.
-One that is an experiment of the paper names its `section` there.
+A variant is a named override of the recipe, with a sentence that says what it is for; null removes one of the base.
+A variant that is an experiment of the paper names its `section` of the paper.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Profile:
         """The data set of a task.
 
         Raises:
-            UserError: it is none of the task's.
+            UserError: it is no data set of the task.
         """
         dataset = self.tasks[task.name].get("dataset")
         if dataset not in task.datasets:
@@ -73,7 +73,7 @@ class Profile:
         """The recipe of one run; `override` is put over the variant's fields.
 
         Raises:
-            UserError: a net or variant that there is not, or a field with a wrong value.
+            UserError: the net or variant is unknown, or a field has a wrong value.
         """
         task.check_net(net)
         fields = {key: value for key, value in self.tasks[task.name].items() if key not in ("dataset", "variants")}
@@ -102,22 +102,22 @@ def read_profile(folder: Path, name: str) -> Profile:
     """The profile `folder`/<name>.yaml.
 
     Raises:
-        UserError: it or its base is missing, it names a task that there is not, or a variant lacks its sentence.
+        UserError: it or its base is missing, it names an unknown task, or a variant lacks its sentence.
     """
     path = folder / f"{name}.yaml"
-    sections, seen = {}, [name]
+    sections, bases = {}, [name]
     values = _read(path)
     while base := values.pop("base", None):
         sections = merge(values, sections)
-        if base in seen or not (folder / f"{base}.yaml").exists():
-            file = folder / f"{seen[-1]}.yaml"
+        if base in bases or not (folder / f"{base}.yaml").exists():
+            file = folder / f"{bases[-1]}.yaml"
             raise UserError(
                 f"{file}: base: {base!r} is not another profile in {folder}; name one, such as paper.",
                 kind="unknown",
                 key="base",
                 file=file,
             )
-        seen.append(base)
+        bases.append(base)
         values = _read(folder / f"{base}.yaml")
     sections = merge(values, sections)
     threads = sections.pop("threads", None)

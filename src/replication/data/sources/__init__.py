@@ -1,6 +1,6 @@
-"""Where pixels come from: which data sets there are, and what reads each source of theirs.
+"""The data sets of the study, and what reads each of their sources.
 
-Declarations only, read without torch: a reader is found by its name when a stage needs it.
+Declarations only, read without torch: a stage imports a reader by its name when it needs it.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
     is_shareable: bool = False  # anybody may pass its images on: a picture of some is committed with the results
     digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
-    smoke_test: str = ""  # on the page, a study of images that say nothing of the paper; empty: these do
+    smoke_test: str = ""  # on the page, the name of a study on it, if its images say nothing about the paper
 
 
 HERE = "replication.data.sources"

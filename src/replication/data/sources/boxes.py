@@ -98,10 +98,12 @@ def read_imagenet(place: Place, dataset: Dataset, files: Files) -> Files:
     train = _add_boxes(place.root, "train", files.train, files.classes)
     test = _add_boxes(place.root, "val", files.test, files.classes)
     if missing := set(range(len(files.classes))) - set(train.annotations.labels.tolist()):
-        message = f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put the boxes there."
+        message = f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put the boxes into that folder."
         raise UserError(message, kind="missing", file=place.root)
     if missing := set(files.test.entries["name"].to_pylist()) - set(test.entries["name"].to_pylist()):
-        message = f"{place.root}: the validation image {min(missing)} has no box of its class; put the boxes there."
+        message = (
+            f"{place.root}: the validation image {min(missing)} has no box of its class; put its box into that folder."
+        )
         raise UserError(message, kind="missing", file=place.root)
     print(f"{len(train):,} of {len(files.train):,} training images have a box", flush=True)
     return replace(files, train=train, test=test)
@@ -136,7 +138,7 @@ def read_localization_boxes(root: Path, split: str, names: Sequence[str], wnids:
         return [_select_class(boxes.get(Path(name).stem, []), wnid) for name, wnid in zip(names, wnids, strict=True)]
     folder = root / ANNOTATIONS / split
     if not folder.is_dir():
-        message = f"{root} has neither LOC_{split}_solution.csv nor {ANNOTATIONS / split}; put the boxes there."
+        message = f"{root} has neither LOC_{split}_solution.csv nor {ANNOTATIONS / split}; put the boxes into it."
         raise UserError(message, kind="missing", file=root)
     selected = []
     for name, wnid in zip(names, wnids, strict=True):

@@ -32,7 +32,7 @@ def list_files(place: Place, split: str, dataset: Dataset) -> list[Path]:
     """The files of a split, in the order of their names.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder has none, or cannot be read.
     """
     try:
         files = sorted(file for file in place.root.iterdir() if file.match(f"{split}*.parquet") and file.is_file())

@@ -34,7 +34,7 @@ def prepare(folder: Path, dataset: Dataset, place: Place | None, requirements: R
     """Make the store or index of a data set, whole or not at all; an old one stays until it is made.
 
     Args:
-        folder: what is made.
+        folder: of the store or index.
         place: where the data set lies; None for an embedded one.
 
     Raises:
