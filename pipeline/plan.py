@@ -15,7 +15,8 @@ from typing import Any
 
 from pipeline.params import RESULTS, BaseParams, net_of_depth
 from replication.config.profiles import DEFAULT, Profile, named
-from replication.config.recipe import Recipe, validate
+from replication.config.recipe import Recipe
+from replication.config.validation import validate
 from replication.data.meta import read_meta
 from replication.errors import UserError
 from replication.files import check_whole

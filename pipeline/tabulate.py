@@ -74,7 +74,7 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
     write_summary(task_folder, task, results, plan["depth"])
     write_card(folder, RESULTS, task, PROFILES)
     picture = runs[0].outcome / PICTURE
-    if picture.exists() and DATASETS[results[0].record.recipe.data.name].shareable:
+    if picture.exists() and DATASETS[results[0].record.recipe.data.name].is_shareable:
         write_durably(folder / PICTURE, picture.read_bytes())
     return recorded
 

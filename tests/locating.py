@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from replication.config.recipe import merged
-from replication.data.boxes import gathered
+from replication.data.annotations import label_images
+from replication.config.validation import merge
 from replication.data.meta import Meta
 from replication.data.store import Store
 from replication.tasks.batches import Start
@@ -26,12 +26,12 @@ def made_up_store(
     count = len(boxes)
     random = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=random)
-    truth = torch.tensor(labels or [0] * count)
-    true = gathered([np.array(corners, np.float32).reshape(-1, 4) for corners in boxes])
+    corners = [np.array(rows, np.float32).reshape(-1, 4) for rows in boxes]
+    annotations = label_images(np.array(labels or [0] * count), corners)
     names = [str(number) for number in range(classes)]
     meta = Meta("digits", "made up", "made up", names, count, count, side, "f" * 64)
     mean, covariance = images.float().mean(0)[:, :32, :32], torch.eye(3) * 0.01
-    return Store(meta, images, truth, images, truth, mean, covariance, train_boxes=true, test_boxes=true)
+    return Store(meta, images, annotations, images, annotations, mean, covariance)
 
 
 def recipe_of(store: Store, input_size: int, shorter_side: int, scales: list[int], **more: Any) -> LocalizationRecipe:

@@ -6,11 +6,10 @@ import pandas as pd
 import pytest
 from checkout import PROJECT
 from made_up import recipe_of
-from replication.cost import gb_kept, gb_prepared
 
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
-from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours, memory, training_flop
+from replication.cost import GPU_FLOP_PER_SECOND, gb_kept, gb_prepared, gpu_hours, memory, training_flop
 from replication.data.sources import DATASETS
 from replication.paper import table
 from replication.tasks import TASKS

@@ -25,7 +25,6 @@ ORDER = [  # packages and modules, the highest first
     "evaluate",
     "runs",
     "config.profiles",
-    "data.sources.prepare",
     "tasks",
     "data",
     "nets",

@@ -59,7 +59,7 @@ def gb_kept(recipe: Recipe, dataset: Dataset) -> float:
 def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
     """GB of the prepared images of a task; none where they are indexed and read where they lie."""
     side = recipe.test.shorter_side if get_task(recipe.task).photographs else recipe.input_size
-    return 0.0 if dataset.indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
+    return 0.0 if dataset.is_indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from replication.data.annotations import label_images
 from replication.data.store import Store
 from replication.nets.by_name import build
 from replication.tasks.batches import Batches, Split
@@ -53,7 +54,7 @@ def tested(store: Store, make_recipe: Recipes) -> Tested:
         images = torch.full((len(labels), 3, 8, 8), 100, dtype=torch.uint8)
         for image, answer in zip(images, answers, strict=True):
             image[answer] = 250
-        changed = replace(store, test_images=images, test_labels=torch.tensor(labels))
+        changed = replace(store, test_images=images, test_annotations=label_images(labels))
         return CifarBatches(changed, make_recipe(), torch.device("cpu"))
 
     return batches

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from checkout import PROJECT
 from made_up import JPEG, joined, study
-from replication.cost import gb_kept, gb_prepared
 
 from replication.config.profiles import read_profile
-from replication.cost import hours_a_run, training_flop
+from replication.cost import gb_kept, gb_prepared, hours_a_run, training_flop
 from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.verdicts import rule

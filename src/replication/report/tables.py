@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replication.config.profiles import DEFAULT, named
+from replication.data.sources import DATA_NAMES
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.paper import replications, table
 from replication.report.benchmarks import of_1202_layers
 from replication.report.html import command, mean_and_std, pixels_name, render, runs_id, study_header
 from replication.results.fidelity import RANK
-from replication.results.labels import DATA_NAMES
 from replication.results.studies import Study
 from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
 

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic import Json as InJson
 
-from replication.config.recipe import BadValue
+from replication.config.validation import BadValue
 from replication.errors import UserError
 from replication.runs.record import TRAINING, TRAINING_ERROR, Status
 from replication.tasks import Task

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from replication.config.recipe import Recipe, merged, validate
+from replication.config.recipe import Recipe
+from replication.config.validation import merge, validate
 from replication.errors import UserError
 from replication.files import kind_of, regular
 from replication.results import schema
@@ -55,7 +56,7 @@ def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, 
 def _read_recipes(path: Path, task: Task, restore: str) -> dict[str, Recipe]:
     try:
         stored = json.loads(regular(path).read_text(encoding="utf-8"))
-        by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
+        by_hash = {key: merge(stored["base"], own) for key, own in stored["runs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}); {restore}.", kind=kind_of(error), file=path) from error
     recipes = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from replication.config.recipe import validate
+from replication.config.validation import validate
 from replication.files import check_whole, replacing
 from replication.runs.record import RunRecord, upgraded
 

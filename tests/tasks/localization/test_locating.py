@@ -5,7 +5,7 @@ import torch
 from locating import batches_of, made_up_store, recipe_of
 from torch.nn.functional import softplus
 
-from replication.data.boxes import gathered
+from replication.data.annotations import label_images
 from replication.data.meta import Meta
 from replication.data.sources.digits import digits_on_canvas
 from replication.data.store import Store
@@ -111,12 +111,14 @@ def test_a_batch_shows_boxes_where_the_objects_are_in_its_crops() -> None:
 def test_it_learns_to_find_digits_on_a_canvas() -> None:
     source, train, test = digits_on_canvas(37)
     meta = Meta("digits", "made up", "made up", source.classes, len(train), len(test), 37, "f" * 64)
-    arrays = (source.train.images, source.train.labels, source.test.images, source.test.labels)
     mean = torch.from_numpy(source.train.images).float().mean(0)[:, 2:34, 2:34]
     store = Store(
-        meta, *map(torch.from_numpy, arrays), mean, torch.eye(3) * 0.01,
-        train_boxes=gathered(train), test_boxes=gathered(test),
-    )  # fmt: skip
+        meta,
+        *(torch.from_numpy(source.train.images), label_images(source.train.labels, train)),
+        *(torch.from_numpy(source.test.images), label_images(source.test.labels, test)),
+        mean,
+        torch.eye(3) * 0.01,
+    )
     options = {"shorter_side": [37, 45], "mirror": False, "colour": 0.1}
     batch = {"batch_size": 64, "iterations": 40, "learning_rate": 0.01, "drops": [20, 30], "drop_factor": 0.1}
     recipe = recipe_of(store, 32, 37, [37, 45], augmentation=options, schedule=batch, bn_group=32)

@@ -72,7 +72,7 @@ def _dense(net: LocalizationNet, batches: BoxBatches, classes: Tensor, methods: 
 def choose_true_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: BoxedBatches) -> BoxOutcome:
     """Of a box for each of the classes [N, n] of each test image, [N, n, 4], that of the true class, if it is one."""
     is_true = classes == batches.images.test_labels[:, None]
-    true = [batches.images.test_boxes.of(index) for index in range(len(classes))]
+    true = [batches.images.test_annotations[index].boxes for index in range(len(classes))]
     chosen = {}
     for method, of_classes in boxes.items():
         box = of_classes[torch.arange(len(of_classes)), is_true.float().argmax(1)]

@@ -21,7 +21,7 @@ def draw_examples(images: Images, outcomes: Mapping[str, BoxOutcome]) -> bytes:
     sheet = Image.new("RGB", (COLUMNS * (TILE + GAP) - GAP, ROWS * (TILE + GAP) - GAP), "#808080")
     for place in range(count):
         index = place * len(boxes) // count
-        tile = _tile(images.load("test", index), images.test_boxes.of(index).tolist(), boxes[index].tolist())
+        tile = _tile(images.load("test", index), images.test_annotations[index].boxes.tolist(), boxes[index].tolist())
         down, across = divmod(place, COLUMNS)
         sheet.paste(tile, (across * (TILE + GAP), down * (TILE + GAP)))
     file = io.BytesIO()

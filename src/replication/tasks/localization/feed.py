@@ -62,7 +62,7 @@ class BoxedBatches(PhotographBatches):
 
     def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
         super().__init__(images, recipe, device, rank, ranks)
-        if images.train_boxes is None:
+        if images.train_annotations.boxes is None:
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
 
     def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
@@ -89,7 +89,7 @@ class BoxBatches(BoxedBatches):
         for slot, index, size in zip(range(slots.start, slots.stop), indices, sizes.tolist(), strict=True):
             view = drawn_view(self.recipe, iteration, slot)
             frame = frame_of(tuple(size), view.shorter_side, self.recipe.input_size, view.down, view.across)
-            boxes.append(in_view(self.images.train_boxes.of(index), frame, view.mirror, self.recipe.visible))
+            boxes.append(in_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
         generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))
         draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[slots]
         truth = Truth(labels, padded(boxes), draws, self.recipe)
@@ -117,12 +117,12 @@ def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Fram
 
 def _see(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
     source = "test" if split == "test" else "train"
-    labels, boxes = (getattr(images, f"{source}_{what}") for what in ("labels", "boxes"))
+    labels, annotations = (getattr(images, f"{source}_{what}") for what in ("labels", "annotations"))
     seen = []
     for index in chunk:
         image = images.load(source, index)
         pixels, frame = view(image)
-        seen.append(Seen(torch.from_numpy(pixels), frame, boxes.of(index), image.size, index))
+        seen.append(Seen(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
     return seen, labels[list(chunk)]
 
 

@@ -5,7 +5,7 @@ image.
 import torch
 from torch import Tensor
 
-from replication.data.boxes import Boxes
+from replication.data.annotations import Annotations
 from replication.data.store import Images
 from replication.nets.boxes import RIGHT, overlap
 from replication.tasks.localization import BASELINES
@@ -23,7 +23,7 @@ def floors(_: object, batches: BoxBatches) -> BoxOutcome:
     """
     images, chosen = batches.images, batches.trained
     chosen = chosen[:: -(-len(chosen) // (MOST if images.in_memory else MOST_DECODED))].tolist()
-    boxes, classes = _shares(images, "train", images.train_boxes, images.train_labels, chosen)
+    boxes, classes = _shares(images, "train", images.train_annotations, images.train_labels, chosen)
     medians = torch.stack([_median(boxes, classes == number) for number in range(len(images.meta.classes))])
     tested = range(len(images.test_labels))
     shares = {
@@ -33,7 +33,7 @@ def floors(_: object, batches: BoxBatches) -> BoxOutcome:
     }
     sizes = _sizes(images, "test", tested)
     corners = {name: shares[name] * sizes for name in BASELINES}
-    true = [images.test_boxes.of(index) for index in tested]
+    true = [images.test_annotations[index].boxes for index in tested]
     return BoxOutcome({name: overlaps_of(values, true) for name, values in corners.items()}, corners)
 
 
@@ -66,9 +66,11 @@ def _count_right(tried: Tensor, boxes: Tensor) -> Tensor:
     return (overlap(tried, boxes) >= RIGHT).sum(1)
 
 
-def _shares(images: Images, split: str, boxes: Boxes, labels: Tensor, chosen: list[int]) -> tuple[Tensor, Tensor]:
+def _shares(
+    images: Images, split: str, annotations: Annotations, labels: Tensor, chosen: list[int]
+) -> tuple[Tensor, Tensor]:
     """The boxes of some images in shares of their sides, [M, 4], and the class of each, [M]."""
-    by_image = [boxes.of(index) for index in chosen]
+    by_image = [annotations[index].boxes for index in chosen]
     counts = torch.tensor([len(corners) for corners in by_image])
     sizes = _sizes(images, split, chosen).repeat_interleave(counts, 0)
     return torch.cat(by_image) / sizes, labels[chosen].repeat_interleave(counts)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from replication.config.recipe import BadValue, Real, Recipe, Section, Whole
+from replication.config.recipe import SquareInputRecipe
+from replication.config.validation import BadValue, Real, Section, Whole
 from replication.errors import UserError
 from replication.nets.names import EARLIER, STRIDES, check_imagenet
 from replication.tasks.imagenet.recipe import RescaledCrop, Side, Views
@@ -38,7 +39,7 @@ class Sampling(Section):
         return self
 
 
-class LocalizationRecipe(Recipe):
+class LocalizationRecipe(SquareInputRecipe):
     """A run of appendix C. With the role `backbone` in `starts` its first layers are those of a trained net."""
 
     task: Literal["localization"]

@@ -45,7 +45,7 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
     sizes = [images.load("test", index).size for index in indices]
     proposals = Proposals(
         [("test", index) for index in indices],
-        [images.test_boxes.of(index) for index in indices],
+        [images.test_annotations[index].boxes for index in indices],
         classes,
         scores,
         torch.stack([clipped(of_image, size) for of_image, size in zip(boxes, sizes, strict=True)]),

@@ -156,7 +156,7 @@ def _load_training(
     seen = []
     for image, index in zip(photographs, chosen.tolist(), strict=True):
         pixels, frame = centre(proposing, image)
-        seen.append(Seen(torch.from_numpy(pixels), frame, images.train_boxes.of(index), image.size, index))
+        seen.append(Seen(torch.from_numpy(pixels), frame, images.train_annotations[index].boxes, image.size, index))
     return photographs, seen, images.train_labels[chosen]
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from replication.config.recipe import BadValue, Recipe, Section, Whole
+from replication.config.recipe import Section, SquareInputRecipe
+from replication.config.validation import BadValue, Whole
 from replication.tasks.imagenet.recipe import RescaledCrop
 from replication.tasks.localization.recipe import Share
 
@@ -17,7 +18,7 @@ class Regions(Section):
     positive_from: Share = Field(description="overlap with a true box from which a proposal is positive · not said")
 
 
-class RcnnRecipe(Recipe):
+class RcnnRecipe(SquareInputRecipe):
     """A run of R-CNN. It starts from a classifier (role `backbone`) and a localization net (role `proposals`)."""
 
     task: Literal["rcnn"]
