@@ -36,7 +36,8 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.runs.record",
     "replication.training.progress",
     "replication.training.speed",
-    "replication.tracking.tracker",
+    "replication.tracking.importer",
+    "replication.tracking.live",
     "replication.tracking.store",
 })  # fmt: skip
 

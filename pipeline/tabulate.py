@@ -18,6 +18,7 @@ from typing import Any
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
+from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import SUMS, check_whole, sha256, write_durably
@@ -37,8 +38,7 @@ from replication.runs.outcome import (
     read_weights_digest,
 )
 from replication.tasks import TASKS, Task, get_task
-from replication.tracking.ended import ended_in_folder
-from replication.tracking.tracker import log_missing
+from replication.tracking.importer import import_runs, read_finished_run
 
 
 def main() -> None:
@@ -111,10 +111,13 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
 
 
 def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
-    """Log the runs that MLflow lacks; their MLflow runs by the hashes of their recipes."""
-    ended = [ended_in_folder(run.folder, run.outcome) for run in runs]
+    """Log the runs that MLflow lacks; returns the ids of the MLflow runs by the hashes of their recipes."""
+    tracked = []
+    for run in runs:
+        found = read_finished_run(run.folder, read_scores(run.outcome))
+        tracked.append((found, destination_of(found.recipe, study_of(params, found.recipe))))
     try:
-        return log_missing([(one, stage.tracking_of(params, one.recipe)) for one in ended], WORK)[0]
+        return import_runs(tracked, WORK)[0]
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return {}

@@ -85,6 +85,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         progress: takes the share that is done; None: a bar is shown.
     """
     from pipeline.launch.torchrun import torchrun
+    from pipeline.tracking import destination_of, study_of
     from replication.training.device import choose_device
     from replication.training.processes import launched
     from replication.training.run import Stopped, train_run
@@ -100,10 +101,10 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
-    tracking, checkpoints = stage.tracking_of(params, recipe), params.section(run.task).checkpoints
+    destination, checkpoints = destination_of(recipe, study_of(params, recipe)), params.section(run.task).checkpoints
     try:
         record = train_run(
-            store.run_entry(recipe.hash, digest), recipe, images, device, WORK, tracking, save_seconds, compiled,
+            store.run_entry(recipe.hash, digest), recipe, images, device, WORK, destination, save_seconds, compiled,
             starts, checkpoints, digest, progress,
         )  # fmt: skip
     except Stopped as stopped:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from replication.data.annotations import label_images
 from replication.config.validation import merge
+from replication.data.annotations import label_images
 from replication.data.meta import Meta
 from replication.data.store import Store
 from replication.tasks.batches import Start
@@ -46,7 +46,7 @@ def recipe_of(store: Store, input_size: int, shorter_side: int, scales: list[int
         "test": {"shorter_side": shorter_side, "scales": scales, "mirrored": False},
         "merged_from": 0.7,
     }
-    return LocalizationRecipe(**merged(fields, more))
+    return LocalizationRecipe(**merge(fields, more))
 
 
 def rcnn_recipe_of(store: Store, input_size: int = 32, **more: Any) -> RcnnRecipe:
@@ -58,7 +58,7 @@ def rcnn_recipe_of(store: Store, input_size: int = 32, **more: Any) -> RcnnRecip
         "augmentation": {"shorter_side": [input_size, input_size], "mirror": False, "colour": 0.0},
         "merged_from": 0.7,
     }
-    return RcnnRecipe(**merged(fields, more))
+    return RcnnRecipe(**merge(fields, more))
 
 
 def classifier_recipe_of(store: Store, input_size: int, shorter_side: int, **more: Any) -> ImagenetRecipe:
@@ -68,7 +68,7 @@ def classifier_recipe_of(store: Store, input_size: int, shorter_side: int, **mor
         "augmentation": {"shorter_side": [shorter_side, shorter_side], "mirror": False, "colour": 0.0},
         "test": {"shorter_side": shorter_side, "scales": [shorter_side], "mirrored": False},
     }
-    return ImagenetRecipe(**merged(fields, more))
+    return ImagenetRecipe(**merge(fields, more))
 
 
 def _common_fields(store: Store, input_size: int) -> dict[str, Any]:

@@ -48,7 +48,7 @@ ALL = {f"{stage}-{task}" for stage in ("train", "evaluate") for task in TASKS}
         ("src/replication/nets/names.py", ALL | {f"prepare-{task}" for task in TASKS} | {"tabulate", "report"}),
         ("src/replication/tasks/cifar/feed.py", {"train-cifar", "evaluate-cifar"}),
         ("src/replication/tasks/imagenet/evaluate.py", {f"evaluate-{task}" for task in TASKS if task != "cifar"}),
-        ("src/replication/tracking/tracker.py", {"tabulate"}),
+        ("src/replication/tracking/importer.py", {"tabulate"}),
         ("src/replication/training/progress.py", set()),
         ("src/replication/verdicts/rule.py", {"report"}),
         ("src/replication/paper/paper.yaml", {"tabulate", "report"}),

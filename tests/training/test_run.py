@@ -25,7 +25,8 @@ from replication.runs.record import training_score
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.training.run import Stopped, Tracking, train_run
+from replication.tracking.store import Destination
+from replication.training.run import Stopped, train_run
 from replication.training.state import State
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
@@ -110,8 +111,8 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
 ) -> None:
     shutil.copy(mlflow_database, tmp_path)
     uri, recipe = f"sqlite:///{tmp_path / 'mlflow.db'}", make_recipe(variant="no-warmup", seed=3, **SHORT)
-    tracking = Tracking(uri, "the study", tmp_path / "mlflow.lock", {"profile": "tiny", "fidelity": "proxy"}, "Again.")
-    record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", tracking, save_seconds=0)
+    destination = Destination(uri, "the study", {"profile": "tiny", "fidelity": "proxy"}, "Again.")
+    record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", destination, save_seconds=0)
     client = MlflowClient(uri)
     run = client.get_run(record.mlflow_run_id)
     assert client.get_experiment(run.info.experiment_id).name == "the study"
@@ -152,12 +153,14 @@ def test_a_store_that_was_moved_takes_no_files_where_it_was(
     for seed, place in enumerate(("before", "after")):
         if seed:
             (tmp_path / "before").rename(tmp_path / "after")
-        tracking = Tracking(f"sqlite:///{tmp_path / place / 'mlflow.db'}", "the study", tmp_path / "lock")
+        uri = f"sqlite:///{tmp_path / place / 'mlflow.db'}"
         recipe = make_recipe(seed=seed, **SHORT)
-        train_run(tmp_path / f"seed-{seed}", recipe, store, CPU, tmp_path / "work", tracking, save_seconds=0)
+        destination = Destination(uri, "the study")
+        train_run(tmp_path / f"seed-{seed}", recipe, store, CPU, tmp_path / "work", destination, save_seconds=0)
     assert not (tmp_path / "before").exists() and "tracking is off" not in capsys.readouterr().err
-    experiment = MlflowClient(tracking.uri).get_experiment_by_name("the study").experiment_id
-    assert [run.info.status for run in MlflowClient(tracking.uri).search_runs([experiment])] == ["FINISHED"] * 2
+    client = MlflowClient(uri)
+    runs = client.search_runs([client.get_experiment_by_name("the study").experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
 
 
 class StopsItself(CifarBatches):
