@@ -9,7 +9,7 @@ from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import OUTCOMES, RUNS
 from replication.config.profiles import named, read_profile
 from replication.errors import UserError
-from replication.report.html import command
+from replication.report.setups import build_command
 from replication.results.studies import read_studies
 from replication.runs.folder import RECORD
 from replication.tasks import TASKS
@@ -36,7 +36,7 @@ def found() -> list[tuple[Ended, Tracking]]:
         runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, places)
     for study in studies:
         for ended in ended_in_study(RESULTS / study.folder, study.task):
-            again = command(study, [named(ended.recipe.net, ended.recipe.variant)])
+            again = build_command(study, [named(ended.recipe.net, ended.recipe.variant)])
             note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{again}`"
             tracking = stage.tracking_in(study.profile, study.label, ended.recipe, note)
             runs.setdefault(ended.recipe.hash, (ended, tracking))

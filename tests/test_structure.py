@@ -33,6 +33,7 @@ ORDER = [  # packages and modules, the highest first
     "nets",
     "config",
     "files",
+    "words",
     "errors",
 ]
 
