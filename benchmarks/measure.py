@@ -21,8 +21,11 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from replication.config.profiles import read_profile
-from replication.config.recipe import MOST, Recipe, merged
-from replication.data.store import Meta, Store
+from replication.config.recipe import MOST, Recipe
+from replication.config.validation import merge
+from replication.data.annotations import Annotations, label_images
+from replication.data.meta import Meta
+from replication.data.store import Store
 from replication.nets.complexity import complexity
 from replication.nets.names import NETS
 from replication.tasks import TASKS
@@ -63,7 +66,7 @@ def endless(net: str, **changes: object) -> Recipe:
     length: dict[str, object] = {"schedule": {"iterations": MOST}, "logging": NO_CURVE}
     if net not in NETS:
         length["warmup"] = {"from_depth": MOST}
-    return paper_recipe(net, **merged(length, changes))
+    return paper_recipe(net, **merge(length, changes))
 
 
 def noise_images(recipe: Recipe, test_images: int = 100, classes: int = 10, side: int | None = None) -> Store:
@@ -71,9 +74,9 @@ def noise_images(recipe: Recipe, test_images: int = 100, classes: int = 10, side
     random = torch.Generator().manual_seed(0)
     side = side or recipe.input_size
 
-    def split(count: int) -> tuple[Tensor, Tensor]:
+    def split(count: int) -> tuple[Tensor, Annotations]:
         images = torch.randint(0, 256, (count, 3, side, side), generator=random, dtype=torch.uint8)
-        return images, torch.arange(count) % classes
+        return images, label_images(np.arange(count) % classes)
 
     names = [str(number) for number in range(classes)]
     meta = Meta("noise", "made", "noise", names, recipe.train_images, test_images, side, "0" * 64)

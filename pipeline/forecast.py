@@ -32,7 +32,7 @@ def main() -> None:
     for task in (task for task in TASKS.values() if runs_of(params, task)):
         data, section, runs = DATASETS[profile.dataset(task)], params.section(task), runs_of(params, task)
         nets, seeds, images_of_task = {run.net for run in runs}, len(section.seeds), 0.0
-        print(f"\n{task.words}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
+        print(f"\n{task.label}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
         print(f"{COLUMNS} {'GPU':>9}" if options.gpu else COLUMNS, flush=True)
         for run in (run for run in runs if run.seed == section.seeds[0]):
             recipe = profile.recipe(task, run.net, run.variant, override=section.override)

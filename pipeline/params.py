@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, create_model, model_validator
 
 from replication.config.profiles import DEFAULT, Profile, read_profile, read_yaml
-from replication.config.recipe import BadValue, Problem, Seed, Whole, error_of, validate
+from replication.config.recipe import Seed
+from replication.config.validation import BadValue, Problem, Whole, make_error, validate
 from replication.data.sources import DATASETS, Place
 from replication.errors import UserError
 from replication.tasks import TASKS, Task
@@ -116,7 +117,7 @@ def read_params() -> BaseParams:
                 place[key] = given
     params = validate(Params, values, str(PARAMS), PARAMS)
     if problems := list(_unknown(params)):
-        raise error_of(str(PARAMS), problems, PARAMS)
+        raise make_error(str(PARAMS), problems, PARAMS)
     return params
 
 
@@ -164,4 +165,4 @@ def profile_of(params: BaseParams) -> Profile:
 
 def net_of_depth(params: BaseParams, task: Task) -> str | None:
     """The net that `depth` names, for a task that has one."""
-    return task.of_depth and task.of_depth.format(depth=params.depth)
+    return task.depth_net and task.depth_net.format(depth=params.depth)

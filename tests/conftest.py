@@ -20,15 +20,16 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 from stages import Stage
 
-from replication.config.recipe import Recipe, merged
-from replication.data.sources.statistics import image_statistics
-from replication.data.store import Split, Store, image_of, read_store, write_store
+from replication.config.recipe import Recipe
+from replication.config.validation import merge
+from replication.data.sources.statistics import compute_statistics
+from replication.data.store import Split, Store, make_image, read_store, write_store
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tracking.tracker import Tracker
+from replication.tracking.live import LiveRun
 from replication.training.processes import Processes
 from replication.training.run import train
 from replication.training.state import State
@@ -126,7 +127,7 @@ def make_recipe(store: Store) -> Callable[..., CifarRecipe]:
 
     def make(**changes: Any) -> CifarRecipe:
         values = {"task": "cifar", "net": "resnet-8", "seed": 0, "data": store.meta.identity.model_dump()} | TINY
-        return CifarRecipe.model_validate(merged(values, changes))
+        return CifarRecipe.model_validate(merge(values, changes))
 
     return make
 
@@ -140,7 +141,7 @@ def make_batches(store: Store) -> Callable[..., CifarBatches]:
 @pytest.fixture(scope="session")
 def photographs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train, test = random_split(48, 40, seed=3), random_split(20, 40, seed=4)
-    statistics = image_statistics(lambda index: image_of(train.images[index]), 48, 36, 32)
+    statistics = compute_statistics(lambda index: make_image(train.images[index]), 48, 36, 32)
     folder = tmp_path_factory.mktemp("store") / "imagenet"
     write_store(
         folder,
@@ -168,7 +169,7 @@ def make_imagenet_recipe(photographs: Store) -> Callable[..., ImagenetRecipe]:
     def make(**changes: Any) -> ImagenetRecipe:
         data = photographs.meta.identity.model_dump()
         values = {"task": "imagenet", "net": "resnet-18-B", "seed": 0, "data": data} | TINY_IMAGENET
-        return ImagenetRecipe.model_validate(merged(values, changes))
+        return ImagenetRecipe.model_validate(merge(values, changes))
 
     return make
 
@@ -187,14 +188,14 @@ def fit(make_batches: Callable[[Recipe], Batches], tmp_path: Path) -> Callable[.
         recipe: Recipe,
         work: Path | None = None,
         batches: Batches | None = None,
-        tracker: Tracker | None = None,
+        live: LiveRun | None = None,
         save_seconds: float = 1e9,
         processes: Processes = Processes(),  # noqa: B008
         compiled: bool = False,
     ) -> State:
         work = work or tmp_path / f"work-{recipe.hash}"
-        tracker = tracker or Tracker(None, "tests", recipe.net, {}, {}, work / "mlflow.lock")
-        return train(recipe, batches or make_batches(recipe), work, tracker, save_seconds, processes, compiled)
+        live = live or LiveRun(None, recipe)
+        return train(recipe, batches or make_batches(recipe), work, live, save_seconds, processes, compiled)
 
     return fitted
 
@@ -249,9 +250,9 @@ class Project:
         common = {"seeds": [0], "ensembles": [], "override": {}}
         tasks = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
         tasks["localization"] = tasks["imagenet"]
-        written = merged(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
-        yaml.dump(merged(written, params or {}), self.folder / "params.yaml")
-        cifar = merged({"dataset": "cifar10"} | TINY, profile)
+        written = merge(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
+        yaml.dump(merge(written, params or {}), self.folder / "params.yaml")
+        cifar = merge({"dataset": "cifar10"} | TINY, profile)
         imagenet = {"dataset": "digits"} | TINY_IMAGENET
         tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from replication.config.recipe import merged
+from replication.config import validation
 
 
 def merge(checkout: Path, small: Path) -> None:
@@ -15,7 +15,7 @@ def merge(checkout: Path, small: Path) -> None:
     files = {checkout / "params.yaml": values["params"]}
     files |= {checkout / f"pipeline/profiles/{name}.yaml": of for name, of in values.get("profiles", {}).items()}
     for file, changes in files.items():
-        with_changes = merged(yaml.load(file.read_text()), changes)
+        with_changes = validation.merge(yaml.load(file.read_text()), changes)
         with file.open("w") as opened:
             yaml.dump(with_changes, opened)
 

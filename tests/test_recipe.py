@@ -12,7 +12,8 @@ import pytest
 from errors import refused
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from replication.config.recipe import Recipe, merged, validate
+from replication.config.recipe import Recipe
+from replication.config.validation import merge, validate
 from replication.errors import Kind
 from replication.runs.record import AnyRecipe
 from replication.tasks.cifar.recipe import CifarRecipe
@@ -87,7 +88,7 @@ def test_values_that_contradict_each_other_are_refused_with_both(
     make_recipe: Recipes, changes: dict[str, Any], key: str, names: tuple[str, ...]
 ) -> None:
     with refused("invalid", *names, key=key, file=FILE):
-        validate(CifarRecipe, merged(make_recipe().model_dump(mode="json"), changes), str(FILE), FILE)
+        validate(CifarRecipe, merge(make_recipe().model_dump(mode="json"), changes), str(FILE), FILE)
 
 
 @pytest.mark.parametrize("path", ["colour", "optimiser.momentun"])
@@ -334,7 +335,7 @@ def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_ima
 def test_a_wrong_recipe_of_the_arm_imagenet_is_refused_with_its_key(
     make_imagenet_recipe: ImagenetRecipes, changes: dict[str, Any], kind: Kind, key: str
 ) -> None:
-    values = merged(make_imagenet_recipe().model_dump(mode="json"), changes)
+    values = merge(make_imagenet_recipe().model_dump(mode="json"), changes)
     with refused(kind, key=key, file=FILE) as error:
         validate(ImagenetRecipe, values, str(FILE), FILE)
     assert "\n" not in str(error.value)

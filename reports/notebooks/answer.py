@@ -27,15 +27,15 @@ from replication.tasks import TASKS
 paper = read_profile(Path(profiles), "paper")
 studies = {name: read_studies(Path(results), TASKS[name], paper) for name in ("cifar", "imagenet")}
 cifar, imagenet = (choose_shown(studies[name], profile) for name in ("cifar", "imagenet"))
-studies["localization"] = read_studies(Path(results), TASKS["localization"], paper, needed=False)
-localization = choose_shown(studies["localization"], profile)
+studies |= {name: read_studies(Path(results), TASKS[name], paper, needed=False) for name in ("localization", "rcnn")}
+localization, rcnn = (choose_shown(studies[name], profile) for name in ("localization", "rcnn"))
 judged = {name: choose_judged(of_task, profile) for name, of_task in studies.items()}
 
 # %%
 Part(
     "comparisons",
     "All comparisons",
-    forest([*judged["cifar"], *judged["imagenet"], *judged["localization"]]),
+    forest([study for of_task in judged.values() for study in of_task]),
     intro="Each measured difference in error that a verdict rests on. Right of zero agrees with the paper. Symlog axis, "
     "linear within ±2 points.",
     group="Claims",

@@ -1,4 +1,4 @@
-"""Boxes: in views of their images and back, kept, and as sources give them."""
+"""Boxes: in views of their images and back, and as sources give them."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,11 @@ import pytest
 import torch
 from errors import refused
 
-from replication.data.boxes import gathered, in_frame, in_image, in_view, mirrored, padded, read_boxes, write_boxes
+from replication.data.boxes import in_frame, in_image, in_view, mirrored, padded
 from replication.data.crops import Frame, centre_crop, crop, frame_of, whole_frame
 from replication.data.sources import DATASETS, Place
-from replication.data.sources.boxes import checked, loc, parquet, tiny_imagenet
+from replication.data.sources.boxes import check_box, read_localization_boxes, read_parquet, read_tiny_imagenet
 from replication.data.sources.digits import digits_on_canvas
-from replication.files import seal
 
 WHOLE = torch.tensor([[0.0, 0, 64, 48]])
 
@@ -53,17 +52,9 @@ def test_a_frame_is_what_a_crop_shows(size: tuple[int, int], place: tuple[float,
     assert in_frame(WHOLE, whole_frame((64, 48), 96))[0].tolist() == [0, 0, 128, 96]
 
 
-def test_boxes_are_kept_image_by_image_also_where_there_are_several_or_none(tmp_path: Path) -> None:
-    of = [np.array([[0, 0, 1, 1], [2, 2, 5, 5]]), np.empty((0, 4)), np.array([[1, 1, 3, 3]])]
-    write_boxes(tmp_path, gathered(of), gathered(of[:1]))
-    seal(tmp_path)
-    train, test = read_boxes(tmp_path, "")
-    assert [train.of(index).tolist() for index in range(3)] == [part.tolist() for part in of]
-    assert test.of(0).tolist() == of[0].tolist()
-    assert train.digest() != gathered(of[::-1]).digest(), "their order counts"
-    rows = padded([train.of(index) for index in range(3)])
+def test_lists_of_boxes_are_padded_with_nan() -> None:
+    rows = padded([torch.ones(2, 4), torch.empty(0, 4), torch.tensor([[1.0, 1, 3, 3]])])
     assert rows.shape == (3, 2, 4) and rows[1].isnan().all() and rows[2, 0].tolist() == [1, 1, 3, 3]
-    assert read_boxes(tmp_path / "none", "") == (None, None)
 
 
 def test_digits_on_a_canvas_lie_in_their_boxes() -> None:
@@ -78,9 +69,9 @@ def test_digits_on_a_canvas_lie_in_their_boxes() -> None:
 
 
 def test_the_pixels_of_a_source_become_corners() -> None:
-    assert checked([0, 0, 63, 63], (64, 64), "here") == [0, 0, 64, 64], "the last pixel is part of the object"
-    assert checked([5, 5, 5, 5], (64, 64), "here") == [5, 5, 6, 6], "one without width or height is a pixel wide"
-    assert checked(["-3", "2", "70", "9"], (64, 64), "here") == [0, 2, 64, 10], "what reaches over the image is cut"
+    assert check_box([0, 0, 63, 63], (64, 64), "here") == [0, 0, 64, 64], "the last pixel is part of the object"
+    assert check_box([5, 5, 5, 5], (64, 64), "here") == [5, 5, 6, 6], "one without width or height is a pixel wide"
+    assert check_box(["-3", "2", "70", "9"], (64, 64), "here") == [0, 2, 64, 10], "what reaches over the image is cut"
 
 
 @pytest.mark.parametrize(
@@ -88,18 +79,18 @@ def test_the_pixels_of_a_source_become_corners() -> None:
 )
 def test_a_bad_box_is_refused_with_its_file_and_row(numbers: Any) -> None:
     with refused("damaged", "row 7", "fetch", file="train.parquet"):
-        checked(numbers, (64, 64), "train.parquet, row 7", Path("train.parquet"))
+        check_box(numbers, (64, 64), "train.parquet, row 7", Path("train.parquet"))
 
 
 def test_parquet_with_boxes(tmp_path: Path) -> None:
     for split, boxes in (("train", [[0, 0, 63, 63], [1, 2, 3, 4]]), ("valid", [[5, 5, 6, 6]])):
         pyarrow.parquet.write_table(pyarrow.table({"bbox": boxes}), tmp_path / f"{split}-0.parquet")
     place = Place("parquet", tmp_path)
-    train, test = parquet(place, DATASETS["tiny_imagenet"])
+    train, test = read_parquet(place, DATASETS["tiny_imagenet"])
     assert [box.tolist() for box in (*train, *test)] == [[[0, 0, 64, 64]], [[1, 2, 4, 5]], [[5, 5, 7, 7]]]
     pyarrow.parquet.write_table(pyarrow.table({"label": [1]}), tmp_path / "valid-0.parquet")
     with refused("missing", key="bbox", file=tmp_path / "valid-0.parquet"):
-        parquet(place, DATASETS["tiny_imagenet"])
+        read_parquet(place, DATASETS["tiny_imagenet"])
 
 
 def test_the_folder_of_tiny_imagenet_gives_boxes_in_the_order_of_its_images(tmp_path: Path) -> None:
@@ -114,12 +105,12 @@ def test_the_folder_of_tiny_imagenet_gives_boxes_in_the_order_of_its_images(tmp_
     (tmp_path / "val").mkdir()
     (tmp_path / "val/val_annotations.txt").write_text("v0.JPEG\tn2\t1\t2\t3\t4\nv1.JPEG\tn1\t0\t0\t63\t63\n")
     place = Place("folder", tmp_path)
-    train, test = tiny_imagenet(place, DATASETS["tiny_imagenet"])
+    train, test = read_tiny_imagenet(place, DATASETS["tiny_imagenet"])
     assert [box[0, :2].tolist() for box in train] == [[0, 0], [1, 0], [0, 1], [1, 1]], "one of each class in turn"
     assert [box.tolist() for box in test] == [[[1, 2, 4, 5]], [[0, 0, 64, 64]]]
     (tmp_path / "train/n1/n1_boxes.txt").write_text("n1_0.JPEG\t0\t0\t1\t1\n")
     with refused("damaged", "n1_1.JPEG", file="n1/n1_boxes.txt"):
-        tiny_imagenet(place, DATASETS["tiny_imagenet"])
+        read_tiny_imagenet(place, DATASETS["tiny_imagenet"])
 
 
 NAMES, WNIDS = ["train/n01/n01_7.JPEG", "n02_8.JPEG"], ["n01", "n02"]
@@ -128,12 +119,12 @@ NAMES, WNIDS = ["train/n01/n01_7.JPEG", "n02_8.JPEG"], ["n01", "n02"]
 def test_boxes_of_imagenet_as_kaggle_gives_them(tmp_path: Path) -> None:
     table = tmp_path / "LOC_train_solution.csv"
     table.write_text("ImageId,PredictionString\nn01_7,n01 1 2 3 4 n01 5 6 7 8 n02 0 0 9 9 \n")
-    first, second = loc(tmp_path, "train", NAMES, WNIDS)
+    first, second = read_localization_boxes(tmp_path, "train", NAMES, WNIDS)
     assert first.tolist() == [[1, 2, 4, 5], [5, 6, 8, 9]], "several of its class, none of another"
     assert second.shape == (0, 4), "an image without boxes"
     table.write_text("ImageId,PredictionString\nn01_7,n01 1 2 3\n")
     with refused("damaged", "line 2", file=table):
-        loc(tmp_path, "train", NAMES, WNIDS)
+        read_localization_boxes(tmp_path, "train", NAMES, WNIDS)
 
 
 def test_boxes_of_imagenet_in_xml(tmp_path: Path) -> None:
@@ -143,10 +134,10 @@ def test_boxes_of_imagenet_in_xml(tmp_path: Path) -> None:
     size = "<size><width>20</width><height>10</height></size>"
     thing = f"<object><name>n01</name><bndbox>{corners}</bndbox></object>"
     (folder / "n01_7.xml").write_text(f"<annotation>{size}{thing}</annotation>")
-    first, second = loc(tmp_path, "train", NAMES, WNIDS)
+    first, second = read_localization_boxes(tmp_path, "train", NAMES, WNIDS)
     assert first.tolist() == [[1, 2, 20, 5]] and second.shape == (0, 4)
     (folder / "n01_7.xml").write_text("<annotation>")
     with refused("damaged", file=folder / "n01_7.xml"):
-        loc(tmp_path, "train", NAMES, WNIDS)
+        read_localization_boxes(tmp_path, "train", NAMES, WNIDS)
     with refused("missing", "LOC_val_solution.csv", "Annotations/CLS-LOC/val", file=tmp_path):
-        loc(tmp_path, "val", NAMES, WNIDS)
+        read_localization_boxes(tmp_path, "val", NAMES, WNIDS)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from replication.data.annotations import label_images
 from replication.data.heldout import split_training
 from replication.data.store import Store
 from replication.tasks.cifar.feed import CifarBatches
@@ -96,7 +97,8 @@ def test_the_labels_of_imagenet_take_seconds_at_most() -> None:
 
 def by_class(store: Store) -> Store:
     order = store.train_labels.argsort(stable=True)
-    return replace(store, train_images=store.train_images[order], train_labels=store.train_labels[order])
+    annotations = label_images(store.train_labels[order])
+    return replace(store, train_images=store.train_images[order], train_annotations=annotations)
 
 
 def test_small_images_in_class_order_train_on_and_hold_out_every_class(

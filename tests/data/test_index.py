@@ -12,11 +12,12 @@ import torch
 from errors import refused
 from made_files import SMALL_IMAGENET, Photographs, below, picture, saved
 
+from replication.data.annotations import ANNOTATIONS
 from replication.data.decoding import BadImage, decode
 from replication.data.index import ENTRIES, STATISTICS, Files, Index, load_entry, read_images, read_index, write_index
 from replication.data.meta import META, Meta
 from replication.data.sources import Place, imagenet
-from replication.data.sources.statistics import image_statistics
+from replication.data.sources.statistics import compute_statistics
 from replication.files import SUMS
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
@@ -42,8 +43,8 @@ def roots(photographs_found: Photographs, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def write(folder: Path, root: Path, layout: str = "folder") -> tuple[Meta, Files]:
-    files = getattr(imagenet, layout)(Place(layout, root), SMALL_IMAGENET)
-    made = image_statistics(lambda i: load_entry(root, files.train, i), 12, 36, 32)
+    files = getattr(imagenet, f"read_{layout}")(Place(layout, root), SMALL_IMAGENET)
+    made = compute_statistics(lambda i: load_entry(root, files.train.entries, i, "imagenet"), 12, 36, 32)
     return write_index(folder, files, made, name="imagenet", source=f"ImageNet, {layout}"), files
 
 
@@ -75,16 +76,17 @@ def test_the_description_statistics_and_identity_come_back(roots: dict[str, Path
     index = read_images(tmp_path / "data/imagenet", roots["folder"])
     assert index.meta == meta
     assert not index.in_memory
-    assert (meta.train_images, meta.test_images, meta.input_size, meta.official) == (12, 6, None, False)
+    assert (meta.train_images, meta.test_images, meta.input_size, meta.is_official) == (12, 6, None, False)
     assert index.meta.identity.model_dump() == {
         "name": "imagenet",
         "pixels": "extracted tree, not verified",
         "fingerprint": files.fingerprint[:16],
     }
-    made = image_statistics(lambda i: index.load("train", i), 12, 36, 32)
+    made = compute_statistics(lambda i: index.load("train", i), 12, 36, 32)
     assert torch.equal(index.mean, made.mean)
     assert torch.equal(index.colour_covariance, made.colour_covariance)
-    assert sorted(path.name for path in (tmp_path / "data/imagenet").iterdir()) == [SUMS, ENTRIES, META, STATISTICS]
+    written = sorted(path.name for path in (tmp_path / "data/imagenet").iterdir())
+    assert written == [SUMS, ANNOTATIONS, ENTRIES, META, STATISTICS]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["imagenet"]
 
 
@@ -146,13 +148,13 @@ def test_a_bad_image_inside_another_file_is_named_with_it(
     damaged = Photographs(train, photographs_found.val)
     options = (monkeypatch,) if layout == "archives" else ()
     root = getattr(damaged, layout)(tmp_path / layout, *options)
-    files = getattr(imagenet, layout)(Place(layout, root), SMALL_IMAGENET)
+    files = getattr(imagenet, f"read_{layout}")(Place(layout, root), SMALL_IMAGENET)
     file, place = {
         "archives": ("ILSVRC2012_img_train.tar", "n00000002.tar/n00000002_1.JPEG"),
         "parquet": ("train-00000-of-00002.parquet", "row 4"),
     }[layout]
     with refused("damaged", place, "fetch", file=root / file, error=BadImage):
-        load_entry(root, files.train, 4)
+        load_entry(root, files.train.entries, 4, "imagenet")
 
 
 def test_a_file_that_has_gone_is_named(roots: dict[str, Path], tmp_path: Path) -> None:
@@ -237,7 +239,7 @@ def test_an_index_is_replaced_by_a_new_one_and_kept_if_that_fails(
     (tmp_path / "index/stray").touch()
     meta, files = write(tmp_path / "index", roots["folder"])
     assert not (tmp_path / "index/stray").exists()
-    made = image_statistics(lambda i: load_entry(roots["folder"], files.train, i), 12, 36, 32)
+    made = compute_statistics(lambda i: load_entry(roots["folder"], files.train.entries, i, "imagenet"), 12, 36, 32)
     with files_of_at_most(1000), refused("unwritable", "ulimit", file=tmp_path / "index"):
         write_index(tmp_path / "index", files, made, name="another", source="?")
     assert read_index(tmp_path / "index", roots["folder"]).meta == meta
@@ -251,7 +253,7 @@ def test_a_root_without_the_images_names_the_key(roots: dict[str, Path], tmp_pat
         read_images(tmp_path / "index", tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("file", [ENTRIES, META, STATISTICS])
+@pytest.mark.parametrize("file", [ENTRIES, ANNOTATIONS, META, STATISTICS])
 def test_half_an_index_counts_as_missing(roots: dict[str, Path], tmp_path: Path, file: str) -> None:
     write(tmp_path / "index", roots["folder"])
     (tmp_path / "index" / file).unlink()
@@ -260,7 +262,7 @@ def test_half_an_index_counts_as_missing(roots: dict[str, Path], tmp_path: Path,
 
 
 @pytest.mark.parametrize("content", [b"", bytes(400)])
-@pytest.mark.parametrize("file", [ENTRIES, META, STATISTICS])
+@pytest.mark.parametrize("file", [ENTRIES, ANNOTATIONS, META, STATISTICS])
 def test_a_damaged_index_is_to_be_made_again(roots: dict[str, Path], tmp_path: Path, file: str, content: bytes) -> None:
     write(tmp_path / "index", roots["folder"])
     (tmp_path / "index" / file).write_bytes(content)

@@ -11,6 +11,7 @@ import pytest
 from errors import refused
 
 from replication.data import store as store_module
+from replication.data.annotations import ANNOTATIONS
 from replication.data.meta import META, OFFICIAL, Meta
 from replication.data.store import ARRAYS, Split, fingerprint, read_store, write_store
 from replication.files import SUMS
@@ -46,8 +47,8 @@ def test_the_recipe_gets_name_pixels_and_sixteen_digits_of_the_fingerprint(
 
 
 def test_what_the_pixels_are_is_written(tmp_path: Path, make_split: MakeSplit) -> None:
-    assert not write(tmp_path / "a", make_split(8), make_split(4), pixels="re-compressed as JPEG").official
-    assert write(tmp_path / "b", make_split(8), make_split(4), pixels=OFFICIAL).official
+    assert not write(tmp_path / "a", make_split(8), make_split(4), pixels="re-compressed as JPEG").is_official
+    assert write(tmp_path / "b", make_split(8), make_split(4), pixels=OFFICIAL).is_official
     assert json.loads((tmp_path / "b" / META).read_text())["pixels"] == "official"
 
 
@@ -80,7 +81,7 @@ def test_a_store_is_replaced_by_a_new_one(tmp_path: Path, make_split: MakeSplit)
     (tmp_path / "cifar/stray").touch()
     meta = write(tmp_path / "cifar", make_split(12), make_split(4))
     assert read_store(tmp_path / "cifar").meta == meta
-    assert sorted(path.name for path in (tmp_path / "cifar").iterdir()) == [SUMS, META, ARRAYS]
+    assert sorted(path.name for path in (tmp_path / "cifar").iterdir()) == [SUMS, ANNOTATIONS, META, ARRAYS]
 
 
 def test_an_interrupted_write_leaves_the_old_store(
@@ -115,7 +116,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, make_split: MakeS
         write(tmp_path / "data/cifar", make_split(8), make_split(4))
 
 
-@pytest.mark.parametrize("file", [ARRAYS, META])
+@pytest.mark.parametrize("file", [ARRAYS, ANNOTATIONS, META])
 def test_half_a_store_counts_as_missing(tmp_path: Path, make_split: MakeSplit, file: str) -> None:
     write(tmp_path / "cifar", make_split(8), make_split(4))
     (tmp_path / "cifar" / file).unlink()
@@ -123,7 +124,9 @@ def test_half_a_store_counts_as_missing(tmp_path: Path, make_split: MakeSplit, f
         read_store(tmp_path / "cifar")
 
 
-@pytest.mark.parametrize(("file", "content"), [(META, b""), (META, b'{"name": "tiny"}'), (ARRAYS, bytes(400))])
+@pytest.mark.parametrize(
+    ("file", "content"), [(META, b""), (META, b'{"name": "tiny"}'), (ARRAYS, bytes(400)), (ANNOTATIONS, b"")]
+)
 def test_a_damaged_store_is_to_be_made_again(tmp_path: Path, make_split: MakeSplit, file: str, content: bytes) -> None:
     write(tmp_path / "cifar", make_split(8), make_split(4))
     (tmp_path / "cifar" / file).write_bytes(content)

@@ -22,7 +22,6 @@ from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
 from drills.states import ALL, OUTCOME, RUN
-from replication.data.sources import DATASETS
 from replication.data.sources.prepare import prepare
 from replication.errors import UserError
 from replication.results.tables import read_tables
@@ -127,8 +126,7 @@ def _prepare(kind: str, how: str, left: int, folder: Path) -> None:
         data = (folder if packed else place) / "data"
         data.mkdir()
         (data / "old").touch()
-        DATASETS[source.dataset.key] = source.dataset
-        make = partial(prepare, data, TASKS[source.task], source.dataset.key, source.place, source.view)
+        make = partial(prepare, data, source.dataset, source.place, source.requirements)
         before = files_of(source.root) | files_of(data)
         _fill(place, how, left)
         try:

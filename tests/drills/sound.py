@@ -5,7 +5,6 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from conftest import random_split
@@ -24,7 +23,8 @@ from pytest import MonkeyPatch
 
 from drills.pictures import Pixels, pixels_of, png
 from replication.data.sources import CIFAR10, TINY_IMAGENET, Dataset, Place
-from replication.data.sources.official import digest_of
+from replication.data.sources.official import digest_split
+from replication.data.sources.prepare import Requirements
 from replication.data.store import Split
 
 Images = list[tuple[str, int, bytes]]  # "train" or "test", label, pixels [H, W, 3]; sorted
@@ -46,10 +46,10 @@ class Source:
         return Place(self.name, self.root, "http://127.0.0.1:9/there-is-no-server.tar.gz")
 
     @property
-    def view(self) -> dict[str, Any]:
-        """How the nets see it."""
+    def requirements(self) -> Requirements:
+        """What its task needs of the images."""
         size, side = (32, 36) if self.task == "imagenet" else (self.dataset.input_size, None)
-        return {"input_size": size, "shorter_side": side, "train_images": self.dataset.train_images}
+        return Requirements(size, self.dataset.train_images, side)
 
     def files(self, pattern: str = "**/*") -> list[Path]:
         return [path for path in sorted(self.root.glob(pattern)) if path.is_file()]
@@ -81,7 +81,7 @@ def _cifar10(name: str, write: Callable[[Splits, Path], object], size: int = 8) 
         write(splits, root)
         dataset = replace(
             CIFAR10, train_images=20, test_images=8, classes=4, input_size=size, class_names=(),
-            digests=(digest_of(splits[0]), digest_of(splits[1])),
+            digests=(digest_split(splits[0]), digest_split(splits[1])),
         )  # fmt: skip
         return Source(root, name, "cifar", dataset, _truth(splits))
 

@@ -18,10 +18,8 @@ from drills.project import files_of
 from drills.runner import FORK, Silent, Trial
 from drills.sound import SOUND, Images, Source
 from replication.data.index import read_images
-from replication.data.sources import DATASETS
 from replication.data.sources.prepare import describe, prepare
 from replication.errors import UserError
-from replication.tasks import TASKS
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
@@ -41,8 +39,7 @@ def _prepared(make: Callable[[Path], Source], damage: Damage, seed: float, folde
     """Prepare a sound source, damage it, and prepare it again."""
     os.chdir(folder)
     source, store = make(folder / "root"), folder / "data"
-    DATASETS[source.dataset.key] = source.dataset
-    make_store = partial(prepare, store, TASKS[source.task], source.dataset.key, source.place, source.view)
+    make_store = partial(prepare, store, source.dataset, source.place, source.requirements)
     first = FORK.Process(target=make_store)  # files that are open stay so in a process
     first.start()
     first.join()
@@ -60,7 +57,7 @@ def _prepared(make: Callable[[Path], Source], damage: Damage, seed: float, folde
         if SPRUNG.exists():
             raise Silent("code of the source was run")
     found = images_in(store, source)
-    if found != source.truth and meta.official:
+    if found != source.truth and meta.is_official:
         raise Silent("other pixels or labels are called official")
     if wanted is None and found != source.truth:
         raise UserError(f"{source.root}: {describe(meta)}.")

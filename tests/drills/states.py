@@ -24,11 +24,9 @@ from drills.project import NETS, copy, entry_of, files_of, make_project, run, sa
 from drills.runner import Silent, Trial
 from drills.sound import SOUND
 from drills.sources import images_in
-from replication.data.sources import DATASETS
 from replication.data.sources.prepare import prepare
 from replication.errors import UserError
 from replication.files import SUMS
-from replication.tasks import TASKS
 from replication.training.state import BEFORE, STATE
 
 Damage = Callable[[Path, random.Random], object]
@@ -74,6 +72,7 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
     )
     of_run, of_outcome = ("run.json", "curve.csv", "net.safetensors", SUMS), ("scores.csv", "responses.csv", SUMS)
     entry, outcome = (entry_of(done / made).relative_to(done) for made in (RUN, OUTCOME))
+    of_data = ("store.safetensors", "annotations.safetensors", "meta.json", SUMS)
     files = [
         *((f"{RUN}/{name}", LAST, untested) for name in of_run * 2),
         *((f"{RUN}/{name}", ALL, done) for name in of_run),
@@ -82,8 +81,8 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
         *((f"{OUTCOME}/{name}", ALL[-1:], done) for name in of_outcome),
         *((f"{OUTCOME}/{name}", LAST, done) for name in of_outcome),
         *((f"{outcome}/{name}", ALL, emptied) for name in (*of_outcome, "probabilities.safetensors")),
-        *((f"data/cifar/{name}", ALL, done) for name in ("store.safetensors", "meta.json", SUMS)),
-        *((f"data/cifar/{name}", ALL, stopped) for name in ("store.safetensors", "meta.json", SUMS)),
+        *((f"data/cifar/{name}", ALL, done) for name in of_data),
+        *((f"data/cifar/{name}", ALL, stopped) for name in of_data),
         *((f"recipes/cifar/{name}", ALL, done) for name in ("runs/resnet-8/seed-0.json", "study.json", SUMS)),
         *((f"recipes/cifar/{name}", ALL, stopped) for name in ("runs/list.json", "data.json", SUMS)),
         *((f"recipes/code/{stage}.json", ALL, done) for stage in ("train-cifar", "evaluate-cifar", "tabulate") * 3),
@@ -95,7 +94,7 @@ def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
     for name in ("run.json", "curve.csv", "net.safetensors", ""):
         yield of(f"{RUN}/{name}", untested, [f"{RUN}/{name}"], LAST, "of another run", _another(done / OTHER / name))
         yield of(f"{entry}/{name}", emptied, [f"{entry}/{name}"], ALL, "of another run", _another(done / OTHER / name))
-    for number, name in enumerate(("index.parquet", "statistics.safetensors", "meta.json", "index.parquet")):
+    for number, name in enumerate(("index.parquet", "statistics.safetensors", "meta.json", "annotations.safetensors")):
         damage = damages[number]
         yield Trial(f"index, {name}: {damage}", partial(_index, name, ANY[damage], dice.random()), names=("/data",))
 
@@ -185,8 +184,7 @@ def _stop(stopped: Path) -> None:
 
 def _index(name: str, damage: Damage, seed: float, folder: Path) -> None:
     source, data = SOUND["ImageNet, tree"](folder / "root"), folder / "data"
-    DATASETS["imagenet"] = source.dataset
-    make = partial(prepare, data, TASKS["imagenet"], "imagenet", source.place, source.view)
+    make = partial(prepare, data, source.dataset, source.place, source.requirements)
     make()
     damage(data / name, random.Random(seed))
     try:

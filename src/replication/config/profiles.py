@@ -7,18 +7,19 @@
       variants:
         no-warmup: {why: "does ResNet-110 need its warm-up?", warmup: {from_depth: 1000000}}
 
-A variant is a named override of the recipe, with a sentence that says what it is for; null takes one of the base away.
-One that is an experiment of the paper names its `section` there.
+A variant is a named override of the recipe, with a sentence that says what it is for; null removes one of the base.
+A variant that is an experiment of the paper names its `section` of the paper.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from replication.config.recipe import Data, Recipe, merged, validate
+from replication.config.recipe import Data, Recipe
+from replication.config.validation import merge, validate
 from replication.errors import UserError
 from replication.tasks import TASKS, Task
 
@@ -37,28 +38,29 @@ class Profile:
 
     name: str
     path: Path
-    tasks: dict[str, dict[str, Any]]
+    sections: dict[str, dict[str, Any]]
     threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
 
     def dataset(self, task: Task) -> str:
         """The data set of a task.
 
         Raises:
-            UserError: it is none of the task's.
+            UserError: it is no data set of the task.
         """
-        dataset = self.tasks[task.name].get("dataset")
+        section = task.images_folder
+        dataset = self.sections[section].get("dataset")
         if dataset not in task.datasets:
             raise UserError(
-                f"{self.path}: {task.name}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
+                f"{self.path}: {section}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
                 kind="unknown",
-                key=f"{task.name}.dataset",
+                key=f"{section}.dataset",
                 file=self.path,
             )
         return dataset
 
     def variants(self, task: Task) -> dict[str, dict[str, Any]]:
         """The variants of a task by name: `why`, the `section` of an experiment of the paper, and what differs."""
-        return {name: changes for name, changes in self.tasks[task.name].get("variants", {}).items() if changes}
+        return {name: changes for name, changes in self.sections[task.name].get("variants", {}).items() if changes}
 
     def recipe(
         self,
@@ -72,10 +74,10 @@ class Profile:
         """The recipe of one run; `override` is put over the variant's fields.
 
         Raises:
-            UserError: a net or variant that there is not, or a field with a wrong value.
+            UserError: the net or variant is unknown, or a field has a wrong value.
         """
         task.check_net(net)
-        fields = {key: value for key, value in self.tasks[task.name].items() if key not in ("dataset", "variants")}
+        fields = {key: value for key, value in self.sections[task.name].items() if key not in ("dataset", "variants")}
         where = f"{self.path}, {task.name}"
         if variant != DEFAULT:
             if variant not in self.variants(task):
@@ -86,12 +88,12 @@ class Profile:
                     key=f"{task.name}.variants",
                     file=self.path,
                 )
-            fields = merged(
+            fields = merge(
                 fields, {k: v for k, v in self.variants(task)[variant].items() if k not in ("why", "section")}
             )
             where += f".variants.{variant}"
         if override:
-            fields = merged(fields, override)
+            fields = merge(fields, override)
             where += f" with {task.name}.override"
         run = {"task": task.name, "net": net, "variant": variant, "seed": seed, "data": data}
         return validate(task.recipe, fields | run, where, self.path)
@@ -101,24 +103,24 @@ def read_profile(folder: Path, name: str) -> Profile:
     """The profile `folder`/<name>.yaml.
 
     Raises:
-        UserError: it or its base is missing, it names a task that there is not, or a variant lacks its sentence.
+        UserError: it or its base is missing, it names an unknown task, or a variant lacks its sentence.
     """
     path = folder / f"{name}.yaml"
-    sections, seen = {}, [name]
+    sections, bases = {}, [name]
     values = _read(path)
     while base := values.pop("base", None):
-        sections = merged(values, sections)
-        if base in seen or not (folder / f"{base}.yaml").exists():
-            file = folder / f"{seen[-1]}.yaml"
+        sections = merge(values, sections)
+        if base in bases or not (folder / f"{base}.yaml").exists():
+            file = folder / f"{bases[-1]}.yaml"
             raise UserError(
                 f"{file}: base: {base!r} is not another profile in {folder}; name one, such as paper.",
                 kind="unknown",
                 key="base",
                 file=file,
             )
-        seen.append(base)
+        bases.append(base)
         values = _read(folder / f"{base}.yaml")
-    sections = merged(values, sections)
+    sections = merge(values, sections)
     threads = sections.pop("threads", None)
     for task in TASKS:
         if task not in sections:
@@ -129,32 +131,31 @@ def read_profile(folder: Path, name: str) -> Profile:
                 file=path,
             )
     for task, section in sections.items():
-        variants = section.get("variants", {})
-        if not isinstance(variants, dict):
-            raise UserError(
-                f"{path}: {task}.variants: {variants!r} is not a mapping of names to the fields that differ.",
-                kind="invalid",
-                key=f"{task}.variants",
-                file=path,
-            )
-        for variant, changes in variants.items():
-            why = changes.get("why") if isinstance(changes, dict) else None
-            if changes is not None and not (isinstance(why, str) and why.strip() and why.isprintable()):
-                raise UserError(
-                    f"{path}: {task}.variants.{variant}: needs `why`, one line of text, and the fields that differ.",
-                    kind="invalid",
-                    key=f"{task}.variants.{variant}",
-                    file=path,
-                )
-            section = str((changes or {}).get("section", "none"))
-            if not (section.strip() and section.isprintable()):
-                raise UserError(
-                    f"{path}: {task}.variants.{variant}.section: {section!r} is not a section such as 4.1; remove it.",
-                    kind="invalid",
-                    key=f"{task}.variants.{variant}.section",
-                    file=path,
-                )
+        _check_variants(section.get("variants", {}), f"{task}.variants", path)
     return Profile(name, path, sections, threads)
+
+
+def _check_variants(variants: Any, key: str, path: Path) -> None:
+    """Refuse variants without a sentence that says what they are for.
+
+    Raises:
+        UserError: names the variant.
+    """
+
+    def refuse(key: str, problem: str) -> NoReturn:
+        raise UserError(f"{path}: {key}: {problem}.", kind="invalid", key=key, file=path)
+
+    if not isinstance(variants, dict):
+        refuse(key, f"{variants!r} is not a mapping of names to the fields that differ")
+    for name, changes in variants.items():
+        if changes is None:
+            continue
+        why = changes.get("why") if isinstance(changes, dict) else None
+        if not (isinstance(why, str) and why.strip() and why.isprintable()):
+            refuse(f"{key}.{name}", "needs `why`, one line of text, and the fields that differ")
+        section = str(changes.get("section", "none"))
+        if not (section.strip() and section.isprintable()):
+            refuse(f"{key}.{name}.section", f"{section!r} is not a section such as 4.1; remove it")
 
 
 def _read(path: Path) -> dict[str, Any]:

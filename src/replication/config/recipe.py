@@ -7,43 +7,15 @@ them to a `Recipe`. What the paper leaves open is a field here, with the reading
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AllowInfNan,
-    BaseModel,
-    ConfigDict,
-    Field,
-    Strict,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-from replication.errors import Kind, UserError
+from replication.config.validation import BadValue, Flag, Real, Section, Whole
 
-# No true for a number, no "yes" for true, no inf. More than an upper bound below is a slip of the finger, 1e20 say.
-Whole = Annotated[int, Strict()]
-Real = Annotated[float, Strict(), AllowInfNan(False)]
-Flag = Annotated[bool, Strict()]
+# More than an upper bound below is a slip of the finger, 1e20 say.
 MOST = 10**9  # iterations, or images
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]  # what every generator takes
-
-
-class BadValue(ValueError):
-    """A value that does not fit another one; `key` is its place in the section whose validator raises this."""
-
-    def __init__(self, key: str, message: str):
-        super().__init__(message)
-        self.key = key
-
-
-class Section(BaseModel):
-    """A group of recipe fields: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Data(Section):
@@ -151,17 +123,15 @@ class Recipe(Section):
     weights_seed: Seed | None = None  # of initialisation; none: `seed`
     order_seed: Seed | None = None  # of data order and augmentation; none: `seed`
     data: Data
-    start: str | None = None  # hash of the recipe of the run whose trained net this one begins with
-    input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
+    # Tasks of the runs that it starts from, by role: runs of the same net and seed. None takes one of a profile away.
+    starts: dict[str, str] = Field({}, max_length=0, description="runs that it starts from · C")
+    started_from: dict[str, str] = Field({})  # the hashes of their recipes, by role
     train_images: Whole = Field(
         gt=0, le=MOST, description="training images; the rest of the split is held out · 4.1, 4.2"
     )
     shortcut: Shortcut
     initialisation: Literal["fan_in", "fan_out"] = Field(
         description="He initialisation by fan-in or fan-out · not said"
-    )
-    bn_group: Whole = Field(
-        gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs); authors' README (8)"
     )
     bn_statistics: Literal["running", "recomputed"] = Field(
         description="test-time batch-norm statistics: running averages, or recomputed on training images · not said"
@@ -172,31 +142,16 @@ class Recipe(Section):
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic of convolutions · 2015's only choice was fp32")
     logging: Logging
 
-    @model_validator(mode="after")
-    def _groups_fill_the_batch(self) -> "Recipe":
-        if self.schedule.batch_size % self.bn_group:
-            raise BadValue("bn_group", f"{self.bn_group} must divide schedule.batch_size ({self.schedule.batch_size})")
-        return self
-
-    def check_last_maps(self, side: int) -> None:
-        """Refuse batch-norm statistics over one value each, in the last maps of `side` pixels; torch makes none.
-
-        Raises:
-            BadValue: `bn_group` is 1 and the last maps are 1x1.
-        """
-        if self.bn_group * side**2 < 2:
-            raise BadValue("bn_group", f"{self.bn_group} must be 2 or more, as the last maps are {side}x{side}")
+    @field_validator("starts", mode="before")
+    @classmethod
+    def _without_none(cls, value: Any) -> Any:
+        return {role: task for role, task in value.items() if task is not None} if isinstance(value, dict) else value
 
     @property
     def seeds(self) -> tuple[int, int]:
         """Of initialisation, and of data order and augmentation."""
         weights, order = self.weights_seed, self.order_seed
         return self.seed if weights is None else weights, self.seed if order is None else order
-
-    @property
-    def second_step(self) -> bool:
-        """Whether it is of its task's second step (`Task.second`)."""
-        return False
 
     @property
     def net_options(self) -> dict[str, str]:
@@ -218,56 +173,25 @@ class Recipe(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with `changes` put over it, section by section."""
-    result = dict(values)
-    for key, change in changes.items():
-        old = result.get(key)
-        result[key] = merged(old, change) if isinstance(old, Mapping) and isinstance(change, Mapping) else change
-    return result
+class SquareInputRecipe(Recipe):
+    """A run whose net trains on square images of one size, with batch norm over groups of them."""
 
-
-class Problem(NamedTuple):
-    """What is wrong with one key of a file: "cifar.seeds.0", a clause, and its kind."""
-
-    key: str
-    message: str
-    kind: Kind = "invalid"
-
-
-def validate(model: type[BaseModel], values: Any, where: str, file: Path | None = None) -> Any:
-    """Build `model` from `values`.
-
-    Args:
-        where: begins the message: a file, and the place in it.
-        file: the file that the values are from.
-
-    Raises:
-        UserError: with `where`, and each key with what is wrong and its value: one sentence, or a line each.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise error_of(where, [_problem(found) for found in error.errors()], file) from error
-
-
-def error_of(where: str, problems: Sequence[Problem], file: Path | None = None) -> UserError:
-    """The error that lists what is wrong in a file: one sentence, or a line each. Its key is that of the first."""
-    lines = [f"{problem.key or '(top level)'}: {problem.message}" for problem in problems]
-    text = f"{where}: {lines[0]}." if len(lines) == 1 else "\n  ".join([f"{where}, {len(lines)} errors:", *lines])
-    key = ".".join(part for part in problems[0].key.split(".") if not part.isdecimal())  # a list, not an item of it
-    return UserError(text, kind=problems[0].kind, key=key or None, file=file)
-
-
-def _problem(error: Mapping[str, Any]) -> Problem:
-    """What pydantic says, as a problem."""
-    cause = error.get("ctx", {}).get("error")
-    inner = [cause.key] if isinstance(cause, BadValue) else []
-    message = {"extra_forbidden": "no such key", "missing": "missing"}.get(error["type"], error["msg"])
-    value = "" if isinstance(error["input"], dict) else f" (found: {error['input']!r})"
-    kinds: dict[str, Kind] = {"extra_forbidden": "unknown", "missing": "missing"}
-    return Problem(
-        ".".join(map(str, [*error["loc"], *inner])),
-        f"{message.removeprefix('Value error, ')}{value}",
-        kinds.get(error["type"], "invalid"),
+    input_size: Whole = Field(ge=4, le=4096, description="side of the input, pixels · 3.4, 4.2")
+    bn_group: Whole = Field(
+        gt=0, description="images per batch-norm statistic: the share of one GPU · 4.2 (two GPUs); authors' README (8)"
     )
+
+    @model_validator(mode="after")
+    def _groups_fill_the_batch(self) -> "SquareInputRecipe":
+        if self.schedule.batch_size % self.bn_group:
+            raise BadValue("bn_group", f"{self.bn_group} must divide schedule.batch_size ({self.schedule.batch_size})")
+        return self
+
+    def check_last_maps(self, side: int) -> None:
+        """Refuse batch-norm statistics over one value each, in the last maps of `side` pixels; torch makes none.
+
+        Raises:
+            BadValue: `bn_group` is 1 and the last maps are 1x1.
+        """
+        if self.bn_group * side**2 < 2:
+            raise BadValue("bn_group", f"{self.bn_group} must be 2 or more, as the last maps are {side}x{side}")

@@ -1,8 +1,8 @@
-"""Image files become upright RGB images, or are refused by name.
+"""Decode image files to upright RGB images, or refuse them by name.
 
 Pillow decodes: 480 images/s a core with the random crop, on 64 photographs of 103 kB (`benchmarks/decoding.py`).
-torchvision.io.decode_image gives the same pixels, CMYK, grey and EXIF rotation included, and is 1.3 times as fast; but
-most of that gain is its crop of the tensor, and the views of photographs are defined on Pillow's images.
+torchvision.io.decode_image gives the same pixels, CMYK, grey and EXIF rotation included, and is 1.3 times as fast. Most
+of that gain is its crop of the tensor, and the views of photographs are defined on Pillow's images.
 """
 
 import io
@@ -16,9 +16,9 @@ from PIL import Image, ImageOps
 
 from replication.errors import Kind, UserError
 
-# A few photographs of ImageNet have a damaged EXIF block, which costs none of their pixels.
+# A few photographs of ImageNet have a damaged EXIF block, which changes none of their pixels.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MOST_PIXELS is our own bound
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MOST_PIXELS bounds the size
 
 
 MOST_PIXELS = 100_000_000  # of an image; ImageNet's largest has 61 million, and decoding takes three bytes for each
@@ -48,35 +48,35 @@ def decode_with_format(
 ) -> tuple[Image.Image, str]:
     """As `decode`, with the format of the file as Pillow calls it, "JPEG".
 
-    An image of more than `most_pixels` is a BadImage too, by its header alone: to decode it could take all memory.
+    An image of more than `most_pixels` is a BadImage too, by its header alone: decoding it could take all memory.
     """
     try:
         image = Image.open(io.BytesIO(encoded))
         if image.width * image.height > most_pixels:
-            told = f"{where}: the image is {image.width}x{image.height}, more than {most_pixels:,} pixels."
-            raise BadImage(f"{told} Is this another data set?", file=file)
+            message = f"{where}: the image is {image.width}x{image.height}, more than {most_pixels:,} pixels."
+            raise BadImage(f"{message} Is this another data set?", file=file)
         image.load()
         kind = image.format or "unknown"
-        with suppress(Exception):  # whatever a damaged EXIF block makes Pillow raise: the pixels are not concerned
+        with suppress(Exception):  # a damaged EXIF block makes Pillow raise anything; the pixels are sound
             image = ImageOps.exif_transpose(image)
-        return _rgb(image, where, file), kind
+        return _to_rgb(image, where, file), kind
     except (OSError, SyntaxError, TypeError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        told = f"{where}: the image cannot be decoded ({one_line(error)}); fetch the file again."
-        raise BadImage(told, file=file) from error
+        message = f"{where}: the image cannot be decoded ({join_lines(error)}); fetch the file again."
+        raise BadImage(message, file=file) from error
 
 
-def _rgb(image: Image.Image, where: str, file: Path | None) -> Image.Image:
-    """Of 16 bits the upper eight; Pillow's own conversion cuts all above 255 off, and the image is white."""
+def _to_rgb(image: Image.Image, where: str, file: Path | None) -> Image.Image:
+    """An image as RGB. Of 16 bits it takes the upper eight: Pillow's conversion clips at 255, which gives white."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
-        told = f"{where}: its pixels have 32 bits, whose range is not known; convert it to 8 bits a colour."
-        raise BadImage(told, file=file)
+        message = f"{where}: its pixels have 32 bits, whose range is not known; convert it to 8 bits a colour."
+        raise BadImage(message, file=file)
     return image.convert("RGB")
 
 
-def one_line(error: Exception) -> str:
-    """What an exception says, without line breaks."""
+def join_lines(error: Exception) -> str:
+    """The message of an exception, without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What a prepared data set says of itself: `meta.json`. Read without torch."""
+"""The description of a prepared data set: `meta.json`. Read without torch."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,8 +16,8 @@ REMAKE = "run `dvc repro prepare`"
 class Meta:
     """What a store or an index holds.
 
-    `pixels` is "official" where their digest, or that of the archives that hold them, is the known one; else it says
-    what is known of them. `input_size` is None where images have sizes of their own.
+    `pixels` is "official" if their digest, or that of their archives, is the known one; else it says what is known of
+    them. `input_size` is None where images have sizes of their own.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Meta:
     fingerprint: str
 
     @property
-    def official(self) -> bool:
+    def is_official(self) -> bool:
         return self.pixels == OFFICIAL
 
     @property
@@ -44,7 +44,7 @@ def write_meta(folder: Path, meta: Meta) -> None:
 
 
 def read_meta(folder: Path) -> Meta:
-    """What `write_meta` wrote.
+    """Read what `write_meta` wrote.
 
     Raises:
         UserError: it is missing or damaged.

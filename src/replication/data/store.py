@@ -1,6 +1,7 @@
-"""The store: a data set as one file of uint8 arrays plus `meta.json`, with a fingerprint of its pixels."""
+"""The store: a data set as a file of uint8 arrays, its annotations and `meta.json`, with a fingerprint of them."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from replication.data.boxes import Boxes, read_boxes, write_boxes
+from replication.data.annotations import (
+    Annotations,
+    extend_fingerprint,
+    label_images,
+    read_annotations,
+    write_annotations,
+)
 from replication.data.meta import REMAKE, Meta, read_meta, write_meta
 from replication.files import check_whole, replacing
 
@@ -20,7 +27,7 @@ ARRAYS = "store.safetensors"
 
 @dataclass(frozen=True)
 class Split:
-    """images [N, 3, H, W] uint8, labels [N] int64."""
+    """Images [N, 3, H, W] uint8 and their labels [N] int64, as a source gives them."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -40,39 +47,45 @@ class Images(Protocol):
     """A prepared data set: a `Store` in memory, or an `Index` over files that are decoded when they are needed."""
 
     meta: Meta
-    train_labels: torch.Tensor  # [N] int64
-    test_labels: torch.Tensor
-    mean: torch.Tensor | None  # see `Statistics`; None for the task `cifar`
+    train_annotations: Annotations
+    test_annotations: Annotations
+    mean: torch.Tensor | None  # see `Statistics`; None where a task computes its own
     colour_covariance: torch.Tensor | None
     in_memory: bool
-    train_boxes: Boxes | None  # of the objects, for the task `localization`
-    test_boxes: Boxes | None
 
     def load(self, split: str, index: int) -> Image.Image:
         """Image number `index` of "train" or "test", RGB."""
+
+    @property
+    def train_labels(self) -> torch.Tensor:
+        """The class of each training image, [N] int64, where each has one (`Annotations.labels`)."""
+        return self.train_annotations.labels
+
+    @property
+    def test_labels(self) -> torch.Tensor:
+        """The class of each test image, as `train_labels`."""
+        return self.test_annotations.labels
 
 
 @dataclass(frozen=True)
-class Store:
-    """A data set in memory: images [N, 3, H, W] uint8, labels [N] int64."""
+class Store(Images):
+    """A data set in memory: images [N, 3, H, W] uint8."""
 
     meta: Meta
     train_images: torch.Tensor
-    train_labels: torch.Tensor
+    train_annotations: Annotations
     test_images: torch.Tensor
-    test_labels: torch.Tensor
+    test_annotations: Annotations
     mean: torch.Tensor | None = None
     colour_covariance: torch.Tensor | None = None
     in_memory: bool = True
-    train_boxes: Boxes | None = None
-    test_boxes: Boxes | None = None
 
     def load(self, split: str, index: int) -> Image.Image:
         """Image number `index` of "train" or "test", RGB."""
-        return image_of((self.train_images if split == "train" else self.test_images)[index].numpy())
+        return make_image((self.train_images if split == "train" else self.test_images)[index].numpy())
 
 
-def image_of(pixels: NDArray[np.uint8]) -> Image.Image:
+def make_image(pixels: NDArray[np.uint8]) -> Image.Image:
     """An image from an array [3, H, W]."""
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
@@ -96,9 +109,16 @@ def write_store(
     pixels: str,
     classes: list[str],
     statistics: Statistics | None = None,
-    boxes: tuple[Boxes, Boxes] | None = None,
+    boxes: Sequence[Sequence[NDArray[np.float32]]] | None = None,
 ) -> Meta:
-    """Write a store, whole or not at all: it is made beside `folder` and renamed."""
+    """Write a store, whole or not at all: it is made beside `folder` and renamed.
+
+    Args:
+        boxes: of each image [K, 4], all of its class, for the training and for the test images.
+    """
+    annotations = [
+        label_images(split.labels, corners) for split, corners in zip((train, test), boxes or (None, None), strict=True)
+    ]
     meta = Meta(
         name=name,
         source=source,
@@ -107,28 +127,15 @@ def write_store(
         train_images=len(train.labels),
         test_images=len(test.labels),
         input_size=train.images.shape[-1],
-        fingerprint=with_boxes(fingerprint(train, test), boxes),
+        fingerprint=extend_fingerprint(fingerprint(train, test), annotations),
     )
-    arrays = {
-        "train_images": train.images,
-        "train_labels": train.labels,
-        "test_images": test.images,
-        "test_labels": test.labels,
-    }
+    arrays = {"train_images": train.images, "test_images": test.images}
     tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
     with replacing(folder) as unfinished:
         save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
-        if boxes:
-            write_boxes(unfinished, *boxes)
+        write_annotations(unfinished, *annotations)
         write_meta(unfinished, meta)
     return meta
-
-
-def with_boxes(fingerprint: str, boxes: tuple[Boxes, Boxes] | None) -> str:
-    """The fingerprint of images and of the boxes that they come with, if they do."""
-    if boxes is None:
-        return fingerprint
-    return hashlib.sha256(b"".join([fingerprint.encode(), *(of.digest() for of in boxes)])).hexdigest()
 
 
 def read_store(folder: Path) -> Store:
@@ -137,6 +144,7 @@ def read_store(folder: Path) -> Store:
     Raises:
         UserError: it is missing or damaged.
     """
-    train, test = read_boxes(folder, REMAKE)
+    meta = read_meta(folder)
+    train, test = read_annotations(folder)
     arrays = load_file(check_whole(folder, ARRAYS, REMAKE))
-    return Store(read_meta(folder), **arrays, train_boxes=train, test_boxes=test)
+    return Store(meta, train_annotations=train, test_annotations=test, **arrays)

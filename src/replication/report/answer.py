@@ -53,7 +53,7 @@ def write_answer(rows: Sequence[Finding], study: Study | None) -> str:
     """Whether the three findings replicate, and under which conditions."""
     if study is None:
         return "Not yet: no model has been trained on the paper's own data."
-    data, where = study.task.words, f"on {study.task.words}, {describe_conditions(study)}"
+    data, where = study.task.label, f"on {study.task.label}, {describe_conditions(study)}"
     if not any(finding.is_told for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
     partial = sum(row.is_partial for row in rows)
@@ -140,15 +140,15 @@ def _describe_longer(study: Study) -> str:
 
 def _describe_task(task: Task, studies: Sequence[Study]) -> str:
     if not studies:
-        return f"{task.words} has not been run."
+        return f"{task.label} has not been run."
     answer = answering(studies)
     if answer is None:
-        return f"On {task.words} no pair of models has {SEEDS} seeds yet."
+        return f"On {task.label} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
     counts = f"{supported} of {len(rows)} are supported" + (f", {partial} at the depths tested" if partial else "")
-    return f"On {task.words}, {describe_conditions(answer)}, {counts}."
+    return f"On {task.label}, {describe_conditions(answer)}, {counts}."
 
 
 def net_name(net: str) -> str:

@@ -46,7 +46,7 @@ def curves_json(studies: Sequence[Study], panels: Sequence[Panel]) -> str:
     }
     drawn = [net for net, curves in by_net.items() if curves]
     curves = [{"net": number} | curve for number, net in enumerate(drawn) for curve in by_net[net]]
-    test = studies[0].task.protocols[0].words
+    test = studies[0].task.protocols[0].label
     chart = {"test": test, "sources": sources, "nets": list(map(_describe_net, drawn)), "curves": curves}
     return json.dumps(chart, separators=(",", ":"), ensure_ascii=False).replace("<", r"\u003c")
 

@@ -70,7 +70,9 @@ def _draw(
     name, figure_id = f"Figure {number}", f"figure-{number}"
     printed = {panel.title: _paper_lines(panel, schedule.iterations) for panel in panels}
     drawings = [
-        _draw_panel(f"{panel}, the paper", slug(figure_id, "paper", panel), lines, task.cut, schedule.iterations, drops)
+        _draw_panel(
+            f"{panel}, the paper", slug(figure_id, "paper", panel), lines, task.curve_limit, schedule.iterations, drops
+        )
         for panel, lines in printed.items()
     ]
     groups = [{"name": "The paper", "fidelity": "", "panels": drawings, "absent": []}]
@@ -80,7 +82,7 @@ def _draw(
             lines = [line for net in panel.nets for split in panel.splits if (line := _our_line(study, net, split))]
             drawings.append(_draw_panel(
                 f"{panel.title}, here: {study.name}", slug(figure_id, study.folder, panel.title), lines,
-                _find_top(lines, task.cut), study.iterations, study.drops, printed[panel.title],
+                _find_top(lines, task.curve_limit), study.iterations, study.drops, printed[panel.title],
             ))  # fmt: skip
             absent += [
                 net for net in panel.nets if net not in study.nets and paper.curve(panel.figure, panel.splits[0], net)

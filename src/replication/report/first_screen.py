@@ -39,7 +39,7 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
         "first_screen.html",
         paper=paper.about(), code=find_code_address(), newest=_find_newest(studies),
         answer=write_answer(rows, study), notes=write_notes(rows, task, study, studies),
-        rows=[_row(finding, study) for finding in rows], figure=figure, data=task.words, csv=csv_address(figure),
+        rows=[_row(finding, study) for finding in rows], figure=figure, data=task.label, csv=csv_address(figure),
         squares=_list_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
         counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, groups=groups,
         partial=_list_partial(rows) if study else [], symbol=SYMBOL | {"partial": SYMBOL["inconclusive"]}, words=WORDS,

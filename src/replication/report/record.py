@@ -6,14 +6,13 @@ from typing import Any
 from markupsafe import Markup
 
 from replication.config.profiles import DEFAULT, named
+from replication.data.sources import DATA_NAMES
 from replication.report.html import render, render_notes
 from replication.report.part import Part
 from replication.report.setups import build_command, data_name, pixels_name, runs_id, schedule_share, slug
 from replication.report.values import Cell, Row, Table
-from replication.results.labels import DATA_NAMES
 from replication.results.studies import Study
 from replication.results.tables import RECIPES, RUNS
-from replication.tasks import step_of
 from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
 from replication.words import format_setting
 
@@ -58,12 +57,10 @@ def _measure_effects(study: Study, differing: Collection[str], runs: Collection[
         net, _, variant = name.partition("/")
         if not variant or net not in runs or (name in differing) == (net in differing):
             continue
-        steps = [step_of(study.recipes[study.runs_named(run)["recipe"].iloc[0]]) for run in (name, net)]
-        if steps[0] == steps[1]:
-            pair = (name, net) if name in differing else (net, name)
-            effect = compare(study, measure, *pair, None)
-            points = " ".join(filter(None, (POINTS.format(float(effect.evidence.value)), effect.interval)))
-            cells.append(Cell(f"{net}: {points}, n = {effect.n}", link=runs_id(study, name)))
+        pair = (name, net) if name in differing else (net, name)
+        effect = compare(study, measure, *pair, None)
+        points = " ".join(filter(None, (POINTS.format(float(effect.evidence.value)), effect.interval)))
+        cells.append(Cell(f"{net}: {points}, n = {effect.n}", link=runs_id(study, name)))
     return cells
 
 
@@ -78,7 +75,7 @@ def runs_table(study: Study) -> Table:
     """Every run of a study: errors, cost, and what it was made with."""
     has_variants = bool((study.runs["variant"] != DEFAULT).any())
     protocol = study.task.protocol(study.task.headline)
-    errors = ["training error (%)", f"{protocol.words}, {study.task.metric.words} (%)"]
+    errors = ["training error (%)", f"{protocol.label}, {study.task.metric.label} (%)"]
     return Table(
         id=slug("runs", study.folder), caption=f"Runs: {study.name}", script=__name__, studies=[study], data=[RUNS],
         style="runs", rows=_list_runs(study, has_variants),
@@ -95,12 +92,10 @@ def _list_runs(study: Study, has_variants: bool) -> list[Row]:
     for run in study.runs.sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed, tracked = run["net"], run["variant"], run["seed"], run["mlflow_run_id"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
-        step = step_of(study.recipes[run["recipe"]])
-        errors = study.errors(net, step.headline, step.metric.name, variant)
-        remark = "" if step == study.task else f" ({step.metric.words.partition(',')[0]})"
+        errors = study.errors(net, study.task.headline, study.task.metric.name, variant)
         cells = [
             net, *[variant] * has_variants, str(seed), f"{training[seed]:.2f}" if seed in training else "",
-            Cell(f"{errors[seed]:.2f}{remark}" if seed in errors else "", "here"),
+            Cell(f"{errors[seed]:.2f}" if seed in errors else "", "here"),
             f"{run['parameters']:,}", f"{run['macs'] / 1e6:.1f} M", f"{run['seconds'] / 60:.1f}",
             f"{run['images_per_second']:.0f}", str(run["starts"]), run["status"], Cell(run["recipe"], is_code=True),
             Cell(study.recipes[run["recipe"]].data.fingerprint, is_code=True), str(run["threads"] or "not kept"),

@@ -8,10 +8,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from replication.config.profiles import DEFAULT
+from replication.data.sources import DATA_NAMES
 from replication.report.values import Cell
 from replication.results.commands import command_of
 from replication.results.fidelity import RANK
-from replication.results.labels import DATA_NAMES
 from replication.results.schema import JOINED
 from replication.results.studies import Study
 from replication.tasks import Task

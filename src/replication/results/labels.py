@@ -7,13 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from replication.config.recipe import Data, Recipe
+from replication.data.sources import DATA_NAMES, DATASETS
 from replication.tasks import Task
 
 LONGEST = 80  # characters of a folder's name
-DATA_NAMES = {
-    "cifar10": "CIFAR-10", "digits": "handwritten digits", "tiny_imagenet": "Tiny ImageNet", "imagenet": "ImageNet",
-}  # fmt: skip
-SMOKE_TESTS = {"digits": "Digits smoke test"}  # images that come with the code, and say nothing of the paper
+SMOKE_TESTS = {key: dataset.smoke_test for key, dataset in DATASETS.items() if dataset.smoke_test}
 
 
 def label(override: Mapping[str, Any]) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from replication.config.recipe import Recipe, merged, validate
+from replication.config.recipe import Recipe
+from replication.config.validation import merge, validate
 from replication.errors import UserError
 from replication.files import kind_of, regular
 from replication.results import schema
 from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, checked
-from replication.tasks import Task, step_of
+from replication.tasks import Task
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
@@ -55,7 +56,7 @@ def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, 
 def _read_recipes(path: Path, task: Task, restore: str) -> dict[str, Recipe]:
     try:
         stored = json.loads(regular(path).read_text(encoding="utf-8"))
-        by_hash = {key: merged(stored["base"], own) for key, own in stored["runs"].items()}
+        by_hash = {key: merge(stored["base"], own) for key, own in stored["runs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error!r}); {restore}.", kind=kind_of(error), file=path) from error
     recipes = {}
@@ -117,19 +118,17 @@ def _check_runs(
 
 
 def _check_scores(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: list[Row], restore: str) -> None:
-    """A run has its headline, its training error, and what else the runs of its step were scored by, if it can be."""
+    """A run has its headline, its training error, and what else other runs were tested by, if it can be."""
     found: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
     for row in rows:
         found.setdefault(run_of(row), set()).add((row["protocol"], row["metric"]))
-    for step in filter(None, (task, task.second)):
-        of_step = [run for run, recipe in recipes.items() if step_of(recipe) is step]
-        wanted = {(step.headline, step.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, of_step))
-        cannot = {protocol.name: protocol.not_for for protocol in step.protocols}
-        for run in of_step:
-            for protocol, metric in sorted(wanted - found[run]):
-                if run[0] not in cannot.get(protocol, ()):
-                    wrong = f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}"
-                    raise _damaged(path, wrong, restore, metric)
+    wanted = {(task.headline, task.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, recipes))
+    cannot = {protocol.name: protocol.not_for for protocol in task.protocols}
+    for run in recipes:
+        for protocol, metric in sorted(wanted - found[run]):
+            if run[0] not in cannot.get(protocol, ()):
+                wrong = f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}"
+                raise _damaged(path, wrong, restore, metric)
 
 
 def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:

@@ -10,7 +10,7 @@ from errors import refused
 from made_files import SMALL_CIFAR, as_binary, same
 
 from replication.data.sources import Place
-from replication.data.sources.cifar10 import binary
+from replication.data.sources.cifar10 import read_binary
 from replication.data.sources.decode import Source
 from replication.data.store import Split
 
@@ -28,7 +28,7 @@ def root(tmp_path: Path, splits: tuple[Split, Split]) -> Path:
 
 
 def read(root: Path) -> Source:
-    return binary(Place("binary", root), replace(SMALL_CIFAR, train_images=10))
+    return read_binary(Place("binary", root), replace(SMALL_CIFAR, train_images=10))
 
 
 @pytest.mark.parametrize("inside", ["", "cifar-10-batches-bin"])

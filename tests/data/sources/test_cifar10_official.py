@@ -16,7 +16,7 @@ from errors import refused
 from made_files import as_archive
 
 from replication.data.sources import CIFAR10, Dataset, Place, cifar10
-from replication.data.sources.cifar10 import official
+from replication.data.sources.cifar10 import read_official
 from replication.data.sources.decode import Source
 from replication.data.store import Split
 from replication.errors import Kind
@@ -26,7 +26,7 @@ SMALL = replace(CIFAR10, train_images=20, test_images=4, classes=4)
 
 
 def read(root: Path, dataset: Dataset = SMALL, url: str | None = None) -> Source:
-    return official(Place("official", root, url), dataset)
+    return read_official(Place("official", root, url), dataset)
 
 
 class Server(ThreadingHTTPServer):

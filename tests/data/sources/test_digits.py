@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from replication.data.sources.decode import Source
-from replication.data.sources.digits import digits
+from replication.data.sources.digits import make_digits
 
 
 @pytest.fixture(scope="module")
 def ten_digits() -> Source:
-    return digits(16)
+    return make_digits(16)
 
 
 def test_the_digits_are_1437_training_and_360_test_images_of_ten_classes(ten_digits: Source) -> None:
@@ -44,4 +44,4 @@ def test_digits_are_grey_and_still_look_like_themselves(ten_digits: Source) -> N
 
 def test_digits_say_what_they_are_and_come_in_any_size(ten_digits: Source) -> None:
     assert ten_digits.pixels == "8x8 digits of scikit-learn, scaled to 16x16"
-    assert digits(32).train.images.shape == (1437, 3, 32, 32)
+    assert make_digits(32).train.images.shape == (1437, 3, 32, 32)

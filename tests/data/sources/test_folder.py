@@ -15,7 +15,7 @@ from PIL import Image
 
 from replication.data.sources import Place
 from replication.data.sources.decode import Source
-from replication.data.sources.folder import folder
+from replication.data.sources.folder import read_folder
 from replication.data.store import Split
 
 MakeSplit = Callable[..., Split]
@@ -33,7 +33,7 @@ def root(tmp_path: Path, small: tuple[Split, Split]) -> Path:
 
 
 def read(root: Path) -> Source:
-    return folder(Place("folder", root), SMALL_CIFAR)
+    return read_folder(Place("folder", root), SMALL_CIFAR)
 
 
 def by_class(split: Split) -> Split:

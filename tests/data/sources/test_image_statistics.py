@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from replication.data.sources.statistics import image_statistics
+from replication.data.sources.statistics import compute_statistics
 
 
 def photographs(count: int, width: int = 12, height: int = 10) -> list[Image.Image]:
@@ -17,7 +17,7 @@ def photographs(count: int, width: int = 12, height: int = 10) -> list[Image.Ima
 
 def test_statistics_are_those_of_the_centre_crops() -> None:
     images = photographs(7)
-    found = image_statistics(images.__getitem__, 7, shorter_side=10, size=8)
+    found = compute_statistics(images.__getitem__, 7, shorter_side=10, size=8)
     crops = np.stack([np.array(image)[1:9, 2:10] for image in images]).astype(float)
     assert found.mean.shape == (3, 8, 8)
     np.testing.assert_allclose(found.mean, crops.mean(0).transpose(2, 0, 1), rtol=1e-5)
@@ -28,7 +28,7 @@ def test_statistics_are_those_of_the_centre_crops() -> None:
 
 def test_images_of_all_sizes_are_taken() -> None:
     images = [Image.new("RGB", size, (10, 20, 30)) for size in ((5, 9), (40, 10), (8, 8))]
-    found = image_statistics(images.__getitem__, 3, shorter_side=10, size=8)
+    found = compute_statistics(images.__getitem__, 3, shorter_side=10, size=8)
     assert found.mean.flatten(1).unique(dim=1).flatten().tolist() == [10, 20, 30]
     torch.testing.assert_close(found.colour_covariance, torch.zeros(3, 3), atol=1e-7, rtol=0)
 
@@ -41,5 +41,5 @@ def test_a_sample_is_evenly_spaced_over_all_images(count: int, sample: int, look
         asked.append(index)
         return images[index]
 
-    image_statistics(load, count, shorter_side=10, size=8, sample=sample)
+    compute_statistics(load, count, shorter_side=10, size=8, sample=sample)
     assert asked == looked_at

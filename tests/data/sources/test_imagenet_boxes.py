@@ -7,19 +7,17 @@ from errors import refused
 from made_files import SMALL_IMAGENET, Photographs
 
 from replication.data.index import read_index
-from replication.data.sources import DATASETS, Place
-from replication.data.sources.boxes import imagenet
-from replication.data.sources.imagenet import folder
-from replication.data.sources.prepare import prepare
-from replication.tasks.localization import LOCALIZATION
+from replication.data.sources import Place
+from replication.data.sources.boxes import read_imagenet
+from replication.data.sources.imagenet import read_folder
+from replication.data.sources.prepare import Requirements, prepare
 
-VIEW = {"input_size": 32, "shorter_side": 37, "train_images": 10**6}
+REQUIREMENTS = Requirements(input_size=32, train_images=10**6, shorter_side=37, needs_boxes=True)
 
 
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tree(tmp_path: Path) -> Path:
     """The small tree, in which every second training image of each class has a box, and all validation images."""
-    monkeypatch.setitem(DATASETS, "imagenet", SMALL_IMAGENET)
     root = Photographs.make().tree(tmp_path / "tree")
     for split in ("train", "val"):
         lines = ["ImageId,PredictionString"]
@@ -32,21 +30,21 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_only_training_images_with_a_box_are_indexed(tree: Path, tmp_path: Path) -> None:
     place = Place("folder", tree)
-    every = folder(place, SMALL_IMAGENET)
-    prepare(tmp_path / "index", LOCALIZATION, "imagenet", place, VIEW)
+    every = read_folder(place, SMALL_IMAGENET)
+    prepare(tmp_path / "index", SMALL_IMAGENET, place, REQUIREMENTS)
     found = read_index(tmp_path / "index", tree)
-    assert 0 < len(found.train_labels) < every.train.num_rows
-    assert len(found.train_labels) == len(found.train_boxes.ends) == found.meta.train_images
-    assert len(found.test_labels) == len(found.test_boxes.ends) == every.test.num_rows
-    assert found.train_boxes.of(0).tolist() == [[1, 2, 21, 31]]
+    assert 0 < len(found.train_labels) < len(every.train)
+    assert len(found.train_labels) == len(found.train_annotations) == found.meta.train_images
+    assert found.test_labels.tolist() == every.test.annotations.labels.tolist()
+    assert found.train_annotations[0].boxes.tolist() == [[1, 2, 21, 31]]
     found.load("test", 0)
 
 
 def test_other_boxes_give_another_fingerprint(tree: Path, tmp_path: Path) -> None:
-    before = prepare(tmp_path / "one", LOCALIZATION, "imagenet", Place("folder", tree), VIEW)
+    before = prepare(tmp_path / "one", SMALL_IMAGENET, Place("folder", tree), REQUIREMENTS)
     table = tree / "LOC_val_solution.csv"
     table.write_text(table.read_text().replace(" 30\n", " 31\n", 1))
-    after = prepare(tmp_path / "two", LOCALIZATION, "imagenet", Place("folder", tree), VIEW)
+    after = prepare(tmp_path / "two", SMALL_IMAGENET, Place("folder", tree), REQUIREMENTS)
     assert before.fingerprint != after.fingerprint
 
 
@@ -65,11 +63,10 @@ def test_what_is_missing_is_named(tree: Path, file: str, kept: int, lacking: str
         (tree / file).write_text("\n".join(lines[:kept]) + "\n")
     place = Place("folder", tree)
     with refused("missing", lacking, file=tree):
-        imagenet(place, SMALL_IMAGENET, folder(place, SMALL_IMAGENET))
+        read_imagenet(place, SMALL_IMAGENET, read_folder(place, SMALL_IMAGENET))
 
 
-def test_a_source_without_boxes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DATASETS, "imagenet", SMALL_IMAGENET)
+def test_a_source_without_boxes_is_refused(tmp_path: Path) -> None:
     root = Photographs.make().parquet(tmp_path / "parquet")
     with refused("missing", "archives", "folder", key="data.imagenet.source"):
-        prepare(tmp_path / "index", LOCALIZATION, "imagenet", Place("parquet", root), VIEW)
+        prepare(tmp_path / "index", SMALL_IMAGENET, Place("parquet", root), REQUIREMENTS)

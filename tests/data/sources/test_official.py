@@ -14,14 +14,13 @@ import pytest
 import torch
 from made_files import SMALL_CIFAR, as_archive, as_binary, as_parquet, as_tree
 
-from replication.config.recipe import merged
+from replication.config.validation import merge
 from replication.data.meta import Meta
-from replication.data.sources import CIFAR10, DATASETS, Dataset, Place
-from replication.data.sources.official import digest_of
-from replication.data.sources.parquet import parquet
-from replication.data.sources.prepare import describe, prepare
+from replication.data.sources import CIFAR10, Dataset, Place
+from replication.data.sources.official import digest_split
+from replication.data.sources.parquet import read_parquet
+from replication.data.sources.prepare import Requirements, describe, prepare
 from replication.data.store import Split, read_store
-from replication.tasks import TASKS
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 
@@ -39,7 +38,7 @@ def official(make_split: Callable[..., Split]) -> Splits:
 
 @pytest.fixture
 def dataset(official: Splits) -> Dataset:
-    digests = digest_of(official[0]), digest_of(official[1])
+    digests = digest_split(official[0]), digest_split(official[1])
     return replace(SMALL_CIFAR, train_images=20, test_images=4, classes=3, input_size=32, digests=digests)
 
 
@@ -60,27 +59,25 @@ def all_containers(splits: Splits, folder: Path, dataset: Dataset, monkeypatch: 
 
 
 @pytest.fixture
-def prepared(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meta]:
+def prepared(tmp_path: Path, dataset: Dataset) -> Callable[..., Meta]:
     """`prepared(place)`: the store of the small data set from a place, in `tmp_path / "store"`."""
-    monkeypatch.setitem(DATASETS, "cifar10", dataset)
-    view = {"input_size": 32, "shorter_side": None, "train_images": 20}
-    return lambda place, folder="store": prepare(tmp_path / folder, TASKS["cifar"], "cifar10", place, view)
+    return lambda place, folder="store": prepare(tmp_path / folder, dataset, place, Requirements(32, 20))
 
 
 def test_the_digest_is_of_pixels_then_labels_as_published(official: Splits) -> None:
     split = official[0]
     assert split.images.dtype == np.uint8
     content = split.images.tobytes() + b"".join(int(label).to_bytes(8, "little") for label in split.labels)
-    assert digest_of(split).ordered == hashlib.sha256(content).hexdigest()
+    assert digest_split(split).ordered == hashlib.sha256(content).hexdigest()
     turned = np.ascontiguousarray(split.images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    assert digest_of(Split(turned, split.labels)) == digest_of(split)
+    assert digest_split(Split(turned, split.labels)) == digest_split(split)
 
 
 def test_another_order_changes_one_digest_and_not_the_other(official: Splits) -> None:
     split = official[0]
-    turned = digest_of(Split(split.images[::-1], split.labels[::-1]))
-    assert turned.ordered != digest_of(split).ordered
-    assert turned.unordered == digest_of(split).unordered
+    turned = digest_split(Split(split.images[::-1], split.labels[::-1]))
+    assert turned.ordered != digest_split(split).ordered
+    assert turned.unordered == digest_split(split).unordered
 
 
 def test_every_lossless_container_is_official_and_those_in_order_are_one_data_set(
@@ -144,13 +141,13 @@ def test_pixels_with_the_labels_of_others_are_not_official(official: Splits, dat
     images, labels = official[0].images.copy(), official[0].labels
     first, other = 0, int(np.flatnonzero(labels != labels[0])[0])
     images[[first, other]] = images[[other, first]]
-    assert digest_of(Split(images, labels)).unordered != dataset.digests[0].unordered
+    assert digest_split(Split(images, labels)).unordered != dataset.digests[0].unordered
 
 
 def test_jpeg_is_recompressed(official: Splits, prepared: Callable[..., Meta], tmp_path: Path) -> None:
     meta = prepared(Place("parquet", as_parquet(official, tmp_path / "parquet", "JPEG")))
     assert meta.pixels == "re-compressed as JPEG"
-    assert not meta.official
+    assert not meta.is_official
 
 
 @pytest.mark.skipif(
@@ -162,18 +159,17 @@ def test_the_real_images_are_official_in_every_container(
 ) -> None:
     """Writes 700 MB and takes two minutes."""
     given = Place("parquet", Path(os.environ["REPLICATION_TEST_CIFAR10"]))
-    source = parquet(given, CIFAR10)
+    source = read_parquet(given, CIFAR10)
     assert np.bincount(source.train.labels).tolist() == [5000] * 10
     assert source.train.images.mean((0, 2, 3)) / 255 == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.002)
     splits = source.train, source.test
-    assert (digest_of(source.train), digest_of(source.test)) == CIFAR10.digests
-    view = {"input_size": 32, "shorter_side": None, "train_images": 45_000}
+    assert (digest_split(source.train), digest_split(source.test)) == CIFAR10.digests
     heldout = {}
     for name, place in ({"given": given} | all_containers(splits, tmp_path, CIFAR10, monkeypatch)).items():
-        meta = prepare(tmp_path / "store", TASKS["cifar"], "cifar10", place, view)
-        assert meta.official, name
+        meta = prepare(tmp_path / "store", CIFAR10, place, Requirements(32, 45_000))
+        assert meta.is_official, name
         assert meta.fingerprint.startswith("29b739c2cbb1") == (name != "tree"), name
-        values = merged(make_recipe().model_dump(), {"input_size": 32, "train_images": 45_000})
+        values = merge(make_recipe().model_dump(), {"input_size": 32, "train_images": 45_000})
         recipe = CifarRecipe.model_validate(values | {"data": meta.identity.model_dump()})
         store = read_store(tmp_path / "store")
         heldout[name] = store.train_labels[CifarBatches(store, recipe, torch.device("cpu")).heldout]
@@ -182,4 +178,4 @@ def test_the_real_images_are_official_in_every_container(
         assert torch.bincount(labels).tolist() == [500] * 10, name
     split = Split(source.train.images.copy(), source.train.labels)
     split.images[12_345, 2, 31, 31] ^= 1
-    assert digest_of(split).unordered != CIFAR10.digests[0].unordered
+    assert digest_split(split).unordered != CIFAR10.digests[0].unordered

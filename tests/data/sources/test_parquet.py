@@ -12,14 +12,14 @@ from made_files import PNG, SMALL_CIFAR, encoded, rows_of, same, write_parquet
 
 from replication.data.sources import CIFAR10, Dataset, Place
 from replication.data.sources.decode import Source
-from replication.data.sources.parquet import parquet
+from replication.data.sources.parquet import read_parquet
 from replication.data.store import Split
 
 MakeSplit = Callable[..., Split]
 
 
 def read(root: Path, dataset: Dataset = SMALL_CIFAR) -> Source:
-    return parquet(Place("parquet", root), dataset)
+    return read_parquet(Place("parquet", root), dataset)
 
 
 @pytest.fixture

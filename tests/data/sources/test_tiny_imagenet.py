@@ -14,7 +14,7 @@ from made_files import as_tiny_imagenet, below, encoded
 
 from replication.data.sources import TINY_IMAGENET, Place
 from replication.data.sources.decode import Source
-from replication.data.sources.tiny_imagenet import folder
+from replication.data.sources.tiny_imagenet import read_folder
 from replication.data.store import Split
 from replication.errors import UserError
 
@@ -23,7 +23,7 @@ SMALL = replace(TINY_IMAGENET, train_images=6, test_images=4, classes=3, input_s
 
 
 def read(root: Path) -> Source:
-    return folder(Place("folder", root), SMALL)
+    return read_folder(Place("folder", root), SMALL)
 
 
 @pytest.fixture

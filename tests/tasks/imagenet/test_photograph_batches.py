@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from replication.data.annotations import label_images
 from replication.data.crops import centre_crop
 from replication.data.store import Store
 from replication.tasks.imagenet.feed import PhotographBatches
@@ -215,8 +216,9 @@ def test_processes_share_a_split_without_gap_or_overlap(
     photographs: Store, make_imagenet_recipe: Recipes, split: str, count: int, ranks: int
 ) -> None:
     images = (torch.arange(250) % 256).to(torch.uint8)[:, None, None, None].expand(-1, 3, 40, 40)  # each its own grey
-    labels = torch.arange(250) % 4
-    many = replace(photographs, train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+    truth = label_images(torch.arange(250) % 4)
+    splits = {"train_images": images, "train_annotations": truth, "test_images": images, "test_annotations": truth}
+    many = replace(photographs, **splits)
     recipe = make_imagenet_recipe(train_images=20)
     seen = []
     for rank in range(ranks):

@@ -1,6 +1,6 @@
-"""Where pixels come from: which data sets there are, and what reads each source of theirs.
+"""The data sets of the study, and what reads each of their sources.
 
-Declarations only, read without torch: a reader is found by its name when a stage needs it.
+Declarations only, read without torch: a stage imports a reader by its name when it needs it.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """Where a data set lies: one of its sources, the folder, and the address of what is fetched (None: the usual)."""
+    """Where a data set lies: one of its sources, the folder, and the address of a download (None: the authors')."""
 
     source: str
     root: Path
@@ -17,7 +17,7 @@ class Place(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """What tells official pixels and labels, whatever file format they came in; `official.digest_of` makes it.
+    """What tells official pixels and labels, in any file format; `official.digest_split` makes it.
 
     `ordered` is that of the images in the official order, `unordered` that of the same images in any order.
     """
@@ -30,38 +30,41 @@ class Digest(NamedTuple):
 class Dataset:
     """What a complete copy of a data set holds, and what reads it.
 
-    A reader "package.module:function" is called with `Place` and `Dataset`, and gives a `decode.Source`; that of an
-    indexed data set, whose images stay where they are, `images.index.Files`.
+    A reader "package.module:function" takes `Place` and `Dataset` and gives a `decode.Source`; that of an indexed data
+    set, whose images stay where they are, gives `index.Files`.
     """
 
     key: str  # as in params.yaml, profiles and records, "cifar10"
-    name: str  # on the page, "CIFAR-10"
+    name: str  # in messages and on the page, "CIFAR-10"
     train_images: int
     test_images: int
     classes: int
     input_size: int | None = None  # None where images have sizes of their own, or any
     test: str = "test"  # the name of its test split in file names
     readers: dict[str, str] = field(default_factory=dict)  # by the name of the source; none if it is embedded
-    # What reads the boxes of the objects, by the source: (place, dataset) → corners of both splits; of an indexed data
-    # set (place, dataset, files) → the files that have boxes, and theirs.
-    boxes: dict[str, str] = field(default_factory=dict)
-    indexed: bool = False
+    # What reads the boxes of its images, by the name of the source: (place, dataset) → the boxes of each image, for
+    # both splits; of an indexed data set (place, dataset, files) → files with boxes, of the images that have some.
+    box_readers: dict[str, str] = field(default_factory=dict)
+    is_indexed: bool = False
     class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
-    shareable: bool = False  # anybody may pass its images on: a picture of some is committed with the results
+    is_shareable: bool = False  # anybody may pass its images on: a picture of some is committed with the results
     digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
+    smoke_test: str = ""  # on the page, the name of a study on it, if its images say nothing about the paper
 
 
 HERE = "replication.data.sources"
 
-DIGITS = Dataset("digits", "digits", 1437, 360, classes=10, shareable=True)
+DIGITS = Dataset(
+    "digits", "handwritten digits", 1437, 360, classes=10, is_shareable=True, smoke_test="Digits smoke test"
+)
 
 CIFAR10 = Dataset(
     "cifar10", "CIFAR-10", 50_000, 10_000, classes=10, input_size=32,
     readers={
-        "official": f"{HERE}.cifar10:official",
-        "binary": f"{HERE}.cifar10:binary",
-        "parquet": f"{HERE}.parquet:parquet",
-        "folder": f"{HERE}.folder:folder",
+        "official": f"{HERE}.cifar10:read_official",
+        "binary": f"{HERE}.cifar10:read_binary",
+        "parquet": f"{HERE}.parquet:read_parquet",
+        "folder": f"{HERE}.folder:read_folder",
     },
     class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     digests=(
@@ -78,14 +81,15 @@ CIFAR10 = Dataset(
 
 TINY_IMAGENET = Dataset(
     "tiny_imagenet", "Tiny ImageNet", 100_000, 10_000, classes=200, input_size=64, test="valid",
-    readers={"parquet": f"{HERE}.parquet:parquet", "folder": f"{HERE}.tiny_imagenet:folder"},
-    boxes={"parquet": f"{HERE}.boxes:parquet", "folder": f"{HERE}.boxes:tiny_imagenet"},
+    readers={"parquet": f"{HERE}.parquet:read_parquet", "folder": f"{HERE}.tiny_imagenet:read_folder"},
+    box_readers={"parquet": f"{HERE}.boxes:read_parquet", "folder": f"{HERE}.boxes:read_tiny_imagenet"},
 )  # fmt: skip
 
 IMAGENET = Dataset(
-    "imagenet", "ImageNet", 1_281_167, 50_000, classes=1000, test="val", indexed=True,
-    readers={name: f"{HERE}.imagenet:{name}" for name in ("archives", "folder", "parquet")},
-    boxes=dict.fromkeys(("archives", "folder"), f"{HERE}.boxes:imagenet"),
+    "imagenet", "ImageNet", 1_281_167, 50_000, classes=1000, test="val", is_indexed=True,
+    readers={name: f"{HERE}.imagenet:read_{name}" for name in ("archives", "folder", "parquet")},
+    box_readers=dict.fromkeys(("archives", "folder"), f"{HERE}.boxes:read_imagenet"),
 )  # fmt: skip
 
 DATASETS: dict[str, Dataset] = {dataset.key: dataset for dataset in (DIGITS, CIFAR10, TINY_IMAGENET, IMAGENET)}
+DATA_NAMES: dict[str, str] = {key: dataset.name for key, dataset in DATASETS.items()}

@@ -1,7 +1,7 @@
-"""Where the objects of images are: the boxes that a source of photographs comes with, for the task `localization`.
+"""Read the boxes of objects that come with a source of photographs.
 
-Sources count pixels from 0 and name the first and last pixel of an object; ours are corners, so that the far sides are
-one more. A box of coinciding corners (434 of Tiny ImageNet's training boxes have no width or height) is one pixel wide.
+Sources count pixels from 0 and name the first and last pixel of an object. Our far sides are exclusive, so one more. A
+box of coinciding corners (434 of Tiny ImageNet's training boxes have no width or height) is one pixel wide.
 """
 
 import csv
@@ -16,19 +16,23 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from replication.data.index import Files
+from replication.data.annotations import label_images
+from replication.data.index import Files, ListedImages
 from replication.data.sources import Dataset, Place
-from replication.data.sources.folder import class_folders, image_files
-from replication.data.sources.parquet import files_of, unreadable
+from replication.data.sources.folder import list_class_folders, list_images
+from replication.data.sources.parquet import explain_unreadable, list_files
 from replication.errors import UserError
 from replication.files import kind_of, regular, why
 
 Corners = NDArray[np.float32]  # of the boxes of an image, [K, 4]
+ClassBox = tuple[str, list[int]]  # the wnid of an object, and its corners
 ANNOTATIONS = Path("Annotations/CLS-LOC")
 
 
-def checked(numbers: Sequence[object], size: tuple[int, int] | None, where: str, file: Path | None = None) -> list[int]:
-    """First and last pixels of an object (left, top, right, bottom) as corners; what reaches over the image is cut.
+def check_box(
+    numbers: Sequence[object], size: tuple[int, int] | None, where: str, file: Path | None = None
+) -> list[int]:
+    """First and last pixels of an object (left, top, right, bottom) as corners, cut at the edges of the image.
 
     Args:
         size: width and height of the image, if they are known.
@@ -40,76 +44,83 @@ def checked(numbers: Sequence[object], size: tuple[int, int] | None, where: str,
     try:
         left, top, right, bottom = (int(number) for number in numbers)  # type: ignore[call-overload]
     except (TypeError, ValueError) as error:
-        told = f"{where}: {numbers!r} is not a box of four whole numbers; fetch the boxes again."
-        raise UserError(told, kind="damaged", file=file) from error
+        message = f"{where}: {numbers!r} is not a box of four whole numbers; fetch the boxes again."
+        raise UserError(message, kind="damaged", file=file) from error
     box = (left, top, right, bottom)
     if right < left or bottom < top:
-        told = f"{where}: the corners of box {box} are swapped; fetch the boxes again."
-        raise UserError(told, kind="damaged", file=file)
-    width, height = size or (np.inf, np.inf)
-    cut = [max(left, 0), max(top, 0), int(min(right + 1, width)), int(min(bottom + 1, height))] if size else [
-        left, top, right + 1, bottom + 1
-    ]  # fmt: skip
-    if cut[2] <= cut[0] or cut[3] <= cut[1] or right < 0 or bottom < 0:
-        told = f"{where}: box {box} lies outside its image of {width}x{height} pixels; fetch the boxes again."
-        raise UserError(told, kind="damaged", file=file)
-    return cut
+        message = f"{where}: the corners of box {box} are swapped; fetch the boxes again."
+        raise UserError(message, kind="damaged", file=file)
+    corners = [left, top, right + 1, bottom + 1]
+    if size:
+        corners = [max(left, 0), max(top, 0), min(right + 1, size[0]), min(bottom + 1, size[1])]
+    if corners[2] <= corners[0] or corners[3] <= corners[1] or right < 0 or bottom < 0:
+        pixels = f" of {size[0]}x{size[1]} pixels" if size else ""
+        message = f"{where}: box {box} lies outside its image{pixels}; fetch the boxes again."
+        raise UserError(message, kind="damaged", file=file)
+    return corners
 
 
-def parquet(place: Place, dataset: Dataset) -> tuple[list[Corners], list[Corners]]:
+def read_parquet(place: Place, dataset: Dataset) -> tuple[list[Corners], list[Corners]]:
     """Column `bbox` ([left, top, right, bottom]) of the files of `sources.parquet`, one box an image.
 
     Raises:
-        UserError: a file has no such column, or a box is bad (where is said).
+        UserError: a file has no such column, or a box is bad; names the row.
     """
-    return _of_column(place, "train", dataset), _of_column(place, dataset.test, dataset)
+    return _read_column(place, "train", dataset), _read_column(place, dataset.test, dataset)
 
 
-def tiny_imagenet(place: Place, dataset: Dataset) -> tuple[list[Corners], list[Corners]]:
+def read_tiny_imagenet(place: Place, dataset: Dataset) -> tuple[list[Corners], list[Corners]]:
     """`train/<wnid>/<wnid>_boxes.txt` and `val/val_annotations.txt` of the folder tiny-imagenet-200.
 
     Raises:
-        UserError: a file is missing, lacks an image, or a box is bad (where is said).
+        UserError: a file is missing, lacks an image, or a box is bad; names the line.
     """
     size, root = (dataset.input_size or 64,) * 2, place.root
-    classes = class_folders(root / "train")
-    of_classes = [_named(root / "train" / wnid / f"{wnid}_boxes.txt", 0, size) for wnid in classes]
-    of_class_images = []
-    for wnid, boxes in zip(classes, of_classes, strict=True):
-        images = [file.name for file in image_files(root / "train" / wnid / "images")]
+    classes = list_class_folders(root / "train")
+    boxes_by_class = []
+    for wnid in classes:
+        file = root / "train" / wnid / f"{wnid}_boxes.txt"
+        boxes = _read_lines(file, 0, size)
+        images = [image.name for image in list_images(root / "train" / wnid / "images")]
         if missing := [name for name in images if name not in boxes]:
-            file = root / "train" / wnid / f"{wnid}_boxes.txt"
             raise UserError(f"{file} has no box of {missing[0]}; extract the archive again.", kind="damaged", file=file)
-        of_class_images.append([boxes[name] for name in images])
-    train = [box for turn in zip_longest(*of_class_images) for box in turn if box is not None]
-    return train, list(_named(root / "val" / "val_annotations.txt", 1, size).values())
+        boxes_by_class.append([boxes[name] for name in images])
+    train = [box for turn in zip_longest(*boxes_by_class) for box in turn if box is not None]
+    return train, list(_read_lines(root / "val" / "val_annotations.txt", 1, size).values())
 
 
-def imagenet(place: Place, dataset: Dataset, files: Files) -> tuple[Files, list[Corners], list[Corners]]:
-    """ImageNet's boxes, of its index. Training images without a box of their class are left out.
+def read_imagenet(place: Place, dataset: Dataset, files: Files) -> Files:
+    """The images of an index of ImageNet with their boxes. Training images without a box of their class are left out.
 
     Raises:
         UserError: the boxes are missing or bad, a validation image has none, or a class has no training image left.
     """
-    boxes = {}
-    for split in ("train", "test"):
-        table, part = getattr(files, split), "train" if split == "train" else "val"
-        wnids = [files.classes[label] for label in table["label"].to_pylist()]
-        boxes[split] = loc(place.root, part, table["name"].to_pylist(), wnids)
-    has = np.array([len(of) > 0 for of in boxes["train"]])
-    train = files.train.filter(pyarrow.array(has))
-    if missing := set(range(len(files.classes))) - set(train["label"].to_pylist()):
-        told = f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put the boxes there."
-        raise UserError(told, kind="missing", file=place.root)
-    for name, of in zip(files.test["name"].to_pylist(), boxes["test"], strict=True):
-        if not len(of):
-            told = f"{place.root}: the validation image {name} has no box of its class; put the boxes there."
-            raise UserError(told, kind="missing", file=place.root)
-    print(f"{train.num_rows:,} of {len(has):,} training images have a box", flush=True)
-    return replace(files, train=train), [of for of in boxes["train"] if len(of)], boxes["test"]
+    train = _add_boxes(place.root, "train", files.train, files.classes)
+    test = _add_boxes(place.root, "val", files.test, files.classes)
+    if missing := set(range(len(files.classes))) - set(train.annotations.labels.tolist()):
+        lacking = files.classes[min(missing)]
+        message = f"{place.root}: no training image of {lacking} has a box; put the boxes into that folder."
+        raise UserError(message, kind="missing", file=place.root)
+    if missing := set(files.test.entries["name"].to_pylist()) - set(test.entries["name"].to_pylist()):
+        message = (
+            f"{place.root}: the validation image {min(missing)} has no box of its class; put its box into that folder."
+        )
+        raise UserError(message, kind="missing", file=place.root)
+    print(f"{len(train):,} of {len(files.train):,} training images have a box", flush=True)
+    return replace(files, train=train, test=test)
 
 
-def loc(root: Path, split: str, names: Sequence[str], wnids: Sequence[str]) -> list[Corners]:
+def _add_boxes(root: Path, split: str, images: ListedImages, classes: Sequence[str]) -> ListedImages:
+    """The images that have boxes of their class, with these boxes."""
+    labels = images.annotations.labels.numpy()
+    wnids = [classes[label] for label in labels]
+    boxes = read_localization_boxes(root, split, images.entries["name"].to_pylist(), wnids)
+    has_box = np.array([len(corners) > 0 for corners in boxes], bool)
+    annotations = label_images(labels[has_box], [corners for corners in boxes if len(corners)])
+    return ListedImages(images.entries.filter(pyarrow.array(has_box)), annotations)
+
+
+def read_localization_boxes(root: Path, split: str, names: Sequence[str], wnids: Sequence[str]) -> list[Corners]:
     """Boxes of ImageNet's images: Kaggle's `LOC_<split>_solution.csv`, else XML below `Annotations/CLS-LOC/<split>`.
 
     Args:
@@ -117,84 +128,84 @@ def loc(root: Path, split: str, names: Sequence[str], wnids: Sequence[str]) -> l
         wnids: class of each; boxes of other classes are left out.
 
     Returns:
-        For each image [K, 4]; of many training images there are none.
+        For each image [K, 4]; many training images have no box.
 
     Raises:
-        UserError: neither is there, or a box is bad (where is said).
+        UserError: both are missing, or a box is bad; names its file and line.
     """
     table = root / f"LOC_{split}_solution.csv"
     if table.exists():
-        boxes = dict(_of_table(table))
-        return [_only(boxes.get(Path(name).stem, []), wnid) for name, wnid in zip(names, wnids, strict=True)]
+        boxes = dict(_read_table(table))
+        return [_select_class(boxes.get(Path(name).stem, []), wnid) for name, wnid in zip(names, wnids, strict=True)]
     folder = root / ANNOTATIONS / split
     if not folder.is_dir():
-        told = f"{root} has neither LOC_{split}_solution.csv nor {ANNOTATIONS / split}; put the boxes there."
-        raise UserError(told, kind="missing", file=root)
-    found = []
+        message = f"{root} has neither LOC_{split}_solution.csv nor {ANNOTATIONS / split}; put the boxes into it."
+        raise UserError(message, kind="missing", file=root)
+    selected = []
     for name, wnid in zip(names, wnids, strict=True):
         stem = Path(name).stem
         files = [folder / f"{stem}.xml", folder / wnid / f"{stem}.xml"]
         file = next((file for file in files if file.exists()), None)
-        found.append(_only(list(_of_xml(file)) if file else [], wnid))
-    return found
+        selected.append(_select_class(list(_read_xml(file)) if file else [], wnid))
+    return selected
 
 
-def _of_column(place: Place, split: str, dataset: Dataset) -> list[Corners]:
-    size, found = (dataset.input_size,) * 2 if dataset.input_size else None, []
-    for file in files_of(place, split, dataset):
+def _read_column(place: Place, split: str, dataset: Dataset) -> list[Corners]:
+    size, boxes = (dataset.input_size,) * 2 if dataset.input_size else None, []
+    for file in list_files(place, split, dataset):
         try:
             if "bbox" not in pyarrow.parquet.read_schema(file).names:
-                told = f"{file} has no column bbox with the boxes of its images; fetch a copy that has them."
-                raise UserError(told, kind="missing", key="bbox", file=file)
+                message = f"{file} has no column bbox with the boxes of its images; fetch a copy that has them."
+                raise UserError(message, kind="missing", key="bbox", file=file)
             column = pyarrow.parquet.read_table(file, columns=["bbox"])["bbox"].to_pylist()
         except (pyarrow.ArrowException, OSError) as error:
-            raise unreadable(file, error) from error
+            raise explain_unreadable(file, error) from error
         for row, numbers in enumerate(column):
-            found.append(np.array([checked(numbers, size, f"{file}, row {row}", file)], np.float32))
-    return found
+            boxes.append(np.array([check_box(numbers, size, f"{file}, row {row}", file)], np.float32))
+    return boxes
 
 
-def _named(file: Path, skip: int, size: tuple[int, int]) -> dict[str, Corners]:
-    """Lines of name and box, with `skip` fields between them, separated by tabs."""
+def _read_lines(file: Path, skip: int, size: tuple[int, int]) -> dict[str, Corners]:
+    """Boxes by the name of the image: lines of name and box, with `skip` fields between them, separated by tabs."""
     try:
         lines = regular(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        told = f"{file} cannot be read: {why(error) if isinstance(error, OSError) else error}."
-        raise UserError(told, kind=kind_of(error), file=file) from error
-    found = {}
+        message = f"{file} cannot be read: {why(error) if isinstance(error, OSError) else error}."
+        raise UserError(message, kind=kind_of(error), file=file) from error
+    boxes = {}
     for number, line in enumerate(lines, start=1):
-        name, *rest = line.split("\t")
-        found[name] = np.array([checked(rest[skip : skip + 4], size, f"{file}, line {number}", file)], np.float32)
-    return found
+        name, *fields = line.split("\t")
+        boxes[name] = np.array([check_box(fields[skip : skip + 4], size, f"{file}, line {number}", file)], np.float32)
+    return boxes
 
 
-def _of_table(table: Path) -> Iterator[tuple[str, list[tuple[str, list[int]]]]]:
-    """Rows "n01440764_10026,n01440764 13 18 310 245 n01440764 …": of an image any number of boxes."""
+def _read_table(table: Path) -> Iterator[tuple[str, list[ClassBox]]]:
+    """Rows "n01440764_10026,n01440764 13 18 310 245 n01440764 …": an image, and any number of boxes."""
     with regular(table).open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             where, boxes = f"{table}, line {number}", []
             fields = (row.get("PredictionString") or "").split()
             if not row.get("ImageId") or not fields or len(fields) % 5:
-                told = f"{where}: expected an ImageId and five fields a box, found {row!r:.80}; fetch it again."
-                raise UserError(told, kind="damaged", file=table)
+                message = f"{where}: expected an ImageId and five fields a box, found {row!r:.80}; fetch it again."
+                raise UserError(message, kind="damaged", file=table)
             for first in range(0, len(fields), 5):
                 wnid, *numbers = fields[first : first + 5]
-                boxes.append((wnid, checked(numbers, None, where, table)))
+                boxes.append((wnid, check_box(numbers, None, where, table)))
             yield row["ImageId"], boxes
 
 
-def _of_xml(file: Path) -> Iterator[tuple[str, list[int]]]:
-    """Objects of an annotation in the style of VOC."""
+def _read_xml(file: Path) -> Iterator[ClassBox]:
+    """The objects of an annotation in VOC's XML."""
     try:
         tree = ElementTree.parse(regular(file))
     except (ElementTree.ParseError, OSError) as error:
-        told = f"{file} is not an annotation in XML ({error}); extract the boxes again."
-        raise UserError(told, kind=kind_of(error), file=file) from error
+        message = f"{file} is not an annotation in XML ({error}); extract the boxes again."
+        raise UserError(message, kind=kind_of(error), file=file) from error
     size = tuple(int(tree.findtext(f"size/{side}") or 0) for side in ("width", "height"))
-    for thing in tree.iter("object"):
-        numbers = [thing.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
-        yield thing.findtext("name") or "", checked(numbers, size if all(size) else None, str(file), file)  # type: ignore[arg-type]
+    for item in tree.iter("object"):
+        numbers = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
+        yield item.findtext("name") or "", check_box(numbers, size if all(size) else None, str(file), file)  # type: ignore[arg-type]
 
 
-def _only(boxes: list[tuple[str, list[int]]], wnid: str) -> Corners:
+def _select_class(boxes: list[ClassBox], wnid: str) -> Corners:
     return np.array([box for name, box in boxes if name == wnid], np.float32).reshape(-1, 4)

@@ -13,7 +13,7 @@ from torchvision.datasets.utils import extract_archive
 from tqdm import tqdm
 
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import Source, checked_label, complete, described
+from replication.data.sources.decode import Source, check_label, describe_formats, make_source
 from replication.data.store import Split
 from replication.errors import UserError
 from replication.files import kind_of, regular, replacing, why
@@ -23,11 +23,11 @@ BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
 BINARY_TRAIN, BINARY_TEST = tuple(f"data_batch_{number}.bin" for number in range(1, 6)), ("test_batch.bin",)
 
 
-def official(place: Place, dataset: Dataset) -> Source:
-    """The python version: the folder cifar-10-batches-py in the root, or else the archive there, or else that of the
-    authors' address. Every file is checked against its md5.
+def read_official(place: Place, dataset: Dataset) -> Source:
+    """The python version: the folder cifar-10-batches-py in the root, else the archive in the root, else a download
+    from the authors. Every file is checked against its md5.
 
-    Nothing of the user's is deleted or overwritten: an archive is fetched and unpacked in a folder of our own, which is
+    No file of the user's is deleted or overwritten: an archive is fetched and unpacked in a new folder, which is
     renamed when it is whole.
 
     Raises:
@@ -57,8 +57,8 @@ def official(place: Place, dataset: Dataset) -> Source:
     def split(part: CIFAR10) -> Split:
         return Split(part.data.transpose(0, 3, 1, 2), np.asarray(part.targets, np.int64))
 
-    pixels = described({"python version"}, dataset)
-    return complete(split(train), split(test), list(train.classes), pixels, dataset, str(place.root))
+    pixels = describe_formats({"python version"}, dataset)
+    return make_source(split(train), split(test), list(train.classes), pixels, dataset, str(place.root))
 
 
 def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
@@ -66,9 +66,9 @@ def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
         with (
             urlopen(url, timeout=PATIENCE) as response,
             archive.open("wb") as file,
-            tqdm.wrapattr(file, "write", total=response.length, desc=archive.name) as shown,
+            tqdm.wrapattr(file, "write", total=response.length, desc=archive.name) as target,
         ):
-            copyfileobj(response, shown)
+            copyfileobj(response, target)
         if _md5(archive) != CIFAR10.tgz_md5:
             raise ValueError("the md5 of the download is not that of the authors' archive")
     except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
@@ -84,14 +84,14 @@ def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
 def _check(file: Path, md5: str, remedy: str) -> None:
     """Raise a UserError unless a file is the one with this md5."""
     try:
-        found = _md5(file) if file.is_file() else ""
+        actual = _md5(file) if file.is_file() else ""
     except OSError as error:
         raise UserError(f"{file} cannot be read: {why(error)}.", kind=kind_of(error), file=file) from error
-    if not found:
+    if not actual:
         raise UserError(f"{file} is missing, or not a file; {remedy}.", kind="missing", file=file)
-    if found != md5:
-        told = f"{file} is not the authors' file (its md5 is {found}, not {md5}); {remedy}."
-        raise UserError(told, kind="damaged", file=file)
+    if actual != md5:
+        message = f"{file} is not the authors' file (its md5 is {actual}, not {md5}); {remedy}."
+        raise UserError(message, kind="damaged", file=file)
 
 
 def _md5(file: Path) -> str:
@@ -99,7 +99,7 @@ def _md5(file: Path) -> str:
         return hashlib.file_digest(content, "md5").hexdigest()
 
 
-def binary(place: Place, dataset: Dataset) -> Source:
+def read_binary(place: Place, dataset: Dataset) -> Source:
     """The binary version, extracted: the folder cifar-10-batches-bin in the root, or the root itself.
 
     An image is a record: a byte for its label, then its pixels, [3, 32, 32].
@@ -118,7 +118,7 @@ def binary(place: Place, dataset: Dataset) -> Source:
             file=folder / BINARY_CLASSES,
         )
     train, test = (_records([folder / name for name in names], dataset) for names in (BINARY_TRAIN, BINARY_TEST))
-    return complete(train, test, classes, described({"binary version"}, dataset), dataset, str(folder))
+    return make_source(train, test, classes, describe_formats({"binary version"}, dataset), dataset, str(folder))
 
 
 def _records(files: list[Path], dataset: Dataset) -> Split:
@@ -137,7 +137,7 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
         records = content.reshape(-1, length)
         bad = np.flatnonzero(records[:, 0] >= dataset.classes)
         if len(bad):
-            checked_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}", file)
+            check_label(int(records[bad[0], 0]), dataset, f"{file}, record {bad[0]}", file)
         parts.append(records)
     records = np.concatenate(parts)
     return Split(np.ascontiguousarray(records[:, 1:]).reshape(-1, *shape), records[:, 0].astype(np.int64))

@@ -1,4 +1,4 @@
-"""Encoded images and their labels become a split; a bad one, and a split that is not whole, are told in a sentence."""
+"""Encoded images and their labels become a split. A bad image, a bad label or an incomplete split is an error."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from replication.errors import UserError
 
 # The file that an image is from; that file and the place in it, in words; the bytes of the image; its label.
 Row = tuple[Path, str, bytes | None, int]
-MOST_PIXELS = 1_000_000  # of an image of a data set of small ones: what is larger is not decoded to be refused
+MOST_PIXELS = 1_000_000  # of an image in a data set of small images; a larger one is refused by its header
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as it was found. `pixels` says what is known of them before their digest is looked at."""
+    """A data set as a source gives it. `pixels` says what is known of them without their digest."""
 
     train: Split
     test: Split
@@ -27,7 +27,7 @@ class Source:
     pixels: str
 
 
-def decoded(train: Iterable[Row], test: Iterable[Row], classes: list[str], dataset: Dataset, where: str) -> Source:
+def decode_all(train: Iterable[Row], test: Iterable[Row], classes: list[str], dataset: Dataset, where: str) -> Source:
     """Decode both splits to arrays.
 
     Raises:
@@ -35,21 +35,21 @@ def decoded(train: Iterable[Row], test: Iterable[Row], classes: list[str], datas
     """
     formats: set[str] = set()
     splits = [_split(rows, dataset, formats) for rows in (train, test)]
-    return complete(*splits, classes, described(formats, dataset), dataset, where)
+    return make_source(*splits, classes, describe_formats(formats, dataset), dataset, where)
 
 
-def complete(train: Split, test: Split, classes: list[str], pixels: str, dataset: Dataset, where: str) -> Source:
+def make_source(train: Split, test: Split, classes: list[str], pixels: str, dataset: Dataset, where: str) -> Source:
     """The source of these splits.
 
     Raises:
-        UserError: images or a class are missing, or too many.
+        UserError: there are too few or too many images, or a class has none.
     """
     check_counts(train.labels, test.labels, dataset, where)
     return Source(train, test, classes, pixels)
 
 
-def described(formats: set[str], dataset: Dataset) -> str:
-    """What pixels of these file formats are, unless their digest is the official one."""
+def describe_formats(formats: set[str], dataset: Dataset) -> str:
+    """Describe pixels of these file formats, whose digest is not the official one."""
     names = ", ".join(sorted(formats)).lower()
     if dataset.digests is None:
         return f"unverified copy ({names})"
@@ -58,8 +58,8 @@ def described(formats: set[str], dataset: Dataset) -> str:
     return f"pixels or labels differ from the official ones ({names})"
 
 
-def checked_label(label: object, dataset: Dataset, where: str, file: Path | None = None) -> int:
-    """A label as a number; pandas writes whole numbers as 3.0 where a column once lacked one.
+def check_label(label: object, dataset: Dataset, where: str, file: Path | None = None) -> int:
+    """A label as a number; pandas writes whole numbers as 3.0 in a column that once had gaps.
 
     Args:
         where: begins the message of an error: `file`, and the place in it.
@@ -69,19 +69,21 @@ def checked_label(label: object, dataset: Dataset, where: str, file: Path | None
     """
     number = int(label) if isinstance(label, float) and label.is_integer() else label
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < dataset.classes:
-        told = f"{where}: label {label!r} is not in 0..{dataset.classes - 1}; is this another data set?"
-        raise UserError(told, kind="damaged", file=file)
+        message = f"{where}: label {label!r} is not in 0..{dataset.classes - 1}; is this another data set?"
+        raise UserError(message, kind="damaged", file=file)
     return number
 
 
 def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dataset, where: str) -> None:
-    """Counts of images and classes by the labels of both splits; a split that lacks some is not the data set.
+    """Refuse splits with another number of images than the data set has, or with a class without images.
 
     Args:
-        where: the folder that they are from.
+        train: labels [N].
+        test: labels [N].
+        where: their folder.
 
     Raises:
-        UserError: a count is another, or a class has no image.
+        UserError: says which count is wrong.
     """
     for name, labels, count in (("train", train, dataset.train_images), (dataset.test, test, dataset.test_images)):
         if len(labels) != count:
@@ -93,21 +95,21 @@ def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dat
             )
         missing = set(range(dataset.classes)) - set(labels.tolist())
         if missing:
-            told = f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete."
-            raise UserError(told, kind="damaged", file=Path(where))
+            message = f"{where}: the {name} split has no image of label {min(missing)}; the copy is incomplete."
+            raise UserError(message, kind="damaged", file=Path(where))
 
 
 def _split(rows: Iterable[Row], dataset: Dataset, formats: set[str]) -> Split:
-    """Decode rows to arrays; notes the image formats met in `formats`."""
+    """Decode rows to arrays; add the formats of their images to `formats`."""
     size = dataset.input_size
     images, labels = [], []
     for file, where, encoded, label in rows:
         image, kind = decode_with_format(encoded, where, MOST_PIXELS, file)
         if image.size != (size, size):
-            found = f"{image.width}x{image.height}"
-            told = f"{where}: the image is {found}, expected {size}x{size}; is this another data set?"
-            raise UserError(told, kind="damaged", file=file)
-        labels.append(checked_label(label, dataset, where, file))
+            actual = f"{image.width}x{image.height}"
+            message = f"{where}: the image is {actual}, expected {size}x{size}; is this another data set?"
+            raise UserError(message, kind="damaged", file=file)
+        labels.append(check_label(label, dataset, where, file))
         formats.add(kind)
         images.append(np.asarray(image))
     if not images:

@@ -6,17 +6,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import Row, Source, decoded
+from replication.data.sources.decode import Row, Source, decode_all
 from replication.errors import UserError
 from replication.files import kind_of, why
 
 SUFFIXES = (".png", ".jpeg", ".jpg", ".webp", ".bmp")
 
 
-def folder(place: Place, dataset: Dataset) -> Source:
+def read_folder(place: Place, dataset: Dataset) -> Source:
     """A tree `train/<class>/*.png|jpg` and `test/<class>/*`; labels follow the sorted names of the class folders.
 
-    Images are in the order of their paths, class by class; `images.heldout` takes its part of every class all the same.
+    Images are in the order of their paths, class by class; `data.heldout` holds out a part of every class all the same.
 
     Raises:
         UserError: a folder is missing, the splits have other classes, or an image is bad (the file is named).
@@ -24,66 +24,67 @@ def folder(place: Place, dataset: Dataset) -> Source:
     root, splits = place.root, ("train", dataset.test)
     if not all((root / split).is_dir() for split in splits):
         needed = " and ".join(f"{split}/<class>/" for split in splits)
-        told = f"{root} needs the folders {needed}; check data.{dataset.key}.root."
-        raise UserError(told, kind="missing", key=f"data.{dataset.key}.root", file=root)
-    classes = same_classes({split: class_folders(root / split) for split in splits}, dataset, root, "complete the tree")
+        message = f"{root} needs the folders {needed}; check data.{dataset.key}.root."
+        raise UserError(message, kind="missing", key=f"data.{dataset.key}.root", file=root)
+    names = {split: list_class_folders(root / split) for split in splits}
+    classes = check_classes(names, dataset, root, "complete the tree")
     train, test = (_rows(root / split, classes) for split in splits)
-    return decoded(train, test, classes, dataset, str(root))
+    return decode_all(train, test, classes, dataset, str(root))
 
 
-def class_folders(split: Path) -> list[str]:
-    """The sorted names of the folders below `split`; none if it is not there."""
+def list_class_folders(split: Path) -> list[str]:
+    """The sorted names of the folders below `split`; none if it is missing."""
     if not split.is_dir():
         return []
-    return [entry.name for entry in _visible(split) if _holds(entry.is_dir)]
+    return [entry.name for entry in _visible(split) if _is_true(entry.is_dir)]
 
 
-def image_files(folder: Path) -> list[os.DirEntry[str]]:
-    """The image files in a folder, by name. Only what can be read to its end: no pipe, no device, no dangling link."""
-    return [entry for entry in _visible(folder) if entry.name.lower().endswith(SUFFIXES) and _holds(entry.is_file)]
+def list_images(folder: Path) -> list[os.DirEntry[str]]:
+    """The image files in a folder, by name, without pipes, devices and dangling links."""
+    return [entry for entry in _visible(folder) if entry.name.lower().endswith(SUFFIXES) and _is_true(entry.is_file)]
 
 
-def _holds(question: Callable[[], bool]) -> bool:
+def _is_true(question: Callable[[], bool]) -> bool:
     with suppress(OSError):  # a link to itself
         return question()
     return False
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name. What is hidden is no part of it: macOS leaves `._name.png` beside images, Jupyter
-    its `.ipynb_checkpoints`.
+    """The entries of a folder, by name. Hidden ones are left out: macOS leaves `._name.png` beside images, Jupyter its
+    `.ipynb_checkpoints`.
 
     Raises:
         UserError: the folder cannot be read, or a name is not UTF-8.
     """
     try:
-        found = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except OSError as error:
         raise UserError(f"{folder} cannot be read: {why(error)}.", kind=kind_of(error), file=folder) from error
-    for entry in found:  # a name that is not UTF-8 is one that cannot be printed
+    for entry in entries:  # a name that is not UTF-8 is one that cannot be printed
         if not entry.name.isprintable():
-            told = f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away."
-            raise UserError(told, kind="invalid", file=folder)
-    return sorted(found, key=lambda entry: entry.name)
+            message = f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away."
+            raise UserError(message, kind="invalid", file=folder)
+    return sorted(entries, key=lambda entry: entry.name)
 
 
-def same_classes(found: dict[str, list[str]], dataset: Dataset, root: Path, remedy: str) -> list[str]:
+def check_classes(names: dict[str, list[str]], dataset: Dataset, root: Path, remedy: str) -> list[str]:
     """The classes that both places name.
 
     Args:
-        found: the class names of each of two places, sorted, by the name of the place.
-        root: the folder that both are in.
+        names: the class names of each of two places, sorted, by the name of the place.
+        root: the folder that has both places.
         remedy: what the user can do.
 
     Raises:
-        UserError: they differ, or are not as many as the data set has; the first of those that differ are named.
+        UserError: they differ, or are not as many as the data set has; names the first differences.
     """
-    (here, classes), (there, others) = found.items()
+    (place, classes), (other_place, others) = names.items()
     if classes == others and len(classes) == dataset.classes:
         return classes
     differing = sorted(set(classes) ^ set(others))
     raise UserError(
-        f"{root} has {len(classes):,} classes in {here} and {len(others):,} in {there}, expected the same "
+        f"{root} has {len(classes):,} classes in {place} and {len(others):,} in {other_place}, expected the same "
         f"{dataset.classes:,} in both; {remedy}; differing: "
         f"{', '.join(differing[:3]) or 'none'}{' …' if differing[3:] else ''}.",
         kind="damaged",
@@ -93,9 +94,9 @@ def same_classes(found: dict[str, list[str]], dataset: Dataset, root: Path, reme
 
 def _rows(split: Path, classes: list[str]) -> Iterator[Row]:
     for label, name in enumerate(classes):
-        for file in image_files(split / name):
+        for file in list_images(split / name):
             try:
                 yield Path(file.path), file.path, Path(file.path).read_bytes(), label
             except OSError as error:
-                told = f"{file.path} cannot be read: {why(error)}."
-                raise UserError(told, kind=kind_of(error), file=Path(file.path)) from error
+                message = f"{file.path} cannot be read: {why(error)}."
+                raise UserError(message, kind=kind_of(error), file=Path(file.path)) from error

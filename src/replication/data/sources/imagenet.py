@@ -16,23 +16,26 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 from torchvision.datasets import imagenet as official
 
-from replication.data.index import IMAGE_COLUMNS, Entry, Files, table_of
+from replication.data.annotations import label_images
+from replication.data.index import IMAGE_COLUMNS, Files, ListedImages, make_table
 from replication.data.meta import OFFICIAL
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import check_counts, checked_label
-from replication.data.sources.folder import class_folders, image_files, same_classes
-from replication.data.sources.parquet import files_of, unreadable
+from replication.data.sources.decode import check_counts, check_label
+from replication.data.sources.folder import check_classes, list_class_folders, list_images
+from replication.data.sources.parquet import explain_unreadable, list_files
 from replication.errors import UserError
 from replication.files import kind_of, why
 
 BLOCK = 2**20  # bytes read at a time
+LabelledEntry = tuple[int, str, str, int, int]  # the label of an image before its `index.Entry`
 
 
-def archives(place: Place, dataset: Dataset) -> Files:
+def read_archives(place: Place, dataset: Dataset) -> Files:
     """The three archives that image-net.org distributes, md5 checked, read in place.
 
     The training archive is a tar of 1000 tars, one a class; none is compressed, so that an image is a range of bytes of
@@ -44,35 +47,37 @@ def archives(place: Place, dataset: Dataset) -> Files:
     root = place.root
     for file, _ in official.ARCHIVE_META.values():
         if not (root / file).is_file():
-            found = "is a folder; the archive itself is needed" if (root / file).is_dir() else "is missing"
+            problem = "is a folder; the archive itself is needed" if (root / file).is_dir() else "is missing"
             raise UserError(
-                f"{root / file} {found}; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
+                f"{root / file} {problem}; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
                 f"that has it, or data.{dataset.key}.source to folder or parquet.",
                 kind="missing",
                 key=f"data.{dataset.key}.root",
                 file=root / file,
             )
-    # The small ones first, so that what is wrong with them is said within a minute.
-    truth = _validation_truth(root, dataset)
-    val = sorted(_members(root, "val", dataset))
-    train = [(m.split(".")[0], m, *where) for m, *where in _members(root, "train", dataset)]
-    if len(truth) != len(val):
-        told = f"{root} has {len(val):,} validation images, but the devkit has {len(truth):,} labels; fetch both again."
-        raise UserError(told, kind="conflict", file=root)
-    classes = sorted({wnid for wnid, *_ in train} | set(truth))
+    # The small archives first, so that an error in them shows within a minute.
+    wnids = _read_validation_wnids(root, dataset)
+    val = sorted(_list_members(root, "val", dataset))
+    train = [(m.split(".")[0], m, *where) for m, *where in _list_members(root, "train", dataset)]
+    if len(wnids) != len(val):
+        message = (
+            f"{root} has {len(val):,} validation images, but the devkit has {len(wnids):,} labels; fetch both again."
+        )
+        raise UserError(message, kind="conflict", file=root)
+    classes = sorted({wnid for wnid, *_ in train} | set(wnids))
 
-    def entries(rows: Iterable[tuple[str, str, int, int]], part: str) -> Iterator[Entry]:
+    def entries(rows: Iterable[tuple[str, str, int, int]], part: str) -> Iterator[LabelledEntry]:
         archive = official.ARCHIVE_META[part][0]
         label = {wnid: number for number, wnid in enumerate(classes)}
         return ((label[wnid], name, archive, offset, length) for wnid, name, offset, length in rows)
 
-    validation = ((wnid, *image) for wnid, image in zip(truth, val, strict=True))
+    validation = ((wnid, *image) for wnid, image in zip(wnids, val, strict=True))
     md5 = [md5 for _, md5 in official.ARCHIVE_META.values()]
-    train, test = _in_turn(entries(train, "train")), _in_turn(entries(validation, "val"))
-    return _files(train, test, classes, OFFICIAL, md5, dataset, root)
+    train, test = _interleave_classes(entries(train, "train")), _interleave_classes(entries(validation, "val"))
+    return _make_files(train, test, classes, OFFICIAL, md5, dataset, root)
 
 
-def folder(place: Place, dataset: Dataset) -> Files:
+def read_folder(place: Place, dataset: Dataset) -> Files:
     """The extracted tree `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG`; labels follow the sorted names of the class
     folders.
 
@@ -89,8 +94,8 @@ def folder(place: Place, dataset: Dataset) -> Files:
                 key=f"data.{dataset.key}.root",
                 file=root / split,
             )
-    found = {split: class_folders(root / split) for split in ("train", "val")}
-    if not found["val"] and any(root.glob("val/*.JPEG")):
+    names = {split: list_class_folders(root / split) for split in ("train", "val")}
+    if not names["val"] and any(root.glob("val/*.JPEG")):
         raise UserError(
             f"{root / 'val'} holds images without class folders; sort them into val/<wnid>/ as torchvision does, or "
             f"set data.{dataset.key}.source to archives.",
@@ -99,65 +104,69 @@ def folder(place: Place, dataset: Dataset) -> Files:
             file=root / "val",
         )
     remedy = "add what is missing, move away what is not a class"
-    classes = same_classes(found, dataset, root, remedy)
+    classes = check_classes(names, dataset, root, remedy)
 
-    def entries(split: str) -> Iterator[Entry]:
+    def entries(split: str) -> Iterator[LabelledEntry]:
         for label, wnid in enumerate(classes):
-            images = image_files(root / split / wnid)
+            images = list_images(root / split / wnid)
             if not images:
-                told = f"{root / split / wnid} holds no images; extract the archive of this class again."
-                raise UserError(told, kind="missing", file=root / split / wnid)
+                message = f"{root / split / wnid} holds no images; extract the archive of this class again."
+                raise UserError(message, kind="missing", file=root / split / wnid)
             for file in images:
                 yield label, f"{split}/{wnid}/{file.name}", "", 0, file.stat().st_size
 
-    train, test = _in_turn(entries("train")), _in_turn(entries("val"))
-    return _files(train, test, classes, "extracted tree, not verified", [], dataset, root)
+    train, test = _interleave_classes(entries("train")), _interleave_classes(entries("val"))
+    return _make_files(train, test, classes, "extracted tree, not verified", [], dataset, root)
 
 
-def parquet(place: Place, dataset: Dataset) -> Files:
+def read_parquet(place: Place, dataset: Dataset) -> Files:
     """Hugging Face layout: `train*.parquet` and `val*.parquet` with columns `image` ({bytes, path}) and `label`, in the
-    order of their rows. Labels are numbers, so the classes have no other names. Slow in training: see `index.py`.
+    order of their rows. Classes are named by number. Slow in training: see `index.py`.
 
     Raises:
-        UserError: a file is missing, truncated, has other columns, or holds a bad label (where is said).
+        UserError: a file is missing, truncated, has other columns, or holds a bad label; names the row.
     """
-    files = {split: files_of(place, split, dataset) for split in ("train", "val")}
+    files = {split: list_files(place, split, dataset) for split in ("train", "val")}
 
-    def entries(split: str) -> Iterator[Entry]:
+    def entries(split: str) -> Iterator[LabelledEntry]:
         for file in files[split]:
-            labels, names = _columns(file)
+            labels, names = _read_columns(file)
             for row, (label, name) in enumerate(zip(labels, names, strict=True)):
-                yield checked_label(label, dataset, f"{file}, row {row}", file), name or "", file.name, row, 0
+                yield check_label(label, dataset, f"{file}, row {row}", file), name or "", file.name, row, 0
 
     classes = [str(number) for number in range(dataset.classes)]
     sizes = [f"{file.name} {file.stat().st_size}" for file in (*files["train"], *files["val"])]
     train, test = entries("train"), entries("val")
-    return _files(train, test, classes, "parquet copy, not verified", sizes, dataset, place.root)
+    return _make_files(train, test, classes, "parquet copy, not verified", sizes, dataset, place.root)
 
 
-def _files(
-    train: Iterable[Entry],
-    test: Iterable[Entry],
+def _make_files(
+    train: Iterable[LabelledEntry],
+    test: Iterable[LabelledEntry],
     classes: list[str],
     pixels: str,
     vouchers: list[str],
     dataset: Dataset,
     root: Path,
 ) -> Files:
-    files = Files(table_of(train), table_of(test), classes, pixels, vouchers)
-    check_counts(files.train["label"].to_numpy(), files.test["label"].to_numpy(), dataset, str(root))
-    return files
+    listed = []
+    for split in (train, test):
+        rows = list(split)
+        labels = np.array([label for label, *_ in rows], np.int64)
+        listed.append(ListedImages(make_table(row[1:] for row in rows), label_images(labels)))
+    check_counts(*(split.annotations.labels.numpy() for split in listed), dataset, str(root))
+    return Files(*listed, classes, pixels, vouchers)
 
 
-def _in_turn(entries: Iterable[Entry]) -> list[Entry]:
+def _interleave_classes(entries: Iterable[LabelledEntry]) -> list[LabelledEntry]:
     """The first image of each class by name, then the second of each, and so on."""
-    classes: dict[int, list[Entry]] = defaultdict(list)
+    classes: dict[int, list[LabelledEntry]] = defaultdict(list)
     for entry in sorted(entries):
         classes[entry[0]].append(entry)
     return [entry for turn in zip_longest(*classes.values()) for entry in turn if entry]
 
 
-def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
+def _read_columns(file: Path) -> tuple[list[int | None], list[str | None]]:
     """Labels and names of the images of a parquet file; the images themselves are not read."""
     try:
         parquet = pyarrow.parquet.ParquetFile(file)
@@ -165,34 +174,34 @@ def _columns(file: Path) -> tuple[list[int | None], list[str | None]]:
         column = next((name for name in IMAGE_COLUMNS if name in schema.names), None)
         kind = schema.field(column).type if column else pyarrow.null()
         if not pyarrow.types.is_struct(kind) or kind.get_field_index("bytes") < 0 or "label" not in schema.names:
-            told = f"{file} has the columns {schema.names}; it needs image ({{bytes, path}}) and label."
-            raise UserError(told, kind="damaged", file=file)
+            message = f"{file} has the columns {schema.names}; it needs image ({{bytes, path}}) and label."
+            raise UserError(message, kind="damaged", file=file)
         labels = parquet.read(["label"])["label"].to_pylist()
         if kind.get_field_index("path") < 0:
             return labels, [None] * len(labels)
         images = parquet.read([f"{column}.path"])[column].to_pylist()
         if None in images:
-            told = f"{file}, row {images.index(None)}: {column} is empty; fetch the file again."
-            raise UserError(told, kind="damaged", file=file)
+            message = f"{file}, row {images.index(None)}: {column} is empty; fetch the file again."
+            raise UserError(message, kind="damaged", file=file)
         return labels, [image["path"] for image in images]
     except (pyarrow.ArrowException, OSError) as error:
-        raise unreadable(file, error) from error
+        raise explain_unreadable(file, error) from error
 
 
-def _validation_truth(root: Path, dataset: Dataset) -> list[str]:
+def _read_validation_wnids(root: Path, dataset: Dataset) -> list[str]:
     """The wnid of each validation image, in the order of their names, from the devkit."""
     devkit = official.ARCHIVE_META["devkit"][0]
-    # torchvision writes what it parsed beside the archive: a link gives it a folder of ours.
-    with tempfile.TemporaryDirectory() as ours:
-        (Path(ours) / devkit).symlink_to((root / devkit).resolve())
+    # torchvision writes what it parsed beside the archive: a link gives it a folder of its own.
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / devkit).symlink_to((root / devkit).resolve())
         try:
-            official.parse_devkit_archive(ours)
-            return official.load_meta_file(ours)[1]
+            official.parse_devkit_archive(scratch)
+            return official.load_meta_file(scratch)[1]
         except (RuntimeError, OSError) as error:
-            raise _not_official(root / devkit, dataset) from error
+            raise _make_not_official_error(root / devkit, dataset) from error
 
 
-def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int, int]]:
+def _list_members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int, int]]:
     """Name, first byte and length of each image in an archive and in the archives inside it.
 
     Raises:
@@ -200,9 +209,9 @@ def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int
     """
     name, md5 = official.ARCHIVE_META[part]
     with (root / name).open("rb") as file:
-        seen = _Seen(file, name)
+        reader = _ProgressReader(file, name)
         try:
-            with tarfile.open(fileobj=seen, mode="r|", bufsize=BLOCK) as outer:
+            with tarfile.open(fileobj=reader, mode="r|", bufsize=BLOCK) as outer:
                 for member in outer:
                     if not member.name.endswith(".tar"):
                         yield member.name, member.offset_data, member.size
@@ -211,18 +220,18 @@ def _members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str, int
                         for image in inner:
                             offset = member.offset_data + image.offset_data
                             yield f"{member.name}/{image.name}", offset, image.size
-            while seen.read(BLOCK):
+            while reader.read(BLOCK):
                 pass
         except tarfile.TarError as error:
-            raise _not_official(root / name, dataset) from error
+            raise _make_not_official_error(root / name, dataset) from error
         except OSError as error:
-            told = f"{root / name} cannot be read: {why(error)}."
-            raise UserError(told, kind=kind_of(error), file=root / name) from error
-    if seen.md5.hexdigest() != md5:
-        raise _not_official(root / name, dataset)
+            message = f"{root / name} cannot be read: {why(error)}."
+            raise UserError(message, kind=kind_of(error), file=root / name) from error
+    if reader.md5.hexdigest() != md5:
+        raise _make_not_official_error(root / name, dataset)
 
 
-def _not_official(archive: Path, dataset: Dataset) -> UserError:
+def _make_not_official_error(archive: Path, dataset: Dataset) -> UserError:
     return UserError(
         f"{archive} is not the official archive (its md5 differs); fetch it again from image-net.org, or set "
         f"data.{dataset.key}.source to folder.",
@@ -232,8 +241,8 @@ def _not_official(archive: Path, dataset: Dataset) -> UserError:
     )
 
 
-class _Seen:
-    """A file that is read from end to end, with the md5 of what was read; each tenth of the way is said."""
+class _ProgressReader:
+    """A file that is read from end to end, with the md5 of its content; prints each tenth of the way."""
 
     def __init__(self, file: BinaryIO, name: str):
         self.file, self.name, self.md5 = file, name, hashlib.md5()

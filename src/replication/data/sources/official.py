@@ -9,8 +9,8 @@ from replication.data.sources.decode import Source
 from replication.data.store import Split
 
 
-def digest_of(split: Split) -> Digest:
-    """The digests of a split, as `DATASETS` holds those that are known.
+def digest_split(split: Split) -> Digest:
+    """The digests of a split; `DATASETS` holds the known ones.
 
     `ordered` is the sha256 over all pixels (uint8, [N, 3, H, W] in C order), then all labels (int64, little endian).
     `unordered` is the sha256 over the sorted sha256 of each image, which is over its pixels [3, H, W] and its label in
@@ -29,5 +29,5 @@ def is_official(source: Source, dataset: Dataset) -> bool:
     """Whether both splits are the official ones, pixel by pixel and label by label, in any order."""
     if dataset.digests is None:
         return False
-    found = digest_of(source.train), digest_of(source.test)
-    return found == dataset.digests or [f.unordered for f in found] == [known.unordered for known in dataset.digests]
+    digests, known = (digest_split(source.train), digest_split(source.test)), dataset.digests
+    return digests == known or [digest.unordered for digest in digests] == [digest.unordered for digest in known]

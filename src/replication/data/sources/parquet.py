@@ -1,4 +1,4 @@
-"""Parquet in the Hugging Face layout: `train*.parquet` and `test*.parquet`, or as the test split is called."""
+"""Parquet in the Hugging Face layout: `train*.parquet` and `test*.parquet`, or `valid*.parquet`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,18 +8,18 @@ import pyarrow.parquet
 
 from replication.data.index import IMAGE_COLUMNS
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import Row, Source, decoded
+from replication.data.sources.decode import Row, Source, decode_all
 from replication.errors import UserError
 from replication.files import kind_of, why
 
 
-def parquet(place: Place, dataset: Dataset) -> Source:
+def read_parquet(place: Place, dataset: Dataset) -> Source:
     """Columns `img` or `image` ({bytes, path}) and `label`, in the order of the rows.
 
     Raises:
-        UserError: a file is missing, truncated, has other columns, or holds a bad image or label (where is said).
+        UserError: a file is missing, truncated, has other columns, or holds a bad image or label; names the row.
     """
-    return decoded(
+    return decode_all(
         _rows(place, "train", dataset),
         _rows(place, dataset.test, dataset),
         list(dataset.class_names) or [str(number) for number in range(dataset.classes)],
@@ -28,43 +28,43 @@ def parquet(place: Place, dataset: Dataset) -> Source:
     )
 
 
-def files_of(place: Place, split: str, dataset: Dataset) -> list[Path]:
+def list_files(place: Place, split: str, dataset: Dataset) -> list[Path]:
     """The files of a split, in the order of their names.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder has none, or cannot be read.
     """
     try:
         files = sorted(file for file in place.root.iterdir() if file.match(f"{split}*.parquet") and file.is_file())
     except OSError as error:
-        told = f"{place.root} cannot be read: {why(error)}; check data.{dataset.key}.root."
-        raise UserError(told, kind=kind_of(error), key=f"data.{dataset.key}.root", file=place.root) from error
+        message = f"{place.root} cannot be read: {why(error)}; check data.{dataset.key}.root."
+        raise UserError(message, kind=kind_of(error), key=f"data.{dataset.key}.root", file=place.root) from error
     if not files:
-        told = f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root."
-        raise UserError(told, kind="missing", key=f"data.{dataset.key}.root", file=place.root)
+        message = f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root."
+        raise UserError(message, kind="missing", key=f"data.{dataset.key}.root", file=place.root)
     return files
 
 
-def unreadable(file: Path, error: Exception) -> UserError:
-    """What to say of a file that pyarrow cannot read."""
+def explain_unreadable(file: Path, error: Exception) -> UserError:
+    """The error for a file that pyarrow cannot read."""
     return UserError(f"{file} cannot be read as parquet ({error}); fetch it again.", kind=kind_of(error), file=file)
 
 
 def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:
-    for file in files_of(place, split, dataset):
+    for file in list_files(place, split, dataset):
         try:
             table = pyarrow.parquet.read_table(file)
         except (pyarrow.ArrowException, OSError) as error:
-            raise unreadable(file, error) from error
+            raise explain_unreadable(file, error) from error
         column = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
         if column is None or "label" not in table.column_names:
-            told = f"{file} has the columns {table.column_names}; it needs img (or image) and label."
-            raise UserError(told, kind="damaged", file=file)
+            message = f"{file} has the columns {table.column_names}; it needs img (or image) and label."
+            raise UserError(message, kind="damaged", file=file)
         pairs = zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True)
         for row, (image, label) in enumerate(pairs):
             encoded = image.get("bytes") if isinstance(image, dict) else image
             if not isinstance(encoded, bytes):
-                held = f"{column} holds {image!r:.60}"
-                told = f"{file}, row {row}: {held}, not the bytes of an image; is it a copy without images?"
-                raise UserError(told, kind="damaged", file=file)
+                value = f"{column} holds {image!r:.60}"
+                message = f"{file}, row {row}: {value}, not the bytes of an image; is it a copy without images?"
+                raise UserError(message, kind="damaged", file=file)
             yield file, f"{file}, row {row}", encoded, label

@@ -1,114 +1,121 @@
 """From a source to a store, or to an index of images that stay where they are."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from pkgutil import resolve_name
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 from PIL import Image
+from torch import Tensor
 
-from replication.data.boxes import gathered
 from replication.data.heldout import split_training
-from replication.data.index import load_entry, write_index
+from replication.data.index import Files, load_entry, write_index
 from replication.data.meta import OFFICIAL, Meta
-from replication.data.sources import DATASETS, Dataset, Place
-from replication.data.sources.digits import digits, digits_on_canvas
+from replication.data.sources import Dataset, Place
+from replication.data.sources.digits import digits_on_canvas, make_digits
 from replication.data.sources.official import is_official
-from replication.data.sources.statistics import SAMPLE, image_statistics
-from replication.data.store import Statistics, image_of, write_store
+from replication.data.sources.statistics import SAMPLE, compute_statistics
+from replication.data.store import Statistics, make_image, write_store
 from replication.errors import UserError
-from replication.tasks import Task, found
 
 
-def prepare(folder: Path, task: Task, dataset_name: str, place: Place | None, view: dict[str, Any]) -> Meta:
-    """Make the store or index of a data set for a task, whole or not at all; an old one stays until it is made.
+@dataclass(frozen=True)
+class Requirements:
+    """What a task needs of its images."""
+
+    input_size: int  # side of the input of its nets, pixels
+    train_images: int  # trained on; the others are held out
+    shorter_side: int | None = None  # of photographs before their test crop, pixels; None: images are not rescaled
+    needs_boxes: bool = False
+
+
+def prepare(folder: Path, dataset: Dataset, place: Place | None, requirements: Requirements) -> Meta:
+    """Make the store or index of a data set, whole or not at all; an old one stays until it is made.
 
     Args:
-        folder: what is made.
-        dataset_name: one of `DATASETS`.
-        place: where the data set lies; None for one that is embedded.
-        view: how the nets see it: `input_size`; `shorter_side` of the test, for a task of photographs; `train_images`.
+        folder: of the store or index.
+        place: where the data set lies; None for an embedded one.
 
     Raises:
-        UserError: the data set is missing, not whole or damaged, or not of the size that the nets see.
+        UserError: the data set is missing, incomplete or damaged, or not of the size that the nets see.
     """
-    dataset = DATASETS[dataset_name]
-    if dataset.input_size and not task.photographs and view["input_size"] != dataset.input_size:
+    size = requirements.input_size
+    if requirements.shorter_side is None and dataset.input_size not in (None, size):
         raise UserError(
-            f"the profile's {task.name}.input_size is {view['input_size']}, but {dataset.name} has "
-            f"{dataset.input_size}x{dataset.input_size} images; set it to {dataset.input_size}.",
+            f"input_size is {size}, but {dataset.name} has {dataset.input_size}x{dataset.input_size} images; "
+            f"set it to {dataset.input_size} in the profile.",
             kind="conflict",
             key="input_size",
         )
-    if dataset.indexed:
-        return _make_index(folder, task, dataset, place, view)
-    return _make_store(folder, task, dataset, place, view)
+    if dataset.is_indexed:
+        return _make_index(folder, dataset, place, requirements)
+    return _make_store(folder, dataset, place, requirements)
 
 
 def describe(meta: Meta) -> str:
     """What was prepared, in a sentence: counts, what the pixels are, and their fingerprint."""
     size = f" of {meta.input_size}x{meta.input_size}" if meta.input_size else ""
-    pixels = "official pixels" if meta.official else f"not official: {meta.pixels}; runs on them are proxies"
+    pixels = "official pixels" if meta.is_official else f"not official: {meta.pixels}; runs on them are proxies"
     return (
         f"{meta.train_images:,} training and {meta.test_images:,} test images{size}, {pixels}, "
         f"sha256 {meta.fingerprint[:12]}…"
     )
 
 
-def _make_store(folder: Path, task: Task, dataset: Dataset, place: Place | None, view: dict[str, Any]) -> Meta:
+def _make_store(folder: Path, dataset: Dataset, place: Place | None, requirements: Requirements) -> Meta:
     if place:
-        source, origin = found(dataset.readers[place.source])(place, dataset), f"{dataset.name}, {place.source}"
+        source, origin = resolve_name(dataset.readers[place.source])(place, dataset), f"{dataset.name}, {place.source}"
+        boxes = resolve_name(_box_reader(dataset, place))(place, dataset) if requirements.needs_boxes else None
     else:
-        size, origin = view["shorter_side"] if task.photographs else view["input_size"], "scikit-learn's load_digits"
-        source, *corners = digits_on_canvas(size) if task.boxes else (digits(size),)
-    if place and task.boxes:
-        corners = found(_reader_of_boxes(dataset, place))(place, dataset)
-    boxes = tuple(map(gathered, corners)) if task.boxes else None
+        size, origin = requirements.shorter_side or requirements.input_size, "scikit-learn's load_digits"
+        source, *boxes = digits_on_canvas(size) if requirements.needs_boxes else (make_digits(size),)
 
     def load(index: int) -> Image.Image:
-        return image_of(source.train.images[index])
+        return make_image(source.train.images[index])
 
+    labels = torch.from_numpy(source.train.labels)
     return write_store(
         folder, source.train, source.test,
         name=dataset.key,
         source=origin,
         pixels=OFFICIAL if is_official(source, dataset) else source.pixels,
         classes=source.classes,
-        statistics=_statistics(load, source.train.labels, view) if task.photographs else None,
-        boxes=boxes,
+        statistics=_statistics(load, labels, requirements) if requirements.shorter_side else None,
+        boxes=boxes or None,
     )  # fmt: skip
 
 
-def _make_index(folder: Path, task: Task, dataset: Dataset, place: Place, view: dict[str, Any]) -> Meta:
+def _make_index(folder: Path, dataset: Dataset, place: Place, requirements: Requirements) -> Meta:
     """Index images where they lie, after decoding a sample of both splits (all, if it is small)."""
-    files = found(dataset.readers[place.source])(place, dataset)
-    boxes = None
-    if task.boxes:
-        files, *corners = found(_reader_of_boxes(dataset, place))(place, dataset, files)
-        boxes = tuple(map(gathered, corners))
-    print(f"decoding a sample of {files.train.num_rows + files.test.num_rows:,} images", flush=True)
-    count = files.test.num_rows
-    for number in range(0, count, max(1, count // SAMPLE)):
-        load_entry(place.root, files.test, number)
-    made = _statistics(lambda index: load_entry(place.root, files.train, index), files.train["label"].to_numpy(), view)
-    return write_index(folder, files, made, name=dataset.key, source=f"{dataset.name}, {place.source}", boxes=boxes)
+    files: Files = resolve_name(dataset.readers[place.source])(place, dataset)
+    if requirements.needs_boxes and files.train.annotations.boxes is None:
+        files = resolve_name(_box_reader(dataset, place))(place, dataset, files)
+    print(f"decoding a sample of {len(files.train) + len(files.test):,} images", flush=True)
+    for number in range(0, len(files.test), max(1, len(files.test) // SAMPLE)):
+        load_entry(place.root, files.test.entries, number, dataset.key)
+
+    def load(index: int) -> Image.Image:
+        return load_entry(place.root, files.train.entries, index, dataset.key)
+
+    statistics = _statistics(load, files.train.annotations.labels, requirements)
+    return write_index(folder, files, statistics, name=dataset.key, source=f"{dataset.name}, {place.source}")
 
 
-def _reader_of_boxes(dataset: Dataset, place: Place) -> str:
-    if place.source not in dataset.boxes:
+def _box_reader(dataset: Dataset, place: Place) -> str:
+    if place.source not in dataset.box_readers:
         raise UserError(
             f"{dataset.name} from {place.source} comes without boxes; set data.{dataset.key}.source to "
-            f"{' or '.join(dataset.boxes)}.",
+            f"{' or '.join(dataset.box_readers)}.",
             kind="missing",
             key=f"data.{dataset.key}.source",
         )
-    return dataset.boxes[place.source]
+    return dataset.box_readers[place.source]
 
 
-def _statistics(load: Callable[[int], Image.Image], labels: NDArray[np.int64], view: dict[str, Any]) -> Statistics:
+def _statistics(load: Callable[[int], Image.Image], labels: Tensor, requirements: Requirements) -> Statistics:
     """Mean image and colours of the training images that are trained on."""
-    trained, _ = split_training(labels, min(len(labels), view["train_images"]))
-    return image_statistics(
-        lambda number: load(int(trained[number])), len(trained), view["shorter_side"], view["input_size"]
+    trained, _ = split_training(labels, min(len(labels), requirements.train_images))
+    return compute_statistics(
+        lambda number: load(int(trained[number])), len(trained), requirements.shorter_side, requirements.input_size
     )

@@ -12,15 +12,15 @@ from replication.data.store import Statistics
 SAMPLE = 20_000  # images at most, evenly spaced: the mean of a pixel is then known to half a grey level of 255
 
 
-def image_statistics(
+def compute_statistics(
     load: Callable[[int], Image.Image], count: int, shorter_side: int, size: int, sample: int = SAMPLE
 ) -> Statistics:
     """Statistics over the centre crops of training images.
 
     Args:
-        load: gives training image number i of `count`.
+        load: loads training image number i of `count`.
         shorter_side: shorter side to which an image is rescaled before its centre crop of `size` pixels.
-        sample: images looked at, at most.
+        sample: most images that are loaded.
     """
     total = np.zeros((size, size, 3))
     colours, products = np.zeros(3), np.zeros((3, 3))

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from replication.config.recipe import BadValue, Flag, Recipe, Section, Warmup, Whole
+from replication.config.recipe import SquareInputRecipe, Warmup
+from replication.config.validation import BadValue, Flag, Section, Whole
 from replication.errors import UserError
 from replication.nets.names import blocks_of_cifar
 
@@ -19,7 +20,7 @@ class PaddedCrop(Section):
     )
 
 
-class CifarRecipe(Recipe):
+class CifarRecipe(SquareInputRecipe):
     """A run of section 4.2."""
 
     task: Literal["cifar"]

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from replication.config.recipe import BadValue, Flag, Real, Recipe, Section, Whole
+from replication.config.recipe import SquareInputRecipe
+from replication.config.validation import BadValue, Flag, Real, Section, Whole
 
 Side = Annotated[Whole, Field(gt=0, le=10_000)]  # pixels
 
@@ -38,7 +39,7 @@ class Views(Section):
     mirrored: Flag = Field(description="the fully convolutional test averages in mirror images · not said")
 
 
-class ImagenetRecipe(Recipe):
+class ImagenetRecipe(SquareInputRecipe):
     """A run of section 4.1."""
 
     task: Literal["imagenet"]

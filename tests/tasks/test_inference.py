@@ -7,17 +7,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from replication.data.annotations import label_images
 from replication.data.store import Store
 from replication.nets.by_name import build
-from replication.tasks.batch_norm import recompute_bn_statistics
-from replication.tasks.batches import Batches
+from replication.tasks.batches import Batches, Split
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.tasks.inference import folded, top1_error, wrong_top1
+from replication.tasks.classification import watch_top1
+from replication.tasks.inference import fold_batch_norm, recompute_bn_statistics
+from replication.tasks.outcome import ErrorCount
 
 Recipes = Callable[..., CifarRecipe]
 Maker = Callable[..., Batches]
 Tested = Callable[[list[int], list[int]], Batches]
+
+
+def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float:
+    """The error that the curve shows, percent."""
+    return watch_top1(net, batches, split).metrics()["top1_error"]
 
 
 class Brightest(nn.Module):
@@ -41,13 +48,13 @@ class Brightest(nn.Module):
 
 @pytest.fixture
 def tested(store: Store, make_recipe: Recipes) -> Tested:
-    """`tested(labels, answers)`: batches whose test images `Brightest` answers as told."""
+    """`tested(labels, answers)`: batches whose test images get these answers of `Brightest`."""
 
     def batches(labels: list[int], answers: list[int]) -> Batches:
         images = torch.full((len(labels), 3, 8, 8), 100, dtype=torch.uint8)
         for image, answer in zip(images, answers, strict=True):
             image[answer] = 250
-        changed = replace(store, test_images=images, test_labels=torch.tensor(labels))
+        changed = replace(store, test_images=images, test_annotations=label_images(labels))
         return CifarBatches(changed, make_recipe(), torch.device("cpu"))
 
     return batches
@@ -91,10 +98,11 @@ def test_processes_share_a_split_and_count_each_image_once(
     )  # fmt: skip
     recipe, cpu = make_recipe(train_images=1680), torch.device("cpu")  # 1,200 images to test on, 1,200 held out
     alone, together = Brightest(), Brightest()
-    whole = wrong_top1(alone, CifarBatches(many, recipe, cpu), split)
-    parts = [wrong_top1(together, CifarBatches(many, recipe, cpu, rank, ranks), split) for rank in range(ranks)]
-    assert sum(parts) == whole > 0
-    assert all(part > 0 for part in parts)
+    whole = watch_top1(alone, CifarBatches(many, recipe, cpu), split)
+    parts = [watch_top1(together, CifarBatches(many, recipe, cpu, rank, ranks), split) for rank in range(ranks)]
+    assert ErrorCount.merge(parts) == whole
+    assert whole.images == 1200 and whole.wrong > 0
+    assert all(part.wrong > 0 for part in parts)
     assert sum(len(images) for images in together.seen) == 1200
 
 
@@ -128,7 +136,7 @@ def test_a_net_with_its_batch_norm_folded_gives_the_scores_of_the_net(name: str)
         for positive in (layer.running_var, layer.weight):
             nn.init.uniform_(positive, 0.5, 1.5)
     images = torch.randn(2, 3, 32, 32)
-    tested = folded(net)
+    tested = fold_batch_norm(net)
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in tested.modules())
     with torch.inference_mode():
         torch.testing.assert_close(tested(images), net(images), rtol=1e-3, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Nets that say where the object is (appendix C): a net of Table 1, and on its maps four ways to locate side by side.
+"""Nets that say where the object is (appendix C): a net of Table 1, and on its maps four methods side by side.
 
     image ─ conv1 … conv3, conv4 or conv5 ─ maps ─┬─ pooled ─┬─ scr            one box
                                                   │          └─ pcr            one box a class
@@ -18,15 +18,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn, relu_
 
+from replication.nets.backbone import load_backbone
 from replication.nets.imagenet import ImagenetNet
 from replication.nets.names import STRIDES
-from replication.nets.trunk import load_trunk
+from replication.tasks.localization.recipe import LocalizationRecipe
 
-WAYS = ("scr", "pcr", "rpn", "per_class_rpn")
+METHODS = ("scr", "pcr", "rpn", "per_class_rpn")
 
 
 class Siblings(nn.Module):
-    """The two sibling 1x1 layers of a way to locate: `cls`, a logistic of each anchor, and `reg`, its four offsets.
+    """The two sibling 1x1 layers of a method: `cls`, a logistic of each anchor, and `reg`, its four offsets.
 
     Without `classes` they are the same for all. With them each class adds a difference of its own to `base`'s.
     """
@@ -70,28 +71,31 @@ class Maps:
 
     maps: Tensor  # [B, channels, H, W]
     net: "LocalizationNet"
-    ways = WAYS
 
-    def answers(self, way: str, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, n, P] and offsets [B, n, P, 4] by one of `WAYS` for the classes [B, n]; P is 1 for regression."""
-        maps = self.maps if "rpn" in way else self.maps.mean(dim=(2, 3), keepdim=True)
-        return getattr(self.net, way)(maps, classes)
+    def answers(self, method: str, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, n, P] and offsets [B, n, P, 4] by a method for the classes [B, n]; P is 1 for regression."""
+        maps = self.maps if "rpn" in method else self.maps.mean(dim=(2, 3), keepdim=True)
+        return getattr(self.net, method)(maps, classes)
+
+    def tensors(self, classes: Tensor) -> list[Tensor]:
+        """The answers of all methods for the classes [B, n]."""
+        return [values for method in METHODS for values in self.answers(method, classes)]
 
 
 class LocalizationNet(nn.Module):
-    """A net of Table 1 up to `maps` ("conv3", "conv4" or "conv5"), and four ways to locate.
+    """A net of Table 1 up to `maps` ("conv3", "conv4" or "conv5"), and four methods to locate.
 
     Args:
-        trunk: a net of Table 1; its later layers and its fc are left out.
+        backbone: a net of Table 1; its later layers and its fc are left out.
         anchors: at each place.
     """
 
-    def __init__(self, trunk: ImagenetNet, maps: str, classes: int, anchors: int):
+    def __init__(self, backbone: ImagenetNet, maps: str, classes: int, anchors: int):
         super().__init__()
         self.stride = STRIDES[maps]
         kept = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, int(maps[-1]) + 1))]
         for name in kept:
-            self.add_module(name, getattr(trunk, name))
+            self.add_module(name, getattr(backbone, name))
         self._stages = [name for name in kept if name not in ("conv1", "bn1", "pool")]
         channels = [layer for layer in getattr(self, maps).modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
         self.scr = Siblings(channels, 1)
@@ -107,11 +111,27 @@ class LocalizationNet(nn.Module):
         return Maps(maps, self)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the weights of the four ways, normal of deviation 0.01 (Faster R-CNN's); the paper does not say."""
-        for way in (self.scr, self.rpn):
-            nn.init.normal_(way.layer.weight, std=0.01, generator=generator)
-            nn.init.zeros_(way.layer.bias)
+        """Draw the weights of the four methods, normal of deviation 0.01 (Faster R-CNN's); the paper does not say."""
+        for siblings in (self.scr, self.rpn):
+            nn.init.normal_(siblings.layer.weight, std=0.01, generator=generator)
+            nn.init.zeros_(siblings.layer.bias)
 
-    def load_trunk(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the layers up to the maps from the weights of a trained net of Table 1; see `load_trunk`."""
-        load_trunk(self, weights, tuple(f"{way}." for way in WAYS))
+    def load_backbone(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over the layers up to the maps from the weights of a trained net of Table 1; see `load_backbone`."""
+        load_backbone(self, weights, tuple(f"{method}." for method in METHODS))
+
+
+@dataclass(frozen=True)
+class Head:
+    """Makes a net of Table 1 a `LocalizationNet`; equal ones make equal nets."""
+
+    maps: str
+    anchors: int  # at each place
+
+    def __call__(self, backbone: ImagenetNet, classes: int) -> LocalizationNet:
+        return LocalizationNet(backbone, self.maps, classes, self.anchors)
+
+
+def make_head(recipe: LocalizationRecipe) -> Head:
+    """The layers of a recipe on top of a net of Table 1."""
+    return Head(recipe.maps, len(recipe.anchors.sides) * len(recipe.anchors.ratios))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from replication.nets.backbone import load_backbone
 from replication.nets.imagenet import ImagenetNet
-from replication.nets.trunk import load_trunk
+from replication.tasks.rcnn.recipe import RcnnRecipe
 
 SIBLINGS = ("cls.", "reg.")
 
@@ -24,9 +25,8 @@ class Features:
 
     features: Tensor  # [B, channels]
     net: "RegionNet"
-    ways = ("rcnn",)
 
-    def answers(self, way: str, classes: Tensor) -> tuple[Tensor, Tensor]:
+    def answers(self, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, n, 1] and offsets [B, n, 1, 4] for the classes [B, n]; in fp32, whatever the maps were made in."""
         with torch.autocast(self.features.device.type, enabled=False):
             features, cls, reg = self.features.float(), self.net.cls, self.net.reg
@@ -35,21 +35,25 @@ class Features:
             offsets = torch.einsum("bc,bnoc->bno", features, weight[classes]) + bias[classes]
         return logits[..., None], offsets[:, :, None]
 
+    def tensors(self, classes: Tensor) -> list[Tensor]:
+        """The answers for the classes [B, n]."""
+        return [*self.answers(classes)]
+
 
 class RegionNet(nn.Module):
     """A net of Table 1 without its fc, and two fc layers side by side."""
 
-    def __init__(self, trunk: ImagenetNet, classes: int):
+    def __init__(self, backbone: ImagenetNet, classes: int):
         super().__init__()
-        channels = trunk.fc.in_features
-        del trunk.fc
-        self.trunk = trunk
+        channels = backbone.fc.in_features
+        del backbone.fc
+        self.backbone = backbone
         self.cls = nn.Linear(channels, classes)
         self.reg = nn.Linear(channels, 4 * classes)
 
     def forward(self, regions: Tensor) -> Features:
         """regions [B, 3, S, S], mean subtracted → their pooled features."""
-        return Features(self.trunk.maps(regions).mean(dim=(2, 3)), self)
+        return Features(self.backbone.maps(regions).mean(dim=(2, 3)), self)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the weights of the two fc layers, normal of deviation 0.01 and 0.001 (Fast R-CNN's); the paper does not
@@ -58,6 +62,11 @@ class RegionNet(nn.Module):
             nn.init.normal_(layer.weight, std=std, generator=generator)
             nn.init.zeros_(layer.bias)
 
-    def load_trunk(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over all layers but the fc from the weights of a trained net of Table 1; see `load_trunk`."""
-        load_trunk(self.trunk, weights)
+    def load_backbone(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over all layers but the fc from the weights of a trained net of Table 1; see `load_backbone`."""
+        load_backbone(self.backbone, weights)
+
+
+def make_head(_: RcnnRecipe) -> type[RegionNet]:
+    """The layers of a recipe on top of a net of Table 1."""
+    return RegionNet
