@@ -12,7 +12,7 @@ from pipeline.plan import OUTCOMES, RUNS
 from pipeline.tracking import destination_of, store_uri, study_of
 from replication.config.profiles import named, read_profile
 from replication.errors import UserError
-from replication.report.html import command
+from replication.report.setups import build_command
 from replication.results.reproduced import by_run
 from replication.results.schema import TRAINING
 from replication.results.studies import Study, read_studies
@@ -46,7 +46,7 @@ def all_runs() -> list[tuple[FinishedRun, Destination | None]]:
         runs[run.recipe.hash] = run, destination_of(run.recipe, place)
     for study in studies:
         for run in runs_of_study(study):
-            again = command(study, [named(run.recipe.net, run.recipe.variant)])
+            again = build_command(study, [named(run.recipe.net, run.recipe.variant)])
             note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{again}`"
             destination = destination_of(run.recipe, RESULTS / study.folder, note)
             runs.setdefault(run.recipe.hash, (run, destination))

@@ -30,6 +30,7 @@ ORDER = [  # packages and modules, the highest first
     "nets",
     "config",
     "files",
+    "words",
     "errors",
 ]
 

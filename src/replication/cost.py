@@ -62,13 +62,6 @@ def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
     return 0.0 if dataset.is_indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
 
 
-def duration(seconds: float) -> str:
-    """In words, "40 s", "12 min", "3.6 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.{0 if seconds > 360_000 else 1}f} h"
-
-
 def hours_a_run(study: Study, name: str) -> float | None:
     """Hours that one more run of a net, or of a net under a variant, would take on the machine of the study.
 
