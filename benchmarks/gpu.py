@@ -43,13 +43,13 @@ from benchmarks.measure import (
 )
 from benchmarks.usual import usual_recipe, usual_steps
 from pipeline import stage
-from replication.cost import duration
 from replication.runs.provenance import provenance
 from replication.tasks.cifar.feed import CifarBatches
 from replication.training.device import choose_device
 from replication.training.loop import iterate
 from replication.training.speed import can_compile
 from replication.training.state import State
+from replication.words import format_duration
 
 # Relative distance of the first loss, and of the four after it. ResNet-20 on one CPU in fp32, by other kernels or with
 # other threads, was off by 1.7e-7 and 2.2e-4 at most; in bf16 by 1.0e-4 and 1.6e-3.
@@ -224,7 +224,8 @@ def of_paper(size: Size, device: torch.device) -> Iterator[str]:
                 continue
             most = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else most_memory()
             seconds = schedule.iterations * schedule.batch_size / np.median(rate)
-            yield f"  {net:14}{np.median(rate):10,.0f} images/s   {duration(seconds):>9}   {most:5.1f} GiB at most"
+            words = format_duration(seconds)
+            yield f"  {net:14}{np.median(rate):10,.0f} images/s   {words:>9}   {most:5.1f} GiB at most"
 
 
 def main() -> None:

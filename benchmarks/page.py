@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from pipeline.params import PROFILES
 from pipeline.report import BENCHMARKS, NOTEBOOKS, PARTS
@@ -22,8 +23,8 @@ from replication.config.profiles import Profile, read_profile
 from replication.config.recipe import Data
 from replication.nets.complexity import complexity
 from replication.nets.names import IMAGENET_DEPTHS, NETS, depth_of
-from replication.report.notebooks import join, run
-from replication.report.page import page
+from replication.report.notebooks import join_notebooks, run_notebook
+from replication.report.page import render_page
 from replication.results.add import Result, add_results
 from replication.runs.record import RunRecord
 from replication.tasks import TASKS, Task
@@ -54,12 +55,13 @@ def main() -> None:
                 add_results(Path(folder) / name / task, made)
         parameters = {"results": folder, "profile": "quick", "profiles": PROFILES.resolve()}
         parameters["benchmarks"] = BENCHMARKS.resolve()
-        notebook = join([NOTEBOOKS / f"{name}.py" for name in PARTS])
+        notebook = join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS])
         start = time.perf_counter()
         if options.profile:
             _print_profile(notebook, parameters)
         else:
-            text, used = page(run(notebook, parameters)), resource.getrusage(resource.RUSAGE_CHILDREN)
+            body = run_notebook(notebook, parameters)
+            text, used = render_page(Markup(), body.html, body.headings), resource.getrusage(resource.RUSAGE_CHILDREN)
             seconds, busy = time.perf_counter() - start, used.ru_utime + used.ru_stime
             print(f"{seconds:.1f} s, of the processor {busy:.1f} s; {len(text.encode()) / 1e6:.2f} MB")
 

@@ -23,9 +23,10 @@ from benchmarks.page import PROVENANCE
 from pipeline import code, store
 from pipeline.evaluate import entry_of
 from pipeline.plan import plan_of, recipe_of
-from replication.tasks.cifar.recipe import CIFAR
-from replication.runs.outcome import Scores, write_scores
-from replication.nets.complexity import complexity
+from replication.tasks.build import count_net
+from replication.tasks.cifar import CIFAR
+from replication.tasks.classification import ClassOutcome
+from replication.runs.outcome import Evaluation, write_evaluation
 from replication.files import sha256
 from replication.runs.folder import NET, write_run
 from replication.runs.record import RunRecord
@@ -45,7 +46,7 @@ with code.unchanged("train-cifar") as training, code.unchanged("evaluate-cifar")
              CIFAR.watched: None if at % logging.evaluate_every and at < last else 50 / at}
             for at in range(logging.log_every, last + 1, logging.log_every)
         ]
-        size = complexity(run.net, recipe.input_size, 10, **recipe.net_options)
+        size = count_net(recipe, 10)
         record = RunRecord(
             recipe=recipe, status="trained", parameters=size.parameters, macs=size.macs, warmup_ended_at=None,
             dropped_at=list(recipe.schedule.drops), seconds=10.0, images_per_second=900.0, starts=1, processes=1,
@@ -54,8 +55,8 @@ with code.unchanged("train-cifar") as training, code.unchanged("evaluate-cifar")
         weights = {"weights": torch.full((1000,), float(run.seed + 1000 * size.parameters))}
         write_run(entry, record, curve, weights, torch.zeros(1, 3, 16, 16), [str(n) for n in range(10)])
         store.take(entry, run.folder)
-        scores = {"single_view": Scores(probabilities, labels)}
-        write_scores(entry_of(run, evaluation), scores, CIFAR, weights=sha256(run.folder / NET))
+        measured = Evaluation({"single_view": ClassOutcome(probabilities, labels)})
+        write_evaluation(entry_of(run, evaluation), measured, CIFAR, weights=sha256(run.folder / NET))
 """
 
 

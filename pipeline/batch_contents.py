@@ -13,14 +13,14 @@ from pipeline import stage
 from pipeline.params import read_params
 from pipeline.plan import named_run, recipe_of
 from replication.errors import UserError
-from replication.tasks import found, step_of
+from replication.tasks import TASKS
 from replication.tasks.batches import THOUSAND
 from replication.training.device import choose_device
 
 
 def main() -> None:
     options = stage.arguments(
-        __doc__, task="cifar, imagenet or localization", net="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
+        __doc__, task=", ".join(TASKS), net="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
     )
     run, params = named_run(options.task, options.net, options.seed), read_params()
     images = stage.images_of(params, run.task)
@@ -32,7 +32,10 @@ def main() -> None:
             kind="invalid",
             key="iteration",
         )
-    iteration, batches = int(options.iteration), found(step_of(recipe).feed)(images, recipe, choose_device("cpu"))
+    iteration, batches = (
+        int(options.iteration),
+        run.task.code("feed").make_batches(images, recipe, choose_device("cpu")),
+    )
     rows = batches.contents(iteration)
     writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
     writer.writeheader()

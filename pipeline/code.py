@@ -18,7 +18,7 @@ from pathlib import Path
 
 from replication.errors import UserError
 from replication.files import kind_of, regular, sha256, why
-from replication.tasks import TASKS, Task
+from replication.tasks import TASKS
 
 CODE = Path("recipes/code")
 SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
@@ -36,7 +36,8 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.runs.record",
     "replication.training.progress",
     "replication.training.speed",
-    "replication.tracking.tracker",
+    "replication.tracking.importer",
+    "replication.tracking.live",
     "replication.tracking.store",
 })  # fmt: skip
 
@@ -51,28 +52,22 @@ class Code:
 
 
 def code_of_stages() -> dict[str, Code]:
-    """Each stage with its code, "train-cifar" say. Modules that a task names are roots: no import leads to them."""
+    """Each stage with its code, "train-cifar" say. The modules of a task are roots: no import leads to them."""
     stages = {}
     for name, task in TASKS.items():
-        trains, evaluates = _named_by(task)
-        stages[f"prepare-{name}"] = Code(("replication.data.sources.*", task.recipe.__module__), CHANGES_NO_NUMBER)
+        trains = [
+            f"{task.package}.{part}" for part in ("recipe", "feed", "loss", *(["net"] if task.has_own_net else []))
+        ]
+        if not task.shares_images_of:
+            stages[f"prepare-{name}"] = Code(("replication.data.sources.*",), CHANGES_NO_NUMBER)
         stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
-        scores = ("replication.evaluate", "replication.tasks.cifar.responses", *trains, *evaluates)
-        stages[f"evaluate-{name}"] = Code(scores, CHANGES_NO_NUMBER)
+        evaluates = ("replication.evaluate", f"{task.package}.evaluate", *trains)
+        stages[f"evaluate-{name}"] = Code(evaluates, CHANGES_NO_NUMBER)
     packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
     stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
     shown = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
     stages["report"] = Code(("pipeline.report", "replication.verdicts.claims.*", "replication.report.*"), data=shown)
     return stages
-
-
-def _named_by(task: Task) -> tuple[list[str], list[str]]:
-    """The modules that a task names: those that train, and those that evaluate."""
-    trains, evaluates = [task.recipe.__module__], []
-    for step in filter(None, (task, task.second)):
-        trains += [step.feed, step.objective, step.watch, step.propose or ""]
-        evaluates += [protocol.score for protocol in step.protocols] + [step.draw or ""]
-    return [name.partition(":")[0] for name in trains if name], [name.partition(":")[0] for name in evaluates if name]
 
 
 class Sources:

@@ -19,13 +19,13 @@ from replication.errors import UserError
 from replication.files import sha256
 from replication.nets.names import depth_of
 from replication.runs.folder import NET
-from replication.tasks import Task, found, step_of, task_of
+from replication.tasks import Task, get_task
 from replication.training.progress import Progress
 
 
 def main() -> None:
     options = stage.task_or_run(__doc__)
-    task = task_of(options.task)
+    task = get_task(options.task)
     with code.unchanged(f"evaluate-{task.name}") as digest:
         if options.net:
             run = named_run(task.name, options.net, options.seed)
@@ -59,27 +59,24 @@ def evaluate_all(task: Task, digest: str) -> None:
 
 def entry_of(run: Run, digest: str) -> Path:
     """Where the store keeps what the evaluation of a run measures."""
-    before = store.folders_before(run, recipe_of(run))
-    return store.outcome_entry([*filter(None, before), run.folder], digest)
+    starts = store.start_folders(run, recipe_of(run))
+    return store.outcome_entry([*starts.values(), run.folder], digest)
 
 
 def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
     """Test the net of a run in this process, and put the outcome into the store."""
-    from replication.evaluate import responses_of_run, score_run
-    from replication.runs.outcome import write_scores
+    from replication.evaluate import evaluate_run
+    from replication.runs.outcome import score_rows, write_evaluation
     from replication.training.device import choose_device
 
-    params, record = read_params(), finished(run)
-    machine.use_threads(plan_of(run.task).threads)
-    step, images, device = step_of(record.recipe), stage.images_of(params, run.task), choose_device(params.device)
-    begins_with, proposer = store.folders_before(run, record.recipe)
-    scores = score_run(run.folder, images, device, begins_with, proposer)
-    picture = found(step.draw)(images, scores) if step.draw else None
-    responses = () if run.task.photographs else responses_of_run(run.folder, images, device)
-    write_scores(entry_of(run, digest), scores, step, picture, responses, sha256(run.folder / NET))
-    metrics = {protocol.name: protocol.metrics[0] for protocol in step.protocols}
-    text = ", ".join(f"{name} {of.value(metrics[name].name):.2f} %" for name, of in scores.items())
-    print(f"{run.title}: {step.metric.words} {text}")
+    params, record, task = read_params(), finished(run), run.task
+    machine.use_threads(plan_of(task).threads)
+    images, device = stage.images_of(params, task), choose_device(params.device)
+    evaluation = evaluate_run(run.folder, images, device, store.start_folders(run, record.recipe))
+    write_evaluation(entry_of(run, digest), evaluation, task, sha256(run.folder / NET))
+    values = {row["protocol"]: row["value"] for row in reversed(score_rows(evaluation.outcomes, task))}
+    text = ", ".join(f"{name} {values[name]:.2f} {task.metric.unit}" for name in evaluation.outcomes)
+    print(f"{run.title}: {task.metric.label} {text}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_akamaster, from_torchvision, read_weights
 from replication.nets.names import NETS
-from replication.tasks import found, task_of
+from replication.tasks import get_task
 from replication.training.device import choose_device
 
 # Of torchvision's preprocessing, and of akamaster's, in 0..1.
@@ -31,7 +31,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def main() -> None:
     options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict, .pth or .th")
     photographs = options.net in NETS
-    params, task = read_params(), task_of("imagenet" if photographs else "cifar")
+    params, task = read_params(), get_task("imagenet" if photographs else "cifar")
     device = choose_device(params.device)
     images = stage.images_of(params, task)
     recipe = profile_of(params).recipe(task, options.net, data=images.meta.identity, override={"precision": "fp32"})
@@ -42,18 +42,18 @@ def main() -> None:
     if len(state["fc.bias"]) != classes:
         raise UserError(
             f"{options.weights} has {len(state['fc.bias'])} classes, but {images.meta.name} has {classes}; "
-            f"prepare {task.words} itself: dvc repro prepare@{task.name} with profile: paper.",
+            f"prepare {task.label} itself: dvc repro prepare@{task.name} with profile: paper.",
             kind="conflict",
             key="profile",
             file=Path(options.weights),
         )
     net.load_state_dict(state)
     net.to(device, memory_format=torch.channels_last)
-    batches = found(task.feed)(images, recipe, device)
+    batches = task.code("feed").make_batches(images, recipe, device)
     batches.mean = 255 * torch.tensor(MEAN, device=device)[None, :, None, None].expand_as(batches.mean).contiguous()
     for protocol in task.protocols:
-        scores = found(protocol.score)(net, batches)
-        errors = [f"top-{k} error {scores.error(k):.2f} %" for k in (1, 5)[: len(protocol.metrics)]]
+        values = task.code("evaluate").PROTOCOLS[protocol.name](net, batches).metrics()
+        errors = [f"{metric.label} {values[metric.name]:.2f} %" for metric in protocol.metrics]
         print(f"{protocol.name}: {', '.join(errors)}", flush=True)
 
 

@@ -11,11 +11,12 @@ import os
 from pipeline import stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
-from replication.cost import duration, gb_kept, gb_prepared, memory, training_flop
+from replication.cost import gb_kept, gb_prepared, memory, training_flop
 from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.training.device import choose_device
 from replication.training.speed import images_per_second
+from replication.words import format_duration
 
 COLUMNS = f"{'run':32} {'seeds':>5} {'iterations':>10} {'M MACs':>8} {'memory':>9} {'disk':>9} {'fp32':>9} {'bf16':>9}"
 
@@ -31,7 +32,7 @@ def main() -> None:
     for task in (task for task in TASKS.values() if runs_of(params, task)):
         data, section, runs = DATASETS[profile.dataset(task)], params.section(task), runs_of(params, task)
         nets, seeds, images_of_task = {run.net for run in runs}, len(section.seeds), 0.0
-        print(f"\n{task.words}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
+        print(f"\n{task.label}, profile {params.profile}, on {device.type}; nets: {len(nets)}, runs: {len(runs)}")
         print(f"{COLUMNS} {'GPU':>9}" if options.gpu else COLUMNS, flush=True)
         for run in (run for run in runs if run.seed == section.seeds[0]):
             recipe = profile.recipe(task, run.net, run.variant, override=section.override)
@@ -42,10 +43,10 @@ def main() -> None:
             disk, images_of_task = disk + seeds * gb_kept(recipe, data), gb_prepared(recipe, data)
             counts = f"{seeds:5} {recipe.schedule.iterations:10,} {flop / images / 6e6:8,.0f}"
             rooms = f"{memory(recipe, data.classes):5.1f} GiB {1000 * gb_kept(recipe, data):6,.0f} MB"
-            words = " ".join(f"{duration(seconds):>9}" for seconds in times)
+            words = " ".join(f"{format_duration(seconds):>9}" for seconds in times)
             print(f"{run.name:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
         disk += images_of_task
-    print(f"\n{'all, with every seed':77} {' '.join(f'{duration(seconds):>9}' for seconds in all_times)}")
+    print(f"\n{'all, with every seed':77} {' '.join(f'{format_duration(seconds):>9}' for seconds in all_times)}")
     print("Recipes are in fp32, or where a * stands in bf16. Tests are not counted, nor what proposes boxes for R-CNN.")
     print(f"Disk: {disk:.1f} GB, prepared images included; twice that where DVC's cache has to copy its files.")
     if options.gpu:

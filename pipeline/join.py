@@ -12,16 +12,16 @@ from pathlib import Path
 
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
-from pipeline.plan import Run, folders_there
+from pipeline.plan import Run, start_folders
 from replication.config.profiles import named, read_profile
-from replication.evaluate import responses_of_run, score_run
+from replication.evaluate import evaluate_run
 from replication.results.add import Result, add_results, summarise
 from replication.results.card import write_card
 from replication.results.fidelity import made_under
 from replication.results.labels import pixels_label, study_folder
 from replication.runs.folder import read_curve, read_run
-from replication.runs.outcome import rows_of
-from replication.tasks import step_of, task_of
+from replication.runs.outcome import score_rows
+from replication.tasks import get_task
 from replication.training.device import choose_device
 
 
@@ -35,15 +35,14 @@ def main() -> None:
     made = [(folder, made_under(read_run(folder).recipe, profiles, str(folder))) for folder in folders]
     for folder, profile in made:
         record = read_run(folder)
-        task = task_of(record.recipe.task)
+        task = get_task(record.recipe.task)
         images = stage.images_of(params, task)
         run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
-        before = folders_there(run, record.recipe)
-        scores = rows_of(score_run(folder, images, device, *before), step_of(record.recipe))
-        responses = () if task.photographs else responses_of_run(folder, images, device)  # Figure 7 is of CIFAR nets
+        evaluation = evaluate_run(folder, images, device, start_folders(run, record.recipe))
+        scores = score_rows(evaluation.outcomes, task)
         task_folder = RESULTS / profile.name / task.name
         tables = task_folder / study_folder(pixels_label(task, record.recipe.data))
-        add_results(tables, [Result(record, read_curve(folder), scores, responses)])
+        add_results(tables, [Result(record, read_curve(folder), scores, evaluation.responses)])
         if tables == task_folder:
             summarise(tables, task)
         write_card(tables, RESULTS, task, PROFILES)

@@ -165,4 +165,4 @@ def profile_of(params: BaseParams) -> Profile:
 
 def net_of_depth(params: BaseParams, task: Task) -> str | None:
     """The net that `depth` names, for a task that has one."""
-    return task.of_depth and task.of_depth.format(depth=params.depth)
+    return task.depth_net and task.depth_net.format(depth=params.depth)

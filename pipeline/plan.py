@@ -24,13 +24,13 @@ from replication.results.add import refuse_others
 from replication.results.labels import label
 from replication.runs.folder import read_run
 from replication.runs.record import RunRecord
-from replication.tasks import Task, task_of
-from replication.tasks.localization import REGIONS
+from replication.tasks import Task, get_task
 
 RECIPES = Path("recipes")
 DATA = Path("data")
 RUNS = Path("runs")
 OUTCOMES = Path("outcomes")
+BACKBONE = "backbone"  # the role of the run whose weights a net's first layers are initialised from
 REMAKE = "run `dvc repro check`, which makes it for the runs of params.yaml"
 
 
@@ -95,9 +95,9 @@ def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
         UserError: params.yaml and the profile do not fit each other, or what is in results/.
     """
     section, runs = params.section(task), runs_of(params, task)
-    of_study = label(section.override)
+    study_label = label(section.override)
     recipes = [profile.recipe(task, run.net, run.variant, run.seed, override=section.override) for run in runs]
-    refuse_others(RESULTS / profile.name / task.name / of_study, recipes)
+    refuse_others(RESULTS / profile.name / task.name / study_label, recipes)
     files: dict[str, Any] = {}
     for run, recipe in zip(runs, recipes, strict=True):
         last = max(section.checkpoints, default=0)
@@ -108,43 +108,35 @@ def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
                 key=f"{task.name}.checkpoints",
             )
         values = {key: value for key, value in recipe.values.items() if key != "data"}
-        _check_starts(params, profile, run, recipe, values)
+        _check_starts(params, profile, run, recipe)
         files[f"runs/{run.name}/seed-{run.seed}.json"] = values
     files["runs/list.json"] = {"runs": [[run.name, run.seed] for run in runs], "threads": profile.threads}
-    files["study.json"] = {"ensembles": section.ensembles, "label": of_study, "depth": net_of_depth(params, task)}
-    dataset = profile.dataset(task)
-    seen = view(params, profile, task, dataset, runs) if runs else {"skip": "no nets"}
-    files["data.json"] = {"dataset": dataset} | seen
+    files["study.json"] = {"ensembles": section.ensembles, "label": study_label, "depth": net_of_depth(params, task)}
+    files["data.json"] = _data_plan(params, profile, task, runs)
     return files
 
 
-def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe, values: dict[str, Any]) -> None:
-    """Refuse a run whose start is not trained with it, or would be built as another net.
+def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe) -> None:
+    """Refuse a run whose starts are not trained with it, or whose backbone would be built as another net.
 
     Raises:
         UserError: names what to add to params.yaml.
     """
     key = f"{run.task.name}.nets"
-    if (run.variant == REGIONS) != ("regions" in values):
-        raise UserError(
-            f"{profile.path} or params.yaml: {run.task.name}.override: regions belong to the variant {REGIONS} alone; "
-            "set them there.",
-            key=f"{run.task.name}.override.regions",
-        )
-    for first in filter(None, (beginning(run, values), proposer(run, values))):
-        if first not in runs_of(params, first.task):
+    for role, start in starts_of(run, recipe.values).items():
+        if start not in runs_of(params, start.task):
             raise UserError(
-                f"params.yaml: {key}: {run.name} starts from {first.name} of {first.task.name}.nets with seed "
-                f"{first.seed}, which is not trained; add it there, or set {key}=[].",
+                f"params.yaml: {key}: {run.title} starts from {start.title} of {start.task.name} (its {role}), which "
+                f"is not trained; add net and seed to {start.task.name}.nets and .seeds, or set {key}=[].",
                 kind="missing",
                 key=key,
             )
-        if first.task != run.task:
-            override = params.section(first.task).override
-            _refuse_another_trunk(recipe, profile.recipe(first.task, run.net, override=override))
+        if role == BACKBONE:
+            override = params.section(start.task).override
+            _refuse_another_net(recipe, profile.recipe(start.task, run.net, override=override))
 
 
-def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
+def _refuse_another_net(recipe: Recipe, first: Recipe) -> None:
     """A net must be built as the one that it starts from, or its weights would mean something else.
 
     Raises:
@@ -162,12 +154,17 @@ def _refuse_another_trunk(recipe: Recipe, first: Recipe) -> None:
             )
 
 
-def view(params: BaseParams, profile: Profile, task: Task, dataset: str, runs: list[Run]) -> dict[str, Any]:
-    """What `prepare` needs to know: where the images lie, and how the nets see them.
+def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]) -> dict[str, Any]:
+    """What `prepare` needs to know: the data set, where its images lie, and how the nets see them.
 
     Raises:
         UserError: the runs do not agree in it.
     """
+    dataset = {"dataset": profile.dataset(task)}
+    if not runs:
+        return dataset | {"skip": "no nets"}
+    if task.shares_images_of:
+        return dataset | {"skip": f"it uses the images of {task.shares_images_of}"}
     override = params.section(task).override
     views = {}
     for run in runs:
@@ -183,9 +180,9 @@ def view(params: BaseParams, profile: Profile, task: Task, dataset: str, runs: l
                 key=f"{task.name}.input_size",
                 file=profile.path,
             )
-    of_all = profile.recipe(task, runs[0].net, override=override)
-    location = getattr(params.data, dataset, None)
-    return first | {"train_images": of_all.train_images} | (location.model_dump() if location else {})
+    default = profile.recipe(task, runs[0].net, override=override)
+    location = getattr(params.data, dataset["dataset"], None)
+    return dataset | first | {"train_images": default.train_images} | (location.model_dump() if location else {})
 
 
 def named_run(task: str, name: str, seed: str) -> Run:
@@ -196,7 +193,7 @@ def named_run(task: str, name: str, seed: str) -> Run:
     """
     if not seed.isdecimal():
         raise UserError(f"the seed is {seed!r}; it must be a whole number.", key="seed")
-    return Run(task_of(task), name, int(seed))
+    return Run(get_task(task), name, int(seed))
 
 
 def planned(file: Path) -> dict[str, Any]:
@@ -219,39 +216,30 @@ def plan_of(task: Task) -> Plan:
     return Plan([Run(task, name, seed) for name, seed in values["runs"]], values["threads"])
 
 
-def beginning(run: Run, values: dict[str, Any]) -> Run | None:
-    """The run whose trained net this one starts from: that of seed 0 of another task; None: it starts from none.
+def starts_of(run: Run, values: dict[str, Any]) -> dict[str, Run]:
+    """The runs that a run starts from, by role: of the same net and the same seed.
 
     Args:
         values: the fields of its recipe.
     """
-    if run.task.starts_from is None or values.get("init_from") == "nothing":
-        return None
-    return Run(task_of(run.task.starts_from), run.net, 0)
+    return {role: Run(get_task(task), run.net, run.seed) for role, task in values.get("starts", {}).items()}
 
 
-def proposer(run: Run, values: dict[str, Any]) -> Run | None:
-    """The run whose net proposes the boxes that this one judges, that of seed 0; None: it needs none."""
-    return Run(run.task, run.net, 0) if values.get("regions") else None
-
-
-def runs_before(run: Run) -> tuple[Run | None, Run | None]:
-    """The run that this one starts from, and the one that proposes its boxes."""
-    values = planned(run.recipe_file)
-    return beginning(run, values), proposer(run, values)
+def planned_starts(run: Run) -> dict[str, Run]:
+    """The runs that a planned run starts from, by role."""
+    return starts_of(run, planned(run.recipe_file))
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The whole recipe of a planned run: with its data, and with the recipe of the run that it starts from.
+    """The whole recipe of a planned run: with its data, and the recipes of the runs that it starts from.
 
     Raises:
         UserError: it is not planned, its data are not prepared, or a file is damaged.
     """
     values = planned(run.recipe_file)
-    nearest = proposer(run, values) or beginning(run, values)
-    start = recipe_of(nearest).hash if nearest else None
-    identity = read_meta(DATA / run.task.name).identity
-    return validate(run.task.recipe, values | {"data": identity, "start": start}, str(run.recipe_file))
+    started_from = {role: recipe_of(start).hash for role, start in starts_of(run, values).items()}
+    identity = read_meta(DATA / run.task.images_folder).identity
+    return validate(run.task.recipe, values | {"data": identity, "started_from": started_from}, str(run.recipe_file))
 
 
 def finished(run: Run) -> RunRecord:
@@ -272,22 +260,22 @@ def finished(run: Run) -> RunRecord:
     return record
 
 
-def folders_there(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
-    """Folders of the runs that a run which was made elsewhere starts from; they must be here too.
+def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
+    """Folders of the runs that a run which was made elsewhere starts from, by role; they must be here too.
 
     Raises:
         UserError: one is missing, or is another than it was made from.
     """
-    before, wanted = (beginning(run, recipe.values), proposer(run, recipe.values)), recipe.start
-    for first in filter(None, reversed(before)):  # the nearest first
-        there = read_run(first.folder).recipe if first.folder.exists() else None
-        if there is None or there.hash != wanted:
-            here = "is not here" if there is None else f"is another than the one here ({there.hash})"
+    folders = {}
+    for role, start in starts_of(run, recipe.values).items():
+        wanted = recipe.started_from[role]
+        present = read_run(start.folder).recipe.hash if start.folder.exists() else None
+        if present != wanted:
+            here = "is not here" if present is None else f"is another than the one here ({present})"
             raise UserError(
-                f"{run.name} was made from a run of recipe {wanted}, which {here}; copy it to {first.folder}.",
+                f"{run.name} was made from a run of recipe {wanted}, which {here}; copy it to {start.folder}.",
                 kind="missing",
-                file=first.folder,
+                file=start.folder,
             )
-        wanted = there.start
-    begun, proposes = before
-    return begun and begun.folder, proposes and proposes.folder
+        folders[role] = start.folder
+    return folders

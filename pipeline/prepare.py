@@ -14,11 +14,11 @@ from pipeline.plan import DATA, RECIPES, planned
 from replication.data.sources import DATASETS, Place
 from replication.data.sources.prepare import Requirements, describe, prepare
 from replication.files import replacing
-from replication.tasks import task_of
+from replication.tasks import TASKS, get_task
 
 
 def main() -> None:
-    task = task_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task)
+    task = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task)
     folder, plan = DATA / task.name, planned(RECIPES / task.name / "data.json")
     if "skip" in plan:
         with replacing(folder) as unfinished:  # DVC expects the folder
@@ -29,7 +29,7 @@ def main() -> None:
     if plan.get("source"):
         place = Place(plan["source"], ROOT / Path(plan["root"]).expanduser(), plan["url"])
         print(f"prepare {task.name}: reading {plan['dataset']} ({place.source}) from {plan['root']}", flush=True)
-    requirements = Requirements(plan["input_size"], plan["train_images"], plan["shorter_side"], task.boxes)
+    requirements = Requirements(plan["input_size"], plan["train_images"], plan["shorter_side"], task.needs_boxes)
     with code.unchanged(f"prepare-{task.name}"):
         meta = prepare(folder, DATASETS[plan["dataset"]], place, requirements)
     print(f"prepare {task.name}: {describe(meta)}")

@@ -17,12 +17,12 @@ from replication.config.profiles import read_profile
 from replication.errors import UserError
 from replication.files import kind_of, regular, write_durably
 from replication.nets.names import depth_of
-from replication.report.answer import main_setup
-from replication.report.depth import depth_figure
+from replication.report.answer import choose_main_setup
+from replication.report.depth import error_by_depth
 from replication.report.first_screen import count_claims, first_screen
-from replication.report.html import with_cards
-from replication.report.notebooks import join, run
-from replication.report.page import page
+from replication.report.notebooks import join_notebooks, run_notebook
+from replication.report.page import render_page
+from replication.report.setups import choose_judged
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
 
@@ -36,7 +36,7 @@ CLAIMS = Path("reports/claims.json")
 
 
 def main() -> None:
-    compared = reproduced()
+    compared = describe_reproduction()
     with code.unchanged("report"):
         write_page()
     print(f"\n{compared}\nOpen {PAGE}\n")
@@ -46,47 +46,57 @@ def write_page() -> None:
     """Make the page, the picture and the counts of the results as they are."""
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
-    body = run(join([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
+    body = run_notebook(join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
     paper = read_profile(PROFILES, "paper")
-    by_arm = [read_studies(RESULTS, task, paper, needed=False) for task in TASKS.values()]
-    studies = [study for task_folder in by_arm for study in task_folder]
-    judged = [study for task_folder in by_arm for study in with_cards(task_folder, parameters["profile"])]
-    write_durably(PAGE, page(first_screen(studies, paper, judged), body).encode())
+    by_task = [read_studies(RESULTS, task, paper, needed=False) for task in TASKS.values()]
+    studies = [study for of_task in by_task for study in of_task]
+    judged = [study for of_task in by_task for study in choose_judged(of_task, parameters["profile"])]
+    write_durably(PAGE, render_page(first_screen(studies, paper, judged), body.html, body.headings).encode())
     write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
-    write_durably(PICTURE, depth_figure(*main_setup(studies), standalone=True).encode())
+    write_durably(PICTURE, error_by_depth(*choose_main_setup(studies), is_file=True).drawing.encode())
 
 
-def reproduced() -> str:
-    """How the runs of params.yaml, as the stages made or found them, compare with what was recorded of them."""
-    made = []
-    for name in TASKS:
-        file = OUTCOMES / f"{name}.json"
-        try:
-            made += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{name}`."
-            raise UserError(message, kind=kind_of(error), file=file) from error
-    old = [of for of in made if of["comparison"] != "new"]
-    equal, within = (sum(of["comparison"] == kind for of in old) for kind in ("equal", "within"))
-    lines = [f"{len(made) - len(old)} new runs."] if len(old) < len(made) else []
+def describe_reproduction() -> str:
+    """How the runs of params.yaml, as the stages made or found them, compare with the recorded ones."""
+    runs = read_outcomes()
+    old = [run for run in runs if run["comparison"] != "new"]
+    equal, within = (sum(run["comparison"] == kind for run in old) for kind in ("equal", "within"))
+    lines = [f"{len(runs) - len(old)} new runs."] if len(old) < len(runs) else []
     if old:
         line = f"{equal} of {len(old)} runs reproduce the recorded errors exactly"
         line += f", {within} more lie in the range of the recorded seeds." if within else "."
-        lines.append(f"{line}   {pair_in_words(made)}")
+        lines.append(f"{line}   {describe_pair(runs)}")
     words = {"outside": "outside the range of the recorded seeds", "other": "not the same"}
-    for of in old:
-        if of["comparison"] in words:
-            errors = f"{of['error']:.2f} %, recorded {of['recorded']:.2f} %"
-            lines.append(f"  {of['name']} · seed {of['seed']}: {errors}: {words[of['comparison']]}")
+    for run in old:
+        if run["comparison"] in words:
+            errors = f"{run['error']:.2f} %, recorded {run['recorded']:.2f} %"
+            lines.append(f"  {run['name']} · seed {run['seed']}: {errors}: {words[run['comparison']]}")
     return "\n".join(lines)
 
 
-def pair_in_words(made: Sequence[Mapping[str, Any]]) -> str:
+def read_outcomes() -> list[dict[str, Any]]:
+    """How each run compares with the recorded one, task by task, as the stage `tabulate` wrote it.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    runs = []
+    for task in TASKS:
+        file = OUTCOMES / f"{task}.json"
+        try:
+            runs += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{task}`."
+            raise UserError(message, kind=kind_of(error), file=file) from error
+    return runs
+
+
+def describe_pair(runs: Sequence[Mapping[str, Any]]) -> str:
     """The mean errors of the deepest plain net of a list and of the residual net of its depth."""
     errors: dict[str, list[float]] = {}
-    for one in made:
-        errors.setdefault(one["name"], []).append(one["error"])
-    means = {name: sum(of) / len(of) for name, of in errors.items()}
+    for run in runs:
+        errors.setdefault(run["name"], []).append(run["error"])
+    means = {name: sum(of_net) / len(of_net) for name, of_net in errors.items()}
     plain = sorted((name for name in means if re.fullmatch(r"plain-\d+", name)), key=depth_of)
     for net in reversed(plain):
         for twin in (f"resnet-{depth_of(net)}", f"resnet-{depth_of(net)}-A"):

@@ -1,13 +1,12 @@
-"""What the stage scripts share: arguments, images, tracking, and errors that end in a sentence, not in a traceback."""
+"""What the stage scripts share: arguments, images, and errors that end in a sentence, not in a traceback."""
 
 import argparse
 import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from filelock import FileLock, Timeout
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from replication.config.recipe import Recipe
     from replication.data.store import Images
     from replication.tasks import Task
-    from replication.tracking.tracker import Tracking
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -57,8 +55,10 @@ def arguments(description: str | None, **positional: str) -> argparse.Namespace:
 
 def task_or_run(description: str | None) -> argparse.Namespace:
     """A task, and either nothing more, or a net and a seed: one run of it."""
+    from replication.tasks import TASKS
+
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", help="cifar, imagenet or localization")
+    parser.add_argument("task", help=", ".join(TASKS))
     parser.add_argument("net", nargs="?", help="resnet-110, resnet-110/no-warmup, …; none: all of params.yaml")
     parser.add_argument("seed", nargs="?", help="0, 1, …")
     options = parser.parse_args()
@@ -92,55 +92,8 @@ def images_of(params: "BaseParams", task: "Task") -> "Images":
     from pipeline.plan import DATA, RECIPES, planned
     from replication.data.index import read_images
 
-    place = params.place(planned(RECIPES / task.name / "data.json")["dataset"])
-    return read_images(DATA / task.name, place.root if place else DATA)
-
-
-def tracking_of(
-    params: "BaseParams", recipe: "Recipe", places: Mapping[str, tuple[str, str]] = MappingProxyType({})
-) -> "Tracking":
-    """Where a run of runs/ is tracked.
-
-    Args:
-        places: profile and label of studies by the hashes of their recipes, as params.yaml may have changed since.
-    """
-    from replication.config.profiles import named
-    from replication.results.labels import label, pixels_label, study_folder
-    from replication.tasks import task_of
-
-    task = task_of(recipe.task)
-    of_params = params.profile, study_folder(label(params.section(task).override), pixels_label(task, recipe.data))
-    name = named(recipe.net, recipe.variant)
-    weights, again = f"runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors", f"{task.name} {name} {recipe.seed}"
-    return tracking_in(
-        *places.get(recipe.hash, of_params), recipe,
-        f"The weights are in `{weights}`, which DVC keeps.\n\n"
-        f"Train it again, or resume it: `python -m pipeline.train {again}`",
-    )  # fmt: skip
-
-
-def tracking_in(profile: str, of_study: str, recipe: "Recipe", note: str) -> "Tracking":
-    """Where a run is tracked: in mlflow.db, or as REPLICATION_TRACKING says (another store's address, or "off").
-
-    An experiment of MLflow is a study, whose runs can be compared. Tags decide nothing, so neither the paper's profile
-    nor its comparison is a dependency of the stage `train`.
-
-    Args:
-        of_study: the label of the study, or nothing: results/<profile>/<task>/<label>/.
-    """
-    from pipeline.params import PROFILES, RESULTS, TRACKING_URI, WORK
-    from replication.config.profiles import read_profile
-    from replication.results.fidelity import fidelity, of_paper
-    from replication.results.labels import in_words
-    from replication.tasks import task_of
-    from replication.tracking.tracker import Tracking
-
-    uri, task = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI, task_of(recipe.task)
-    name = " · ".join([profile, task.name, *in_words(of_study, recipe.data.pixels)])
-    paper = of_paper(recipe, task, read_profile(PROFILES, "paper"))
-    study = (RESULTS / profile / task.name / of_study).as_posix()
-    tags = {"profile": profile, "study": study, "fidelity": fidelity(recipe, paper)}
-    return Tracking(None if uri == "off" else uri, name, WORK / "mlflow.lock", tags, note)
+    place = params.place(planned(RECIPES / task.images_folder / "data.json")["dataset"])
+    return read_images(DATA / task.images_folder, place.root if place else DATA)
 
 
 def forget(recipe: "Recipe") -> None:

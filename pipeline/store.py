@@ -16,7 +16,7 @@ from dvc_objects.fs.system import reflink
 
 from pipeline import code
 from pipeline.params import WORK
-from pipeline.plan import Run, recipe_of, runs_before
+from pipeline.plan import Run, planned_starts, recipe_of
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import SUMS, kind_of, regular, remove_leftovers, replacing, seal, sha256, why
@@ -144,31 +144,25 @@ def remove_unfinished(folders: Iterable[Path]) -> None:
         remove_leftovers(unfinished.with_name(unfinished.name[1:].rpartition("-")[0]))
 
 
-def folders_before(run: Run, recipe: Recipe) -> tuple[Path | None, Path | None]:
-    """Folders of the run that this one starts from, and of the one that proposes its boxes; of the store where they are
-    not in runs/.
+def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
+    """Folders of the runs that a run starts from, by role; of the store where they are not in runs/.
 
     Raises:
         UserError: one was not trained, or is another than the one that the recipe starts from.
     """
-    folders, wanted = [], recipe.start
-    for first in reversed(runs_before(run)):  # the nearest first
-        if first is None:
-            folders.append(None)
-            continue
-        folder = first.folder
+    folders = {}
+    for role, start in planned_starts(run).items():
+        folder = start.folder
         if not folder.exists():
-            with code.unchanged(f"train-{first.task.name}") as digest:
-                folder = run_entry(recipe_of(first).hash, digest)
-        start = read_run(folder).recipe
-        if start.hash != wanted:
+            with code.unchanged(f"train-{start.task.name}") as digest:
+                folder = run_entry(recipe_of(start).hash, digest)
+        present, wanted = read_run(folder).recipe.hash, recipe.started_from[role]
+        if present != wanted:
             raise UserError(
-                f"{folder} is not the run that {run.name} starts from ({start.hash} instead of {wanted}); run "
-                f"`dvc repro train@{first.task.name}`.",
+                f"{folder} is not the run that {run.name} starts from ({present} instead of {wanted}); run "
+                f"`dvc repro train@{start.task.name}`.",
                 kind="conflict",
                 file=folder,
             )
-        folders.append(folder)
-        wanted = start.start
-    proposer, begins_with = folders
-    return begins_with, proposer
+        folders[role] = folder
+    return folders

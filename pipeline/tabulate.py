@@ -18,6 +18,7 @@ from typing import Any
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
+from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import SUMS, check_whole, sha256, write_durably
@@ -31,17 +32,17 @@ from replication.runs.outcome import (
     REMAKE,
     RESPONSES,
     ensemble_rows,
+    ensembles_of_seeds,
     read_responses,
     read_scores,
     read_weights_digest,
 )
-from replication.tasks import Task, task_of
-from replication.tracking.ended import ended_in_folder
-from replication.tracking.tracker import log_missing
+from replication.tasks import TASKS, Task, get_task
+from replication.tracking.importer import import_runs, read_finished_run
 
 
 def main() -> None:
-    task, params = task_of(stage.arguments(__doc__, task="cifar, imagenet or localization").task), read_params()
+    task, params = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task), read_params()
     task_folder, runs = RESULTS / params.profile / task.name, plan_of(task).runs
     with code.unchanged("tabulate"):
         task_folder.mkdir(parents=True, exist_ok=True)
@@ -101,18 +102,22 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
         for seed in sorted({run.seed for run in runs}):
             if all((net, seed) in outcomes for net in nets):
                 rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
-    if task.boxes:
-        from replication.tasks.localization.outcome import rows_of_seeds
-
-        rows += rows_of_seeds([(finished(run).recipe, run.outcome) for run in runs])
+    if task.averages_seeds:
+        nets: dict[tuple[str, str], dict[int, Path]] = {}
+        for run in runs:
+            nets.setdefault((run.net, run.variant), {})[run.seed] = run.outcome
+        rows += ensembles_of_seeds(nets, task)
     return rows
 
 
 def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
-    """Log the runs that MLflow lacks; their MLflow runs by the hashes of their recipes."""
-    ended = [ended_in_folder(run.folder, run.outcome) for run in runs]
+    """Log the runs that MLflow lacks; returns the ids of the MLflow runs by the hashes of their recipes."""
+    tracked = []
+    for run in runs:
+        found = read_finished_run(run.folder, read_scores(run.outcome))
+        tracked.append((found, destination_of(found.recipe, study_of(params, found.recipe))))
     try:
-        return log_missing([(one, stage.tracking_of(params, one.recipe)) for one in ended], WORK)[0]
+        return import_runs(tracked, WORK)[0]
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return {}

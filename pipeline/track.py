@@ -4,43 +4,65 @@ First those of runs/, then the committed ones of results/, to browse without tra
 of the page. A run that is there gets what it lacks. Half a minute.
 """
 
+from collections.abc import Iterator
+
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import OUTCOMES, RUNS
+from pipeline.tracking import destination_of, store_uri, study_of
 from replication.config.profiles import named, read_profile
 from replication.errors import UserError
-from replication.report.html import command
-from replication.results.studies import read_studies
+from replication.report.setups import build_command
+from replication.results.reproduced import by_run
+from replication.results.schema import TRAINING
+from replication.results.studies import Study, read_studies
+from replication.results.tables import CURVES, SCORES, read_tables, run_of
+from replication.results.tables import RUNS as RUNS_TABLE
 from replication.runs.folder import RECORD
+from replication.runs.outcome import read_scores
 from replication.tasks import TASKS
-from replication.tracking.ended import ended_in_folder, ended_in_study
-from replication.tracking.tracker import Ended, Tracking, log_missing
+from replication.tracking.importer import FinishedRun, import_runs, read_finished_run
+from replication.tracking.store import Destination
 
 
 def main() -> None:
-    runs = found()
-    if not runs or runs[0][1].uri is None:
-        raise UserError("REPLICATION_TRACKING is off; unset it, or give the address of MLflow's store.")
-    _, added = log_missing(runs, WORK)
-    print("\n".join([*added, f"{len(added)} of {len(runs)} runs added"]))
+    if store_uri() is None:
+        raise UserError("REPLICATION_TRACKING is off; unset it, or set it to the address of MLflow's store.")
+    runs = all_runs()
+    _, names = import_runs(runs, WORK)
+    print("\n".join([*names, f"{len(names)} of {len(runs)} runs added"]))
 
 
-def found() -> list[tuple[Ended, Tracking]]:
-    """All runs, each once, and where it is tracked: one of runs/ in the study that has it, or as params.yaml says."""
+def all_runs() -> list[tuple[FinishedRun, Destination | None]]:
+    """All runs, each once, with its destination. A run of runs/ is of the study that has it, or else of params.yaml."""
     params, paper = read_params(), read_profile(PROFILES, "paper")
     studies = [study for task in TASKS.values() for study in read_studies(RESULTS, task, paper, needed=False)]
-    places = {recipe: (study.profile, study.label) for study in studies for recipe in study.recipes}
-    runs: dict[str, tuple[Ended, Tracking]] = {}
+    folders = {recipe: RESULTS / study.folder for study in studies for recipe in study.recipes}
+    runs = {}
     for folder in sorted(path.parent for path in RUNS.glob(f"*/**/seed-*/{RECORD}")):
-        ended = ended_in_folder(folder, OUTCOMES / folder.relative_to(RUNS))
-        runs[ended.recipe.hash] = ended, stage.tracking_of(params, ended.recipe, places)
+        outcome = OUTCOMES / folder.relative_to(RUNS)
+        run = read_finished_run(folder, read_scores(outcome) if outcome.exists() else ())
+        place = folders.get(run.recipe.hash) or study_of(params, run.recipe)
+        runs[run.recipe.hash] = run, destination_of(run.recipe, place)
     for study in studies:
-        for ended in ended_in_study(RESULTS / study.folder, study.task):
-            again = command(study, [named(ended.recipe.net, ended.recipe.variant)])
+        for run in runs_of_study(study):
+            again = build_command(study, [named(run.recipe.net, run.recipe.variant)])
             note = f"Imported from `results/{study.folder}`; its weights are not kept in git. Again: `{again}`"
-            tracking = stage.tracking_in(study.profile, study.label, ended.recipe, note)
-            runs.setdefault(ended.recipe.hash, (ended, tracking))
+            destination = destination_of(run.recipe, RESULTS / study.folder, note)
+            runs.setdefault(run.recipe.hash, (run, destination))
     return list(runs.values())
+
+
+def runs_of_study(study: Study) -> Iterator[FinishedRun]:
+    """The runs of a committed study, in the order of its tables."""
+    recipes, tables = read_tables(RESULTS / study.folder, study.task)
+    scores, points = by_run(tables[SCORES]), by_run(tables[CURVES])
+    for row in tables[RUNS_TABLE]:
+        curve = []
+        for point in points[run_of(row)]:  # columns as in the curve.csv of a run
+            column = "train_error" if point["protocol"] == TRAINING else f"{point['protocol']}_error"
+            curve.append({"iteration": point["iteration"], column: point["error"]})
+        yield FinishedRun(recipes[row["recipe"]], row, curve, scores[run_of(row)])
 
 
 if __name__ == "__main__":

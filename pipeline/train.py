@@ -15,18 +15,18 @@ import sys
 
 from pipeline import code, machine, stage, store
 from pipeline.params import WORK, BaseParams, read_params
-from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of, runs_before
+from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of
 from pipeline.workers import Job, side_by_side
 from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.runs.folder import checkpoint
-from replication.tasks import Task, task_of
+from replication.tasks import Task, get_task
 from replication.training.progress import Progress
 
 
 def main() -> None:
     options = stage.task_or_run(__doc__)
-    task = task_of(options.task)
+    task = get_task(options.task)
     with code.unchanged(f"train-{task.name}") as digest:
         if options.net:
             run = named_run(task.name, options.net, options.seed)
@@ -73,8 +73,7 @@ def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> l
     for run in missing:
         schedule = recipe_of(run).schedule
         cost = depth_of(run.net) * schedule.iterations * schedule.batch_size
-        after = tuple(first.title for first in runs_before(run) if first and first.task == run.task)
-        jobs.append(Job(run.title, train_one, (run, digest), cost, after))
+        jobs.append(Job(run.title, train_one, (run, digest), cost))
     return side_by_side(jobs, machine.slots(params, plan.threads, len(jobs)))
 
 
@@ -86,6 +85,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         progress: takes the share that is done; None: a bar is shown.
     """
     from pipeline.launch.torchrun import torchrun
+    from pipeline.tracking import destination_of, study_of
     from replication.training.device import choose_device
     from replication.training.processes import launched
     from replication.training.run import Stopped, train_run
@@ -95,17 +95,17 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     machine.use_threads(plan_of(run.task).threads)
     images = stage.images_of(params, run.task)
-    begins_with, proposer = store.folders_before(run, recipe)
+    starts = store.start_folders(run, recipe)
     device = choose_device(params.device)
     if params.processes > 1 and not launched():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
     compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
-    tracking, checkpoints = stage.tracking_of(params, recipe), params.section(run.task).checkpoints
+    destination, checkpoints = destination_of(recipe, study_of(params, recipe)), params.section(run.task).checkpoints
     try:
         record = train_run(
-            store.run_entry(recipe.hash, digest), recipe, images, device, WORK, tracking, save_seconds, compiled,
-            begins_with, proposer, checkpoints, digest, progress,
+            store.run_entry(recipe.hash, digest), recipe, images, device, WORK, destination, save_seconds, compiled,
+            starts, checkpoints, digest, progress,
         )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration

@@ -32,7 +32,6 @@ class Job:
     function: Callable[..., None]  # of a module's top level, as another process must find it
     arguments: tuple[Any, ...]
     cost: float = 1.0  # relative to other jobs: the longest starts first, and progress is weighted by it
-    after: tuple[str, ...] = ()  # names of jobs that must succeed before
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Worker:
 
 
 def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
-    """Run all jobs; returns the names of those that failed, and of those that needed one of these.
+    """Run all jobs; returns the names of those that failed.
 
     Raises:
         SystemExit: 130 after Ctrl-C or SIGTERM, once all workers have ended.
@@ -79,11 +78,11 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
     status = Status(jobs)
     with _passed_on(running) as stops:
         while waiting or running:
-            while (job := _next(waiting, jobs, succeeded)) and len(running) < slots.count and not stops:
-                waiting.remove(job)
+            while waiting and len(running) < slots.count and not stops:
+                job = waiting.pop(0)
                 free = min(set(range(slots.count)) - {worker.slot for worker in running})
                 running.append(Worker(job, free, slots, status))
-            if not running:  # all that wait need a job that failed, or stopping was asked for
+            if not running:  # stopping was asked for
                 break
             status.show(succeeded, running)
             wait([worker.process.sentinel for worker in running], timeout=0.5)
@@ -97,13 +96,7 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
     if stops:
         print("\nstopped; all that was done is kept: run the same command again\n", file=sys.stderr)
         sys.exit(130)
-    return failed + [job.name for job in waiting]
-
-
-def _next(waiting: Sequence[Job], jobs: Sequence[Job], succeeded: set[str]) -> Job | None:
-    """The longest job that can begin."""
-    names = {job.name for job in jobs}
-    return next((job for job in waiting if names.intersection(job.after) <= succeeded), None)
+    return failed
 
 
 @contextmanager

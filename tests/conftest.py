@@ -29,7 +29,7 @@ from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tracking.tracker import Tracker
+from replication.tracking.live import LiveRun
 from replication.training.processes import Processes
 from replication.training.run import train
 from replication.training.state import State
@@ -188,14 +188,14 @@ def fit(make_batches: Callable[[Recipe], Batches], tmp_path: Path) -> Callable[.
         recipe: Recipe,
         work: Path | None = None,
         batches: Batches | None = None,
-        tracker: Tracker | None = None,
+        live: LiveRun | None = None,
         save_seconds: float = 1e9,
         processes: Processes = Processes(),  # noqa: B008
         compiled: bool = False,
     ) -> State:
         work = work or tmp_path / f"work-{recipe.hash}"
-        tracker = tracker or Tracker(None, "tests", recipe.net, {}, {}, work / "mlflow.lock")
-        return train(recipe, batches or make_batches(recipe), work, tracker, save_seconds, processes, compiled)
+        live = live or LiveRun(None, recipe)
+        return train(recipe, batches or make_batches(recipe), work, live, save_seconds, processes, compiled)
 
     return fitted
 
@@ -249,12 +249,12 @@ class Project:
         written = yaml.load((PROJECT / "params.yaml").read_text())
         common = {"seeds": [0], "ensembles": [], "override": {}}
         tasks = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
-        tasks["localization"] = tasks["imagenet"]
+        tasks["localization"] = tasks["rcnn"] = tasks["imagenet"]
         written = merge(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
         yaml.dump(merge(written, params or {}), self.folder / "params.yaml")
         cifar = merge({"dataset": "cifar10"} | TINY, profile)
         imagenet = {"dataset": "digits"} | TINY_IMAGENET
-        tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet}
+        tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet, "rcnn": imagenet}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
         if check:
             checked = self.run("check")

@@ -13,7 +13,7 @@ from replication.results.add import Result
 from replication.results.schema import TRAINING
 from replication.results.studies import Study, with_recipes
 from replication.runs.record import RunRecord
-from replication.tasks import TASKS, task_of
+from replication.tasks import TASKS, get_task
 
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
 
@@ -38,7 +38,7 @@ PAPER_IMAGENET = {
     "resnet-34-A": (24.97, 25.03), "resnet-34-B": (24.5, 24.52), "resnet-34-C": (24.2, 24.19),
     "resnet-50": (22.0, 22.85), "resnet-101": (20.0, 21.75), "resnet-152": (19.0, 21.43),
 }  # fmt: skip
-IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000}  # of the paper's test sets
+IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000, "rcnn": 50_000}  # of the paper's test sets
 
 
 def recipe_of(
@@ -135,7 +135,7 @@ def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **recor
     curve = [
         {
             "iteration": at, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
-            task_of(recipe.task).watched: None if at % logging.evaluate_every and at < last else error,
+            get_task(recipe.task).watched: None if at % logging.evaluate_every and at < last else error,
             "heldout_error": None,
         }
         for at in (*range(logging.log_every, last, logging.log_every), last)

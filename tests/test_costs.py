@@ -6,11 +6,10 @@ import pandas as pd
 import pytest
 from checkout import PROJECT
 from made_up import recipe_of
-from replication.disk import kept, prepared
 
 from pipeline.params import profile_of, read_params
 from pipeline.plan import runs_of
-from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours, memory, training_flop
+from replication.cost import GPU_FLOP_PER_SECOND, gb_kept, gb_prepared, gpu_hours, memory, training_flop
 from replication.data.sources import DATASETS
 from replication.paper import table
 from replication.tasks import TASKS
@@ -59,7 +58,7 @@ def test_the_readme_has_what_the_shipped_lists_take_by_machine(monkeypatch: pyte
             data = DATASETS[chosen.dataset(task)]
             hours += sum(training_flop(recipe, data.classes) for recipe in of) / GPU_FLOP_PER_SECOND / 3600
             most = max(most, *(memory(recipe, data.classes) for recipe in of))
-            disk += sum(kept(recipe, data) for recipe in of) + prepared(of[0], data)
+            disk += sum(gb_kept(recipe, data) for recipe in of) + gb_prepared(of[0], data)
             assert not section.override, "the table is of the lists as shipped"
         return f"{hours:.1f} GPU h" if hours < 10 else f"{hours:.0f} GPU h", f"{most:.1f} GiB", f"{disk:.1f} GB"
 

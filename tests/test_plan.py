@@ -12,7 +12,7 @@ from made_up import recipe_of as made_up_recipe
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import folders_there, named_run, plans, runs_of
+from pipeline.plan import Run, named_run, plans, runs_of, start_folders, starts_of
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.results.add import add_results
@@ -160,14 +160,17 @@ def test_a_locale_without_utf8_reads_and_says_the_same(project: Any) -> None:
 
 
 def test_a_net_that_starts_from_a_run_which_is_not_trained_is_refused(configure: Configure) -> None:
-    begun = {"localization": {"nets": ["resnet-18-A"], "seeds": [0, 1]}}
-    for first in ({"nets": []}, {"nets": ["plain-18"]}, {"nets": ["resnet-18-A"], "seeds": [1]}):
+    """Seed k starts from seed k: seeds that shared a backbone would be no independent runs."""
+    starting = {"localization": {"nets": ["resnet-18-A"], "seeds": [0, 1]}}
+    for first in ({"nets": []}, {"nets": ["plain-18"], "seeds": [0, 1]}, {"nets": ["resnet-18-A"], "seeds": [0]}):
         with pytest.raises(UserError) as error:
-            plans(configure({"imagenet": first} | begun), shipped("quick"), TASKS["localization"])
+            plans(configure({"imagenet": first} | starting), shipped("quick"), TASKS["localization"])
         assert (error.value.kind, error.value.key) == ("missing", "localization.nets")
-    whole = plans(configure({"imagenet": {"nets": ["resnet-18-A"]}} | begun), shipped("quick"), TASKS["localization"])
+    both = {"imagenet": {"nets": ["resnet-18-A"], "seeds": [0, 1]}} | starting
+    whole = plans(configure(both), shipped("quick"), TASKS["localization"])
     assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
-    assert whole["runs/resnet-18-A/seed-1.json"]["init_from"] == "imagenet"
+    (start,) = starts_of(Run(TASKS["localization"], "resnet-18-A", 1), whole["runs/resnet-18-A/seed-1.json"]).values()
+    assert start == Run(TASKS["imagenet"], "resnet-18-A", 1)
 
 
 @pytest.mark.parametrize("other", [{"shortcut": {"subsample": "average"}}, {"max_pooling": "rounded_up"}])
@@ -184,47 +187,46 @@ def test_a_net_that_would_be_built_otherwise_than_its_start_is_refused(
 
 
 def test_r_cnn_needs_the_net_that_proposes_its_boxes(configure: Configure) -> None:
-    imagenet, task = {"imagenet": {"nets": ["resnet-18-A", "resnet-50"]}}, TASKS["localization"]
-
-    def planned_of(*nets: str, **section: Any) -> dict[str, Any]:
-        return plans(configure(imagenet | {"localization": {"nets": list(nets)} | section}), shipped("quick"), task)
-
-    whole = planned_of("resnet-18-A", "resnet-18-A/rcnn")
-    assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A/rcnn", 0]]
-    assert whole["runs/resnet-18-A/rcnn/seed-0.json"]["regions"]["proposals"] > 0
-    assert "regions" not in whole["runs/resnet-18-A/seed-0.json"]
+    first = {"imagenet": {"nets": ["resnet-18-A", "resnet-50"]}, "localization": {"nets": ["resnet-18-A"]}}
+    whole = plans(configure(first | {"rcnn": {"nets": ["resnet-18-A"]}}), shipped("quick"), TASKS["rcnn"])
+    assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0]]
+    starts = starts_of(Run(TASKS["rcnn"], "resnet-18-A", 0), whole["runs/resnet-18-A/seed-0.json"])
+    assert {role: start.task.name for role, start in starts.items()} == {
+        "backbone": "imagenet",
+        "proposals": "localization",
+    }
     with pytest.raises(UserError) as error:
-        planned_of("resnet-18-A", "resnet-50/rcnn")
-    assert (error.value.kind, error.value.key) == ("missing", "localization.nets")
-    with pytest.raises(UserError) as error:
-        planned_of("resnet-18-A", override={"regions": {"proposals": 5, "positive": 0.5, "positive_from": 0.5}})
-    assert error.value.key == "localization.override.regions"
+        plans(configure(first | {"rcnn": {"nets": ["resnet-50"]}}), shipped("quick"), TASKS["rcnn"])
+    assert (error.value.kind, error.value.key) == ("missing", "rcnn.nets")
 
 
 def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R-CNN's net of the first step and, behind it, the classifier; each named by the recipe of the next one."""
+    """R-CNN's classifier and localization net; each named by its recipe."""
     monkeypatch.chdir(tmp_path)
     options = {"dataset": "tiny_imagenet", "pixels": "jpeg"}
     classifier = made_up_recipe("cpu", "imagenet", "resnet-18-A", **options)
-    first = made_up_recipe("cpu", "localization", "resnet-18-A", **options)
-    first = first.model_copy(update={"start": classifier.hash})
-    second = made_up_recipe("cpu", "localization", "resnet-18-A", variant="rcnn", **options)
-    second = second.model_copy(update={"start": first.hash})
-    run = named_run("localization", "resnet-18-A/rcnn", "0")
-    for recipe in (first, classifier):
+    localization = made_up_recipe("cpu", "localization", "resnet-18-A", **options)
+    localization = localization.model_copy(update={"started_from": {"backbone": classifier.hash}})
+    hashes = {"backbone": classifier.hash, "proposals": localization.hash}
+    rcnn = made_up_recipe("cpu", "rcnn", "resnet-18-A", **options).model_copy(update={"started_from": hashes})
+    run = named_run("rcnn", "resnet-18-A", "0")
+    for recipe in (classifier, localization):
         folder = Path("runs") / recipe.task / "resnet-18-A/seed-0"
         with pytest.raises(UserError) as error:
-            folders_there(run, second)
+            start_folders(run, rcnn)
         assert (error.value.kind, error.value.file) == ("missing", folder) and recipe.hash in str(error.value)
         made = result(recipe)
         write_run(folder, made.record, made.curve, {"a": torch.zeros(1)}, torch.zeros(1, 3, 4, 4), ["a", "b"])
-    begun, proposes = folders_there(run, second)
-    assert (begun.parts[1], proposes.parts[1]) == ("imagenet", "localization")
+    folders = start_folders(run, rcnn)
+    assert {role: folder.parts[1] for role, folder in folders.items()} == {
+        "backbone": "imagenet",
+        "proposals": "localization",
+    }
     with pytest.raises(UserError) as error:
-        folders_there(run, second.model_copy(update={"start": "0" * 16}))
-    assert first.hash in str(error.value)
+        start_folders(run, rcnn.model_copy(update={"started_from": hashes | {"proposals": "0" * 16}}))
+    assert localization.hash in str(error.value)
 
 
 def test_a_run_is_named_by_task_net_variant_and_seed() -> None:
@@ -242,7 +244,7 @@ def committed_recipes() -> Iterator[tuple[Path, Any, Any]]:
         for recipe in recipes.values():
             override: dict[str, Any] = {"precision": recipe.precision}
             made = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data, override)
-            yield path, recipe, made.model_copy(update={"start": recipe.start})
+            yield path, recipe, made.model_copy(update={"started_from": recipe.started_from})
 
 
 def test_every_committed_recipe_can_be_made_by_its_profile() -> None:

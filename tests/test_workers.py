@@ -34,7 +34,7 @@ def work(name, seconds, fails, progress):
 
 if __name__ == "__main__":
     workers.PRELOAD.clear()
-    jobs = [workers.Job(name, work, (name, *how), cost, after) for name, *how, cost, after in {jobs}]
+    jobs = [workers.Job(name, work, (name, *how), cost) for name, *how, cost in {jobs}]
     print("failed:", workers.side_by_side(jobs, workers.Slots({count}, None, {gpus})))
 """
 
@@ -73,8 +73,8 @@ def study(tmp_path: Path) -> Study:
     return Study(tmp_path)
 
 
-def job(name: str, seconds: float = 0.0, fails: str = "", cost: float = 1.0, after: tuple[str, ...] = ()) -> tuple:
-    return name, seconds, fails, cost, after
+def job(name: str, seconds: float = 0.0, fails: str = "", cost: float = 1.0) -> tuple:
+    return name, seconds, fails, cost
 
 
 def test_the_longest_begins_first_and_the_printed_lines_arrive(study: Study) -> None:
@@ -86,18 +86,11 @@ def test_the_longest_begins_first_and_the_printed_lines_arrive(study: Study) -> 
 
 
 @pytest.mark.parametrize("fails", ["raises", "dies"])
-def test_one_that_fails_is_named_with_those_that_need_it_and_the_others_are_done(study: Study, fails: str) -> None:
-    out, err = study.run(
-        job("bad", 0, fails, 9), job("needs", after=("bad",)), job("good"), job("last", after=("good",))
-    )
-    assert out == "failed: ['bad', 'needs']\n"
-    assert (study.folder / "last.done").exists() and not (study.folder / "needs.began").exists()
+def test_one_that_fails_is_named_and_the_others_are_done(study: Study, fails: str) -> None:
+    out, err = study.run(job("bad", 0, fails, 9), job("good"), job("last"))
+    assert out == "failed: ['bad']\n"
+    assert (study.folder / "good.done").exists() and (study.folder / "last.done").exists()
     assert ("a fault" in err) == (fails == "raises")
-
-
-def test_a_job_begins_after_the_one_that_it_needs(study: Study) -> None:
-    study.run(job("second", cost=9, after=("first",)), job("first", 0.3, cost=1))
-    assert float(study.began("second")[0]) >= float((study.folder / "first.done").read_text())
 
 
 def test_each_worker_has_a_gpu_of_its_own(study: Study) -> None:

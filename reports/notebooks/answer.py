@@ -5,7 +5,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# The page is one notebook: this file first, then the others, which hold cells alone.
+# The page is one notebook: this file first, then the others, which hold cells alone. A cell shows one part of the page.
 
 # %% tags=["parameters"]
 results = "results"  # folder of the studies
@@ -16,50 +16,41 @@ benchmarks = "benchmarks/results"  # folder of what `make bench` measured, machi
 # %%
 from pathlib import Path
 
-from IPython.display import HTML
-
-from replication import report
 from replication.config.profiles import read_profile
+from replication.report.claims import claim_cards, describe_rule, list_waiting_claims
+from replication.report.forest import forest
+from replication.report.part import Part
+from replication.report.setups import choose_judged, choose_shown
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
 
 paper = read_profile(Path(profiles), "paper")
 studies = {name: read_studies(Path(results), TASKS[name], paper) for name in ("cifar", "imagenet")}
-cifar, imagenet = (report.shown(studies[name], profile) for name in ("cifar", "imagenet"))
-studies["localization"] = read_studies(Path(results), TASKS["localization"], paper, needed=False)
-localization = report.shown(studies["localization"], profile)
-judged = {name: report.with_cards(task_folder, profile) for name, task_folder in studies.items()}
-
-# %% [markdown]
-# <h2 id="comparisons" data-part="Claims">All comparisons</h2>
-#
-# Each measured difference in error that a verdict rests on. Right of zero agrees with the paper. Symlog axis, linear
-# within ±2 points.
+cifar, imagenet = (choose_shown(studies[name], profile) for name in ("cifar", "imagenet"))
+studies |= {name: read_studies(Path(results), TASKS[name], paper, needed=False) for name in ("localization", "rcnn")}
+localization, rcnn = (choose_shown(studies[name], profile) for name in ("localization", "rcnn"))
+judged = {name: choose_judged(of_task, profile) for name, of_task in studies.items()}
 
 # %%
-HTML(
-    f'<figure class="wide tall" tabindex="0">{report.forest([*judged["cifar"], *judged["imagenet"], *judged["localization"]])}</figure>'
+Part(
+    "comparisons",
+    "All comparisons",
+    forest([study for of_task in judged.values() for study in of_task]),
+    intro="Each measured difference in error that a verdict rests on. Right of zero agrees with the paper. Symlog axis, "
+    "linear within ±2 points.",
+    group="Claims",
 )
 
-# %% [markdown]
-# <h2 id="claims-imagenet">Claims of section 4.1</h2>
-#
-# Each is judged on the setup closest to the paper, and on the last one that was run here.
+# %%
+Part(
+    "claims-imagenet",
+    "Claims of section 4.1",
+    claim_cards(judged["imagenet"]),
+    intro="Each is judged on the setup closest to the paper, and on the last one that was run here.",
+)
 
 # %%
-HTML(report.claim_cards(judged["imagenet"]))
-
-# %% [markdown]
-# <h2 id="claims">Claims of section 4.2</h2>
+Part("claims", "Claims of section 4.2", [*claim_cards(judged["cifar"]), describe_rule()])
 
 # %%
-HTML(report.claim_cards(judged["cifar"]))
-
-# %%
-HTML(report.verdict_rule())
-
-# %% [markdown]
-# <h2 id="claims-waiting">Claims not tested</h2>
-
-# %%
-HTML(report.waiting_claims())
+Part("claims-waiting", "Claims not tested", [list_waiting_claims()])

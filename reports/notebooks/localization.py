@@ -1,22 +1,19 @@
-# %% [markdown]
-# <h2 id="table-13" data-part="Localization">Table 13 · Where the object is</h2>
-#
-# Appendix C: a net of Table 1 that puts a box around the object, whose class is given or guessed.
+# %%
+from replication.report.html import render_notes
+from replication.report.localization import box_examples, table_13, table_14
+
+make_part(
+    [*table_13(localization, rcnn), *box_examples(localization, Path(results)), render_notes("photographs")],
+    intro="Appendix C: a net of Table 1 that puts a box around the object, whose class is given or guessed.",
+    group="Localization",
+)
 
 # %%
-HTML(report.table_13(localization))
+make_part([table_14(localization, rcnn)])
 
 # %%
-HTML(report.box_examples(localization, Path(results)))
-
-# %% [markdown]
-# <h2 id="table-14">Table 14 · Localization against earlier winners</h2>
-
-# %%
-HTML(report.table_14(localization))
-
-# %% [markdown]
-# <h2 id="claims-localization">The claim of appendix C</h2>
-
-# %%
-HTML(report.claim_cards(judged["localization"]) if localization else "")
+Part(
+    "claims-localization",
+    "The claim of appendix C",
+    [*claim_cards(judged["localization"]), *claim_cards(judged["rcnn"])],
+)

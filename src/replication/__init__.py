@@ -1,20 +1,21 @@
 """A replication of He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (arXiv:1512.03385v1).
 
     report      figures, tables and the page as functions of results
-    claims      the paper's claims, one function each
-    study       results tables, fidelity, the rule of verdicts, comparisons, cost
+    verdicts    the rule of verdicts, comparisons, the paper's claims, one function each
+    cost        operations, hours, memory and disk of runs
+    training    the loop, the learning rate, resumable state, the supervised run
+    tracking    MLflow
+    results     tables of results, fidelity, model cards
     paper       the paper's own numbers, curves and claims, and others' numbers, as data, under our names
-    training    the loop, the learning rate, resumable state, the supervised run, tracking
-    evaluation  the error of a net, by the protocols of the paper; ensembles
-    feed        what a net sees: batches, augmentation
-    sources     where pixels come from, and what is official
-    images      prepared images on disk: the store, the index, crops
-    runs        the record of a run and its folder; without torch
-    profiles    profiles and variants, and the recipes that they make
-    tasks        one value a task: data sets, recipe, feed, objective, protocols
+    loading     `replication.load`: a trained net that takes images as they are
+    evaluate    a run's net by the protocols of its task
+    runs        the record of a run, its folder, its outcomes; read without torch
+    tasks       one folder a task: recipe, feed, loss, evaluate
+    data        where pixels come from, what is official; prepared images on disk
     nets        the architectures, in the paper's nouns
+    config      recipe, profiles, validation
 
-Imports go downward only, in this order; `recipe`, `files` and `errors` stand beneath them all.
+Imports go downward only, in this order; `files` and `errors` lie beneath them all.
 """
 
 from importlib import import_module

@@ -5,11 +5,11 @@ import torch
 from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
 from replication.data.sources import Dataset
-from replication.nets.by_name import build
-from replication.nets.complexity import complexity, layers
+from replication.nets.complexity import complexity
 from replication.paper import protocol
 from replication.results.studies import Study
-from replication.tasks import task_of
+from replication.tasks import get_task
+from replication.tasks.build import build_net, count_net, layers_of
 
 # Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
 GPU_FLOP_PER_SECOND = 10e12
@@ -26,7 +26,7 @@ def gpu_hours(net: str) -> float:
 
 def training_flop(recipe: Recipe, classes: int) -> float:
     """Floating point operations of a training, two a multiply-add."""
-    macs = complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
+    macs = count_net(recipe, classes).macs
     return 2 * FORWARD_AND_BACKWARD * macs * recipe.schedule.iterations * recipe.schedule.batch_size
 
 
@@ -35,12 +35,10 @@ def memory(recipe: Recipe, classes: int) -> float:
     the maps of a batch-norm group after convolution, batch norm and ReLU; where blocks are run again, of one stage of
     them, and those between stages. An estimate within a factor of two.
     """
-    options = recipe.net_options
-    walked = layers(recipe.net, recipe.input_size, classes, **options)
-    sizes = [layer.channels * layer.output_size**2 for layer in walked]
-    parameters, maps = complexity(recipe.net, recipe.input_size, classes, **options).parameters, float(sum(sizes))
+    sizes = [layer.channels * layer.output_size**2 for layer in layers_of(recipe, classes)]
+    parameters, maps = count_net(recipe, classes).parameters, float(sum(sizes))
     with torch.device("meta"):
-        net = build(recipe.net, classes, **options)
+        net = build_net(recipe, classes)
     if stage := getattr(net, "stage", 0):
         share = stage / len(net.blocks)
         maps = max(sizes) * (share * len(sizes) + 1 / (3 * share))
@@ -52,23 +50,16 @@ def gb_kept(recipe: Recipe, dataset: Dataset) -> float:
 
     While it is trained its two resume states, of weights and momentum, take four times the weights.
     """
-    task = task_of(recipe.task)
-    parameters = complexity(recipe.net, recipe.input_size, dataset.classes, **recipe.net_options).parameters
-    answers = 0 if task.boxes else dataset.classes * dataset.test_images * len(task.protocols)
+    task = get_task(recipe.task)
+    parameters = count_net(recipe, dataset.classes).parameters
+    answers = 0 if task.needs_boxes else dataset.classes * dataset.test_images * len(task.protocols)
     return (4 * parameters + 2 * answers) / 1e9
 
 
 def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
     """GB of the prepared images of a task; none where they are indexed and read where they lie."""
-    side = recipe.test.shorter_side if task_of(recipe.task).photographs else recipe.input_size
+    side = recipe.test.shorter_side if get_task(recipe.task).photographs else recipe.input_size
     return 0.0 if dataset.is_indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
-
-
-def duration(seconds: float) -> str:
-    """In words, "40 s", "12 min", "3.6 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.{0 if seconds > 360_000 else 1}f} h"
 
 
 def hours_a_run(study: Study, name: str) -> float | None:

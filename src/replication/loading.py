@@ -10,6 +10,7 @@ from replication.errors import UserError
 from replication.files import SUMS, check_whole, kind_of
 from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, REMAKE, read_run
+from replication.tasks import get_task
 from replication.tasks.batches import as_seen
 
 
@@ -49,9 +50,10 @@ def load(path: Path | str) -> Ready:
     except (SafetensorError, OSError) as error:
         told = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
         raise UserError(told, kind=kind_of(error), file=file) from error
-    if "options" not in about and not alone:  # written before they were kept
-        about["options"] = read_run(folder).recipe.net_options
-    lacking = {"net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()
+    if not alone:  # a file that was written before these were kept in it
+        recipe = read_run(folder).recipe
+        about = {"options": recipe.net_options, "task": recipe.task} | about
+    lacking = {"task", "net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()
     if lacking:
         raise UserError(
             f"{file} lacks its {min(lacking)}; load the folder of its run, or train it again.",
@@ -59,9 +61,11 @@ def load(path: Path | str) -> Ready:
             key=min(lacking),
             file=file,
         )
-    if "locates_on" in about["options"]:
+    if get_task(about["task"]).has_own_net:
         raise UserError(
-            f"{path} is a localization model, not a classifier; load a run of another task.", kind="conflict", file=path
+            f"{path} is a net of the task {about['task']}, not a classifier; load a run of another task.",
+            kind="conflict",
+            file=path,
         )
     net, mean = build(about["net"], len(about["classes"]), **about["options"]), tensors.pop(MEAN)
     net.load_state_dict(tensors)

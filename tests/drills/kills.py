@@ -190,7 +190,7 @@ def _killed(
 
 def _nothing_left(project: Path) -> None:
     """What a killed process was writing, and resume states of runs that the store has."""
-    states = [path for path in project.glob(".work/*") if path.name not in ("runs", "outcomes", "mlflow.lock")]
+    states = [path for path in project.glob(".work/*") if path.name not in ("runs", "outcomes")]
     copies = [*project.glob(".work/*/.*"), *project.glob("runs/**/.*"), *project.glob("outcomes/**/.*")]
     if left := [*states, *copies, *project.glob(".recipes-*"), *project.rglob("*.unfinished")]:
         raise Silent(f"left behind: {', '.join(map(str, left))}")

@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 Legal = Callable[[Any], bool]
 TASKS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
-TASKS["localization"] = TASKS["imagenet"]
+TASKS["localization"] = TASKS["rcnn"] = TASKS["imagenet"]
+STARTS = {"localization": {"backbone": "imagenet"}, "rcnn": {"backbone": "imagenet", "proposals": "localization"}}
 SOURCES = {
     "cifar10": ("official", "binary", "parquet", "folder"),
     "tiny_imagenet": ("parquet", "folder"),
@@ -93,8 +94,8 @@ OPTIONAL: dict[str, Legal] = {
     "max_pooling": one_of("padded", "rounded_up"),
 }
 ARM_OF_OPTIONAL = {"block": "cifar", "max_pooling": "imagenet"}
-# In which a net must be as the one that it begins with; at their default where they are missing.
-TRUNK = {
+# In which a net must be as its backbone; at their default where they are missing.
+BACKBONE = {
     "shortcut.subsample": "",
     "shortcut.zero_channels": "",
     "bottleneck_stride": "",
@@ -120,7 +121,6 @@ OWN: dict[str, dict[str, Legal]] = {
 }
 SHARE = real(0, 1, above=True)
 OWN["localization"] = OWN["imagenet"] | {
-    "init_from": one_of("imagenet", "nothing"),
     "maps": one_of("conv3", "conv4", "conv5"),
     "anchors.sides": lambda value: many(whole(1, 10_000), least=1)(value) and len(value) <= 20,
     "anchors.ratios": lambda value: many(real(0.01, 100), least=1)(value) and len(value) <= 20,
@@ -133,10 +133,11 @@ OWN["localization"] = OWN["imagenet"] | {
 }
 
 
-REGIONS: dict[str, Legal] = {
+OWN["rcnn"] = {key: OWN["imagenet"][key] for key in OWN["imagenet"] if not key.startswith("test")} | {
     "regions.proposals": whole(1, 10_000),
     "regions.positive": SHARE,
     "regions.positive_from": SHARE,
+    "merged_from": SHARE,
 }
 MAY_BE_NONE = {"schedule.plateau", "warmup"}
 
@@ -175,12 +176,11 @@ def meant(project: Path) -> tuple[dict[str, dict[str, Any]], int | None]:
     profile = _profile(project / "pipeline/profiles", params["profile"])
     threads = profile.pop("threads", None)
     found = {task: _runs(task, params[task], profile[task], depth if task == "cifar" else None) for task in TASKS}
-    for run in found["localization"].values():
-        if run["init_from"] == "imagenet":
-            must(run["net"] in params["imagenet"]["nets"] and 0 in params["imagenet"]["seeds"], "nets")
-            first = found["imagenet"][f"{run['net']}/seed-0"]
-            for key, default in TRUNK.items():
-                must(run.get(key, default) == first.get(key, default), key)
+    for run in (run for task in STARTS for run in found[task].values()):
+        starts = {role: found[task].get(f"{run['net']}/seed-{run['seed']}") for role, task in run["starts"].items()}
+        must(all(starts.values()), "nets")
+        for key, default in BACKBONE.items() if "backbone" in starts else ():
+            must(run.get(key, default) == starts["backbone"].get(key, default), key)
     return found, threads
 
 
@@ -207,7 +207,7 @@ def _profile(folder: Path, name: str) -> dict[str, Any]:
         for name, variant in variants.items():
             must(variant is None or (isinstance(variant, dict) and text(variant.get("why"))), name)
             must(variant is None or text(str(variant.get("section", "none"))), "section")
-        must(one_of(*TASKS[task])(section.get("dataset")), "dataset")
+        must(task == "rcnn" or one_of(*TASKS[task])(section.get("dataset")), "dataset")
     return sections
 
 
@@ -215,7 +215,7 @@ def _runs(task: str, section: dict[str, Any], profile: dict[str, Any], depth: in
     """The runs of a task and their fields."""
     optional = {"checkpoints", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{task}.", optional=optional)
-    of_table = {"imagenet": IMAGENET, "localization": TABLE_1}.get(task)
+    of_table = {"imagenet": IMAGENET, "localization": TABLE_1, "rcnn": TABLE_1}.get(task)
     is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
     nets = section["nets"]
     must(many(text)(nets) and len(set(nets)) == len(nets), "nets")
@@ -238,33 +238,41 @@ def _runs(task: str, section: dict[str, Any], profile: dict[str, Any], depth: in
         must(name and variant, "nets")
         changes = {key: value for key, value in variant.items() if key not in ("why", "section")}
         runs[path] = (net, merged(merged(of_profile, changes), override), {"variant": name})
-        must(task != "localization" or name != "rcnn" or (net in nets and 0 in seeds), "nets")
     if runs and depth and f"resnet-{depth}" not in nets:
         runs[f"resnet-{depth}"] = (f"resnet-{depth}", merged(of_profile, override), {})
-    for net, fields, variant in runs.values():
-        must((fields.get("regions") is not None) == (variant.get("variant") == "rcnn"), "regions")
+    for net, fields, _ in runs.values():
         _fields(task, net, fields)
         must(all(at <= fields["schedule"]["iterations"] for at in checkpoints), "checkpoints")
     must(
-        len({(f["input_size"], f["test"]["shorter_side"] if task != "cifar" else 0) for _, f, _ in runs.values()}) < 2,
+        task == "rcnn"
+        or len({(f["input_size"], f["test"]["shorter_side"] if task != "cifar" else 0) for _, f, _ in runs.values()})
+        < 2,
         "input_size",
     )
     return {
-        f"{path}/seed-{seed}": dict(flat(fields)) | {"task": task, "net": net, "seed": seed} | variant
+        f"{path}/seed-{seed}": dict(flat(fields))
+        | {"task": task, "net": net, "seed": seed, "starts": _starts(fields)}
+        | variant
         for path, (net, fields, variant) in runs.items()
         for seed in seeds
     }
 
 
+def _starts(fields: dict[str, Any]) -> dict[str, str]:
+    return {role: task for role, task in (fields.get("starts") or {}).items() if task is not None}
+
+
 def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
     """Each field by itself, and then those that must fit each other."""
     rules = COMMON | OWN[task]
-    found = {
-        key: value
-        for key, value in flat(fields)
-        if not (value is None and key in MAY_BE_NONE | ({"regions"} if task == "localization" else set()))
-    }
-    for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP), ("regions.", REGIONS)):
+    starts = fields.get("starts", {})
+    must(isinstance(starts, dict), "starts")
+    known = STARTS.get(task, {})
+    must(all(role in known and start == known[role] for role, start in _starts(fields).items()), "starts")
+    must(task != "rcnn" or "proposals" in _starts(fields), "starts")
+    values = flat({key: value for key, value in fields.items() if key != "starts"})
+    found = {key: value for key, value in values if not (value is None and key in MAY_BE_NONE)}
+    for prefix, optional in (("schedule.plateau.", PLATEAU), ("warmup.", WARMUP)):
         if any(key.startswith(prefix) for key in found):
             rules = rules | optional
     rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and ARM_OF_OPTIONAL.get(key, task) == task}
@@ -276,7 +284,7 @@ def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
     must(not (drops and "schedule.plateau.window" in found), "plateau")
     must(found["logging.evaluate_every"] % found["logging.log_every"] == 0, "evaluate_every")
     must(batch % found["bn_group"] == 0, "bn_group")
-    stride = {"conv3": 8, "conv4": 16}.get("" if "regions.positive" in found else found.get("maps", ""), 32)
+    stride = {"conv3": 8, "conv4": 16}.get(found.get("maps", ""), 32)
     last = size // 4 if task == "cifar" else -(-size // stride)
     must(found["bn_group"] * last**2 > 1, "bn_group")  # a batch-norm statistic of one value is none
     must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")
@@ -287,8 +295,8 @@ def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
     else:
         least, most = found["augmentation.shorter_side"]
         must(size >= 32, "input_size")
-        must(size <= least <= most, "shorter_side")
-        must(size <= found["test.shorter_side"], "shorter_side")
+        must(least <= most and (task == "rcnn" or size <= least), "shorter_side")
+        must(task == "rcnn" or size <= found["test.shorter_side"], "shorter_side")
         must(task != "imagenet" or size <= min(found["test.scales"]), "scales")
         if task == "localization":
             must(found["sampling.negative_below"] <= found["sampling.positive_from"], "negative_below")

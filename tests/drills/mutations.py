@@ -30,7 +30,8 @@ FILES = [PARAMS, "pipeline/profiles/quick.yaml", "pipeline/profiles/paper.yaml"]
 RUN = {
     "cifar": {"nets": ["plain-20", "resnet-20", "resnet-110/no-warmup"], "seeds": [0, 1]},
     "imagenet": {"nets": ["plain-18", "resnet-18-A"], "ensembles": [["plain-18", "resnet-18-A"]]},
-    "localization": {"nets": ["resnet-18-A", "resnet-18-A/rcnn"]},
+    "localization": {"nets": ["resnet-18-A"]},
+    "rcnn": {"nets": ["resnet-18-A"]},
 }
 HERE = "VALUE-HERE"  # of a value that is put in as text: YAML itself is a part of what is tried
 # As they are typed.
@@ -43,7 +44,8 @@ ODD = [
     *("!!python/name:os.system", "!!binary aGk=", "plain-20", "resnet-20", "resnet-50", "resnet-21", "vgg-16"),
     *("[plain-20]", "[resnet-20, resnet-20]", "[resnet-20/no-warmup]", "cifar10", "digits", "quick", "paper", "cpu"),
     *("folder", "fp32", "FP32", "cuda", "stride", "all", "32", "64", "4096", "auto", "resnet-20/", "/no-warmup"),
-    *("resnet-20/no-warmup", "resnet-20/default", "resnet-20/a/b", "resnet-34-A/rcnn", "[resnet-18-A/rcnn]"),
+    *("resnet-20/no-warmup", "resnet-20/default", "resnet-20/a/b", "resnet-34-A/rcnn", "[resnet-18-A]"),
+    *("{backbone: imagenet}", "{backbone: ~}"),
 ]  # fmt: skip
 NO_FIELDS = [
     *("task", "net", "variant", "seed", "data", "dataset", "variants", "base", "why", "profile", "schedule.iteration"),
@@ -63,6 +65,9 @@ PAIRS = [  # overrides whose parts are legal, and some of which are not together
     "{regions: {proposals: 5, positive: 0.5, positive_from: 0.5}}",
     "{regions: {proposals: 5}}",
     "{regions: ~}",
+    "{starts: {backbone: ~}}",
+    "{starts: {backbone: localization}}",
+    "{starts: {proposals: localization}}",
     "{input_size: 4, augmentation: {pad: 4}}",
     "{input_size: 4, augmentation: {pad: 5}}",
 ]

@@ -86,7 +86,8 @@ def test_the_file_of_weights_is_enough_to_use_the_net(tmp_path: Path, write: Wri
         assert torch.equal(file.get_tensor("mean_image"), MEAN_IMAGE)
     about = json.loads(about["about"])
     assert about.pop("options") == record.recipe.net_options
-    assert about == {"net": "resnet-8", "classes": CLASSES, "input_size": 8, "recipe": record.recipe.hash}
+    names = {"task": "cifar", "net": "resnet-8", "classes": CLASSES, "input_size": 8, "recipe": record.recipe.hash}
+    assert about == names
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no tensors"])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -12,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from replication.config.recipe import Data
+from replication.errors import UserError
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.tracking.store import tell_killed
-from replication.tracking.tracker import Tracker
+from replication.tracking.importer import FinishedRun, import_runs
+from replication.tracking.live import LiveRun
+from replication.tracking.store import Destination, connect, mark_killed
 from replication.training.progress import Stopped
 from replication.training.state import NonFiniteLoss, State
 
@@ -45,16 +48,25 @@ def warnings_of_mlflow(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in capsys.readouterr().err.splitlines() if "MLflow" in line]
 
 
+SEEDS = count(100)  # recipes of the tests differ, as a store has one finished run a recipe
+
+
 class Tracking:
     """A tracking store on sqlite, in which each test has an experiment of its own."""
 
     def __init__(self, folder: Path, uri: str):
         self.folder, self.uri = folder, uri
         self.experiment = f"test {time.monotonic_ns()}"
+        self.destination = Destination(uri, self.experiment, {"profile": "tiny"})
 
-    def tracker(self, name: str = "resnet-8 · seed 0", **params: Any) -> Tracker:
-        tags = {"profile": "tiny", "machine": "a ✓ processor"}
-        return Tracker(self.uri, self.experiment, name, params, tags, self.folder / "mlflow.lock")
+    def live(self, recipe: CifarRecipe, **environment: str) -> LiveRun:
+        """A training, of which nothing is logged yet."""
+        return LiveRun(self.destination, recipe, {"machine": "a ✓ processor"} | environment)
+
+    def add(self, run: FinishedRun) -> tuple[str, bool]:
+        """Import a run; gives the id of its MLflow run, and whether it lacked something."""
+        ids, names = import_runs([(run, self.destination)], self.folder)
+        return ids[run.recipe.hash], bool(names)
 
     def runs(self) -> list[Run]:
         """All runs of the experiment, asked of MLflow itself."""
@@ -83,27 +95,38 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def finished_run(recipe: CifarRecipe, folder: Path | None = None, **row: Any) -> FinishedRun:
+    """A run as the importer gets it."""
+    row = {"date": "2026-05-04", "seconds": 3.0, "images_per_second": 64.0, "status": "trained", "starts": 2} | row
+    scores = [{"protocol": "ten_crop", "metric": "top5_error", "value": 12.5, "images": 40}]
+    return FinishedRun(recipe, {"processes": 1, "mlflow_run_id": None} | row, curve_to(8), scores, folder)
+
+
+def curve_to(iteration: int) -> list[dict[str, float | None]]:
+    """A curve with a row each fourth iteration."""
+    steps = range(4, iteration + 1, 4)
+    return [{"iteration": at, "train_loss": at / 8, "train_error": 50.0, "single_view_error": None} for at in steps]
+
+
 def test_a_training_is_one_named_run_with_its_params_and_tags(
     make_recipe: Recipes, fit: Fit, tracking: Tracking
 ) -> None:
-    state = fit(
-        make_recipe(**SHORT),
-        tracker=tracking.tracker(seed=0, **{"schedule.drops": (3, 5), "long": "x" * 600}),
-        save_seconds=0,
-    )
+    data = {"name": "tiny", "pixels": "x" * 600, "fingerprint": "29b739c2cbb1d16a"}
+    recipe = make_recipe(data=data, schedule={"iterations": 12, "drops": [3, 5]}, logging=SHORT["logging"])
+    state = fit(recipe, live=tracking.live(recipe), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.run_id == state.mlflow_run_id
     assert run.info.run_name == "resnet-8 · seed 0"
-    assert run.data.params == {"seed": "0", "schedule.drops": "(3, 5)", "long": "x" * 500}
-    assert run.data.tags["profile"] == "tiny"
-    assert run.data.tags["machine"] == "a ✓ processor"
+    params = {"seed": "0", "net": "resnet-8", "schedule.drops": "(3, 5)", "data.pixels": "x" * 500}
+    assert run.data.params.items() >= params.items()
+    assert run.data.tags.items() >= {"profile": "tiny", "machine": "a ✓ processor"}.items()
 
 
 def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
     make_recipe: Recipes, fit: Fit, tracking: Tracking
 ) -> None:
     recipe = make_recipe(train_images=90, schedule=SHORT["schedule"], logging={"log_every": 4, "evaluate_every": 8})
-    state = fit(recipe, tracker=tracking.tracker(), save_seconds=0)
+    state = fit(recipe, live=tracking.live(recipe), save_seconds=0)
     for key in ("learning_rate", "train_loss", "train_error", "single_view_error", "heldout_error"):
         logged = [(row["iteration"], row[key]) for row in state.curve if row[key] is not None]
         assert tracking.history(key) == logged
@@ -112,14 +135,12 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
     assert "curve/iteration" not in tracking.runs()[0].data.metrics
 
 
-def test_a_finished_run_has_its_final_figures_and_status(tracking: Tracking) -> None:
-    tracker = tracking.tracker()
-    tracker.start(None)
-    scores = [{"protocol": "ten_crop", "metric": "top5_error", "value": 12.5, "images": 40}]
-    tracker.finish("FINISHED", {"seconds": 3.0, "status": "trained", "starts": 2, "macs": 7}, scores)
+def test_a_finished_run_has_its_final_figures_and_status(make_recipe: Recipes, tracking: Tracking) -> None:
+    tracking.add(finished_run(make_recipe(seed=next(SEEDS))))
     (run,) = tracking.runs()
-    assert run.info.status == "FINISHED"
-    assert run.data.metrics == {"seconds": 3.0, "ten_crop.top5_error": 12.5}
+    assert run.info.status == "FINISHED" and run.info.end_time - run.info.start_time == 3000
+    curve = {"curve/train_loss": 1.0, "curve/train_error": 50.0}
+    assert run.data.metrics == {"seconds": 3.0, "images_per_second": 64.0, "ten_crop.top5_error": 12.5} | curve
     assert (run.data.tags["status"], run.data.tags["starts"]) == ("trained", "2")
 
 
@@ -128,11 +149,11 @@ def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
 ) -> None:
     recipe = make_recipe(**SHORT)
     with pytest.raises(Stopped):
-        fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.tracker(), save_seconds=0)
+        fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.live(recipe), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.status == "KILLED"
     assert [step for step, _ in tracking.history("train_loss")] == [4]
-    state = fit(recipe, tmp_path / "work", tracker=tracking.tracker(), save_seconds=0)
+    state = fit(recipe, tmp_path / "work", live=tracking.live(recipe), save_seconds=0)
     (again,) = tracking.runs()
     assert again.info.run_id == run.info.run_id == state.mlflow_run_id
     assert again.info.status == "RUNNING"  # the stage ends it once its folder is written
@@ -148,27 +169,26 @@ def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.tracker(), save_seconds=0)
-    fit(recipe, tmp_path / "work", tracker=tracking.tracker(), save_seconds=0)
+        fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.live(recipe), save_seconds=0)
+    fit(recipe, tmp_path / "work", live=tracking.live(recipe), save_seconds=0)
     assert [run.info.status for run in tracking.runs()] == ["RUNNING"]
     assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
 
 
-def test_a_run_that_goes_on_elsewhere_says_with_what(tracking: Tracking) -> None:
-    run = tracking.tracker().start(None)
+def test_a_run_that_resumes_elsewhere_says_with_what(make_recipe: Recipes, tracking: Tracking) -> None:
+    recipe = make_recipe()
+    run = tracking.live(recipe).log([], None)
     for machine, threads in (("another", "1"), ("another", "2"), ("a ✓ processor", "2")):
-        tracker = tracking.tracker()
-        tracker.tags |= {"machine": machine, "threads": threads}
-        assert tracker.start(run) == run
+        assert tracking.live(recipe, machine=machine, threads=threads).log([], run) == run
     tags = tracking.runs()[0].data.tags
-    assert tags["machine"] == "a ✓ processor", "what it was begun with stays"
+    assert tags["machine"] == "a ✓ processor", "that of its first start stays"
     assert tags["resumed_on.machine"] == "a ✓ processor → another → a ✓ processor"
-    assert "resumed_on.threads" not in tags, "it was begun without saying"
+    assert "resumed_on.threads" not in tags, "its first start did not say"
 
 
-def test_the_data_are_an_input_by_our_digest(tracking: Tracking) -> None:
+def test_the_data_are_an_input_by_our_digest(make_recipe: Recipes, tracking: Tracking) -> None:
     data = Data(name="cifar10", pixels="official", fingerprint="29b739c2cbb1d16a")
-    Tracker(tracking.uri, tracking.experiment, "r", {}, {}, tracking.folder / "lock", data, 50_000).start(None)
+    tracking.live(make_recipe(data=data.model_dump(), train_images=50_000)).log([], None)
     (found,) = tracking.runs()[0].inputs.dataset_inputs
     assert (found.dataset.name, found.dataset.digest) == ("cifar10", data.fingerprint)
     assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
@@ -176,93 +196,89 @@ def test_the_data_are_an_input_by_our_digest(tracking: Tracking) -> None:
     assert mlflow.data.get_source(found).to_dict()["tags"]["pixels"] == "official", "as MLflow reads it back"
 
 
-def test_scores_come_on_the_run_that_was_trained(tracking: Tracking) -> None:
-    """On no other: one that the store lacks, or that was trained without it, is left to `make runs`."""
-    run, scores = tracking.tracker().start(None), [{"protocol": "ten_crop", "metric": "top1_error", "value": 9.5}]
-    for identity in (run, "0" * 32, None):
-        tracking.tracker().score(identity, scores)
-    (found,) = tracking.runs()
-    assert found.data.metrics == {"ten_crop.top1_error": 9.5}
-    assert found.info.status == "RUNNING", "as it was"
+def test_a_run_is_imported_once(make_recipe: Recipes, tracking: Tracking) -> None:
+    run = finished_run(make_recipe(seed=next(SEEDS)))
+    first, again = tracking.add(run), tracking.add(run)
+    assert first[0] == again[0] and (first[1], again[1]) == (True, False)
+    assert tracking.history("train_loss") == [(4, 0.5), (8, 1.0)]
 
 
-def test_scores_make_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for uri in (None, f"sqlite:///{tmp_path}/mlflow.db"):
-        Tracker(uri, "e", "r", {}, {}, tmp_path / "lock").score("0" * 32, [])
-    assert list(tmp_path.iterdir()) == [] and capsys.readouterr().err == ""
+def test_scores_come_on_the_run_that_was_trained_and_on_no_other(
+    make_recipe: Recipes, tracking: Tracking, tmp_path: Path
+) -> None:
+    recipe = make_recipe(seed=next(SEEDS))
+    run_id, _ = tracking.add(finished_run(recipe))
+    client = connect(tracking.uri)
+    score = {"protocol": "single_view", "metric": "top1_error", "value": 9.5, "images": 40}
+    for known, is_added in ((None, False), ("0" * 32, False), (run_id, True), (run_id, False)):
+        run = finished_run(recipe, tmp_path, mlflow_run_id=known)
+        assert tracking.add(replace(run, scores=[*run.scores, score])) == (run_id, is_added)
+        assert ("single_view.top1_error" in client.get_run(run_id).data.metrics) == (known == run_id)
 
 
-def test_a_store_that_fails_a_score_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
-    Tracker(f"sqlite:///{tmp_path}/mlflow.db", "e", "r", {}, {}, tmp_path / "lock").score("0" * 32, [])
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_what_nobody_trains_any_more_is_killed_and_what_somebody_does_is_not(tracking: Tracking) -> None:
+def test_what_nobody_trains_any_more_is_killed_and_what_somebody_does_is_not(
+    make_recipe: Recipes, tracking: Tracking
+) -> None:
     """And where the resume state is not here, nobody can tell."""
-    for name in ("gone", "alive", "elsewhere"):
-        tracker = tracking.tracker(name)
-        tracker.tags["recipe_hash"] = f"{tracking.experiment} {name}"
-        tracker.start(None)
-        if name != "elsewhere":
-            (tracking.folder / tracker.tags["recipe_hash"]).mkdir()
-    with FileLock(tracking.folder / f"{tracking.experiment} alive" / "lock"):
-        tell_killed(tracking.uri, tracking.folder)
-    statuses = {run.info.run_name: run.info.status for run in tracking.runs()}
+    recipes = {name: make_recipe(seed=next(SEEDS)) for name in ("gone", "alive", "elsewhere")}
+    ids = {tracking.live(recipe).log([], None): name for name, recipe in recipes.items()}
+    for name in ("gone", "alive"):
+        (tracking.folder / recipes[name].hash).mkdir()
+    with FileLock(tracking.folder / recipes["alive"].hash / "lock"):
+        mark_killed(connect(tracking.uri), tracking.folder)
+    statuses = {ids[run.info.run_id]: run.info.status for run in tracking.runs()}
     assert statuses == {"gone": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING"}
 
 
-def test_an_import_that_was_interrupted_or_trained_since_is_deleted(tracking: Tracking) -> None:
-    for name, hash_, imported, status in (
-        ("interrupted", "a", True, None), ("imported", "b", True, "FINISHED"), ("twin", "c", True, "FINISHED"),
-        ("trained", "c", False, "FINISHED"),
-    ):  # fmt: skip
-        tracker = tracking.tracker(name)
-        tracker.tags["recipe_hash"] = f"{tracking.experiment} {hash_}"
-        tracker.tags |= {"imported": "true"} if imported else {}
-        tracker.start(None)
-        if status:
-            tracker.finish(status)
-    tell_killed(tracking.uri, tracking.folder)
-    there = [run.info.run_name for run in tracking.runs() if run.info.lifecycle_stage == "active"]
-    assert sorted(there) == ["imported", "trained"]
+def test_an_import_that_was_interrupted_or_trained_since_is_deleted(make_recipe: Recipes, tracking: Tracking) -> None:
+    interrupted, imported, twin = (finished_run(make_recipe(seed=next(SEEDS))) for _ in range(3))
+    ids = {name: tracking.add(run)[0] for name, run in (("imported", imported), ("twin", twin))}
+    with pytest.raises(UserError):
+        tracking.add(replace(interrupted, scores=[{"protocol": "no metric"}]))
+    trained = tracking.live(twin.recipe).log([], None)
+    connect(tracking.uri).set_terminated(trained)
+    assert len(tracking.runs()) == 4
+    tracking.add(imported)
+    present = {run.info.run_id for run in tracking.runs() if run.info.lifecycle_stage == "active"}
+    assert present == {ids["imported"], trained}
 
 
 def test_a_failed_run_is_failed(make_recipe: Recipes, fit: Fit, tracking: Tracking) -> None:
     recipe = make_recipe(schedule={"iterations": 60, "drops": []})
     exploding = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"learning_rate": 1e30})})
     with pytest.raises(NonFiniteLoss):
-        fit(exploding, tracker=tracking.tracker(), save_seconds=0)
+        fit(exploding, live=tracking.live(exploding), save_seconds=0)
     assert [run.info.status for run in tracking.runs()] == ["FAILED"]
 
 
-def test_two_trainings_are_two_runs_of_one_experiment(tracking: Tracking) -> None:
-    first, second = tracking.tracker("plain-8 · seed 0"), tracking.tracker("resnet-8 · seed 0")
-    assert first.start(None) != second.start(None)
+def test_two_trainings_are_two_runs_of_one_experiment(make_recipe: Recipes, tracking: Tracking) -> None:
+    first, second = make_recipe(net="plain-8"), make_recipe()
+    assert tracking.live(first).log([], None) != tracking.live(second).log([], None)
     assert {run.info.run_name for run in tracking.runs()} == {"plain-8 · seed 0", "resnet-8 · seed 0"}
 
 
-def test_a_run_that_was_deleted_meanwhile_is_begun_anew(tracking: Tracking) -> None:
+def test_a_run_that_was_deleted_meanwhile_is_begun_anew(make_recipe: Recipes, tracking: Tracking) -> None:
     gone = "0123456789abcdef0123456789abcdef"
-    tracker = tracking.tracker()
-    assert tracker.start(gone) not in (None, gone)
-    tracker.log([{"iteration": 4, "train_loss": 1.5, "single_view_error": None}])
-    assert tracking.history("train_loss") == [(4, 1.5)]
+    assert tracking.live(make_recipe()).log(curve_to(4), gone) not in (None, gone)
+    assert tracking.history("train_loss") == [(4, 0.5)]
 
 
-def test_more_rows_than_one_request_may_hold_are_all_logged(tracking: Tracking) -> None:
-    tracker = tracking.tracker()
-    tracker.start(None)
-    tracker.log([{"iteration": i, "train_loss": i / 8, "train_error": 50.0} for i in range(1, 1301)])
-    assert tracking.history("train_loss") == [(i, i / 8) for i in range(1, 1301)]
+def test_rows_that_mlflow_lacks_are_logged_once(make_recipe: Recipes, tracking: Tracking) -> None:
+    """More of them than one request may hold."""
+    live, run = tracking.live(make_recipe()), None
+    for last in (1200, 1200, 2400):
+        run = live.log(curve_to(last), run)
+    assert tracking.history("train_loss") == [(at, at / 8) for at in range(4, 2401, 4)]
+    assert tracking.history("single_view_error") == []
 
 
-def test_without_an_address_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
-    tracker = Tracker(None, "none", "none", {}, {}, tmp_path / "mlflow.lock")
-    state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
-    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
+def test_without_a_destination_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:
+    recipe = make_recipe(**SHORT)
+    live = LiveRun(None, recipe)
+    state = fit(recipe, tmp_path / "work", live=live, save_seconds=0)
+    live.finish(tmp_path)
     assert state.mlflow_run_id is None
-    assert not (tmp_path / "mlflow.lock").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
 # --- tracking that fails
@@ -276,15 +292,14 @@ def closed_port() -> int:
 
 @pytest.mark.slow
 def test_an_unreachable_server_neither_stops_nor_delays_a_training(
-    make_recipe: Recipes, fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_recipe: Recipes, fit: Fit, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    address = f"http://127.0.0.1:{closed_port()}"
-    tracker = Tracker(address, "tests", "resnet-8 · seed 0", {}, {}, tmp_path / "mlflow.lock")
+    recipe = make_recipe(**SHORT)
+    live = LiveRun(Destination(f"http://127.0.0.1:{closed_port()}", "tests"), recipe)
     start = time.monotonic()
-    state = fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0)
-    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
+    state = fit(recipe, live=live, save_seconds=0)
     assert time.monotonic() - start < 60  # MLflow alone would try for minutes
-    assert state.iteration == 12
+    assert state.iteration == 12 and state.mlflow_run_id is None
     assert len(warnings_of_mlflow(capsys)) == 1
 
 
@@ -298,10 +313,10 @@ def test_a_resumed_training_remembers_its_run_over_a_time_without_server(
                 recipe,
                 work,
                 interrupted(recipe, moment, stop),
-                tracking.tracker() if moment == 1 else None,
+                tracking.live(recipe) if moment == 1 else None,
                 save_seconds=0,
             )
-    state = fit(recipe, work, tracker=tracking.tracker(), save_seconds=0)
+    state = fit(recipe, work, live=tracking.live(recipe), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.run_id == state.mlflow_run_id
 
@@ -313,15 +328,16 @@ def test_a_store_that_fails_in_mid_training_switches_tracking_off(
     tracking: Tracking,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    recipe, tracker = make_recipe(**SHORT), tracking.tracker()
+    recipe = make_recipe(**SHORT)
+    live = tracking.live(recipe)
 
     def time_out(*_: object, **__: object) -> None:
         raise TimeoutError  # as sockets do: without a word
 
     def fail() -> None:
-        tracker.client.log_batch = time_out
+        live.client.log_batch = time_out
 
-    state = fit(recipe, batches=interrupted(recipe, 6, fail), tracker=tracker, save_seconds=0)
+    state = fit(recipe, batches=interrupted(recipe, 6, fail), live=live, save_seconds=0)
     assert state.iteration == 12
     assert state.mlflow_run_id == tracking.runs()[0].info.run_id  # so that a resumed training can go on with it
     (warning,) = warnings_of_mlflow(capsys)
@@ -332,14 +348,19 @@ def test_a_folder_that_is_no_store_does_not_stop_a_training(
     make_recipe: Recipes, fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"this is no database, and long enough to be read as one" * 100)
-    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "tests", "r", {}, {}, tmp_path / "mlflow.lock")
-    assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
+    recipe = make_recipe(**SHORT)
+    live = LiveRun(Destination(f"sqlite:///{tmp_path / 'mlflow.db'}", "tests"), recipe)
+    assert fit(recipe, live=live, save_seconds=0).iteration == 12
     assert len(warnings_of_mlflow(capsys)) == 1
 
 
 @pytest.mark.parametrize("damage", ["a folder", "no database", "locked", "a folder above is a file"])
 def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, damage: str
+    make_recipe: Recipes,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
 ) -> None:
     path = tmp_path / "mlflow.db"
     with ExitStack() as stack:
@@ -355,8 +376,8 @@ def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
         else:
             (tmp_path / "file").touch()
             path = tmp_path / "file/mlflow.db"
-        tracker, start = Tracker(f"sqlite:///{path}", "tests", "r", {}, {}, tmp_path / "lock"), time.monotonic()
-        assert tracker.start(None) is None
+        live, start = LiveRun(Destination(f"sqlite:///{path}", "tests"), make_recipe()), time.monotonic()
+        assert live.log(curve_to(4), None) is None
         assert time.monotonic() - start < 20
     (warning,) = warnings_of_mlflow(capsys)
     assert str(path) in warning
@@ -366,12 +387,8 @@ def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
 def test_killed_while_the_store_is_made_the_next_run_makes_it(tmp_path: Path) -> None:
     """At three moments of about a second; what is there afterwards is a whole store or none."""
     code = f"""
-import sys
-from pathlib import Path
-from replication.tracking.tracker import Tracker
-from replication.tracking.store import tell_killed
-print("ready", flush=True)
-print(Tracker("sqlite:///{tmp_path}/mlflow.db", "e", "r", {{}}, {{}}, Path("{tmp_path}/lock")).start(None), flush=True)
+from replication.tracking.store import connect
+print(connect("sqlite:///{tmp_path}/mlflow.db").get_experiment_by_name("Default").experiment_id)
 """
     unfinished = tmp_path / "mlflow.db.unfinished"
     for moment in (0.05, 0.4, 0.8):
@@ -385,28 +402,36 @@ print(Tracker("sqlite:///{tmp_path}/mlflow.db", "e", "r", {{}}, {{}}, Path("{tmp
         if (tmp_path / "mlflow.db").exists():
             break
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert re.search(r"ready\n[0-9a-f]{32}", done.stdout), done.stderr
-    assert not unfinished.exists()
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
 
-def test_an_experiment_that_was_deleted_in_the_ui_comes_back(tracking: Tracking) -> None:
-    first = tracking.tracker().start(None)
+@pytest.mark.slow
+def test_processes_that_start_together_create_one_store(tmp_path: Path) -> None:
+    code = f"from replication.tracking.store import connect; connect('sqlite:///{tmp_path}/mlflow.db').get_run"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+    assert [process.communicate()[1] for process in processes] == [b"", b"", b""]
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_an_experiment_that_was_deleted_in_the_ui_comes_back(make_recipe: Recipes, tracking: Tracking) -> None:
+    first = tracking.live(make_recipe()).log([], None)
     client = MlflowClient(tracking.uri)
     client.delete_experiment(client.get_experiment_by_name(tracking.experiment).experiment_id)
-    second = tracking.tracker().start(None)
+    second = tracking.live(make_recipe()).log([], None)
     assert second and second != first
     assert second in {run.info.run_id for run in tracking.runs()}
 
 
 @pytest.mark.parametrize("name", ["a%20b", "a?b", "a#b", "ä b"])
 def test_the_name_of_the_folder_does_not_matter(
-    tmp_path: Path, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    make_recipe: Recipes, tmp_path: Path, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The store's address is relative to the project; see pipeline.params."""
     (tmp_path / name).mkdir()
     shutil.copy(mlflow_database, tmp_path / name)
     monkeypatch.chdir(tmp_path / name)
-    assert Tracker("sqlite:///mlflow.db", "e", "r", {}, {}, tmp_path / "lock").start(None)
+    assert LiveRun(Destination("sqlite:///mlflow.db", "e"), make_recipe()).log([], None)
     assert sorted(path.name for path in (tmp_path / name).iterdir() if path.is_file()) == ["mlflow.db"]
 
 
@@ -415,7 +440,6 @@ def test_training_goes_on_where_mlflow_is_not_installed(
 ) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "mlflow"]:
         monkeypatch.setitem(sys.modules, name, None)
-    tracker = tracking.tracker()
-    assert fit(make_recipe(**SHORT), tracker=tracker, save_seconds=0).iteration == 12
-    tracker.finish("FINISHED", {"seconds": 1.0, "status": "trained"})
+    recipe = make_recipe(**SHORT)
+    assert fit(recipe, live=tracking.live(recipe), save_seconds=0).iteration == 12
     assert len(warnings_of_mlflow(capsys)) == 1

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.tasks.inference import top1_error
+from replication.tasks.classification import watch_top1
 from replication.training.loop import iterate
 from replication.training.schedule import warms_up
 from replication.training.state import State
@@ -78,8 +78,8 @@ def test_three_steps_are_those_of_sgd_over_batch_norm_groups(
 ) -> None:
     recipe = make_recipe(schedule={"iterations": 3, "drops": []}, **changes)
     state = fit(recipe)
-    found = [*state.net.parameters(), *(buffer.float() for buffer in state.net.buffers())]
-    for left, right in zip(found, by_hand(recipe, make_batches(recipe), 3), strict=True):
+    trained = [*state.net.parameters(), *(buffer.float() for buffer in state.net.buffers())]
+    for left, right in zip(trained, by_hand(recipe, make_batches(recipe), 3), strict=True):
         torch.testing.assert_close(left, right, rtol=1e-3, atol=1e-5)
 
 
@@ -207,8 +207,9 @@ def test_nothing_held_out_leaves_its_error_out(make_recipe: Recipes, fit: Fit) -
 def test_the_last_row_has_the_errors_of_the_final_net(make_recipe: Recipes, make_batches: Maker, fit: Fit) -> None:
     recipe = make_recipe(train_images=80)
     state, batches = fit(recipe), make_batches(recipe)
-    assert state.curve[-1]["single_view_error"] == round(top1_error(state.net, batches), 4)
-    assert state.curve[-1]["heldout_error"] == round(top1_error(state.net, batches, "heldout"), 4)
+    for split, column in {"test": "single_view_error", "heldout": "heldout_error"}.items():
+        error = watch_top1(state.net, batches, split).metrics()["top1_error"]
+        assert state.curve[-1][column] == round(error, 4)
 
 
 def test_a_row_averages_the_iterations_since_the_last_and_logging_changes_no_weight(

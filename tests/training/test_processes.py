@@ -20,9 +20,9 @@ from filelock import FileLock
 from together import StopsItself, train_with
 
 from replication.errors import UserError
+from replication.tasks.classification import watch_top1
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tasks.inference import top1_error
 from replication.training.processes import Processes
 from replication.training.progress import Stopped
 from replication.training.state import State
@@ -38,7 +38,7 @@ class Together:
     folder: Path
     alone: State
 
-    def of(self, name: str, rank: int = 0) -> dict[str, Any]:
+    def load_end(self, name: str, rank: int = 0) -> dict[str, Any]:
         """Net, curve and number of starts at the end of a training, in one of the processes."""
         return torch.load(self.folder / f"{name}-{rank}.pt", weights_only=True)
 
@@ -74,7 +74,7 @@ def difference(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) ->
 @pytest.mark.slow
 def test_both_processes_have_the_same_net_and_curve_bit_for_bit(together: Together) -> None:
     for name in ("whole", "stopped", "begun-alone"):
-        first, second = together.of(name, 0), together.of(name, 1)
+        first, second = together.load_end(name, 0), together.load_end(name, 1)
         assert first["net"].keys() == second["net"].keys()
         assert all(torch.equal(second["net"][key], value) for key, value in first["net"].items())
         assert first["curve"] == second["curve"]
@@ -88,28 +88,28 @@ def test_a_run_begun_by_one_process_is_continued_by_two_as_one_would(together: T
     weight, 2e-7 of a running average. (From the next iteration on a ReLU whose input is nearly zero may flip, and the
     difference is 1e-3 and more; one process whose weights are changed by 1e-8 does the same. So one step is compared.)
     """
-    found, expected = together.of("begun-alone"), together.alone
-    assert difference(found["net"], expected.net.state_dict()) < 1e-6
-    assert found["starts"] == 2
-    assert found["curve"][:4] == expected.curve[:4]
-    last, its = found["curve"][4], expected.curve[4]
+    resumed, expected = together.load_end("begun-alone"), together.alone
+    assert difference(resumed["net"], expected.net.state_dict()) < 1e-6
+    assert resumed["starts"] == 2
+    assert resumed["curve"][:4] == expected.curve[:4]
+    last, its = resumed["curve"][4], expected.curve[4]
     assert last["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
     assert {**last, "train_loss": 0} == {**its, "train_loss": 0}  # errors are counts, and exactly equal
 
 
 @pytest.mark.slow
 def test_two_processes_begin_as_one_does(together: Together) -> None:
-    first, its = together.of("whole")["curve"][0], together.alone.curve[0]
+    first, its = together.load_end("whole")["curve"][0], together.alone.curve[0]
     assert first["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
     assert first["train_error"] == its["train_error"]
-    assert len(together.of("whole")["curve"]) == 5
+    assert len(together.load_end("whole")["curve"]) == 5
 
 
 @pytest.mark.slow
 def test_all_stop_when_one_is_asked_to_and_end_as_if_they_had_not(together: Together) -> None:
-    told = [(together.folder / f"stopped-{rank}.txt").read_text() for rank in (0, 1)]
-    assert told[0] == told[1] and "resnet-18-B · seed 0" in told[0] and "iteration 4" in told[0]
-    stopped, whole = together.of("stopped"), together.of("whole")
+    first, second = ((together.folder / f"stopped-{rank}.txt").read_text() for rank in (0, 1))
+    assert first == second and "resnet-18-B · seed 0" in first and "iteration 4" in first
+    stopped, whole = together.load_end("stopped"), together.load_end("whole")
     assert (stopped["starts"], whole["starts"]) == (2, 1)
     assert stopped["curve"] == whole["curve"]
     assert all(torch.equal(stopped["net"][key], value) for key, value in whole["net"].items())
@@ -121,17 +121,17 @@ def test_the_errors_of_a_row_are_those_of_the_net(
 ) -> None:
     """Counted by two processes, and by one over all images."""
     net = together.alone.net
-    net.load_state_dict(together.of("whole")["net"])
+    net.load_state_dict(together.load_end("whole")["net"])
     batches = make_photograph_batches(make_imagenet_recipe())
-    row = together.of("whole")["curve"][-1]
-    assert row["centre_crop_error"] == top1_error(net, batches, "test")
-    assert row["heldout_error"] == top1_error(net, batches, "heldout")
+    row = together.load_end("whole")["curve"][-1]
+    for split, column in {"test": "centre_crop_error", "heldout": "heldout_error"}.items():
+        assert {"top1_error": row[column]} == watch_top1(net, batches, split).metrics()
 
 
 @pytest.mark.parametrize(
     ("groups", "count", "possible"), [(3, 2, "1, 3"), (4, 3, "1, 2, 4"), (1, 2, "1"), (2, 4, "1, 2")]
 )
-def test_groups_that_cannot_be_dealt_out_evenly_are_told_in_one_sentence(
+def test_groups_that_cannot_be_dealt_out_evenly_are_refused_in_one_sentence(
     make_imagenet_recipe: Recipes, fit: Callable[..., State], groups: int, count: int, possible: str
 ) -> None:
     recipe = make_imagenet_recipe(schedule={"batch_size": 4 * groups})
@@ -149,7 +149,7 @@ def test_processes_that_the_nodes_of_a_job_cannot_share_evenly_are_refused(
     monkeypatch.setenv("SLURM_JOB_NUM_NODES", "3")
     with pytest.raises(UserError) as error:
         torchrun("pipeline.train", [], 2, make_imagenet_recipe(), torch.device("cpu"))
-    assert all(told in str(error.value) for told in ("params.yaml", "processes", "2", "3 nodes"))
+    assert all(name in str(error.value) for name in ("params.yaml", "processes", "2", "3 nodes"))
 
 
 def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,8 +177,8 @@ def test_what_ends_two_processes_is_said_once_and_in_our_words(project: Any) -> 
     training = project.start(*command, REPLICATION_SAVE_SECONDS="0")
     state = project.wait_for_iteration(training, 3)
     training.send_signal(signal.SIGINT)
-    _, told = training.communicate(timeout=60)
-    assert (training.returncode, told.count("stopped")) == (130, 1), told
+    _, stopped = training.communicate(timeout=60)
+    assert (training.returncode, stopped.count("stopped")) == (130, 1), stopped
     lock = state.with_name("lock")
     with FileLock(lock):
         busy = project.run(*command)
@@ -189,7 +189,7 @@ def test_what_ends_two_processes_is_said_once_and_in_our_words(project: Any) -> 
     _, killed = training.communicate(timeout=60)
     assert training.returncode == 128 + signal.SIGKILL
     assert "SIGKILL" in killed
-    for text in (told, busy.stderr):
+    for text in (stopped, busy.stderr):
         assert not re.search("Traceback|torchrun|elastic|SIG|exitcode", text), text
 
 

@@ -25,7 +25,8 @@ from replication.runs.record import training_score
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.training.run import Stopped, Tracking, train_run
+from replication.tracking.store import Destination
+from replication.training.run import Stopped, train_run
 from replication.training.state import State
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
@@ -55,9 +56,9 @@ def test_a_run_leaves_its_folder_and_nothing_else(
     weights = read_weights(tmp_path / "runs/seed-0")
     assert all(torch.equal(weights[key], value) for key, value in same.net.state_dict().items())
     last = same.curve[-1]
-    told = [f"{last[key]:.2f} %" for key in ("train_error", "single_view_error")]
+    errors = [f"{last[key]:.2f} %" for key in ("train_error", "single_view_error")]
     shown = capsys.readouterr().out
-    assert all(part in shown for part in ("resnet-8 · seed 0", *told))
+    assert all(part in shown for part in ("resnet-8 · seed 0", *errors))
 
 
 def test_the_mean_image_is_kept_with_the_weights(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
@@ -73,13 +74,13 @@ def test_weights_on_the_way_are_kept_where_it_was_asked_in_time(
 ) -> None:
     recipe, folder = make_recipe(train_images=90, **SHORT), tmp_path / "seed-0"
     train_run(folder, recipe, store, CPU, tmp_path / "work", checkpoints=[0, 6, 12])
-    kept = {iteration: load_file(folder / f"net-{iteration}.safetensors") for iteration in (0, 6, 12)}
+    saved = {iteration: load_file(folder / f"net-{iteration}.safetensors") for iteration in (0, 6, 12)}
     half = make_recipe(train_images=90, schedule={"iterations": 6, "drops": []}, logging=SHORT["logging"])
     expected = {0: State.start(recipe, 4, CPU), 6: fit(half), 12: fit(recipe)}
-    for iteration, weights in kept.items():
-        own = expected[iteration].net.state_dict()
-        assert weights.keys() == own.keys() | {"mean_image"}
-        assert all(torch.equal(weights[key], value) for key, value in own.items())
+    for iteration, weights in saved.items():
+        state_dict = expected[iteration].net.state_dict()
+        assert weights.keys() == state_dict.keys() | {"mean_image"}
+        assert all(torch.equal(weights[key], value) for key, value in state_dict.items())
     assert load(folder / "net-6.safetensors").classes == ["red", "green", "blue", "grey"]
     assert read_run(folder).recipe.hash == recipe.hash, "what is kept is no part of the recipe"
     capsys.readouterr()
@@ -90,7 +91,7 @@ def test_weights_on_the_way_are_kept_where_it_was_asked_in_time(
     assert sorted(path.name for path in folder.glob("net*")) == ["net-6.safetensors", "net.safetensors"]
 
 
-def test_each_arm_is_trained_by_its_own_feed(
+def test_each_task_is_trained_by_its_own_feed(
     photographs: Store, make_imagenet_recipe: Callable[..., ImagenetRecipe], tmp_path: Path
 ) -> None:
     recipe = make_imagenet_recipe(schedule={"iterations": 1, "drops": []})
@@ -110,8 +111,8 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
 ) -> None:
     shutil.copy(mlflow_database, tmp_path)
     uri, recipe = f"sqlite:///{tmp_path / 'mlflow.db'}", make_recipe(variant="no-warmup", seed=3, **SHORT)
-    tracking = Tracking(uri, "the study", tmp_path / "mlflow.lock", {"profile": "tiny", "fidelity": "proxy"}, "Again.")
-    record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", tracking, save_seconds=0)
+    destination = Destination(uri, "the study", {"profile": "tiny", "fidelity": "proxy"}, "Again.")
+    record = train_run(tmp_path / "seed-3", recipe, store, CPU, tmp_path / "work", destination, save_seconds=0)
     client = MlflowClient(uri)
     run = client.get_run(record.mlflow_run_id)
     assert client.get_experiment(run.info.experiment_id).name == "the study"
@@ -134,8 +135,8 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert math.isclose(run.data.metrics["seconds"], record.seconds)
 
     # Its record and its curve are kept with it; its weights are told by path and digest.
-    kept = {Path(found.path).name for found in client.list_artifacts(record.mlflow_run_id)}
-    assert kept == {"run.json", "curve.csv"}
+    artifacts = {Path(artifact.path).name for artifact in client.list_artifacts(record.mlflow_run_id)}
+    assert artifacts == {"run.json", "curve.csv"}
     copy = client.download_artifacts(record.mlflow_run_id, "curve.csv", str(tmp_path))
     assert Path(copy).read_bytes() == (tmp_path / "seed-3/curve.csv").read_bytes()
     assert (tmp_path / "mlartifacts").is_dir(), "beside the store"
@@ -152,12 +153,14 @@ def test_a_store_that_was_moved_takes_no_files_where_it_was(
     for seed, place in enumerate(("before", "after")):
         if seed:
             (tmp_path / "before").rename(tmp_path / "after")
-        tracking = Tracking(f"sqlite:///{tmp_path / place / 'mlflow.db'}", "the study", tmp_path / "lock")
+        uri = f"sqlite:///{tmp_path / place / 'mlflow.db'}"
         recipe = make_recipe(seed=seed, **SHORT)
-        train_run(tmp_path / f"seed-{seed}", recipe, store, CPU, tmp_path / "work", tracking, save_seconds=0)
+        destination = Destination(uri, "the study")
+        train_run(tmp_path / f"seed-{seed}", recipe, store, CPU, tmp_path / "work", destination, save_seconds=0)
     assert not (tmp_path / "before").exists() and "tracking is off" not in capsys.readouterr().err
-    experiment = MlflowClient(tracking.uri).get_experiment_by_name("the study").experiment_id
-    assert [run.info.status for run in MlflowClient(tracking.uri).search_runs([experiment])] == ["FINISHED"] * 2
+    client = MlflowClient(uri)
+    runs = client.search_runs([client.get_experiment_by_name("the study").experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
 
 
 class StopsItself(CifarBatches):
@@ -174,7 +177,7 @@ def test_a_run_that_is_stopped_writes_no_folder_and_is_continued(
 ) -> None:
     recipe = make_recipe(**SHORT)
     with monkeypatch.context() as patched:
-        patched.setattr("replication.tasks.cifar.feed.CifarBatches", StopsItself)
+        patched.setattr("replication.tasks.cifar.feed.make_batches", StopsItself)
         with pytest.raises(Stopped, match=r"resnet-8 · seed 0 .*6"):
             train_run(tmp_path / "seed-0", recipe, store, CPU, tmp_path / "work")
     assert not (tmp_path / "seed-0").exists()

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from errors import refused
-from locating import made_up_store
-from locating import recipe_of as located
+from locating import made_up_store, rcnn_recipe_of, recipe_of
 
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.speed import Outlook, compiles, images_per_second, outlook, told
@@ -30,9 +29,9 @@ def test_a_long_training_is_measured_in_both_precisions(
     assert compiles("never", recipe, 4, CPU) is False
     said = capsys.readouterr().err
     assert "resnet-8 · seed 0" in said and "fp32" in said
-    found = outlook(recipe, 4, CPU, 10**7)
-    assert found.rates.keys() == {"fp32", "bf16"}
-    assert found.seconds == pytest.approx(16 * 10**7 / found.rates["fp32"])
+    measured = outlook(recipe, 4, CPU, 10**7)
+    assert measured.rates.keys() == {"fp32", "bf16"}
+    assert measured.seconds == pytest.approx(16 * 10**7 / measured.rates["fp32"])
 
 
 FAULTS = """
@@ -53,12 +52,12 @@ print(sum(fill() for _ in range(10)), count() - before)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 @pytest.mark.slow
 def test_memory_that_is_kept_is_not_filled_anew_and_numbers_stay() -> None:
-    def run(way: str) -> list[float]:
-        done = subprocess.run([sys.executable, "-c", FAULTS, way], capture_output=True, text=True, check=True)
+    def run(argument: str) -> list[float]:
+        done = subprocess.run([sys.executable, "-c", FAULTS, argument], capture_output=True, text=True, check=True)
         return [float(number) for number in done.stdout.split()]
 
-    (given_back, faults), (kept, fewer) = run("given back"), run("kept")
-    assert given_back == kept == 160_000_000
+    (usual_sum, faults), (same_sum, fewer) = run("given back"), run("kept")
+    assert usual_sum == same_sum == 160_000_000
     assert 2 * fewer < faults
 
 
@@ -99,5 +98,5 @@ def test_a_net_that_computes_its_blocks_again_is_not_compiled(make_recipe: Recip
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_net_that_answers_with_boxes_is_measured_too(precision: str) -> None:
     store = made_up_store([[[0, 0, 20, 20]]], side=32)
-    recipe = located(store, input_size=32, shorter_side=32, scales=[32])
-    assert images_per_second(recipe, 3, CPU, precision, 0.05) > 0
+    for recipe in (recipe_of(store, input_size=32, shorter_side=32, scales=[32]), rcnn_recipe_of(store)):
+        assert images_per_second(recipe, 3, CPU, precision, 0.05) > 0

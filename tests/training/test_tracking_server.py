@@ -7,15 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from replication.tracking.store import SETTINGS
-from replication.tracking.tracker import Tracker
+from replication.tasks.cifar.recipe import CifarRecipe
+from replication.tracking.live import LiveRun
+from replication.tracking.store import SETTINGS, Destination
 
 PAGE = (Path(__file__).parents[2] / "docs/machines.md").read_text()
 COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]
@@ -25,7 +26,7 @@ CLIENTS, ROWS = 8, 20
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """Its address, and its process group."""
-    for key, value in SETTINGS.items():  # as the first tracker sets them, for this test alone
+    for key, value in SETTINGS.items():  # as the first `connect` sets them, for this test alone
         monkeypatch.setenv(key, value)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -50,19 +51,20 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
 
 @pytest.mark.slow
 def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one_line(
-    server: tuple[str, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: tuple[str, int], make_recipe: Callable[..., CifarRecipe], capsys: pytest.CaptureFixture[str]
 ) -> None:
     address, group = server
-    trackers = [Tracker(address, "many", f"net {n}", {"n": n}, {}, tmp_path / f"{n}/lock") for n in range(CLIENTS)]
+    curve = [{"iteration": at, "train_loss": at / 8, "train_error": 50.0} for at in range(1, ROWS + 1)]
+    trainings = [LiveRun(Destination(address, "many"), make_recipe(seed=seed)) for seed in range(CLIENTS)]
 
-    def live(tracker: Tracker) -> str | None:
-        run = tracker.start(None)
+    def log_row_by_row(live: LiveRun) -> str | None:
+        run = None
         for iteration in range(1, ROWS + 1):
-            tracker.log([{"iteration": iteration, "train_loss": iteration / 8, "train_error": 50.0}])
+            run = live.log(curve[:iteration], run)
         return run
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        runs = list(pool.map(live, trackers))
+        runs = list(pool.map(log_row_by_row, trainings))
     client = MlflowClient(address)
     for run in runs:
         points = [(point.step, point.value) for point in client.get_metric_history(run, "curve/train_loss")]
@@ -71,8 +73,8 @@ def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one
     assert capsys.readouterr() == ("", "")
 
     os.killpg(group, signal.SIGKILL)
-    trackers[0].log([{"iteration": ROWS + 1, "train_loss": 1.0}])
-    trackers[0].log([{"iteration": ROWS + 2, "train_loss": 1.0}])
-    trackers[0].finish("FINISHED", {"seconds": 1.0, "status": "trained"})
+    for _ in range(2):
+        assert trainings[0].log(curve, runs[0]) == runs[0]
+    trainings[0].end("KILLED")
     told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "MLflow" in told and "net 0" in told
+    assert told.count("\n") == 1 and "MLflow" in told and "seed 0" in told

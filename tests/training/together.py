@@ -13,7 +13,7 @@ import torch
 from replication.data.store import read_store
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tracking.tracker import Tracker
+from replication.tracking.live import LiveRun
 from replication.training.processes import Processes
 from replication.training.progress import Stopped
 from replication.training.run import train
@@ -37,8 +37,7 @@ def train_with(
     """One training of the recipe in the folder, or the rest of it."""
     recipe = ImagenetRecipe.model_validate_json((folder / "recipe.json").read_text())
     batches = kind(read_store(folder / "imagenet"), recipe, CPU, processes.rank, processes.count)
-    tracker = Tracker(None, "tests", name, {}, {}, folder / "mlflow.lock")
-    state = train(recipe, batches, folder / name, tracker, 1e9, processes)
+    state = train(recipe, batches, folder / name, LiveRun(None, recipe), 1e9, processes)
     kept = {"net": state.net.state_dict(), "curve": state.curve, "starts": state.starts}
     torch.save(kept, folder / f"{name}-{processes.rank}.pt")
     return state

@@ -38,7 +38,7 @@ class Profile:
 
     name: str
     path: Path
-    tasks: dict[str, dict[str, Any]]
+    sections: dict[str, dict[str, Any]]
     threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
 
     def dataset(self, task: Task) -> str:
@@ -47,19 +47,20 @@ class Profile:
         Raises:
             UserError: it is no data set of the task.
         """
-        dataset = self.tasks[task.name].get("dataset")
+        section = task.images_folder
+        dataset = self.sections[section].get("dataset")
         if dataset not in task.datasets:
             raise UserError(
-                f"{self.path}: {task.name}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
+                f"{self.path}: {section}.dataset: {dataset!r} is not {' or '.join(task.datasets)}.",
                 kind="unknown",
-                key=f"{task.name}.dataset",
+                key=f"{section}.dataset",
                 file=self.path,
             )
         return dataset
 
     def variants(self, task: Task) -> dict[str, dict[str, Any]]:
         """The variants of a task by name: `why`, the `section` of an experiment of the paper, and what differs."""
-        return {name: changes for name, changes in self.tasks[task.name].get("variants", {}).items() if changes}
+        return {name: changes for name, changes in self.sections[task.name].get("variants", {}).items() if changes}
 
     def recipe(
         self,
@@ -76,7 +77,7 @@ class Profile:
             UserError: the net or variant is unknown, or a field has a wrong value.
         """
         task.check_net(net)
-        fields = {key: value for key, value in self.tasks[task.name].items() if key not in ("dataset", "variants")}
+        fields = {key: value for key, value in self.sections[task.name].items() if key not in ("dataset", "variants")}
         where = f"{self.path}, {task.name}"
         if variant != DEFAULT:
             if variant not in self.variants(task):

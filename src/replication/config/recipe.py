@@ -123,7 +123,9 @@ class Recipe(Section):
     weights_seed: Seed | None = None  # of initialisation; none: `seed`
     order_seed: Seed | None = None  # of data order and augmentation; none: `seed`
     data: Data
-    start: str | None = None  # hash of the recipe of the run that this one starts from
+    # Tasks of the runs that it starts from, by role: runs of the same net and seed. None takes one of a profile away.
+    starts: dict[str, str] = Field({}, max_length=0, description="runs that it starts from · C")
+    started_from: dict[str, str] = Field({})  # the hashes of their recipes, by role
     train_images: Whole = Field(
         gt=0, le=MOST, description="training images; the rest of the split is held out · 4.1, 4.2"
     )
@@ -140,16 +142,16 @@ class Recipe(Section):
     precision: Literal["fp32", "bf16"] = Field(description="arithmetic of convolutions · 2015's only choice was fp32")
     logging: Logging
 
+    @field_validator("starts", mode="before")
+    @classmethod
+    def _without_none(cls, value: Any) -> Any:
+        return {role: task for role, task in value.items() if task is not None} if isinstance(value, dict) else value
+
     @property
     def seeds(self) -> tuple[int, int]:
         """Of initialisation, and of data order and augmentation."""
         weights, order = self.weights_seed, self.order_seed
         return self.seed if weights is None else weights, self.seed if order is None else order
-
-    @property
-    def second_step(self) -> bool:
-        """Whether it is of its task's second step (`Task.second`)."""
-        return False
 
     @property
     def net_options(self) -> dict[str, str]:

@@ -1,14 +1,14 @@
 """`build(net)` makes a net by its paper name; there is no other way to make one."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from replication.nets.blocks import initialise
 from replication.nets.cifar import CifarNet
 from replication.nets.imagenet import ImagenetNet
-from replication.nets.localization import LocalizationNet
 from replication.nets.names import EARLIER, NETS, blocks_of_cifar, parse_imagenet
-from replication.nets.regions import RegionNet
 
 
 def build(
@@ -22,8 +22,7 @@ def build(
     block: str = "two_layers",
     subsample: str = "stride",
     zero_channels: str = "split",
-    locates_on: str | None = None,
-    anchors: int = 0,
+    head: Callable[[nn.Module, int], nn.Module] | None = None,
 ) -> nn.Module:
     """Make a net by its paper name, with He initialisation from `seed`.
 
@@ -36,9 +35,7 @@ def build(
         max_pooling: of a net of Table 1: "padded" by a pixel, or without and "rounded_up", as in the authors' Caffe.
         block: of a CIFAR net: "two_layers", "bottleneck" or "one_layer"; see `blocks_of_cifar`.
         subsample, zero_channels: see `option_a`.
-        locates_on: "conv3", "conv4" or "conv5": the maps of a net of Table 1 on which a `LocalizationNet` stands;
-            "regions": a `RegionNet`.
-        anchors: of that, at each place.
+        head: makes of the net and `classes` another one on top of it, which draws its own weights by `initialise`.
 
     Raises:
         UserError: no such net.
@@ -55,11 +52,9 @@ def build(
     else:
         module = CifarNet(blocks_of_cifar(net, block), net.startswith("resnet"), classes, block, **of_option_a)
     generator = torch.Generator().manual_seed(seed)
-    if locates_on == "regions":
-        module = RegionNet(module, classes)
-    elif locates_on:
-        module = LocalizationNet(module, locates_on, classes, anchors)
+    if head:
+        module = head(module, classes)
     initialise(module, initialisation, generator)
-    if locates_on:
+    if head:
         module.initialise(generator)
     return module

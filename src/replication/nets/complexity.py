@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,13 +36,13 @@ class Complexity:
 
 
 @cache
-def layers(net: str, input_size: int, classes: int, **options: str) -> tuple[Layer, ...]:
+def layers(net: str, input_size: int, classes: int, **options: Any) -> tuple[Layer, ...]:
     """The layers of a net at an input of `input_size` pixels a side, shortcut projections included."""
     return _walk(net, input_size, classes, options)[0]
 
 
 @cache
-def complexity(net: str, input_size: int, classes: int = 10, **options: str) -> Complexity:
+def complexity(net: str, input_size: int, classes: int = 10, **options: Any) -> Complexity:
     """Count a net at an input of `input_size` pixels a side; `options` are those of `build`.
 
     Batch norm, pooling, ReLU and the additions of shortcuts are not counted as multiply-adds, as in Table 1.
@@ -51,7 +52,7 @@ def complexity(net: str, input_size: int, classes: int = 10, **options: str) -> 
     return Complexity(parameters, sum(layer.macs for layer in walked))
 
 
-def _walk(net: str, input_size: int, classes: int, options: Mapping[str, str]) -> tuple[tuple[Layer, ...], int]:
+def _walk(net: str, input_size: int, classes: int, options: Mapping[str, Any]) -> tuple[tuple[Layer, ...], int]:
     found: list[Layer] = []
 
     def note(name: str, layer: nn.Module, output: Tensor) -> None:

@@ -8,6 +8,7 @@ from replication.verdicts.claim import Role, tests_of
 from replication.verdicts.claims.findings import TOLD, Finding, answering, findings, printed
 from replication.verdicts.comparisons import TRAIN
 from replication.verdicts.rule import SEEDS
+from replication.words import format_points
 
 STATEMENTS: dict[Role, str] = {
     "degradation": "deeper plain nets are worse", "cure": "shortcuts prevent degradation",
@@ -21,61 +22,68 @@ ONLY_SIGNS = "Only signs can be compared: the size of a difference depends on th
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 
-def arms_with_findings() -> list[Task]:
+def list_main_tasks() -> list[Task]:
     """The tasks that test the three main findings."""
     return [task for task in TASKS.values() if any(test.role for test in tests_of(task))]
 
 
-def main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
+def choose_main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
     """The task and the setup of the first screen: the one that answers, else one on the paper's own data, else none."""
-    own = {task: [s for s in studies if s.task == task and s.has_own_data] for task in arms_with_findings()}
-    answers = {task: answer for task, task_folder in own.items() if (answer := answering(task_folder))}
+    by_task = {task: _choose_own_data(studies, task) for task in list_main_tasks()}
+    answers = {task: answer for task, own in by_task.items() if (answer := answering(own))}
     if answers:
         return max(answers.items(), key=lambda item: sum(finding.is_told for finding in findings(item[1])))
-    for task, task_folder in own.items():
-        if task_folder:
-            return task, max(task_folder, key=lambda study: (len(measured_pairs(study)), study.share))
-    return next(iter(own)), None
+    for task, own in by_task.items():
+        if own:
+            return task, max(own, key=lambda study: (len(_list_measured(study)), study.share))
+    return next(iter(by_task)), None
 
 
-def measured_pairs(study: Study) -> list[Finding]:
+def _choose_own_data(studies: Sequence[Study], task: Task) -> list[Study]:
+    """The studies of a task on the paper's own data."""
+    return [study for study in studies if study.task == task and study.has_own_data]
+
+
+def _list_measured(study: Study) -> list[Finding]:
     """The findings whose pair of models was run, with however many seeds."""
     return [finding for finding in findings(study) if finding.comparison.evidence]
 
 
-def answer_sentence(rows: Sequence[Finding], study: Study | None) -> str:
+def write_answer(rows: Sequence[Finding], study: Study | None) -> str:
     """Whether the three findings replicate, and under which conditions."""
     if study is None:
         return "Not yet: no model has been trained on the paper's own data."
-    data, where = study.task.words, f"on {study.task.words}, {conditions(study)}"
+    data, where = study.task.label, f"on {study.task.label}, {describe_conditions(study)}"
     if not any(finding.is_told for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
     contradicted = sum(row.status == "contradicted" for row in rows)
-    of_all = f"of {NUMBERS[len(rows)]} main findings"
+    all_findings = f"of {NUMBERS[len(rows)]} main findings"
     if supported == len(rows):
         return f"Yes: {where}, all {NUMBERS[len(rows)]} main findings are supported."
     if supported or partial:
         start = "Yes, where tested" if supported + partial == len(rows) else "Partly"
-        return f"{start}: {where}, {_agreement(supported, partial, of_all)}."
+        return f"{start}: {where}, {_describe_agreement(supported, partial, all_findings)}."
     if contradicted:
-        return f"No: {where}, {NUMBERS[contradicted]} {of_all} {'is' if contradicted == 1 else 'are'} contradicted."
-    return f"Not yet: {where}, none {of_all} is supported."
+        return (
+            f"No: {where}, {NUMBERS[contradicted]} {all_findings} {'is' if contradicted == 1 else 'are'} contradicted."
+        )
+    return f"Not yet: {where}, none {all_findings} is supported."
 
 
-def _agreement(supported: int, partial: int, of_all: str) -> str:
+def _describe_agreement(supported: int, partial: int, all_findings: str) -> str:
     """How many findings are supported, and how many only at the depths that were run."""
     parts = []
     if supported:
-        parts.append(f"{NUMBERS[supported]} {of_all} {'is' if supported == 1 else 'are'} supported")
+        parts.append(f"{NUMBERS[supported]} {all_findings} {'is' if supported == 1 else 'are'} supported")
     if partial:
-        subject = NUMBERS[partial] if supported else f"{NUMBERS[partial]} {of_all}"
+        subject = NUMBERS[partial] if supported else f"{NUMBERS[partial]} {all_findings}"
         parts.append(f"{subject} {'agrees' if partial == 1 else 'agree'} at the depths tested")
     return " and ".join(parts)
 
 
-def conditions(study: Study) -> str:
+def describe_conditions(study: Study) -> str:
     """What differs from the paper, in the middle of a sentence: "at 1/16 of the paper's training schedule"."""
     parts = []
     for part in study.name.split(", ")[1:]:
@@ -88,26 +96,25 @@ def conditions(study: Study) -> str:
     return ", ".join(parts)
 
 
-def notes(rows: Sequence[Finding], task: Task, study: Study | None, studies: Sequence[Study]) -> list[str]:
+def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studies: Sequence[Study]) -> list[str]:
     """Short sentences after the answer: what is open, what to beware of, longer runs, and what was not run."""
-    found = []
+    sentences = []
     roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in TOLD}
     if study:
         if contradicted := [STATEMENTS[role] for role in roles["contradicted"]]:
-            found.append(f"Contradicted: {'; '.join(contradicted)}.")
+            sentences.append(f"Contradicted: {'; '.join(contradicted)}.")
         if still_open := [QUESTIONS[role] for role in roles["inconclusive"]]:
-            found.append(f"Still open: {'; '.join(still_open)}?")
-        found += _undertrained(rows, study)
-        own = [other for other in studies if other.task == task and other.has_own_data]
-        if longer := [_longer(other) for other in own if other.share > study.share]:
-            found.append(f"Longer but not complete: {'; '.join(longer)}.")
-        for other in arms_with_findings():
-            if other != task:
-                found.append(_elsewhere(other, [s for s in studies if s.task == other and s.has_own_data]))
-    return found
+            sentences.append(f"Still open: {'; '.join(still_open)}?")
+        sentences += _describe_undertrained(rows, study)
+        own = _choose_own_data(studies, task)
+        if longer := [_describe_longer(other) for other in own if other.share > study.share]:
+            sentences.append(f"Longer but not complete: {'; '.join(longer)}.")
+        others = [other for other in list_main_tasks() if other != task]
+        sentences += [_describe_task(other, _choose_own_data(studies, other)) for other in others]
+    return sentences
 
 
-def _undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
+def _describe_undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     """The worst net of those that did not converge."""
     nets = {net for row in rows if row.is_told for net in row.undertrained}
     errors = {net: float(TRAIN.sample(study, net).mean) for net in sorted(nets)}
@@ -122,25 +129,26 @@ def _undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     return [f"{subject} {ends}.", ONLY_SIGNS]
 
 
-def _longer(study: Study) -> str:
+def _describe_longer(study: Study) -> str:
     """A setup that trains longer and cannot answer yet: what it measured."""
     pairs = dict.fromkeys(
-        f"{pair_name(finding)}: {signed(float(finding.comparison.evidence.value))}" for finding in measured_pairs(study)
+        f"{pair_name(finding)}: {format_points(float(finding.comparison.evidence.value))}"
+        for finding in _list_measured(study)
     )
     return f"{study.name.partition(', ')[2]} ({', '.join(pairs) or 'no pair of models yet'})"
 
 
-def _elsewhere(task: Task, studies: Sequence[Study]) -> str:
+def _describe_task(task: Task, studies: Sequence[Study]) -> str:
     if not studies:
-        return f"{task.words} has not been run."
+        return f"{task.label} has not been run."
     answer = answering(studies)
     if answer is None:
-        return f"On {task.words} no pair of models has {SEEDS} seeds yet."
+        return f"On {task.label} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
     counts = f"{supported} of {len(rows)} are supported" + (f", {partial} at the depths tested" if partial else "")
-    return f"On {task.words}, {conditions(answer)}, {counts}."
+    return f"On {task.label}, {describe_conditions(answer)}, {counts}."
 
 
 def net_name(net: str) -> str:
@@ -151,8 +159,3 @@ def net_name(net: str) -> str:
 def pair_name(finding: Finding) -> str:
     """The difference that tells a finding: "plain-56 − plain-20"."""
     return f"{net_name(finding.comparison.worse)} − {net_name(finding.comparison.better)}"
-
-
-def signed(value: float, plus: str = "+") -> str:
-    """A number with one decimal and a true minus sign."""
-    return f"{value:{plus}.1f}".replace("-", "−")

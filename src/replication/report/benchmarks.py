@@ -1,4 +1,4 @@
-"""How fast this project is, machine by machine: the tables that `make bench` writes, their figure, and the page's part.
+"""How fast this project is, machine by machine: the tables that `make bench` writes, their figures, and their parts.
 
 A table, benchmarks/results/<machine>.csv, has one measurement a row: the median of `n` and their quartiles. Ratios are
 of measurements by turns, A B A B …, so that what else the machine did is in both.
@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Annotated
 
 import matplotlib.pyplot as plt
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from replication.errors import UserError
 from replication.paper import protocol
-from replication.report.figures import INK, STYLE, svg
-from replication.report.html import render
+from replication.report.drawing import INK, STYLE, write_svg
+from replication.report.html import render_notes
+from replication.report.part import Part
+from replication.report.setups import slug
+from replication.report.values import Cell, Figure, Row, Table
 
 RATIO, PERCENT, RATE, MEMORY = "ratio", "percent", "images/s", "GiB"
 BY_DEPTH = "by depth"  # the benchmark whose cases are nets, resnet-20 and so on
+FOLDER = "benchmarks/results"  # from the root of the repository
 GREEN, BLUE = "#2f9e77", "#2f7fc1"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -55,7 +60,8 @@ def write_benchmarks(path: Path, rows: Sequence[Measurement]) -> None:
         writer = csv.DictWriter(file, list(Measurement.model_fields), lineterminator="\n")
         writer.writeheader()
         writer.writerows(row.model_dump() for row in rows)
-    picture = benchmark_figure(rows).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark
+    drawing = draw_benchmarks(rows, path.stem)
+    picture = str(drawing).replace("<svg ", '<svg color="#77777d" ', 1)  # legible on light and on dark
     path.with_suffix(".svg").write_text(picture, encoding="utf-8")
 
 
@@ -79,35 +85,53 @@ def read_benchmarks(path: Path) -> list[Measurement]:
     return rows
 
 
-def benchmarks_part(folder: Path) -> str:
-    """The page's part on speed: of each machine a figure and a table; empty where nothing was measured."""
-    machines = []
+def benchmark_parts(folder: Path) -> list[Part]:
+    """A part for each machine: a figure and a table of its measurements; none where nothing was measured."""
+    parts = []
     for path in sorted(folder.glob("*.csv")):
         rows = read_benchmarks(path)
-        tables: dict[str, list[dict[str, object]]] = {}
-        for row in rows:
-            words = {"case": row.case, "value": _words(row.value, row.unit), "n": row.n, "threads": row.threads}
-            low, high = _words(row.low, row.unit).rpartition(" ")[0], _words(row.high, row.unit)
-            words["spread"] = f"{low} to {high}" if row.n > 1 else ""
-            tables.setdefault(row.benchmark, []).append(words)
-        machines.append({"first": rows[0], "file": path.name, "figure": benchmark_figure(rows), "tables": tables})
-    return render("benchmarks.html", machines=machines)
+        first, name = rows[0], slug("speed", path.stem)
+        about = f"{first.cores} cores · torch {first.torch} · {first.date} · commit {first.commit}"
+        caption, data = f"Speed on {first.processor}", [f"{FOLDER}/{path.name}"]
+        figure = Figure(
+            id=f"{name}-figure", caption=caption, script=__name__, data=data,
+            drawing=Markup('<figure class="wide" tabindex="0">{}</figure>').format(draw_benchmarks(rows, name)),
+        )  # fmt: skip
+        items = [figure, _benchmark_table(name, caption, data, rows)]
+        parts.append(Part("" if parts else "speed", caption, items, soft=about))
+    return parts
 
 
-def of_1202_layers(folder: Path) -> list[str]:
-    """What an iteration of ResNet-1202 at the paper's batch took, machine by machine; for its row of Table 6."""
-    found, batch = [], protocol("cifar10", "C3")["batch"]
+def _benchmark_table(name: str, caption: str, data: Sequence[str], measurements: Sequence[Measurement]) -> Table:
+    rows, last = [], ""
+    for row in measurements:
+        low, high = _format_value(row.low, row.unit).rpartition(" ")[0], _format_value(row.high, row.unit)
+        rows.append(Row([
+            "" if row.benchmark == last else row.benchmark, row.case, Cell(_format_value(row.value, row.unit), "here"),
+            f"{low} to {high}" if row.n > 1 else "", str(row.n), str(row.threads),
+        ]))  # fmt: skip
+        last = row.benchmark
+    return Table(
+        id=name, caption=caption, script=__name__, data=data, is_long=True, rows=rows,
+        columns=["benchmark", "case", "median", "quartiles", "n", "threads"],
+        notes=render_notes("speed"),
+    )  # fmt: skip
+
+
+def describe_1202_layers(folder: Path) -> list[str]:
+    """What an iteration of ResNet-1202 at the paper's batch took, machine by machine; for a note of Table 6."""
+    costs, batch = [], protocol("cifar10", "C3")["batch"]
     for path in sorted(folder.glob("*.csv")):
         rows = [row for row in read_benchmarks(path) if (row.benchmark, row.case) == (BY_DEPTH, "resnet-1202")]
-        of = {row.unit: row for row in rows}
-        if of.keys() >= {RATE, MEMORY}:
-            seconds, most = batch / of[RATE].value, of[MEMORY].value
-            machine = f"{of[RATE].processor}, {of[RATE].threads} threads"
-            found.append(f"{seconds:.0f} seconds an iteration of {batch} images and {most:.1f} GiB at most ({machine})")
-    return found
+        by_unit = {row.unit: row for row in rows}
+        if by_unit.keys() >= {RATE, MEMORY}:
+            rate, most = by_unit[RATE], by_unit[MEMORY].value
+            cost = f"{batch / rate.value:.0f} seconds an iteration of {batch} images and {most:.1f} GiB at most"
+            costs.append(f"{cost} ({rate.processor}, {rate.threads} threads)")
+    return costs
 
 
-def benchmark_figure(rows: Sequence[Measurement]) -> str:
+def draw_benchmarks(rows: Sequence[Measurement], name: str) -> Markup:
     """Ratios and shares of the peak, with their quartiles; below them images/s and memory by depth. SVG text."""
     ratios = [row for row in rows if row.unit in (RATIO, PERCENT)]
     with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
@@ -116,13 +140,13 @@ def benchmark_figure(rows: Sequence[Measurement]) -> str:
             [["ratios", "ratios"], [RATE, MEMORY]],
             figsize=(7.6, height + 2.6), height_ratios=(height, 2.4), layout="constrained",
         )  # fmt: skip
-        _ratio_panel(panels["ratios"], ratios)
+        _draw_ratios(panels["ratios"], ratios)
         for unit, title in ((RATE, "training images/s, by layers"), (MEMORY, "most memory (GiB), by layers")):
-            _depth_panel(panels[unit], title, [row for row in rows if (row.benchmark, row.unit) == (BY_DEPTH, unit)])
-        return svg(figure, f"Ratios of speed, and speed and memory by depth, on {rows[0].processor}")
+            _draw_depths(panels[unit], title, [row for row in rows if (row.benchmark, row.unit) == (BY_DEPTH, unit)])
+        return write_svg(figure, f"Ratios of speed, and speed and memory by depth, on {rows[0].processor}", name)
 
 
-def _ratio_panel(axes: Axes, rows: Sequence[Measurement]) -> None:
+def _draw_ratios(axes: Axes, rows: Sequence[Measurement]) -> None:
     for place, row in enumerate(reversed(rows)):
         scale = 100 if row.unit == PERCENT else 1
         low, value, high = (number / scale for number in (row.low, row.value, row.high))
@@ -130,7 +154,7 @@ def _ratio_panel(axes: Axes, rows: Sequence[Measurement]) -> None:
         axes.plot([low, high], [place, place], color=colour, lw=1.4)
         axes.plot(value, place, color=colour, marker="o", ms=4)
         axes.annotate(
-            _words(row.value, row.unit), (high, place), xytext=(6, 0), textcoords="offset points", va="center",
+            _format_value(row.value, row.unit), (high, place), xytext=(6, 0), textcoords="offset points", va="center",
             fontsize=8,
         )  # fmt: skip
     axes.axvline(1, color=INK, alpha=0.35, lw=0.8)
@@ -140,7 +164,7 @@ def _ratio_panel(axes: Axes, rows: Sequence[Measurement]) -> None:
     axes.set_title("times as fast, and share of the peak of matrix products", loc="left", fontsize=9.5)
 
 
-def _depth_panel(axes: Axes, title: str, rows: Sequence[Measurement]) -> None:
+def _draw_depths(axes: Axes, title: str, rows: Sequence[Measurement]) -> None:
     """Log against log: images/s on a line of slope -1 are of equal arithmetic a second."""
     x, y = [int(row.case.partition("-")[2]) for row in rows], [row.value for row in rows]
     axes.plot(x, y, color=BLUE, marker="o", ms=4)
@@ -159,7 +183,7 @@ def _depth_panel(axes: Axes, title: str, rows: Sequence[Measurement]) -> None:
     axes.set_title(title, loc="left", fontsize=9.5)
 
 
-def _words(value: float, unit: str) -> str:
+def _format_value(value: float, unit: str) -> str:
     if unit == RATIO:
         return f"{value:.2f} ×"
     if unit == PERCENT:

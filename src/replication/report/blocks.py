@@ -2,20 +2,23 @@
 
 import matplotlib.pyplot as plt
 import torch
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 from torch import nn
 
 from replication.nets.blocks import Block, Bottleneck
-from replication.report.figures import INK, STYLE, svg
+from replication.report.drawing import INK, STYLE, write_svg
+from replication.report.numbers import list_layers
+from replication.report.values import Figure
 
 SIDE = 56  # of the maps of conv2, on which both blocks work (Table 1)
 HIGH, WIDE, STEP = 0.62, 2.2, 1.15
 
 
-def figure_2() -> str:
-    """Figure 2: two weighted layers, and the identity that is added to what they give."""
+def figure_2() -> Figure:
+    """Figure 2: two weighted layers, and the identity that is added to their output."""
     with torch.device("meta"):
         block = Block(64, 64, 1, nn.Identity())
     with plt.style.context(["default", {**STYLE, "axes.grid": False}]):
@@ -24,16 +27,16 @@ def figure_2() -> str:
         words = ["weight layer"] * len(layers)
         _draw(axes, 0, words, top="x", identity="identity, x", bottom="F(x) + x", inside="F(x)")
         _frame(axes, 0, len(layers), 1)
-        return svg(
-            figure, f"A residual block: {len(layers)} weight layers give F(x); a shortcut adds x to it, then ReLU"
-        )
+        label = f"A residual block: {len(layers)} weight layers give F(x); a shortcut adds x to it, then ReLU"
+        drawing = write_svg(figure, label, "figure-2")
+    return _make_figure(2, "A residual block", drawing, ["resnet-34-A"])
 
 
-def figure_5() -> str:
+def figure_5() -> Figure:
     """Figure 5: the basic block on 64 channels and the bottleneck on 256, with their layers and costs."""
     with torch.device("meta"):
         blocks = {64: Block(64, 64, 1, nn.Identity()), 256: Bottleneck(256, 64, 1, nn.Identity(), "1x1")}
-    told = []
+    parts = []
     with plt.style.context(["default", {**STYLE, "axes.grid": False}]):
         figure, axes = plt.subplots(figsize=(6.4, 3.7), layout="constrained")
         deepest = max(len(_layers(block)) for block in blocks.values())
@@ -45,9 +48,18 @@ def figure_5() -> str:
             x = place * 2.6 * WIDE
             _draw(axes, x, words, top=f"{channels} channels", identity="", bottom="", inside="")
             axes.text(x, STEP * deepest + 0.9, cost.replace(", ", "\n"), ha="center", va="top", fontsize=8.5)
-            told.append(f"on {channels} channels {'; '.join(words)}: {cost}")
+            parts.append(f"on {channels} channels {'; '.join(words)}: {cost}")
         _frame(axes, -0.2, deepest + 1, 2)
-        return svg(figure, f"Two blocks that cost alike: {'. '.join(told)}")
+        drawing = write_svg(figure, f"Two blocks of equal cost: {'. '.join(parts)}", "figure-5")
+    return _make_figure(5, "Two blocks of equal cost", drawing, ["resnet-34-A", "resnet-50"])
+
+
+def _make_figure(number: int, title: str, drawing: Markup, nets: list[str]) -> Figure:
+    return Figure(
+        id=f"figure-{number}", caption=f"Figure {number} · {title}", source=f"F{number}", script=__name__,
+        data=["src/replication/nets/blocks.py"], numbers=list_layers(nets, "conv2.1."),
+        drawing=Markup('<figure class="small">{}</figure>').format(drawing),
+    )  # fmt: skip
 
 
 def _layers(block: nn.Module) -> list[nn.Conv2d]:

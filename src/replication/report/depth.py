@@ -11,6 +11,8 @@ from typing import Any
 from replication import paper
 from replication.nets.names import depth_of
 from replication.report.html import render
+from replication.report.numbers import list_end_errors
+from replication.report.values import Figure
 from replication.results.studies import Study
 from replication.tasks import Task
 
@@ -24,47 +26,53 @@ Height = Callable[[float], float]
 Place = Callable[[int], float]
 
 
-def depth_figure(task: Task, study: Study | None, standalone: bool = False) -> str:
-    """As SVG.
+def error_by_depth(task: Task, study: Study | None, is_file: bool = False) -> Figure:
+    """The paper's errors and those of a setup.
 
     Args:
         study: of the task; None: nothing was run on the paper's own data.
-        standalone: a file of its own, legible on light and dark; else it takes its colours from the page.
+        is_file: draw a file of its own, legible on light and dark; else it takes its colours from the page.
     """
-    panels = {"Paper, full schedule": errors_of_paper(task)}
-    panels[f"Here, {_schedule(study)}" if study else "Here: not run yet"] = errors_here(study) if study else {}
+    panels = {"Paper, full schedule": list_paper_errors(task)}
+    panels[f"Here, {_schedule(study)}" if study else "Here: not run yet"] = list_our_errors(study) if study else {}
     depths = sorted({depth for errors in panels.values() for by_depth in errors.values() for depth in by_depth})
-    label = ". ".join(f"{title}: {_as_text(errors)}" for title, errors in panels.items())
-    return render(
+    label = ". ".join(f"{title}: {_describe(errors)}" for title, errors in panels.items())
+    drawing = render(
         "depth.svg", panels=[_panel(title, errors, depths) for title, errors in panels.items()],
-        label=f"Test error in percent, by layers. {label}.", standalone=standalone, top=TOP, bottom=BOTTOM,
+        label=f"Test error in percent, by layers. {label}.", is_file=is_file, top=TOP, bottom=BOTTOM,
+    )  # fmt: skip
+    return Figure(
+        id="error-by-depth", caption="Test error by depth", script=__name__, studies=[study] if study else [],
+        drawing=drawing, numbers=list_end_errors(task, study),
     )  # fmt: skip
 
 
-def errors_of_paper(task: Task) -> Errors:
+def list_paper_errors(task: Task) -> Errors:
     """Test errors as printed, or as drawn where they are not."""
-    return _by_family({net: [error] for net, error in paper.end_errors(task.section)["test"].items()})
+    return _group_by_family({net: [error] for net, error in paper.end_errors(task.section)["test"].items()})
 
 
-def errors_here(study: Study) -> Errors:
+def list_our_errors(study: Study) -> Errors:
     """Test errors seed by seed; of several nets of one depth (options A, B, C) the one that the paper has there."""
     printed = paper.end_errors(study.task.section)["test"]
-    taken = {_family_and_depth(net) for net in printed}
-    nets = [net for net in study.nets if net in printed or _family_and_depth(net) not in taken]
-    return _by_family({net: study.errors(net, study.task.headline, study.task.metric.name).tolist() for net in nets})
+    in_paper = {_family_and_depth(net) for net in printed}
+    nets = [net for net in study.nets if net in printed or _family_and_depth(net) not in in_paper]
+    return _group_by_family(
+        {net: study.errors(net, study.task.headline, study.task.metric.name).tolist() for net in nets}
+    )
 
 
 def _family_and_depth(net: str) -> tuple[str, int]:
     return net.partition("-")[0], depth_of(net)
 
 
-def _by_family(errors: Mapping[str, Sequence[float]]) -> Errors:
-    found: dict[str, dict[int, Sequence[float]]] = {family: {} for family in FAMILIES}
+def _group_by_family(errors: Mapping[str, Sequence[float]]) -> Errors:
+    groups: dict[str, dict[int, Sequence[float]]] = {family: {} for family in FAMILIES}
     for net in sorted(errors, key=depth_of):
         family, depth = _family_and_depth(net)
-        if family in found and errors[net]:
-            found[family][depth] = errors[net]
-    return found
+        if family in groups and errors[net]:
+            groups[family][depth] = errors[net]
+    return groups
 
 
 def _schedule(study: Study) -> str:
@@ -123,7 +131,7 @@ def _push_apart(families: Sequence[dict[str, Any]]) -> None:
         upper["y"] = round(min(upper["y"], lower["y"] - APART), 2)
 
 
-def _as_text(errors: Errors) -> str:
+def _describe(errors: Errors) -> str:
     """The values, for those who do not see the figure."""
     parts = []
     for family, by_depth in errors.items():

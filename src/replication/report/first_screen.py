@@ -3,22 +3,25 @@
 from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, metadata
 
+from markupsafe import Markup
+
 from replication import paper
 from replication.config.profiles import Profile
 from replication.nets.names import depth_of
-from replication.report import numbers
-from replication.report.answer import answer_sentence, main_setup, net_name, notes, pair_name, signed
-from replication.report.depth import depth_figure
-from replication.report.html import SYMBOL, WORDS, data_name, render, runs_id
-from replication.report.origin import csv_address
+from replication.report.answer import choose_main_setup, net_name, pair_name, write_answer, write_notes
+from replication.report.claims import SYMBOL, WORDS
+from replication.report.depth import error_by_depth
+from replication.report.html import csv_address, render
+from replication.report.setups import data_name, runs_id
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
 from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Test, Tested, tests_of
 from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, printed
+from replication.words import format_points
 
 
-def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> str:
+def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> Markup:
     """The answer to the page's title, computed from verdicts.
 
     Args:
@@ -26,57 +29,59 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
         profile: the paper's.
         shown: those that have claim cards on the page.
     """
-    task, study = main_setup(studies)
-    rows = findings(study or printed(task, profile))
-    own, apart = _groups(studies)
+    task, study = choose_main_setup(studies)
+    rows, figure = findings(study or printed(task, profile)), error_by_depth(task, study)
+    own, others = _group_studies(studies)
     judged = judge_paper(own, profile)
-    groups = {name: _claims_apart(group, profile, shown) for name, group in apart.items()}
+    groups = {name: _group_claims(group, profile, shown) for name, group in others.items()}
     legend = {"contradicted"}.union(*groups.values())  # an absence that a reader looks for, and what is used below
     return render(
         "first_screen.html",
-        paper=paper.about(), code=code_address(), newest=_newest(studies),
-        answer=answer_sentence(rows, study), notes=notes(rows, task, study, studies),
-        rows=[_row(finding, study) for finding in rows], figure=depth_figure(task, study), data=task.words,
-        csv=csv_address(numbers.of_depth(task, study)),
-        squares=_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
-        counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, apart=groups,
-        partial=_partial(rows) if study else [], symbol=SYMBOL | {"partial": SYMBOL["inconclusive"]}, words=WORDS,
+        paper=paper.about(), code=find_code_address(), newest=_find_newest(studies),
+        answer=write_answer(rows, study), notes=write_notes(rows, task, study, studies),
+        rows=[_row(finding, study) for finding in rows], figure=figure, data=task.label, csv=csv_address(figure),
+        squares=_list_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
+        counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, groups=groups,
+        partial=_list_partial(rows) if study else [], symbol=SYMBOL | {"partial": SYMBOL["inconclusive"]}, words=WORDS,
     )  # fmt: skip
 
 
 def count_claims(studies: Sequence[Study], profile: Profile) -> dict[str, dict[str, int]]:
     """Verdicts counted for `dvc metrics` and `dvc exp`: on the paper's own data, and apart from it."""
     others = [study for study in studies if not study.has_own_data]
-    found = {
+    groups = {
         "own_data": count_kinds(judge_paper([s for s in studies if s.has_own_data], profile)),
-        "smoke_test": _count_apart([s for s in others if s.dataset in SMOKE_TESTS], profile),
-        "proxy": _count_apart([s for s in others if s.dataset not in SMOKE_TESTS], profile),
+        "smoke_test": _count_on_other_data([s for s in others if s.dataset in SMOKE_TESTS], profile),
+        "proxy": _count_on_other_data([s for s in others if s.dataset not in SMOKE_TESTS], profile),
     }
-    return {name: {kind.replace(" ", "_"): n for kind, n in counts.items()} for name, counts in found.items()}
+    return {name: {kind.replace(" ", "_"): n for kind, n in counts.items()} for name, counts in groups.items()}
 
 
-def _count_apart(studies: Sequence[Study], profile: Profile) -> dict[Kind, int]:
+def _count_on_other_data(studies: Sequence[Study], profile: Profile) -> dict[Kind, int]:
     """The verdicts on other data than the paper's, without what is the same on any data."""
     counts = count_kinds(judge_paper(studies, profile))
     return {kind: n for kind, n in counts.items() if n and kind not in ("confirmed", "not tested")}
 
 
-def _claims_apart(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> dict[Kind, dict[str, object]]:
-    """What `_count_apart` counts, with the names of these claims and the place of the first one's card."""
-    judged, with_cards, groups = judge_paper(studies, profile), {study.task for study in shown}, {}
-    for kind, n in _count_apart(studies, profile).items():
-        of_kind = [tested.test for tested in judged.values() if tested and tested.kind == kind]
-        group = {"n": n, "ids": [test.claim.id for test in of_kind]}
-        groups[kind] = group | {"card": _card(of_kind[0], with_cards)}
+def _group_claims(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> dict[Kind, dict[str, object]]:
+    """What `_count_on_other_data` counts, with the names of these claims and the place of the first one's card."""
+    judged, tasks_with_cards, groups = judge_paper(studies, profile), {study.task for study in shown}, {}
+    for kind, n in _count_on_other_data(studies, profile).items():
+        tests = [tested.test for tested in judged.values() if tested and tested.kind == kind]
+        groups[kind] = {
+            "n": n,
+            "ids": [test.claim.id for test in tests],
+            "card": _find_card(tests[0], tasks_with_cards),
+        }
     return groups
 
 
-def _card(test: Test, with_cards: Collection[Task]) -> str:
+def _find_card(test: Test, tasks_with_cards: Collection[Task]) -> str:
     """Where the card of a claim stands on the page."""
-    return f"{test.claim.id}-{test.task.name}" if test.task in with_cards else "claims-waiting"
+    return f"{test.claim.id}-{test.task.name}" if test.task in tasks_with_cards else "claims-waiting"
 
 
-def code_address() -> str:
+def find_code_address() -> str:
     """Where the code is published; "" if the package does not say."""
     try:
         urls = metadata("replication").get_all("Project-URL") or []
@@ -87,19 +92,19 @@ def code_address() -> str:
     return next((by_name[name] for name in names if name in by_name), "")
 
 
-def _groups(studies: Sequence[Study]) -> tuple[list[Study], dict[str, list[Study]]]:
+def _group_studies(studies: Sequence[Study]) -> tuple[list[Study], dict[str, list[Study]]]:
     """The setups on the paper's own data, and the others by what they are."""
-    own, apart = [], {}
+    own, others = [], {}
     for study in studies:
         if study.has_own_data:
             own.append(study)
         else:
             name = SMOKE_TESTS.get(study.dataset, f"{data_name(study)} (proxy)")
-            apart.setdefault(name, []).append(study)
-    return own, apart
+            others.setdefault(name, []).append(study)
+    return own, others
 
 
-def _newest(studies: Sequence[Study]) -> dict[str, str] | None:
+def _find_newest(studies: Sequence[Study]) -> dict[str, str] | None:
     """The date and the commit of the newest run; of several on a day that of the study nearest to the paper."""
     runs = [run for study in studies for run in study.runs.to_dict("records")]
     newest = max(runs, key=lambda run: str(run["date"]), default=None)
@@ -108,64 +113,64 @@ def _newest(studies: Sequence[Study]) -> dict[str, str] | None:
 
 def _row(finding: Finding, study: Study | None) -> dict[str, object]:
     """A main finding: the paper's number, ours, and how it reads. Without a study, the paper's alone."""
-    row = {"title": finding.title, "pair": pair_name(finding), "paper": signed(float(finding.comparison.paper))}
+    row = {"title": finding.title, "pair": pair_name(finding), "paper": format_points(float(finding.comparison.paper))}
     row["claim"] = finding.tested.test.claim.id
     row |= {"here": "", "kind": "not tested", "words": "not tested", "card": ""}
     test, evidence = finding.tested.test, finding.comparison.evidence
     if study is None or evidence is None:
         return row | {"remarks": []}
-    ends = [signed(float(end), "") for end in (evidence.low, evidence.high)]
+    ends = [format_points(float(end), "") for end in (evidence.low, evidence.high)]
     return row | {
-        "here": signed(float(evidence.value)),
+        "here": format_points(float(evidence.value)),
         "interval": f"[{', '.join(ends)}]" if finding.comparison.interval else "",
         "n": finding.comparison.n,
         "runs": runs_id(study, finding.comparison.worse),
         "card": f"{test.claim.id}-{test.task.name}",
         "kind": "partial" if finding.is_partial else finding.status,
-        "words": _verdict(finding),
-        "remarks": _remarks(finding),
+        "words": _describe_verdict(finding),
+        "remarks": _list_remarks(finding),
     }
 
 
-def _verdict(finding: Finding) -> str:
+def _describe_verdict(finding: Finding) -> str:
     """The verdict in words; where some depths were not run, on those that were."""
     words: str = finding.status
     if words == "single seed":
         return finding.tested.words
     if finding.is_partial and finding.tested.test.role == "gain":
-        words = f"agrees at {_depths_run(finding)}"
+        words = f"agrees at {_describe_depths_run(finding)}"
     elif finding.is_partial:
-        words = f"agrees at {_depths_tested(finding)}"
+        words = f"agrees at {_describe_depths_tested(finding)}"
     elif words == "inconclusive" and finding.is_opposite:
         words = f"opposite sign, {words}"
     return f"provisional: {words}" if finding.tested.provisional else words
 
 
-def _remarks(finding: Finding) -> list[str]:
+def _list_remarks(finding: Finding) -> list[str]:
     """What a reader must know beside the verdict."""
     remarks = [f"{' and '.join(map(net_name, finding.not_learned))} did not learn"] if finding.not_learned else []
     if finding.status == "single seed":
         return [*remarks, "opposite sign" if finding.is_opposite else "same sign"]
     if finding.tested_depths < finding.all_depths and not finding.is_partial:
         is_gain = finding.tested.test.role == "gain"
-        remarks.append(_depths_run(finding) if is_gain else f"supported at {_depths_tested(finding)}")
-    if size := _size(finding):
+        remarks.append(_describe_depths_run(finding) if is_gain else f"supported at {_describe_depths_tested(finding)}")
+    if size := _compare_size(finding):
         remarks.append(f"{size} than in the paper")
     if finding.undertrained:
         remarks.append("undertrained")
     return remarks
 
 
-def _depths_run(finding: Finding) -> str:
+def _describe_depths_run(finding: Finding) -> str:
     depths = [depth_of(net) for net in finding.tested.test.needs]
     return f"{finding.tested_depths} depths run of {finding.all_depths} ({min(depths)} to {max(depths)})"
 
 
-def _depths_tested(finding: Finding) -> str:
+def _describe_depths_tested(finding: Finding) -> str:
     return f"{finding.supported_depths} of {finding.tested_depths} depths tested (of {finding.all_depths})"
 
 
-def _size(finding: Finding) -> str:
+def _compare_size(finding: Finding) -> str:
     """Whether the whole interval lies beyond the paper's number."""
     evidence, theirs = finding.comparison.evidence, float(finding.comparison.paper)
     if not finding.comparison.interval or finding.is_opposite:
@@ -173,25 +178,25 @@ def _size(finding: Finding) -> str:
     return "larger" if evidence.low > theirs else "smaller" if evidence.high < theirs else ""
 
 
-def _squares(
+def _list_squares(
     judged: Mapping[str, Tested | None], elsewhere: Mapping[str, Tested | None], shown: Sequence[Study]
 ) -> list[dict[str, str]]:
     """A square a claim, with its place on the page."""
-    with_cards, squares = {study.task for study in shown}, []
+    tasks_with_cards, squares = {study.task for study in shown}, []
     for claim_id, tested in judged.items():
         tests = [test for task in TASKS.values() for test in tests_of(task) if test.claim.id == claim_id]
-        tests = [tested.test] if tested else sorted(tests, key=lambda test: test.task not in with_cards)
+        tests = [tested.test] if tested else sorted(tests, key=lambda test: test.task not in tasks_with_cards)
         kind, words = (tested.kind, tested.words) if tested else ("not tested", "not tested")
         if not tested and (other := elsewhere[claim_id]):
             words = f"not tested on the paper's own data (elsewhere: {other.words})"
         statement, card = paper.claim(claim_id).statement, claim_id
         if tests:
-            card = _card(tests[0], with_cards)
+            card = _find_card(tests[0], tasks_with_cards)
         title = tests[0].title if tests else f"{statement[0].upper()}{statement[1:]}."
         squares.append({"id": claim_id, "kind": kind, "words": words, "title": title, "card": card})
     return squares
 
 
-def _partial(rows: Sequence[Finding]) -> list[dict[str, object]]:
+def _list_partial(rows: Sequence[Finding]) -> list[dict[str, object]]:
     """Claims that are inconclusive only as some depths were not run, while what was measured is supported."""
     return [{"id": row.tested.test.claim.id, "depths": row.all_depths} for row in rows if row.is_partial]

@@ -3,21 +3,31 @@
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 import jupytext
 import nbformat
 import papermill
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from replication.errors import UserError
+from replication.report.part import HEADING
 
 
-def join(files: Sequence[Path]) -> NotebookNode:
+class Body(NamedTuple):
+    """What notebooks show: all of it as HTML, and `id`, `title` and `group` of each part in it."""
+
+    html: Markup
+    headings: list[dict[str, str]]
+
+
+def join_notebooks(files: Sequence[Path]) -> NotebookNode:
     """One notebook of the cells of several percent scripts: one kernel is started, and studies are read once."""
     first, *others = (jupytext.read(file) for file in files)
     first.cells += [cell for notebook in others for cell in notebook.cells]
@@ -26,15 +36,15 @@ def join(files: Sequence[Path]) -> NotebookNode:
     return first
 
 
-def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
-    """Run a notebook with papermill and return its text and outputs as HTML.
+def run_notebook(notebook: NotebookNode, parameters: Mapping[str, object]) -> Body:
+    """Run a notebook with papermill and return what it shows.
 
     Raises:
-        UserError: that a cell raised.
+        UserError: a cell raised it.
         PapermillExecutionError: any other error in a cell.
     """
     logging.getLogger("papermill").setLevel(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder, _of_this_environment(folder):
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, _jupyter_settings(folder)):
         clean, executed = Path(folder) / "clean.ipynb", Path(folder) / "executed.ipynb"
         nbformat.write(notebook, clean)
         try:
@@ -44,10 +54,8 @@ def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )  # fmt: skip
         except PapermillExecutionError as error:
-            if error.ename == UserError.__name__:
-                raise UserError(
-                    error.evalue, kind="failed"
-                ) from error  # its sentence, without the notebook's traceback
+            if error.ename == UserError.__name__:  # its sentence, without the notebook's traceback
+                raise UserError(error.evalue, kind="failed") from error
             raise
         done = nbformat.read(executed, as_version=4)
         for number, cell in enumerate(done.cells):
@@ -55,22 +63,17 @@ def run(notebook: NotebookNode, parameters: Mapping[str, object]) -> str:
         exporter = HTMLExporter(
             template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
         )
-        return exporter.from_notebook_node(done)[0]
+        return Body(Markup(exporter.from_notebook_node(done)[0]), _list_headings(done))
 
 
-@contextmanager
-def _of_this_environment(folder: str) -> Iterator[None]:
+def _list_headings(notebook: NotebookNode) -> list[dict[str, str]]:
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    return [dict(output.data[HEADING]) for output in outputs if HEADING in output.get("data", {})]
+
+
+def _jupyter_settings(folder: str) -> dict[str, str]:
     """Jupyter without what the user has set up for other work: kernels named python3, start-up files, templates."""
-    ours = {
+    return {
         "JUPYTER_PATH": "", "JUPYTER_DATA_DIR": f"{folder}/data", "JUPYTER_CONFIG_DIR": f"{folder}/config",
         "JUPYTER_PREFER_ENV_PATH": "1", "IPYTHONDIR": f"{folder}/ipython",
     }  # fmt: skip
-    theirs = {key: os.environ.get(key) for key in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for key, value in theirs.items():
-            os.environ.pop(key)
-            if value is not None:
-                os.environ[key] = value

@@ -6,6 +6,8 @@ deuteranopia, and each has a contrast of 3:1 with the page, as tests/report/test
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 
 @dataclass(frozen=True)
 class Look:
@@ -32,24 +34,24 @@ LOOKS = {
     "101": Look("#441000", "#fddcd1", "P"),
     "152": Look("#070e16", "#f0f6fc", "X"),
 }
-OTHER = Look("#77777d", "#8e8e95", "h")  # of depths that the paper does not have
+OTHER = Look("#77777d", "#8e8e95", "h")  # for depths that the paper does not have
 
 
 def look(net: str) -> Look:
-    """Of a net's curves: by its depth, and by its option where that is B or C."""
+    """How a net's curves look: by its depth, and by its option where that is B or C."""
     return LOOKS.get(net.split("-", 1)[1].removesuffix("-A"), OTHER)
 
 
-def on_the_page(svg: str) -> str:
-    """A drawing whose nets take their colours from the page, where it has any: light ones in print."""
-    for of in {of.light: of for of in (*LOOKS.values(), OTHER)}.values():
-        svg = svg.replace(of.light, f"var({_name(of.light)},{of.light})")
+def use_page_colours(svg: Markup) -> Markup:
+    """A drawing whose nets take their colours from the page; in a file of its own, and in print, the light ones."""
+    for light in dict.fromkeys(one.light for one in (*LOOKS.values(), OTHER)):
+        svg = svg.replace(light, f"var({_name(light)},{light})")
     return svg
 
 
 def dark_css() -> str:
     """The dark colours by the names that drawings and charts ask for."""
-    pairs = {of.light: of.dark for of in (*LOOKS.values(), OTHER)}
+    pairs = {one.light: one.dark for one in (*LOOKS.values(), OTHER)}
     values = ";".join(f"{_name(light)}:{dark}" for light, dark in pairs.items())
     return f"@media screen and (prefers-color-scheme:dark){{:root{{{values}}}}}"
 

@@ -42,7 +42,7 @@ from replication.results.tables import (
 )
 from replication.runs.provenance import in_columns
 from replication.runs.record import RunRecord, training_score
-from replication.tasks import Task, step_of, task_of
+from replication.tasks import Task, get_task
 
 SUMMARY = "summary.json"
 
@@ -70,7 +70,7 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
     Raises:
         UserError: a run is there under another recipe, or the tables there are damaged.
     """
-    task = task_of(results[0].record.recipe.task)
+    task = get_task(results[0].record.recipe.task)
     nothing = ({}, {name: [] for name in TABLES | LAYERS})
     recipes, tables = read_tables(folder, task) if _settled(folder) else nothing
     there = {run_of(row): recipes[row["recipe"]] for row in tables[RUNS]}
@@ -134,17 +134,18 @@ def _write_summary(
     folder: Path, task: Task, scored: Iterable[tuple[Recipe, Iterable[Mapping[str, Any]]]], of_depth: str | None = None
 ) -> None:
     found: dict[str, list[float]] = {}
-    metrics: dict[str, str] = {}
     for recipe, scores in scored:
-        name, step = named(recipe.net, recipe.variant), step_of(recipe)
+        name = named(recipe.net, recipe.variant)
         for row in scores:
-            if (row["protocol"], row["metric"]) == (step.headline, step.metric.name):
+            if (row["protocol"], row["metric"]) == (task.headline, task.metric.name):
                 found.setdefault(name, []).append(row["value"])
-                metrics[name] = step.metric.name
     means = {name: round(mean(values), 2) for name, values in found.items()}
     spread = {name: round(stdev(values), 2) for name, values in found.items() if len(values) > 1}
-    summary = {metric: {name: means[name] for name in means if metrics[name] == metric} for metric in metrics.values()}
-    summary |= {"n": {name: len(values) for name, values in found.items()}, "std": spread}
+    summary: dict[str, Any] = {
+        task.metric.name: means,
+        "n": {name: len(values) for name, values in found.items()},
+        "std": spread,
+    }
     if of_depth in found:
         summary["depth"] = {task.metric.name: means[of_depth], "n": len(found[of_depth]), "layers": depth_of(of_depth)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,11 +177,11 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
     """
     if not recipes or not _settled(folder):
         return
-    there, tables = read_tables(folder, task_of(recipes[0].task))
+    there, tables = read_tables(folder, get_task(recipes[0].task))
     by_run = {run_of(row): there[row["recipe"]] for row in tables[RUNS]}
     for recipe in recipes:
         if old := by_run.get((recipe.net, recipe.variant, recipe.seed)):
-            _refuse_another(folder, recipe.model_copy(update={"data": old.data, "start": old.start}), old)
+            _refuse_another(folder, recipe.model_copy(update={"data": old.data, "started_from": old.started_from}), old)
 
 
 def _settled(folder: Path) -> bool:
@@ -250,7 +251,7 @@ def _gradient_rows(result: Result) -> list[dict[str, Any]]:
 def _curve_rows(result: Result) -> list[dict[str, Any]]:
     """The training error averaged to about 64 points, and every test error."""
     recipe, curve = result.record.recipe, result.curve
-    task = task_of(recipe.task)
+    task = get_task(recipe.task)
     name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
     step = averaged_rows(recipe)
     rows = []
@@ -277,7 +278,7 @@ def _place(row: Row, task: Task) -> tuple[Any, ...]:
     """Where a row stands: by depth, net, variant and seed, ensembles last; then by protocol and metric."""
     members = row["net"].split(JOINED)
     run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
-    scored = [(protocol.name, metric.name) for protocol in task.all_protocols for metric in protocol.metrics]
+    scored = [(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics]
     score = (row.get("protocol"), row.get("metric"))
     point = (row.get("protocol", "") != TRAINING, int(row.get("iteration", 0)))
     return (*run, int(row["seed"]), scored.index(score) if score in scored else len(scored), *point)

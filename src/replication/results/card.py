@@ -1,6 +1,6 @@
 """The model card of a study: README.md beside its tables, made from them alone. Needs neither torch nor pandas."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -14,7 +14,7 @@ from replication.results.fidelity import RANK, differences, fidelity, of_paper, 
 from replication.results.labels import in_words
 from replication.results.schema import JOINED, TRAINING
 from replication.results.tables import RUNS, SCORES, Row, read_tables
-from replication.tasks import Task, step_of
+from replication.tasks import Task
 
 CARD = "README.md"
 NEARNESS = {
@@ -65,9 +65,9 @@ def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
         _differences(pairs),
         ["## Errors"],
         ["In percent; mean ± standard deviation over the seeds, where there are several."],
-        _errors(tables[SCORES], {(of.net, of.variant): step_of(of) for of in of_runs}),
+        _errors(tables[SCORES], task),
         ["## Runs"],
-        _runs(runs, recipes),
+        _runs(runs, task),
         ["## Weights"],
         [
             "They are not in git. This makes them again, and DVC keeps them; these runs took "
@@ -111,7 +111,7 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _errors(rows: Sequence[Row], steps: Mapping[tuple[str, str], Task]) -> list[str]:
+def _errors(rows: Sequence[Row], task: Task) -> list[str]:
     """A row a number; an ensemble of seeds has its net once, with how many they are."""
     values: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
@@ -125,19 +125,19 @@ def _errors(rows: Sequence[Row], steps: Mapping[tuple[str, str], Task]) -> list[
         spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
         words = "training, its end", "training error"
         if protocol != TRAINING:
-            scored = steps[members[0], variant].protocol(protocol)
-            words = scored.words, next(found.words for found in scored.metrics if found.name == metric)
+            tested = task.protocol(protocol)
+            words = tested.label, next(known.label for known in tested.metrics if known.name == metric)
         cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{of[0]['images']:,}"
         lines.append(_row(cells))
     return lines
 
 
-def _runs(rows: Sequence[Row], recipes: Mapping[str, Recipe]) -> list[str]:
+def _runs(rows: Sequence[Row], task: Task) -> list[str]:
     lines = ["| net | seed | recipe | parameters | multiply-adds | ended | commit |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         ended = "better than chance" if row["status"] == "trained" else "no better than chance"
-        if recipes[row["recipe"]].second_step:
-            ended = "not judged: its regions are of two kinds, most of one"
+        if not task.has_chance_level:
+            ended = "n/a: classes too imbalanced for a chance level"
         counts = str(row["seed"]), f"`{row['recipe']}`", f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f} M"
         lines.append(_row((named(row["net"], row["variant"]), *counts, ended, f"`{row['commit']}`")))
     return lines
@@ -145,7 +145,7 @@ def _runs(rows: Sequence[Row], recipes: Mapping[str, Recipe]) -> list[str]:
 
 def _loading(task: Task, recipe: Recipe) -> list[str]:
     run = f"runs/{task.name}/{named(recipe.net, recipe.variant)}/seed-{recipe.seed}"
-    if task.boxes:
+    if task.has_own_net:
         return [
             f"A net that answers with boxes is not loaded for raw images; `{run}/net.safetensors` has its weights, "
             f"which `python -m pipeline.evaluate {task.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."

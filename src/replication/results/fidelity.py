@@ -10,13 +10,23 @@ from pydantic import BaseModel
 from replication.config.profiles import DEFAULT, Profile
 from replication.config.recipe import Data, Recipe
 from replication.errors import UserError
-from replication.tasks import Task, task_of
+from replication.tasks import Task, get_task
 
 Fidelity = Literal["exact", "reduced", "proxy"]
 RANK: dict[str, int] = {"exact": 0, "reduced": 1, "proxy": 2}
 
 # What tells one run of a study from another, or changes no weight, is no difference from the paper.
-NOT_COMPARED = {"task", "net", "variant", "seed", "weights_seed", "order_seed", "start", "logging", "fingerprint"}
+NOT_COMPARED = {
+    "task",
+    "net",
+    "variant",
+    "seed",
+    "weights_seed",
+    "order_seed",
+    "started_from",
+    "logging",
+    "fingerprint",
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,12 @@ def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profi
     Raises:
         UserError: none of them makes this recipe; names its folder, `where`, and the first field in which each differs.
     """
-    task, told = task_of(recipe.task), []
+    task, told = get_task(recipe.task), []
     for profile in profiles:
         if recipe.variant != DEFAULT and recipe.variant not in profile.variants(task):
             continue
         ours = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data)
-        ours = ours.model_copy(update={"start": recipe.start})
+        ours = ours.model_copy(update={"started_from": recipe.started_from})
         if ours == recipe:
             return profile
         told.append(f"{profile.name} has another {first_difference(recipe, ours)}")
@@ -78,7 +88,7 @@ def overridden(recipe: Recipe, profile: Profile) -> dict[str, Any]:
     Raises:
         UserError: the profile has no such variant any more.
     """
-    own = profile.recipe(task_of(recipe.task), recipe.net, recipe.variant, recipe.seed, recipe.data)
+    own = profile.recipe(get_task(recipe.task), recipe.net, recipe.variant, recipe.seed, recipe.data)
     return {found.key: found.here for found in differences(recipe, own, ignored=NOT_COMPARED - {"logging"})}
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from replication.config.profiles import named
 from replication.config.recipe import Recipe
 from replication.results.tables import RUNS, SCORES, TABLES, Row, Run, run_of
-from replication.tasks import step_of
+from replication.tasks import get_task
 
 # Columns of runs.csv that say how a run was made, not what came of it.
 MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "machine", "torch", "commit", "date")
@@ -75,8 +75,8 @@ def compare(recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables,
         before: the tables as they were.
         equal: the runs with the numbers that were recorded.
     """
-    step = step_of(recipe)
-    headline = (step.headline, step.metric.name)
+    task = get_task(recipe.task)
+    headline = (task.headline, task.metric.name)
 
     def error(rows: Iterable[Mapping[str, Any]]) -> float | None:
         return next((row["value"] for row in rows if (row["protocol"], row["metric"]) == headline), None)
@@ -84,7 +84,7 @@ def compare(recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables,
     run = (recipe.net, recipe.variant, recipe.seed)
     seeds = [rows for other, rows in before[SCORES].items() if other[:2] == run[:2]]
     errors = [found for rows in seeds if (found := error(rows)) is not None]
-    images = next((row["images"] for row in scores if row["protocol"] == step.headline), 1)
+    images = next((row["images"] for row in scores if row["protocol"] == task.headline), 1)
     return Recorded(
         named(recipe.net, recipe.variant), recipe.seed, run in equal, error(scores),
         error(before[SCORES].get(run, ())), errors, images,

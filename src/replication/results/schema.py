@@ -101,7 +101,7 @@ class ScoreRow(Row):
     @model_validator(mode="after")
     def _protocol_is_of_the_task(self, info: ValidationInfo) -> "ScoreRow":
         task: Task = info.context["task"]
-        known = {(protocol.name, metric.name) for protocol in task.all_protocols for metric in protocol.metrics}
+        known = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
         if (self.protocol, self.metric) not in known | {(TRAINING, TRAINING_ERROR)}:
             raise BadValue("metric", f"the task {task.name} has no {self.metric!r} by the protocol {self.protocol!r}")
         return self

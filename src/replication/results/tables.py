@@ -12,7 +12,7 @@ from replication.errors import UserError
 from replication.files import kind_of, regular
 from replication.results import schema
 from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, checked
-from replication.tasks import Task, step_of
+from replication.tasks import Task
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
@@ -118,19 +118,17 @@ def _check_runs(
 
 
 def _check_scores(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: list[Row], restore: str) -> None:
-    """A run has its headline, its training error, and what else the runs of its step were scored by, if it can be."""
+    """A run has its headline, its training error, and what else other runs were tested by, if it can be."""
     found: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
     for row in rows:
         found.setdefault(run_of(row), set()).add((row["protocol"], row["metric"]))
-    for step in filter(None, (task, task.second)):
-        of_step = [run for run, recipe in recipes.items() if step_of(recipe) is step]
-        wanted = {(step.headline, step.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, of_step))
-        cannot = {protocol.name: protocol.not_for for protocol in step.protocols}
-        for run in of_step:
-            for protocol, metric in sorted(wanted - found[run]):
-                if run[0] not in cannot.get(protocol, ()):
-                    wrong = f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}"
-                    raise _damaged(path, wrong, restore, metric)
+    wanted = {(task.headline, task.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(found.get, recipes))
+    cannot = {protocol.name: protocol.not_for for protocol in task.protocols}
+    for run in recipes:
+        for protocol, metric in sorted(wanted - found[run]):
+            if run[0] not in cannot.get(protocol, ()):
+                wrong = f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}"
+                raise _damaged(path, wrong, restore, metric)
 
 
 def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:

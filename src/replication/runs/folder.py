@@ -33,8 +33,8 @@ def write_run(
     """Write a run folder beside `folder` and rename it, so that a folder that exists is complete.
 
     `net.safetensors` can be used alone: it holds the net's state dict and its mean image, and its metadata `about`, in
-    JSON, says which net it is, with which options `build` makes it, its classes, the side of its input and the hash of
-    its recipe.
+    JSON, says of which task it is, which net, with which options `build` makes it, its classes, the side of its
+    input and the hash of its recipe.
 
     Args:
         checkpoints: weights on the way, by the iteration after which they were so; each is a file of the same kind,
@@ -46,17 +46,23 @@ def write_run(
     from safetensors.torch import save_file
 
     recipe = record.recipe
-    about = {"net": recipe.net, "classes": classes, "input_size": recipe.input_size, "recipe": recipe.hash}
+    about = {
+        "task": recipe.task,
+        "net": recipe.net,
+        "classes": classes,
+        "input_size": recipe.input_size,
+        "recipe": recipe.hash,
+    }
     about["options"] = recipe.net_options
-    nets = {NET: weights} | {checkpoint(iteration): of for iteration, of in checkpoints.items()}
+    nets = {NET: weights} | {checkpoint(iteration): state for iteration, state in checkpoints.items()}
     with replacing(folder, "the training is kept") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
         with (unfinished / CURVE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(curve)
-        for name, of in nets.items():
-            tensors = {key: value.contiguous().cpu() for key, value in of.items()} | {MEAN: mean.contiguous().cpu()}
+        for name, state in nets.items():
+            tensors = {key: value.contiguous().cpu() for key, value in state.items()} | {MEAN: mean.contiguous().cpu()}
             # One key of metadata only: safetensors writes several in any order, and equal runs shall give equal files.
             save_file(tensors, unfinished / name, metadata={"about": json.dumps(about)})
 

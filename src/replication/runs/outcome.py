@@ -1,95 +1,84 @@
-"""What tests of a net gave, and the folder that keeps it: `scores.csv` and `probabilities.safetensors`, with
-`responses.csv` where the responses of its layers were measured, and `examples.png` where images were drawn.
-
-`scores.csv` is long, a row a number, and read without torch. The probabilities are kept so that nets can be averaged
-later; in half precision, as those of ImageNet's validation images would take 200 MB a protocol else.
+"""The folder of an evaluation: `scores.csv` and `outcomes.safetensors`, with `responses.csv` where the responses of the
+layers were measured, and `examples.png` where images were drawn. `scores.csv` is read without torch.
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replication.config.profiles import DEFAULT
 from replication.files import check_whole, replacing
 from replication.tasks import Task
-from replication.tasks.outcome import Scores, average
+from replication.tasks.outcome import Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-SCORES, PROBABILITIES, PICTURE = "scores.csv", "probabilities.safetensors", "examples.png"
-
-
-RESPONSES = "responses.csv"
-
-
+SCORES, TENSORS, PICTURE, RESPONSES = "scores.csv", "outcomes.safetensors", "examples.png", "responses.csv"
 WEIGHTS = "weights.sha256"  # of the net that was tested
-
-
 REMAKE = "run `dvc repro`"
-
-
 COLUMNS = ["protocol", "metric", "value", "images"]
 
 
-def rows_of(scores: Mapping[str, Scores], task: Task) -> list[dict[str, Any]]:
-    """A row for each protocol and metric of the task: protocol, metric, value in percent, images."""
-    return [
-        {
-            "protocol": protocol.name,
-            "metric": metric.name,
-            "value": round(scores[protocol.name].value(metric.name), 4),
-            "images": scores[protocol.name].images,
-        }
-        for protocol in task.protocols
-        if protocol.name in scores
-        for metric in protocol.metrics
-    ]
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured of a net: outcomes by protocol; the standard deviation of the responses of each layer, from
+    the first on; a picture of test images, a PNG file.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    responses: Sequence[float] = field(default_factory=list)
+    picture: bytes | None = None
 
 
-def write_scores(
-    folder: Path,
-    scores: Mapping[str, Scores],
-    task: Task,
-    picture: bytes | None = None,
-    responses: Sequence[float] = (),
-    weights: str = "",
-) -> None:
-    """Write a folder of scores by protocol, whole or not at all.
+def score_rows(outcomes: Mapping[str, Outcome], task: Task) -> list[dict[str, Any]]:
+    """A row for each protocol and metric of the task: protocol, metric, value in the metric's unit, images."""
+    rows = []
+    for protocol in task.protocols:
+        if outcome := outcomes.get(protocol.name):
+            values = outcome.metrics()
+            for metric in protocol.metrics:
+                row = {"protocol": protocol.name, "metric": metric.name, "value": round(values[metric.name], 4)}
+                rows.append(row | {"images": outcome.images})
+    return rows
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, task: Task, weights: str = "") -> None:
+    """Write the folder of an evaluation, whole or not at all.
 
     Args:
         weights: sha256 of the file of the net that was tested.
-        picture: of some test images.
-        responses: standard deviation of those of each layer, from the first on.
 
     Raises:
         UserError: it cannot be written.
     """
     from safetensors.torch import save_file
 
-    tensors = {}
-    for protocol, found in scores.items():
-        tensors |= {f"{protocol}.{name}": tensor for name, tensor in found.tensors().items()}
+    tensors = {
+        f"{protocol}.{name}": tensor.contiguous()
+        for protocol, outcome in evaluation.outcomes.items()
+        for name, tensor in outcome.tensors().items()
+    }
     with replacing(folder) as unfinished:
         (unfinished / WEIGHTS).write_text(f"{weights}\n", encoding="utf-8")
         with (unfinished / SCORES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows_of(scores, task))
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished / PROBABILITIES)
-        if responses:
+            writer.writerows(score_rows(evaluation.outcomes, task))
+        save_file(tensors, unfinished / TENSORS)
+        if evaluation.responses:
             with (unfinished / RESPONSES).open("w", newline="", encoding="utf-8") as file:
                 rows = csv.writer(file, lineterminator="\n")
                 rows.writerow(["layer", "value"])
-                rows.writerows((layer, round(value, 4)) for layer, value in enumerate(responses, start=1))
-        if picture:
-            (unfinished / PICTURE).write_bytes(picture)
+                rows.writerows((layer, round(value, 4)) for layer, value in enumerate(evaluation.responses, start=1))
+        if evaluation.picture:
+            (unfinished / PICTURE).write_bytes(evaluation.picture)
 
 
 def read_scores(folder: Path) -> list[dict[str, Any]]:
-    """The rows of `scores.csv`, as `rows_of` made them.
+    """The rows of `scores.csv`, as `score_rows` made them.
 
     Raises:
         UserError: it is missing or damaged.
@@ -119,44 +108,51 @@ def read_responses(folder: Path) -> list[float]:
         return [float(row["value"]) for row in csv.DictReader(file)]
 
 
-def read_probabilities(folder: Path, protocol: str) -> Scores | None:
-    """What a protocol gave, to half precision; None if the net was not tested by it.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    from safetensors import safe_open
-
-    with safe_open(check_whole(folder, PROBABILITIES, REMAKE), "pt") as file:
-        if f"{protocol}.labels" not in set(file.keys()):
-            return None
-        probabilities = file.get_tensor(f"{protocol}.probabilities").float()
-        return Scores(probabilities, file.get_tensor(f"{protocol}.labels"))
-
-
 def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":
-    """All that is kept of the protocols, by protocol and name.
+    """All that is kept of the outcomes, by protocol and name.
 
     Raises:
         UserError: the file is missing or damaged.
     """
     from safetensors.torch import load_file
 
-    found: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in load_file(check_whole(folder, PROBABILITIES, REMAKE)).items():
+    by_protocol: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in load_file(check_whole(folder, TENSORS, REMAKE)).items():
         protocol, _, name = key.partition(".")
-        found.setdefault(protocol, {})[name] = tensor
-    return found
+        by_protocol.setdefault(protocol, {})[name] = tensor
+    return by_protocol
 
 
-def ensemble(folders: Sequence[Path], protocol: str) -> Scores | None:
-    """The average of the probabilities in several folders; None if a member was not tested by the protocol."""
-    members = [read_probabilities(folder, protocol) for folder in folders]
-    return None if None in members else average(members)
+def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
+    """The outcomes of the nets in several folders together, by each protocol that kept what this needs of all of them.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    outcome_class = task.code("evaluate").OUTCOME
+    members = [read_tensors(folder) for folder in folders]
+    averages = {}
+    for protocol in task.protocols:
+        outcomes = [outcome_class.from_tensors(tensors.get(protocol.name, {})) for tensors in members]
+        if None not in outcomes:
+            averages[protocol.name] = outcome_class.average(outcomes)
+    return averages
 
 
-def ensemble_rows(nets: Sequence[str], seed: int, folders: Sequence[Path], task: Task) -> list[dict[str, Any]]:
-    """Rows of an ensemble by the protocols that all its members were tested by; its net is called "a + b"."""
-    scores = {protocol.name: ensemble(folders, protocol.name) for protocol in task.protocols}
-    name = {"net": " + ".join(nets), "variant": DEFAULT, "seed": seed}
-    return [name | row for row in rows_of({key: found for key, found in scores.items() if found}, task)]
+def ensemble_rows(
+    nets: Sequence[str], seed: int, folders: Sequence[Path], task: Task, variant: str = DEFAULT
+) -> list[dict[str, Any]]:
+    """Rows of scores of an ensemble; its net is called "a + b"."""
+    name = {"net": " + ".join(nets), "variant": variant, "seed": seed}
+    return [name | row for row in score_rows(average_outcomes(folders, task), task)]
+
+
+def ensembles_of_seeds(runs: Mapping[tuple[str, str], Mapping[int, Path]], task: Task) -> Iterator[dict[str, Any]]:
+    """Rows of scores of all seeds of each net together, for nets with several; one is called "net + net + …".
+
+    Args:
+        runs: by net and variant the folder of each seed.
+    """
+    for (net, variant), folders in runs.items():
+        if len(folders) > 1:
+            yield from ensemble_rows([net] * len(folders), min(folders), list(folders.values()), task, variant)

@@ -2,13 +2,14 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from replication.config.recipe import Recipe
@@ -29,6 +30,13 @@ def derived_seed(seed: int, stream: int, index: int = 0) -> int:
     return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0])
 
 
+class Start(NamedTuple):
+    """A trained net that a run starts from, ready for testing, and images as that net sees them."""
+
+    net: nn.Module
+    batches: "Batches"
+
+
 class Batches(ABC):
     """Training, held-out and test images as a net sees them, on the device, mean subtracted.
 
@@ -37,6 +45,7 @@ class Batches(ABC):
     constant factor that the batch norm behind the first layer takes out again; no standard deviation is involved.
     """
 
+    starts: Mapping[str, Start] = MappingProxyType({})  # by role; to be set before use where the recipe names some
     mean: Tensor  # per-pixel mean of the images trained on, [1, 3, S, S] in 0..255, on the device
 
     def __init__(self, images: Images, recipe: Recipe, device: torch.device, rank: int, ranks: int):

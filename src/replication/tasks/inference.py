@@ -1,4 +1,4 @@
-"""Top-1 error on a single view (section 4.2; Figure 4), in the precision of the recipe. Training needs this alone."""
+"""A net that is tested: in the precision of its recipe, its batch norm as the recipe says."""
 
 import copy
 from collections.abc import Callable
@@ -10,32 +10,30 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from replication.tasks.batches import Batches, Split
-
-
-def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float:
-    """Error of `net` in percent over a split, in the precision of the recipe."""
-    count = batches.test_count if split == "test" else batches.heldout_count
-    return 100 * wrong_top1(net, batches, split).item() / count
-
-
-def wrong_top1(net: nn.Module, batches: Batches, split: Split) -> Tensor:
-    """How many images of this process's part of a split get another class than their own, a scalar."""
-    return wrong_answers(net, batches, split, lambda scores, labels: scores.argmax(1) != labels)
+from replication.tasks.outcome import ErrorCount
 
 
 @torch.inference_mode()
-def wrong_answers(net: nn.Module, batches: Batches, split: Split, wrong: Callable[[Any, Any], Tensor]) -> Tensor:
-    """On how many images of this process's part of a split `wrong`(answers, truth), [n] bool, says so, a scalar."""
-    net = folded(net)
-    count = torch.zeros((), dtype=torch.int64, device=batches.device)
-    for images, truth in batches.single_view(split):
+def count_wrong(
+    net: nn.Module, batches: Batches, split: Split, metric: str, is_wrong: Callable[[Any, Any], Tensor]
+) -> ErrorCount:
+    """Count the images of this process's part of a split that a net gets wrong, from a single view of each.
+
+    Args:
+        metric: the name of the error.
+        is_wrong: of the net's output and the truth of n images, [n] bool.
+    """
+    net = fold_batch_norm(net)
+    wrong, images = torch.zeros((), dtype=torch.int64, device=batches.device), 0
+    for inputs, truth in batches.single_view(split):
         with autocast(batches):
-            answers = net(images)
-        count += wrong(answers, truth).sum()
-    return count
+            output = net(inputs)
+        flags = is_wrong(output, truth)
+        wrong, images = wrong + flags.sum(), images + len(flags)
+    return ErrorCount(metric, int(wrong), images)
 
 
-def folded(net: nn.Module) -> nn.Module:
+def fold_batch_norm(net: nn.Module) -> nn.Module:
     """A copy of a net for testing: each batch norm becomes part of the convolution before it, which saves a quarter of
     the time. Test-time batch norm is linear, so that only the last bits of a score differ.
     """
@@ -51,3 +49,24 @@ def folded(net: nn.Module) -> nn.Module:
 def autocast(batches: Batches) -> torch.autocast:
     """The recipe's arithmetic: bf16 for convolutions and fc with fp32 weights, or fp32 throughout."""
     return torch.autocast(batches.device.type, torch.bfloat16, enabled=batches.recipe.precision == "bf16")
+
+
+@torch.no_grad()
+def recompute_bn_statistics(net: nn.Module, batches: Batches, groups: int = 100) -> None:
+    """Replace the running batch-norm averages by plain averages over `groups` groups of augmented training images.
+
+    The authors' release did so (README of KaimingHe/deep-residual-networks); the paper does not say.
+    """
+    norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # cumulative average
+    net.train()
+    per_batch = batches.recipe.schedule.batch_size // batches.recipe.bn_group
+    for iteration in range(-(-groups // per_batch)):
+        for group in batches.training(iteration)[0].split(batches.recipe.bn_group):
+            with autocast(batches):
+                net(group)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum

@@ -1,59 +1,65 @@
-"""What tests of a net gave, and the folder that keeps it: `scores.csv` and `probabilities.safetensors`, with
-`responses.csv` where the responses of its layers were measured, and `examples.png` where images were drawn.
-
-`scores.csv` is long, a row a number, and read without torch. The probabilities are kept so that nets can be averaged
-later; in half precision, as those of ImageNet's validation images would take 200 MB a protocol else.
-"""
+"""What trainings and evaluations of all tasks give: the loss of a batch, the outcome of a protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-TOP = {"top1_error": 1, "top5_error": 5}  # k of a metric
+class Loss(NamedTuple):
+    """Of the images of a batch-norm group; scalars on the device."""
+
+    total: "Tensor"  # sum of the images' losses, in fp32
+    wrong: "Tensor"  # how many images the net gets wrong
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What one protocol gave for the test images: probabilities [N, classes], labels [N], on the CPU."""
-
-    probabilities: "Tensor"
-    labels: "Tensor"
+class Outcome(Protocol):
+    """What one protocol measured on the test images."""
 
     @property
     def images(self) -> int:
-        return len(self.labels)
+        """How many images it was measured on."""
 
-    def value(self, metric: str) -> float:
-        """The error that `Metric.name` names, percent."""
-        return self.error(TOP[metric])
+    def metrics(self) -> dict[str, float]:
+        """Each of its metrics by name, in the metric's unit."""
 
     def tensors(self) -> dict[str, "Tensor"]:
-        """What is kept of them, by name."""
-        return {"probabilities": self.probabilities.half(), "labels": self.labels}
-
-    def error(self, k: int = 1) -> float:
-        """Top-k error: percent of images whose label is not among the k most probable classes."""
-        if k == 1:
-            right = self.probabilities.argmax(1) == self.labels
-        else:
-            best = self.probabilities.topk(min(k, self.probabilities.shape[1])).indices
-            right = (best == self.labels[:, None]).any(1)
-        return 100 * (len(right) - int(right.sum())) / len(right)
+        """What is kept of it by name, to average nets later; empty if it follows from other outcomes."""
 
 
-def average(members: Sequence[Scores]) -> Scores:
-    """An ensemble: the mean of its members' probabilities.
+class EnsembleOutcome(Outcome, Protocol):
+    """One that can be averaged over nets."""
 
-    Raises:
-        ValueError: the members scored different images.
-    """
-    import torch
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, "Tensor"]) -> Self | None:
+        """The outcome of which these tensors were kept; None if they are not those of one that can be averaged."""
 
-    labels = members[0].labels
-    if any(not torch.equal(labels, member.labels) for member in members):
-        raise ValueError("members of an ensemble must score the same images in the same order")
-    return Scores(torch.stack([member.probabilities for member in members]).mean(0), labels)
+    @classmethod
+    def average(cls, members: Sequence[Self]) -> Self:
+        """The outcome of several nets together.
+
+        Raises:
+            ValueError: they were not tested on the same images.
+        """
+
+
+@dataclass(frozen=True)
+class ErrorCount:
+    """How many images a net gets wrong: all that a curve needs."""
+
+    metric: str  # the name of the error in percent
+    wrong: int
+    images: int
+
+    def metrics(self) -> dict[str, float]:
+        return {self.metric: 100 * self.wrong / self.images}
+
+    def tensors(self) -> dict[str, "Tensor"]:
+        return {}
+
+    @classmethod
+    def merge(cls, parts: Sequence["ErrorCount"]) -> "ErrorCount":
+        """The counts of all processes, each of its part of the images."""
+        return cls(parts[0].metric, sum(part.wrong for part in parts), sum(part.images for part in parts))

@@ -1,20 +1,39 @@
-"""What a task of the study is: one value, which everything else asks."""
+"""What a task is: metadata, read without torch. Its code lies in tasks/<name>/, under names that all tasks share:
+
+recipe.py      the recipe of its runs
+feed.py        make_batches(images, recipe, device, rank, ranks) → `Batches`
+loss.py        loss(output of the net, truth) → `Loss`
+               watch(net, batches, split) → `ErrorCount` of this process's part of a split, for the curve
+evaluate.py    PROTOCOLS: by name, (net, batches) → `Outcome` of the test images
+               COMPARED: by name, (outcomes of these) → `Outcome`, for protocols that compare others image by image
+               OUTCOME: the class of outcomes that an ensemble averages
+               measure_layers(net, batches) → a number a layer, if `measures_layers`
+               draw_examples(images, outcomes) → a PNG file, if `draws_examples`
+net.py         make_head(recipe) → what puts the task's own layers on a net of the paper, if `has_own_net`
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pkgutil import resolve_name
-from typing import Any
+from importlib import import_module
+from types import ModuleType
+from typing import Literal
 
 from replication.config.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that a protocol gives, in percent: an error (less is better), or a precision (more is)."""
+    """A number that a protocol gives. `better` says in which direction: every comparison reads it."""
 
     name: str  # as in scores.csv, "top1_error"
-    words: str  # on the page, "top-1 error"
-    less_is_better: bool = True
+    label: str  # on the page, "top-1 error"
+    unit: str = "%"
+    better: Literal["lower", "higher"] = "lower"
+
+    @property
+    def sign(self) -> int:
+        """What a difference is multiplied by, so that the worse net has the larger value."""
+        return 1 if self.better == "lower" else -1
 
 
 TOP1 = Metric("top1_error", "top-1 error")
@@ -23,71 +42,67 @@ TOP5 = Metric("top5_error", "top-5 error")
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to test a net, and the metrics that it gives.
-
-    `score` names the function (net, batches) → `evaluation.scores.Scores`, or, `of_scores`, (scores of the protocols
-    before it) → the same; `not_for` the nets that it cannot test.
-    """
+    """A way to test a net, and its metrics."""
 
     name: str  # as in scores.csv, "ten_crop"
-    words: str  # on the page, "10 crops"
+    label: str  # on the page, "10 crops"
     metrics: tuple[Metric, ...]
-    score: str
-    not_for: frozenset[str] = frozenset()
-    guesses: bool = False  # it needs a net that guesses the class, the one that the net began with
-    of_scores: bool = False  # it compares, image by image, what the protocols before it gave
+    not_for: frozenset[str] = frozenset()  # nets that it cannot test
+    needs: str = ""  # the role of a run in `Recipe.starts` whose net it uses
 
 
 @dataclass(frozen=True)
 class Task:
-    """One line of experiments of the paper.
+    """One line of experiments of the paper."""
 
-    Feed, objective and protocols are named "package.module:function" and found when they are needed, so that records,
-    params and profiles are read without torch, and a stage depends on no code of another.
-    """
-
-    name: str  # "cifar"; names its section in params.yaml and in the profiles, and its folders
+    name: str  # "cifar": its section in params.yaml and profiles, its folders
     section: str  # of the paper, "4.2"
-    words: str  # on the page, "CIFAR-10"
+    label: str  # on the page, "CIFAR-10"
     datasets: tuple[str, ...]  # that a profile may name; the last is the paper's own
     recipe: type[Recipe]
-    check_net: Callable[[str], object]  # raises UserError, with the nearest names, for a net that is not of this task
-    feed: str  # (images, recipe, device, rank, ranks) → Batches
-    objective: str  # (scores, truth) → sum of losses, number of wrong answers
+    check_net: Callable[[str], object]  # raises UserError, with the nearest names, for a net that it does not have
     protocols: tuple[Protocol, ...]  # the first, a single view, is that of the curves
-    headline: str  # the protocol of the task's comparisons and main tables; its first metric is the task's error
-    watch: str = "replication.tasks.inference:wrong_top1"  # (net, batches, split) → wrong answers, for the curve
-    boxes: bool = False  # images come with the boxes of their objects
-    draw: str | None = None  # (images, scores) → PNG file of some test images, kept beside the scores
-    propose: str | None = None  # (folder of a run of the first step, images, device) → what proposes boxes
-    starts_from: str | None = None  # the task whose trained net, of the same name, its nets begin with
+    headline: str  # the protocol of comparisons and main tables; its first metric is the task's error
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
-    of_depth: str | None = None  # the net that `depth` of params.yaml adds, "resnet-{depth}"
-    cut: float = 100.0  # error in percent at which the paper's figures of training curves end
-    second: "Task | None" = (
-        None  # its second step, for the recipes that say so: another net, which works on what the first finds
-    )
+    needs_boxes: bool = False  # images come with the boxes of their objects
+    shares_images_of: str = ""  # the task whose prepared images it uses; empty: it has its own
+    has_own_net: bool = False  # its layers on top of a net of the paper
+    has_chance_level: bool = True  # False: its classes are too unequal for one
+    measures_layers: bool = False  # the responses of the layers (Figure 7)
+    draws_examples: bool = False  # test images with what the net says of them
+    averages_seeds: bool = False  # an ensemble of all seeds of a net is tested
+    depth_net: str = ""  # the net that `depth` of params.yaml adds, "resnet-{depth}"
+    curve_limit: float = 100.0  # error in percent at which the paper's figures of training curves end
+
+    def code(self, part: str) -> ModuleType:
+        """A module of its folder: "feed", "loss", "evaluate" or "net"."""
+        return import_module(f"{self.package}.{part}")
+
+    @property
+    def package(self) -> str:
+        """The package with its code."""
+        return f"{__package__}.{self.name}"
 
     def protocol(self, name: str) -> Protocol:
         """The protocol of that name."""
         return next(protocol for protocol in self.protocols if protocol.name == name)
 
     @property
-    def all_protocols(self) -> tuple[Protocol, ...]:
-        """Those of its second step too; a name that both have stands there twice, with the metrics of each."""
-        return (*self.protocols, *(self.second.protocols if self.second else ()))
+    def metric(self) -> Metric:
+        """What its nets are compared by."""
+        return self.protocol(self.headline).metrics[0]
+
+    @property
+    def curve_metric(self) -> Metric:
+        """What the curves show of the test images."""
+        return self.protocols[0].metrics[0]
 
     @property
     def watched(self) -> str:
-        """The column of a curve with the test error, "single_view_error": it is of the first protocol."""
+        """The column of a run's curve with the error on the test images, "single_view_error"."""
         return f"{self.protocols[0].name}_error"
 
     @property
-    def metric(self) -> Metric:
-        """What the task's nets are compared by."""
-        return self.protocol(self.headline).metrics[0]
-
-
-def found(name: str) -> Any:
-    """The function or class that a task names."""
-    return resolve_name(name)
+    def images_folder(self) -> str:
+        """Where its prepared images lie below data/."""
+        return self.shares_images_of or self.name

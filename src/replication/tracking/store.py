@@ -1,9 +1,11 @@
-"""MLflow's store: sqlite beside this checkout, or a server elsewhere. What is in it, and how it is made ready."""
+"""MLflow's store: an SQLite file beside this checkout, or a server. How it is created, and which runs it has."""
 
 import logging
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,13 @@ from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
 IMPORTED = "imported"  # tag of a run that was not tracked while it was trained
 
-# A tracking server that is gone would block each call for minutes. So one that refuses costs nothing, and one that no
-# longer answers 15 seconds, once.
+# A call to a server that is gone would block for minutes. With these a refused call costs nothing, and a server that
+# no longer answers costs 15 seconds, once.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -27,100 +30,120 @@ SETTINGS = {
 }
 
 
-def finished(uri: str) -> "dict[str, Run]":
-    """The finished runs of a store, in whichever experiment, by the hashes of their recipes.
+@dataclass(frozen=True)
+class Destination:
+    """Where MLflow keeps a run: the address of a store, and the name of an experiment in it.
 
-    Raises what MLflow raises where its store cannot be used.
+    `tags` come on top of those that follow from the run's recipe; `note` is the end of its description.
     """
-    runs = reversed(_runs(uri, "attributes.status = 'FINISHED'"))  # of two the last begun, which was trained here
-    return {run.data.tags["recipe_hash"]: run for run in runs if "recipe_hash" in run.data.tags}
+
+    uri: str
+    experiment: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
-def tell_killed(uri: str, work: Path) -> None:
-    """End as KILLED the runs that are RUNNING in a store though nobody trains them, and delete what an import has left.
+def connect(uri: str) -> "MlflowClient":
+    """Open a store. An SQLite file that does not exist is created.
 
-    The first can be known of those whose resume state is here: who trains holds its lock. An import is deleted where it
-    was interrupted, and where the run was trained here since. Raises as `finished`.
-
-    Args:
-        work: folder of the resume states of all runs, each named by its recipe's hash.
+    Raises:
+        Exception: MLflow is not installed, or the store cannot be used; of MLflow, sqlite or the system.
     """
-    from mlflow.tracking import MlflowClient
-
-    here = {hash_ for hash_, run in finished(uri).items() if IMPORTED not in run.data.tags}
-    for run in _runs(uri, f"tags.{IMPORTED} = 'true'"):
-        if run.info.status == "RUNNING" or run.data.tags["recipe_hash"] in here:
-            MlflowClient(uri).delete_run(run.info.run_id)
-    for run in _runs(uri, "attributes.status = 'RUNNING'"):
-        state = work / run.data.tags.get("recipe_hash", "none")
-        if state.is_dir() and _is_free(state / "lock"):
-            MlflowClient(uri).set_terminated(run.info.run_id, "KILLED")
-
-
-def _is_free(lock: Path) -> bool:
-    try:
-        with FileLock(lock, timeout=0):  # let go at once, as a training that starts just now does not wait for it
-            return True
-    except Timeout:
-        return False
-
-
-def _runs(uri: str, which: str) -> "list[Run]":
-    set_up()
-    from mlflow.tracking import MlflowClient
-
-    prepare_sqlite(uri)
-    client, runs, token = MlflowClient(uri), [], None
-    experiments = [found.experiment_id for found in client.search_experiments()]
-    while token != "":
-        page = client.search_runs(experiments, which, max_results=1000, page_token=token)
-        runs, token = [*runs, *page], page.token or ""
-    return runs
-
-
-def set_up() -> None:
-    """Import mlflow as it is wanted here; it takes settings while it is imported, and then sets its own log level."""
     for key, value in SETTINGS.items():
-        os.environ.setdefault(key, value)
-    import mlflow  # noqa: F401
+        os.environ.setdefault(key, value)  # MLflow reads them while it is imported
+    from mlflow.tracking import MlflowClient
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    for name in ("alembic", "mlflow"):  # MLflow sets its own level while it is imported
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if uri.startswith(SQLITE):
+        _prepare_sqlite(Path(uri.removeprefix(SQLITE)))
+    return MlflowClient(uri)
 
 
-def prepare_sqlite(uri: str) -> None:
-    """Make an sqlite store whole or not at all, and fail at once where MLflow would try for two minutes.
-
-    Killed while it makes its tables, MLflow leaves a database that it never accepts again: so they are made beside.
+def _prepare_sqlite(file: Path) -> None:
+    """Create an SQLite store if there is none, and fail at once where MLflow would try for two minutes.
 
     Raises:
         OSError, sqlite3.Error: it cannot be written, is no database, or is locked for a minute.
     """
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = file.with_name(f"{file.name}.lock")
+        with FileLock(lock, timeout=120):  # of two processes that create one file, one would fail
+            if not file.exists():
+                _create_sqlite(file)
+            lock.unlink(missing_ok=True)  # a process that waits for it finds the store
+    with closing(sqlite3.connect(file, timeout=60)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("SELECT name FROM sqlite_master").fetchall()
+        database.rollback()
+
+
+def _create_sqlite(file: Path) -> None:
+    """Create a whole store or none: MLflow never accepts a database whose creation was interrupted."""
     from mlflow.tracking import MlflowClient
 
-    if not uri.startswith(SQLITE):
-        return
-    file = Path(uri.removeprefix(SQLITE))
-    if file.exists():
-        with closing(sqlite3.connect(file, timeout=60)) as database:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("SELECT name FROM sqlite_master").fetchall()
-            database.rollback()
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)
-    unfinished.touch()  # MLflow would try again and again where that fails
+    unfinished.touch()  # MLflow would try again and again where this fails
     MlflowClient(f"{SQLITE}{unfinished}").search_experiments()
     unfinished.replace(file)
 
 
-def exists(uri: str) -> bool:
-    """Whether a store need not be made first."""
-    return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).exists()
-
-
-def place_of_files(uri: str) -> str | None:
-    """Where the files of an sqlite store are kept: beside it, wherever a run is started. A server knows its own."""
+def artifact_root(uri: str) -> str | None:
+    """The folder of an SQLite store's artifacts: beside it, wherever a run is started. None: a server has its own."""
     file = Path(uri.removeprefix(SQLITE))
     return (file.resolve().parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
+
+
+def open_experiment(client: "MlflowClient", destination: Destination) -> str:
+    """The id of a destination's experiment, which is created if there is none and restored if it was deleted."""
+    from mlflow.exceptions import MlflowException
+
+    name = destination.experiment
+    if not client.get_experiment_by_name(name):
+        note = ", ".join(filter(None, (destination.tags.get(key) for key in ("fidelity", "study"))))
+        with suppress(MlflowException):  # another process was first
+            client.create_experiment(name, artifact_root(destination.uri), {"mlflow.note.content": note})
+    experiment = client.get_experiment_by_name(name)
+    if experiment.lifecycle_stage == "deleted":  # in the UI; MLflow refuses runs of it
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
+
+
+def search_runs(client: "MlflowClient", which: str) -> "list[Run]":
+    """The runs that a filter of MLflow's selects, in all experiments; the one that started last comes first."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(experiments, which, max_results=50_000))  # as many as MLflow allows
+
+
+def finished_runs(client: "MlflowClient") -> "dict[str, Run]":
+    """The finished runs by the hashes of their recipes; of two of one recipe the one that started last."""
+    runs = reversed(search_runs(client, "attributes.status = 'FINISHED'"))
+    return {run.data.tags["recipe_hash"]: run for run in runs if "recipe_hash" in run.data.tags}
+
+
+def delete_imports(client: "MlflowClient") -> None:
+    """Delete the runs whose import was interrupted, and those that were trained here after they were imported."""
+    finished = search_runs(client, "attributes.status = 'FINISHED'")
+    trained = {run.data.tags.get("recipe_hash") for run in finished if IMPORTED not in run.data.tags}
+    for run in search_runs(client, f"tags.{IMPORTED} = 'true'"):
+        if run.info.status != "FINISHED" or run.data.tags["recipe_hash"] in trained:
+            client.delete_run(run.info.run_id)
+
+
+def mark_killed(client: "MlflowClient", work: Path) -> None:
+    """Mark as KILLED the runs that are RUNNING in a store though no process trains them.
+
+    This is known of runs whose resume state is here: the process that trains one holds its lock.
+
+    Args:
+        work: folder of the resume states of all runs, each named by its recipe's hash.
+    """
+    for run in search_runs(client, "attributes.status = 'RUNNING'"):
+        state = work / run.data.tags.get("recipe_hash", "none")
+        with suppress(Timeout):  # a process trains it
+            if state.is_dir():
+                with FileLock(state / "lock", timeout=0):
+                    pass  # released at once: a training that starts just now does not wait for it
+                client.set_terminated(run.info.run_id, "KILLED")

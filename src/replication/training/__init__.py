@@ -1,1 +1,1 @@
-"""Training of one net: the loop, its gradient and learning rate, resumable state, the supervised run, tracking."""
+"""Training of one net: the loop, its gradient and learning rate, resumable state, the supervised run."""

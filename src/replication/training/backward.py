@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from replication.tasks.batches import Batches
 from replication.tasks.inference import autocast
+from replication.tasks.outcome import Loss
 from replication.training.processes import Processes, RunningAverages
 
-Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+LossFunction = Callable[[Tensor, Tensor], Loss]  # output of the net, truth
 
 
 def gradient_norms(net: nn.Module) -> list[float]:
@@ -24,7 +25,7 @@ def backward(
     net: nn.Module,
     batches: Batches,
     iteration: int,
-    objective: Objective,
+    loss_function: LossFunction,
     averages: RunningAverages,
     processes: Processes,
 ) -> tuple[Tensor, Tensor]:
@@ -38,7 +39,7 @@ def backward(
         averages: the running batch-norm averages of that net.
 
     Returns:
-        Mean loss, and the number of wrong answers, over the whole batch; scalars on the device, not waited for.
+        Mean loss over the whole batch, and how many of its images are wrong; scalars on the device, not waited for.
     """
     schedule, size = batches.recipe.schedule, batches.recipe.bn_group
     images, labels = batches.training(iteration)
@@ -48,8 +49,8 @@ def backward(
     for number, (group, truth) in enumerate(groups, start=1):
         with processes.group(net, last=number == len(groups)):
             with autocast(batches):
-                scores = net(group)
-            group_loss, group_wrong = objective(scores, truth)
+                output = net(group)
+            group_loss, group_wrong = loss_function(output, truth)
             group_loss = group_loss / schedule.batch_size
             (group_loss * processes.count).backward()  # as the processes' gradients are averaged
         loss, wrong = loss + group_loss.detach(), wrong + group_wrong

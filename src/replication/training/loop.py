@@ -6,8 +6,9 @@ import torch
 
 from replication.config.recipe import Recipe
 from replication.runs.folder import Row
-from replication.tasks import found, step_of
+from replication.tasks import Task, get_task
 from replication.tasks.batches import Batches, Split
+from replication.tasks.outcome import ErrorCount
 from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages
 from replication.training.schedule import learning_rate, reached_plateau, warms_up
@@ -34,8 +35,8 @@ def iterate(
         NonFiniteLoss: a loss since the last row is not finite.
     """
     schedule, logging = recipe.schedule, recipe.logging
-    step = step_of(recipe)
-    objective = found(step.objective)
+    task = get_task(recipe.task)
+    loss_function = task.code("loss").loss
     net, averages = processes.wrap(state.net).train(), RunningAverages(state.net, processes)
     if state.compiled:
         net = torch.compile(net)
@@ -46,7 +47,7 @@ def iterate(
 
         # Make the gradient, and step; loss and errors are remembered without waiting for the device.
         state.optimizer.zero_grad()
-        loss, wrong = backward(net, batches, state.iteration, objective, averages, processes)
+        loss, wrong = backward(net, batches, state.iteration, loss_function, averages, processes)
         state.optimizer.step()
         state.iteration += 1
         if state.iteration in (schedule.iterations // 10, schedule.iterations):
@@ -59,10 +60,9 @@ def iterate(
         last, row = state.iteration == schedule.iterations, None
         if last or state.iteration % logging.log_every == 0:
             state.check_finite()
-            row = _row(state, rate, schedule.batch_size) | {step.watched: None, "heldout_error": None}
+            row = _row(state, rate, schedule.batch_size) | {task.watched: None, "heldout_error": None}
             if last or state.iteration % logging.evaluate_every == 0:
-                columns = {"test": step.watched, "heldout": "heldout_error"}
-                row |= _measured(state, batches, processes, columns, step.watch)
+                row |= _measure(state, batches, processes, task)
             state.curve.append(row)
         yield row
 
@@ -99,11 +99,14 @@ def _row(state: State, rate: float, batch_size: int) -> Row:
     return row
 
 
-def _measured(state: State, batches: Batches, processes: Processes, columns: dict[Split, str], watch: str) -> Row:
+def _measure(state: State, batches: Batches, processes: Processes, task: Task) -> Row:
     """Test error, for the curve only: it selects nothing. Held-out error, if images are held out."""
+    columns: dict[Split, str] = {"test": task.watched, "heldout": "heldout_error"}
+    counts = {"test": batches.test_count, "heldout": batches.heldout_count}
     errors = {}
     for split, column in columns.items():
-        if count := batches.test_count if split == "test" else batches.heldout_count:
-            wrong = processes.total(found(watch)(state.net, batches, split))
-            errors[column] = round(100 * wrong.item() / count, 4)
+        if counts[split]:
+            count = task.code("loss").watch(state.net, batches, split)
+            (error,) = ErrorCount.merge(processes.gather(count)).metrics().values()
+            errors[column] = round(error, 4)
     return errors

@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -78,6 +79,15 @@ class Processes:
             with _together():
                 dist.all_reduce(value)
         return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all processes, in their order."""
+        if self.count == 1:
+            return [value]
+        values = [None] * self.count
+        with _together():
+            dist.all_gather_object(values, value)
+        return values
 
     def any(self, flag: bool) -> bool:
         """Whether `flag` is set in any process; all get the same answer, without waiting for a GPU."""

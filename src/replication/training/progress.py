@@ -14,7 +14,7 @@ from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.runs.folder import Row
 from replication.runs.record import run_name
-from replication.tracking.tracker import Tracker
+from replication.tracking.live import LiveRun
 from replication.training.processes import Processes
 from replication.training.state import NonFiniteLoss, State
 
@@ -47,13 +47,12 @@ def show(bar: tqdm, row: Row | None, batch_size: int) -> None:
 
 
 @contextmanager
-def told(recipe: Recipe, work: Path, tracker: Tracker, first: bool) -> Iterator[None]:
-    """Mark a training that does not reach its end in MLflow; tell the user what to do about a loss that diverged."""
+def told(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
+    """Mark an unfinished training KILLED or FAILED in MLflow; tell the user what to do about a loss that diverged."""
     try:
         yield
     except BaseException as error:
-        if first:
-            tracker.finish("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
+        live.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
         if isinstance(error, NonFiniteLoss):
             raise NonFiniteLoss(
                 f"{run_name(recipe)}: {error}; the last good state is kept in {work}. "

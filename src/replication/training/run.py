@@ -16,30 +16,35 @@ from replication.config.recipe import Recipe
 from replication.data.store import Images
 from replication.errors import UserError
 from replication.files import remove_leftovers, write_durably
-from replication.nets.complexity import complexity
 from replication.runs.folder import checkpoint, read_weights, write_run
-from replication.runs.provenance import in_columns, provenance, start_of
-from replication.runs.record import RunRecord, run_name, status_of, training_score
-from replication.tasks import found, step_of
+from replication.runs.nets import load_starts
+from replication.runs.provenance import provenance, start_of
+from replication.runs.record import RunRecord, run_name, status_of
+from replication.tasks import get_task
 from replication.tasks.batches import Batches
-from replication.tracking.tracker import Tracker, Tracking, tracker_of
+from replication.tasks.build import count_net
+from replication.tracking.importer import environment_of
+from replication.tracking.live import LiveRun
+from replication.tracking.store import Destination
 from replication.training.loop import iterate
 from replication.training.processes import Processes
 from replication.training.progress import Progress, Stopped, bar_of, only_process, show, stop_requests, told
 from replication.training.state import State
 
-__all__ = ["Stopped", "Tracking", "train", "train_run"]
+BACKBONE = "backbone"  # the role of the run whose weights the first layers are initialised from
+
+__all__ = ["Stopped", "train", "train_run"]
 
 
 def train(
     recipe: Recipe,
     batches: Batches,
     work: Path,
-    tracker: Tracker,
+    live: LiveRun,
     save_seconds: float = 60,
     processes: Processes = Processes(),  # noqa: B008
     compiled: bool = False,
-    trunk: Mapping[str, Tensor] | None = None,
+    backbone: Mapping[str, Tensor] | None = None,
     checkpoints: Collection[int] = (),
     origin: Mapping[str, Any] = MappingProxyType({}),
     progress: Progress | None = None,
@@ -47,12 +52,12 @@ def train(
     """Train a net to the end of its schedule, from the state in `work` if there is one.
 
     Args:
-        trunk: weights of a trained net with which a net that locates begins.
+        backbone: weights of the trained net that the first layers are initialised from.
         checkpoints: iterations after which the weights are kept beside the resume state too, 0 for the first ones.
         compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
         work: folder of the resume state, to be named by the recipe's hash; it is the caller's to delete.
-        save_seconds: how much work a kill -9 may cost. MLflow has the run from the first such save on: a shorter one is
-            left to the import of finished runs.
+        live: the run in MLflow, from the first save on; a shorter run is imported when it has finished.
+        save_seconds: how much work a kill -9 may cost.
         processes: this process among all that train this net; `batches` must be its share of them. The first of them
             shows, tracks and saves; the others only train.
         origin: machine and code of this start, for the history of the run; "code" is the digest of the code.
@@ -65,16 +70,15 @@ def train(
     """
     processes.check(recipe)
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
-    with only_process(work, processes), stop_requests() as stop, told(recipe, work, tracker, first):
+    with only_process(work, processes), stop_requests() as stop, told(recipe, work, live):
         state = State.start(recipe, batches.classes, batches.device, compiled, origin)
-        if trunk:
-            state.net.load_trunk(trunk)
+        if backbone:
+            state.net.load_backbone(backbone)
         resumed = state.load(work, batches.device, schedule.iterations)
         processes.wait()
-        saved_at, rows = time.monotonic(), []
-        tracked = resumed and state.mlflow_run_id is not None
-        if first and tracked:
-            state.mlflow_run_id = tracker.start(state.mlflow_run_id)
+        saved_at = time.monotonic()
+        if first and state.mlflow_run_id:
+            state.mlflow_run_id = live.log(state.curve, state.mlflow_run_id)
         if first and not resumed:
             _keep(state, work, checkpoints)
             state.save(work)
@@ -88,7 +92,6 @@ def train(
                 show(bar, row, schedule.batch_size)
                 if progress is not None:
                     progress.value = state.iteration / schedule.iterations
-                rows += [row] if row else []
                 if first:
                     _keep(state, work, checkpoints)
 
@@ -98,11 +101,9 @@ def train(
                 if stopping or last or now - saved_at > save_seconds:
                     state.seconds, saved_at = state.seconds + now - saved_at, now
                     if first:
-                        if not (tracked or last or stopping):
-                            state.mlflow_run_id, tracked, rows = tracker.start(None), True, state.curve
-                        tracker.log(rows)
+                        if state.mlflow_run_id or not (last or stopping):
+                            state.mlflow_run_id = live.log(state.curve, state.mlflow_run_id)
                         state.save(work)
-                    rows = []
                 if stopping and not last:
                     processes.wait()  # torchrun ends all once one has left, and the first may still be saving
                     raise Stopped(f"{name} stopped at iteration {state.iteration:,}; the same command resumes it.")
@@ -145,11 +146,10 @@ def train_run(
     images: Images,
     device: torch.device,
     work: Path,
-    tracking: Tracking | None = None,
+    destination: Destination | None = None,
     save_seconds: float = 60,
     compiled: bool = False,
-    begins_with: Path | None = None,
-    proposer: Path | None = None,
+    starts: Mapping[str, Path] = MappingProxyType({}),
     checkpoints: Collection[int] = (),
     code: str = "",
     progress: Progress | None = None,
@@ -161,9 +161,8 @@ def train_run(
 
     Args:
         work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
-        tracking: where MLflow keeps the run; None: nowhere.
-        begins_with: folder of the run whose trained net this one begins with, if there is one.
-        proposer: folder of the run whose net proposes boxes, for a net of the second step.
+        destination: where MLflow keeps the run; None: nowhere.
+        starts: folders of the runs that it starts from, by role; `backbone` gives the weights of the first layers.
         checkpoints: iterations after which the weights are kept too, 0 for the first ones.
         code: digest of the code that trains.
         progress: see `train`.
@@ -175,37 +174,34 @@ def train_run(
         Stopped: asked to stop; the state is saved.
         UserError: as `train` and `write_run` say.
     """
-    processes, step = Processes.under_torchrun(device), step_of(recipe)
-    batches = found(step.feed)(images, recipe, device, processes.rank, processes.count)
-    if proposer:
-        batches.proposer = found(step.propose)(proposer, images, device)
+    processes, task = Processes.under_torchrun(device), get_task(recipe.task)
+    batches = task.code("feed").make_batches(images, recipe, device, processes.rank, processes.count)
+    used = {role: start for role, start in starts.items() if role != BACKBONE}
+    batches.starts = load_starts(used, images, device)
     origin = provenance(device)
     remove_leftovers(folder)
-    tracking = tracking or Tracking(None, "", work / "mlflow.lock")
-    tracker = tracker_of(recipe, origin | in_columns(origin), origin["commit"], tracking)
-    trunk = read_weights(begins_with) if begins_with else None
+    live = LiveRun(destination, recipe, environment_of(origin))
+    backbone = read_weights(starts[BACKBONE]) if BACKBONE in starts else None
     state = train(
-        recipe, batches, work / recipe.hash, tracker, save_seconds, processes, compiled, trunk, checkpoints,
+        recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
         start_of(origin, code), progress,
     )  # fmt: skip
     if processes.rank > 0:
         return None
-    record = _record(recipe, state, batches, processes, tracker, origin)
+    record = _record(recipe, state, batches, processes, origin)
     kept = _kept(work / recipe.hash, checkpoints, run_name(recipe))
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, kept)
-    tracker.finish("FINISHED", record.model_dump(), [training_score(recipe, state.curve)], folder)
+    live.finish(folder)
     last = state.curve[-1]
-    told = f"training error {last['train_error']:.2f} %, test error {last[step.watched]:.2f} %"
-    print(f"{run_name(recipe)}: {told} ({step.protocols[0].words})")
+    told = f"training error {last['train_error']:.2f} %, test error {last[task.watched]:.2f} %"
+    print(f"{run_name(recipe)}: {told} ({task.protocols[0].label})")
     return record
 
 
-def _record(
-    recipe: Recipe, state: State, batches: Batches, processes: Processes, tracker: Tracker, origin: dict[str, Any]
-) -> RunRecord:
+def _record(recipe: Recipe, state: State, batches: Batches, processes: Processes, origin: dict[str, Any]) -> RunRecord:
     schedule = recipe.schedule
     origin["machine"] |= {"threads": "+".join(map(str, state.threads)), "compiled": state.compiled}
-    size = complexity(recipe.net, recipe.input_size, batches.classes, **recipe.net_options)
+    size = count_net(recipe, batches.classes)
     return RunRecord(
         recipe=recipe,
         status=status_of(recipe, state.curve, batches.classes),
@@ -218,7 +214,7 @@ def _record(
         starts=state.starts,
         history=state.history if "code" in state.history[0] else [],
         processes=processes.count,
-        mlflow_run_id=tracker.run_id,
+        mlflow_run_id=state.mlflow_run_id,
         gradient_norms=state.gradient_norms,
         order_digests=batches.order_digests(),
         provenance=origin,

@@ -17,10 +17,9 @@ from torch.nn.functional import cross_entropy
 
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.nets.by_name import build
-from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.runs.record import run_name
+from replication.tasks.build import build_net, count_net
 from replication.training.processes import launched
 
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
@@ -91,7 +90,7 @@ def images_per_second(
     """
     short = int(max(2e9 / _macs(recipe, classes), 2))
     count = min(short, recipe.bn_group) if device.type == "cpu" else recipe.bn_group
-    net = build(recipe.net, classes, **recipe.net_options).to(device, memory_format=torch.channels_last).train()
+    net = build_net(recipe, classes).to(device, memory_format=torch.channels_last).train()
     images = torch.randn(count, 3, recipe.input_size, recipe.input_size, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.zeros(count, dtype=torch.int64, device=device)
@@ -107,11 +106,11 @@ def images_per_second(
     return count / min(steps[1:])
 
 
-def _some_loss(answers: Any, labels: Tensor) -> Tensor:
+def _some_loss(output: Any, labels: Tensor) -> Tensor:
     """A loss that all weights of the net have a part in, whatever it says."""
-    if isinstance(answers, Tensor):
-        return cross_entropy(answers.float(), labels)
-    return sum(of.square().mean() for way in answers.ways for of in answers.answers(way, labels[:, None]))
+    if isinstance(output, Tensor):
+        return cross_entropy(output.float(), labels)
+    return sum(values.square().mean() for values in output.tensors(labels[:, None]))
 
 
 def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
@@ -130,7 +129,7 @@ def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
 def runs_blocks_again(recipe: Recipe, classes: int) -> bool:
     """Whether a net keeps no maps of its blocks and computes them again, which torch.compile refuses (2.14)."""
     with torch.device("meta"):
-        net = build(recipe.net, classes, **recipe.net_options)
+        net = build_net(recipe, classes)
     return bool(getattr(net, "stage", 0))
 
 
@@ -140,7 +139,7 @@ def can_compile() -> bool:
 
 
 def _macs(recipe: Recipe, classes: int) -> int:
-    return complexity(recipe.net, recipe.input_size, classes, **recipe.net_options).macs
+    return count_net(recipe, classes).macs
 
 
 def _duration(seconds: float) -> str:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import write_durably
-from replication.nets.by_name import build
 from replication.tasks.batches import WEIGHTS, derived_seed
+from replication.tasks.build import build_net
 
 STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
 
@@ -64,12 +64,8 @@ class State:
         origin: Mapping[str, Any] = MappingProxyType({}),
     ) -> "State":
         """A net with fresh weights and its optimiser; `origin` goes into its history."""
-        net = build(
-            recipe.net,
-            classes,
-            seed=derived_seed(recipe.seeds[0], WEIGHTS),
-            **recipe.net_options,
-        ).to(device, memory_format=torch.channels_last)
+        net = build_net(recipe, classes, derived_seed(recipe.seeds[0], WEIGHTS))
+        net = net.to(device, memory_format=torch.channels_last)
         start = {"iteration": 0, "threads": torch.get_num_threads(), **origin}
         return cls(
             net,

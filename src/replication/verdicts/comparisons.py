@@ -171,7 +171,7 @@ def only_on_its_own_data(study: Study, found: Comparison) -> Comparison:
     """A comparison with numbers that others measured: on another data set it is none."""
     if study.dataset == study.task.datasets[-1]:
         return found
-    return Comparison(found.what, found.paper, told=f"{study.task.words} alone can tell", elsewhere=True)
+    return Comparison(found.what, found.paper, told=f"{study.task.label} alone can tell", elsewhere=True)
 
 
 def _values(sample: Sample, form: str) -> str:

@@ -42,8 +42,9 @@ def study_of_paper(task: Task, paper: Profile) -> Study:
 
 
 def _printed(task: Task) -> Iterator[Score]:
-    if task.boxes:
-        yield from _table_13()
+    if task.needs_boxes:
+        metrics = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
+        yield from (score for score in _table_13() if score[1:3] in metrics)
         return
     if task.photographs:
         top1 = {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
@@ -66,19 +67,20 @@ def _printed(task: Task) -> Iterator[Score]:
 
 def _table_13() -> Iterator[Score]:
     """The single nets; VGG-16's per-class regression as if it were of the other rows' net."""
-    ways = {"VGG's": "pcr", "RPN": "per_class_rpn"}
-    for row in table(13):
-        if row["loc_method"] in ways:
+    methods = {"VGG's": "pcr", "RPN": "per_class_rpn", "RPN+RCNN": "rcnn"}
+    *single, _ = table(13)  # the last row is an ensemble
+    for row in single:
+        if row["loc_method"] in methods:
             known = row["loc_err_gt_class"] is not None
             protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if known else "predicted_dense"}
             error = row["loc_err_gt_class"] if known else row["top5_loc_err_predicted_class"]
-            yield "resnet-101", protocol[row["testing"]], f"{ways[row['loc_method']]}_error", error
+            yield "resnet-101", protocol[row["testing"]], f"{methods[row['loc_method']]}_error", error
 
 
 def _curves(task: Task) -> pd.DataFrame:
     """The one point of a curve that a claim looks at (K06)."""
     columns = ["net", "variant", "seed", "protocol", "iteration", "error"]
-    early = figure(4)["digitised"]["val_at_5e4"] if task.photographs and not task.boxes else {}
+    early = figure(4)["digitised"]["val_at_5e4"] if task.photographs and not task.needs_boxes else {}
     point = ("default", 0, task.protocols[0].name, EARLY)
     return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
 

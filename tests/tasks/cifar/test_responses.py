@@ -12,12 +12,12 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from replication.nets.by_name import build
-from replication.runs.outcome import read_responses, write_scores
+from replication.runs.outcome import Evaluation, read_responses, write_evaluation
 from replication.tasks.cifar import CIFAR
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.cifar.responses import response_deviations
-from replication.tasks.outcome import Scores
+from replication.tasks.classification import ClassOutcome
 
 Recipes = Callable[..., CifarRecipe]
 Maker = Callable[..., CifarBatches]
@@ -43,8 +43,8 @@ def test_a_response_is_what_leaves_batch_norm_over_all_test_images_channels_and_
     block = net.blocks[0]
     second = block.bn1(conv2d(first.relu(), block.conv1.weight, padding=1))
     third = block.bn2(conv2d(second.relu(), block.conv2.weight, padding=1))  # before the shortcut is added
-    found = response_deviations(net, batches)
-    assert found[:3] == pytest.approx([y.detach().std(correction=0).item() for y in (first, second, third)], rel=1e-4)
+    deviations = [values.detach().std(correction=0).item() for values in (first, second, third)]
+    assert response_deviations(net, batches)[:3] == pytest.approx(deviations, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_response_is_what_leaves_batch_norm_over_all_test_images_channels_and_
 def test_each_3x3_layer_has_one_number(
     make_recipe: Recipes, make_batches: Maker, net: str, block: str, count: int
 ) -> None:
-    found = response_deviations(random_net(net, block=block), make_batches(make_recipe()))
-    assert len(found) == count and all(value > 0 for value in found)
+    deviations = response_deviations(random_net(net, block=block), make_batches(make_recipe()))
+    assert len(deviations) == count and all(value > 0 for value in deviations)
 
 
-def test_the_folder_keeps_them_and_damage_is_told(tmp_path: Path) -> None:
-    scores = {"single_view": Scores(torch.eye(4), torch.arange(4))}
-    write_scores(tmp_path / "made", scores, CIFAR, responses=[1.23456, 2.0])
+def test_the_folder_keeps_them_and_damage_is_refused(tmp_path: Path) -> None:
+    outcomes = {"single_view": ClassOutcome(torch.eye(4), torch.arange(4))}
+    write_evaluation(tmp_path / "made", Evaluation(outcomes, [1.23456, 2.0]), CIFAR)
     assert read_responses(tmp_path / "made") == [1.2346, 2.0]
     path = tmp_path / "made/responses.csv"
     path.write_text(path.read_text().replace("2.0", "9.0"))
@@ -78,6 +78,6 @@ def test_the_stages_bring_responses_and_gradients_into_the_committed_tables(proj
     assert [(row["net"], row["layer"]) for row in rows["responses"]] == [
         (net, str(layer)) for net in ("plain-8", "resnet-8") for layer in range(1, 8)
     ]
-    of_plain = [row for row in rows["gradients"] if row["net"] == "plain-8"]
-    assert [row["iteration"] for row in of_plain] == ["6"] * 7 + ["64"] * 7
-    assert all(float(row["value"]) > 0 for row in of_plain)
+    gradients = [row for row in rows["gradients"] if row["net"] == "plain-8"]
+    assert [row["iteration"] for row in gradients] == ["6"] * 7 + ["64"] * 7
+    assert all(float(row["value"]) > 0 for row in gradients)

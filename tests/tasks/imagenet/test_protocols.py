@@ -12,11 +12,10 @@ from torch.nn.functional import avg_pool2d
 
 from replication.data.store import Store
 from replication.nets.by_name import build
+from replication.tasks.classification import ClassOutcome, watch_top1
 from replication.tasks.imagenet.evaluate import centre_crop, fully_convolutional, slide, ten_crop
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tasks.inference import top1_error
-from replication.tasks.outcome import Scores, average
 
 Recipes = Callable[..., ImagenetRecipe]
 CPU = torch.device("cpu")
@@ -136,20 +135,21 @@ def test_ten_crops_are_four_corners_and_the_centre_and_their_mirror_images(
         crop = levels[top : top + 32, left : left + 32] / 255
         for view in (crop, crop[:, ::-1]):
             expected.append(softmax(np.array([view[0, 0], view[-1, -1], 0, 0])))
-    found = ten_crop(FirstPixel(), batches)
-    np.testing.assert_allclose(found.probabilities[0], np.mean(expected, axis=0), rtol=1e-5)
+    outcome = ten_crop(FirstPixel(), batches)
+    np.testing.assert_allclose(outcome.probabilities[0], np.mean(expected, axis=0), rtol=1e-5)
 
 
-def test_the_centre_crop_is_the_middle_and_what_the_curve_is_scored_on(
+def test_the_centre_crop_is_the_middle_and_what_the_curve_shows(
     batches_of: Callable[..., PhotographBatches],
 ) -> None:
     levels = np.arange(36)[:, None] * 4 + np.arange(40)[None]
     images = [grey(255 - levels), grey(levels), grey(levels.T), grey(levels // 2)]
     batches = batches_of(images, test={"shorter_side": 36, "scales": [36]})
-    found = centre_crop(FirstPixel(), batches)
+    outcome = centre_crop(FirstPixel(), batches)
     crop = (255 - levels)[2:34, 4:36] / 255
-    np.testing.assert_allclose(found.probabilities[0], softmax(np.array([crop[0, 0], crop[-1, -1], 0, 0])), rtol=1e-5)
-    assert found.error() == top1_error(FirstPixel(), batches) == 50.0, "images 0 and 1 have their own class first"
+    np.testing.assert_allclose(outcome.probabilities[0], softmax(np.array([crop[0, 0], crop[-1, -1], 0, 0])), rtol=1e-5)
+    assert outcome.error() == 50.0, "images 0 and 1 have their own class first"
+    assert watch_top1(FirstPixel(), batches, "test").metrics() == {"top1_error": 50.0}
 
 
 def test_a_protocol_leaves_the_net_in_the_mode_in_which_it_was(batches_of: Callable[..., PhotographBatches]) -> None:
@@ -166,25 +166,25 @@ def test_top_5_error_counts_a_label_among_the_five_most_probable_classes() -> No
     ranks = torch.tensor([[0, 1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1, 0]])
     probabilities = torch.softmax(-ranks.float(), dim=1)  # class 0 is first for image 0, last for image 1
     for labels, top1, top5 in [([0, 6], 0, 0), ([4, 2], 100, 0), ([5, 1], 100, 100), ([0, 1], 50, 50)]:
-        scores = Scores(probabilities, torch.tensor(labels))
-        assert (scores.error(1), scores.error(5)) == (top1, top5)
+        outcome = ClassOutcome(probabilities, torch.tensor(labels))
+        assert outcome.metrics() == {"top1_error": top1, "top5_error": top5}
 
 
 def test_top_5_of_four_classes_is_never_wrong() -> None:
-    assert Scores(torch.eye(4), torch.tensor([1, 2, 3, 0])).error(5) == 0
+    assert ClassOutcome(torch.eye(4), torch.tensor([1, 2, 3, 0])).error(5) == 0
 
 
 def test_an_ensemble_averages_probabilities_and_may_be_better_than_each_member() -> None:
     labels = torch.tensor([0, 1])
-    first = Scores(torch.tensor([[0.9, 0.1, 0.0], [0.5, 0.4, 0.1]]), labels)
-    second = Scores(torch.tensor([[0.4, 0.1, 0.5], [0.1, 0.8, 0.1]]), labels)
-    joined = average([first, second])
+    first = ClassOutcome(torch.tensor([[0.9, 0.1, 0.0], [0.5, 0.4, 0.1]]), labels)
+    second = ClassOutcome(torch.tensor([[0.4, 0.1, 0.5], [0.1, 0.8, 0.1]]), labels)
+    joined = ClassOutcome.average([first, second])
     torch.testing.assert_close(joined.probabilities, torch.tensor([[0.65, 0.1, 0.25], [0.3, 0.6, 0.1]]))
     assert (first.error(), second.error(), joined.error()) == (50.0, 50.0, 0.0)
-    assert average([first]).error() == first.error()
+    assert ClassOutcome.average([first]).error() == first.error()
 
 
 def test_members_that_saw_other_images_are_refused() -> None:
-    members = [Scores(torch.eye(2), torch.tensor(labels)) for labels in ([0, 1], [1, 0])]
+    members = [ClassOutcome(torch.eye(2), torch.tensor(labels)) for labels in ([0, 1], [1, 0])]
     with pytest.raises(ValueError, match="images"):
-        average(members)
+        ClassOutcome.average(members)

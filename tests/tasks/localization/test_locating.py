@@ -1,4 +1,4 @@
-"""What a training of appendix C minimises: which anchors are drawn, the losses of the four ways, and that it learns."""
+"""What a training of appendix C minimises: the anchors drawn, the losses of the four methods, and that it learns."""
 
 import pytest
 import torch
@@ -10,13 +10,12 @@ from replication.data.meta import Meta
 from replication.data.sources.digits import digits_on_canvas
 from replication.data.store import Store
 from replication.nets.boxes import overlap
-from replication.nets.by_name import build
-from replication.nets.localization import WAYS, Maps
-from replication.tasks import TASKS
-from replication.tasks.localization import LOCALIZATION
-from replication.tasks.localization.evaluate import best_boxes, oracle_centre
+from replication.tasks.build import build_net
+from replication.tasks.localization.boxes import best_boxes
+from replication.tasks.localization.evaluate import oracle_centre
 from replication.tasks.localization.feed import Truth, anchors_of
-from replication.tasks.localization.loss import largest_box, localization, sampled
+from replication.tasks.localization.loss import largest_box, loss, sample_anchors
+from replication.tasks.localization.net import METHODS, Maps
 from replication.training.loop import iterate
 from replication.training.state import State
 
@@ -33,7 +32,7 @@ def truth_of(boxes: list[list[list[float]]], seed: int = 0) -> Truth:
 
 def test_eight_anchors_are_drawn_half_of_them_positive_if_there_are() -> None:
     truth = truth_of([[[4.0, 4, 22, 22], NAN], [[4, 4, 12, 12], [20, 20, 30, 32]], [NAN, NAN]])
-    chosen, positive, nearest = sampled(ANCHORS, truth)
+    chosen, positive, nearest = sample_anchors(ANCHORS, truth)
     overlaps = overlap(ANCHORS, truth.boxes[0, :1])[:, 0]
     assert torch.equal(positive[0], (overlaps >= 0.7) | (overlaps == overlaps.max()))
     assert (chosen & positive).sum(1).tolist() == [min(4, int(positive[0].sum())), 2, 0], (
@@ -49,7 +48,7 @@ def test_eight_anchors_are_drawn_half_of_them_positive_if_there_are() -> None:
 def test_every_negative_anchor_is_drawn_equally_often() -> None:
     counts = torch.zeros(len(ANCHORS))
     for seed in range(200):
-        chosen, positive, _ = sampled(ANCHORS, truth_of([[[4.0, 4, 22, 22]]] * 8, seed))
+        chosen, positive, _ = sample_anchors(ANCHORS, truth_of([[[4.0, 4, 22, 22]]] * 8, seed))
         counts += (chosen & ~positive).sum(0)
     drawn = counts[counts > 0]
     expected = counts.sum() / len(drawn)
@@ -59,31 +58,31 @@ def test_every_negative_anchor_is_drawn_equally_often() -> None:
 
 
 def test_the_largest_box_is_what_regressions_aim_at() -> None:
-    boxes, there = largest_box(torch.tensor([[[0.0, 0, 2, 2], [1, 1, 9, 9]], [[0, 0, 2, 2], NAN], [NAN, NAN]]))
-    assert boxes[:2].tolist() == [[1, 1, 9, 9], [0, 0, 2, 2]] and there.tolist() == [True, True, False]
+    boxes, has_box = largest_box(torch.tensor([[[0.0, 0, 2, 2], [1, 1, 9, 9]], [[0, 0, 2, 2], NAN], [NAN, NAN]]))
+    assert boxes[:2].tolist() == [[1, 1, 9, 9], [0, 0, 2, 2]] and has_box.tolist() == [True, True, False]
 
 
 def test_the_loss_worked_by_hand_of_a_net_that_always_answers_zero() -> None:
-    net = build("resnet-18-A", 3, **RECIPE.net_options)
-    for way in (net.scr, net.rpn):
-        torch.nn.init.zeros_(way.layer.weight)
+    net = build_net(RECIPE, 3)
+    for method in (net.scr, net.rpn):
+        torch.nn.init.zeros_(method.layer.weight)
     whole = [[0.0, 0, 32, 32]]
     answers = Maps(torch.randn(1, 128, 4, 4), net)
     # Each logistic is log 2; the whole crop is the target of the regressions, so that their offsets are right; of the
     # RPNs those of the positive anchors lead to it.
     truth = truth_of([whole])
-    chosen, positive, _ = sampled(ANCHORS, truth)
+    chosen, positive, _ = sample_anchors(ANCHORS, truth)
     trained = ANCHORS[(chosen & positive)[0]]
     centre, side = (trained[:, :2] + trained[:, 2:]) / 2, trained[:, 2:] - trained[:, :2]
     missed = torch.cat([(16 - centre) / side, torch.log(32 / side)], 1).abs()
     missed = torch.where(missed < 1, missed**2 / 2, missed - 0.5).sum(1).mean()
-    loss, wrong = localization(answers, truth)
-    assert loss.item() == pytest.approx(2 * (softplus(torch.zeros(())).item() + missed.item()), rel=1e-5)
+    total, wrong = loss(answers, truth)
+    assert total.item() == pytest.approx(2 * (softplus(torch.zeros(())).item() + missed.item()), rel=1e-5)
     best = best_boxes(answers, "per_class_rpn", torch.zeros(1, 1, dtype=torch.long), RECIPE)[:, 0]
     assert wrong.item() == int(overlap(best, truth.boxes[0]).item() < 0.5)
     # Without a box the logistics alone are trained.
-    loss, wrong = localization(answers, truth_of([[NAN]]))
-    assert (loss.item(), wrong.item()) == (pytest.approx(2 * softplus(torch.zeros(())).item()), 1)
+    total, wrong = loss(answers, truth_of([[NAN]]))
+    assert (total.item(), wrong.item()) == (pytest.approx(2 * softplus(torch.zeros(())).item()), 1)
 
 
 def test_a_batch_shows_boxes_where_the_objects_are_in_its_crops() -> None:
@@ -102,15 +101,14 @@ def test_a_batch_shows_boxes_where_the_objects_are_in_its_crops() -> None:
     images, truth = batches.training(3)
     for image, box in zip(images, truth.boxes[:, 0], strict=True):
         rows, columns = (torch.nonzero((image[0] > 0.5).any(axis)).flatten() for axis in (1, 0))
-        found = torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-        assert torch.allclose(found.float(), box, atol=1.0)
+        white = torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+        assert torch.allclose(white.float(), box, atol=1.0)
     again = batches_of(store, batches.recipe).training(3)[1]
     assert torch.equal(again.draws, truth.draws) and not torch.equal(batches.training(4)[1].draws, truth.draws)
 
 
 @pytest.mark.slow
-def test_it_learns_to_find_digits_on_a_canvas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TASKS, "localization", LOCALIZATION)
+def test_it_learns_to_find_digits_on_a_canvas() -> None:
     source, train, test = digits_on_canvas(37)
     meta = Meta("digits", "made up", "made up", source.classes, len(train), len(test), 37, "f" * 64)
     mean = torch.from_numpy(source.train.images).float().mean(0)[:, 2:34, 2:34]
@@ -127,17 +125,17 @@ def test_it_learns_to_find_digits_on_a_canvas(monkeypatch: pytest.MonkeyPatch) -
     batches, state = batches_of(store, recipe), State.start(recipe, 10, torch.device("cpu"))
     for _ in iterate(state, recipe, batches):
         pass
-    found = oracle_centre(state.net, batches)
+    values = oracle_centre(state.net, batches).metrics()
     centre = torch.tensor([[9.0, 9, 28, 28]])  # a box of the mean size in the middle, for those who do not look
     floor = 100 * sum(bool(overlap(centre, torch.from_numpy(box)) < 0.5) for box in test) / len(test)
-    errors = {way: found.value(f"{way}_error") for way in WAYS}
+    errors = {method: values[f"{method}_error"] for method in METHODS}
     assert floor > 60 and all(error < floor / 2 for error in errors.values()), errors
     assert state.curve[-1]["oracle_centre_error"] == pytest.approx(errors["per_class_rpn"], abs=0.3)
 
 
 def test_boxes_are_answered_in_fp32_whatever_the_maps_were_made_in() -> None:
     """In bf16 a box of ImageNet would be rounded to whole pixels."""
-    net = build("resnet-18-A", 3, **RECIPE.net_options)
+    net = build_net(RECIPE, 3)
     with torch.autocast("cpu", torch.bfloat16):
         answers = net(torch.zeros(2, 3, 32, 32))
         inside = answers.answers("per_class_rpn", torch.tensor([[0], [2]]))

@@ -3,38 +3,41 @@
 import numpy as np
 import pytest
 import torch
-from locating import batches_of, made_up_store, recipe_of
+from locating import batches_of, made_up_store, recipe_of, start_from_classifier
 
 from replication.nets.boxes import anchors, encoded
-from replication.nets.by_name import build
-from replication.nets.localization import WAYS, Maps
-from replication.runs.outcome import rows_of, write_scores
-from replication.tasks.localization.boxes import best_boxes, merged, misses, wrong_boxes
+from replication.runs.outcome import Evaluation, read_scores, score_rows, write_evaluation
+from replication.tasks.build import build_net
+from replication.tasks.localization import LOCALIZATION
+from replication.tasks.localization.boxes import best_boxes, is_missed, merge_boxes
 from replication.tasks.localization.evaluate import oracle_centre, oracle_dense, predicted_dense
-from replication.tasks.localization.outcome import Located
-from replication.tasks.outcome import Scores
+from replication.tasks.localization.loss import watch
+from replication.tasks.localization.net import METHODS, Maps
+from replication.tasks.localization.outcome import BoxOutcome
+from replication.tasks.localization.recipe import LocalizationRecipe
+from replication.tasks.outcome import ErrorCount
 
 
-class Told(torch.nn.Module):
-    """A net that answers with the boxes that it is told, one a class and image, whatever it sees: the anchor nearest to
-    each is the most probable one, and its offsets lead to the box.
+class FixedBoxes(torch.nn.Module):
+    """A net that answers with given boxes, one a class and image, whatever it sees: the anchor nearest to each is the
+    most probable one, and its offsets lead to the box.
     """
 
     stride = 8
 
-    def __init__(self, boxes: torch.Tensor, recipe):
+    def __init__(self, boxes: torch.Tensor, recipe: LocalizationRecipe):
         super().__init__()
         self.boxes, self.recipe, self.shown = boxes, recipe, 0  # [images, classes, 4] in pixels of the view
 
     def forward(self, images: torch.Tensor) -> Maps:
-        side = [-(-of // self.stride) for of in images.shape[2:]]
+        sides = [-(-side // self.stride) for side in images.shape[2:]]
         numbers = torch.arange(self.shown, self.shown + len(images), dtype=torch.float)  # of the images, everywhere
-        maps = numbers[:, None, None, None].expand(-1, 1, *side)
+        maps = numbers[:, None, None, None].expand(-1, 1, *sides)
         self.shown = (self.shown + len(images)) % len(self.boxes)
         return Maps(maps, self)
 
     def __getattr__(self, name: str):
-        if name not in WAYS:
+        if name not in METHODS:
             return super().__getattr__(name)
 
         def answers(maps: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,10 +45,10 @@ class Told(torch.nn.Module):
             if "rpn" not in name:
                 whole = torch.tensor([0.0, 0, self.recipe.input_size, self.recipe.input_size])
                 return torch.zeros(*classes.shape, 1), encoded(boxes, whole)[:, :, None]
-            of = anchors(*maps.shape[2:], self.stride, self.recipe.anchors.sides, self.recipe.anchors.ratios)
-            logits = torch.full((*classes.shape, len(of)), -9.0)
+            places = anchors(*maps.shape[2:], self.stride, self.recipe.anchors.sides, self.recipe.anchors.ratios)
+            logits = torch.full((*classes.shape, len(places)), -9.0)
             logits[:, :, 5] = 9.0
-            return logits, encoded(boxes[:, :, None], of)
+            return logits, encoded(boxes[:, :, None], places)
 
         return answers
 
@@ -57,69 +60,61 @@ def test_two_images_worked_on_paper() -> None:
     batches = batches_of(store, recipe)
     # In the centre crop, which begins at (4, 4): the first box is off by 5 pixels to the right, 15 x 20 of 25 x 20
     # shared, so 0.6; of the second the upper 24 of 40 rows, so 0.6 as well.
-    told = torch.tensor([[[11.0, 6, 31, 26]] * 3, [[-4.0, -4, 16, 20]] * 3])
-    found = oracle_centre(Told(told, recipe), batches)
-    for way in WAYS:
-        assert found.overlaps[way].tolist() == pytest.approx([0.6, 0.6], abs=1e-4)
-    assert found.boxes["rpn"][0].tolist() == pytest.approx([15, 10, 35, 30], abs=1e-3), "in pixels of the image"
-    assert found.value("per_class_rpn_error") == 0.0
-    assert found.value("per_class_rpn_iou") == pytest.approx(60, abs=0.01)
-    assert wrong_boxes(Told(told, recipe), batches, "test").item() == 0
-    told[1] += torch.tensor([4.0, 0, 4, 0])  # 16 x 24 shared, of 20 x 24 + 20 x 40 - 16 x 24: 0.43
-    found = oracle_centre(Told(told, recipe), batches)
-    assert found.value("per_class_rpn_error") == 50.0
-    assert found.overlaps["rpn"].tolist() == pytest.approx([0.6, 384 / 896], abs=1e-4)
-    assert wrong_boxes(Told(told, recipe), batches, "test").item() == 1
+    answers = torch.tensor([[[11.0, 6, 31, 26]] * 3, [[-4.0, -4, 16, 20]] * 3])
+    outcome = oracle_centre(FixedBoxes(answers, recipe), batches)
+    for method in METHODS:
+        assert outcome.overlaps[method].tolist() == pytest.approx([0.6, 0.6], abs=1e-4)
+    assert outcome.boxes["rpn"][0].tolist() == pytest.approx([15, 10, 35, 30], abs=1e-3), "in pixels of the image"
+    assert outcome.metrics()["per_class_rpn_error"] == 0.0
+    assert outcome.metrics()["per_class_rpn_iou"] == pytest.approx(60, abs=0.01)
+    name = LOCALIZATION.curve_metric.name
+    assert watch(FixedBoxes(answers, recipe), batches, "test") == ErrorCount(name, wrong=0, images=2)
+    answers[1] += torch.tensor([4.0, 0, 4, 0])  # 16 x 24 shared, of 20 x 24 + 20 x 40 - 16 x 24: 0.43
+    outcome = oracle_centre(FixedBoxes(answers, recipe), batches)
+    assert outcome.metrics()["per_class_rpn_error"] == 50.0
+    assert outcome.overlaps["rpn"].tolist() == pytest.approx([0.6, 384 / 896], abs=1e-4)
+    assert watch(FixedBoxes(answers, recipe), batches, "test") == ErrorCount(name, wrong=1, images=2)
 
 
 def test_half_is_right() -> None:
     halves = torch.tensor([[[0.0, 0, 2, 1]], [[0, 0, 2.01, 1]]])
-    assert misses(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1]]), halves).tolist() == [False, True]
+    assert is_missed(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1]]), halves).tolist() == [False, True]
 
 
 def test_dense_boxes_are_mapped_back_from_each_scale() -> None:
     store = made_up_store([[[10, 10, 30, 30]], [[0, 0, 20, 40]]], side=40)
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[80])
-    told = torch.tensor([[[20.0, 20, 60, 60]] * 3, [[0.0, 0, 40, 80]] * 3])  # twice as large
-    found = oracle_dense(Told(told, recipe), batches_of(store, recipe))
-    assert found.overlaps["per_class_rpn"].tolist() == pytest.approx([1, 1], abs=1e-4)
+    answers = torch.tensor([[[20.0, 20, 60, 60]] * 3, [[0.0, 0, 40, 80]] * 3])  # twice as large
+    outcome = oracle_dense(FixedBoxes(answers, recipe), batches_of(store, recipe))
+    assert outcome.overlaps["per_class_rpn"].tolist() == pytest.approx([1, 1], abs=1e-4)
 
 
 def test_a_guess_counts_where_class_and_box_are_right_together() -> None:
-    """Of three classes the classifier guesses two; the class is right in two images, the box in two, both in one."""
+    """Five of eight classes are guessed; the class is right in two images, the box in two, both in one."""
     boxes = [[[10, 10, 30, 30]], [[10, 10, 30, 30]], [[10, 10, 30, 30]]]
     store = made_up_store(boxes, side=40, labels=[0, 1, 2], classes=8)
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[40])
     batches = batches_of(store, recipe)
     right, wrong = [10.0, 10, 30, 30], [0.0, 0, 9, 9]
-    told = torch.tensor([[right] * 8, [wrong] * 8, [right] * 8])
-
-    class Classifier(torch.nn.Module):
-        """Image 2's class is the least probable one of all."""
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            scores = torch.linspace(1, 0, 8).expand(len(images), -1).clone()
-            scores[:, 2] = -9
-            return scores
-
-    batches.classifier = Classifier()
-    found = predicted_dense(Told(told, recipe), batches)
-    assert found.overlaps["per_class_rpn"].tolist() == pytest.approx([1, 0, 0], abs=1e-4)
-    assert found.value("per_class_rpn_error") == pytest.approx(200 / 3)
-    assert found.boxes["per_class_rpn"][2].isnan().all(), "no box of the true class was asked for"
+    answers = torch.tensor([[right] * 8, [wrong] * 8, [right] * 8])
+    batches.starts = {"backbone": start_from_classifier(store, 32, 40)}
+    outcome = predicted_dense(FixedBoxes(answers, recipe), batches)
+    assert outcome.overlaps["per_class_rpn"].tolist() == pytest.approx([1, 0, 0], abs=1e-4)
+    assert outcome.metrics()["per_class_rpn_error"] == pytest.approx(200 / 3)
+    assert outcome.boxes["per_class_rpn"][2].isnan().all(), "no box of the true class was asked for"
 
 
 def test_any_true_box_of_the_class_will_do() -> None:
     true = torch.tensor([[[0.0, 0, 10, 10], [20, 20, 30, 30]], [[0, 0, 10, 10], [float("nan")] * 4]])
     boxes = torch.tensor([[20.0, 20, 30, 30], [20, 20, 30, 30]])
-    assert misses(boxes, true).tolist() == [False, True]
+    assert is_missed(boxes, true).tolist() == [False, True]
 
 
 def test_boxes_are_merged_with_those_that_overlap_the_best() -> None:
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 12], [50, 50, 60, 60]])
-    assert merged(torch.tensor([0.75, 0.25, 0.7]), boxes, 0.5).tolist() == pytest.approx([0, 0, 10, 10.5])
-    assert merged(torch.tensor([0.75, 0.25, 0.9]), boxes, 0.5).tolist() == [50, 50, 60, 60]
-    assert merged(torch.tensor([0.75, 0.25, 0.7]), boxes, 0.99).tolist() == [0, 0, 10, 10]
+    assert merge_boxes(torch.tensor([0.75, 0.25, 0.7]), boxes, 0.5).tolist() == pytest.approx([0, 0, 10, 10.5])
+    assert merge_boxes(torch.tensor([0.75, 0.25, 0.9]), boxes, 0.5).tolist() == [50, 50, 60, 60]
+    assert merge_boxes(torch.tensor([0.75, 0.25, 0.7]), boxes, 0.99).tolist() == [0, 0, 10, 10]
 
 
 def test_errors_are_those_of_a_recount_in_plain_numpy() -> None:
@@ -127,25 +122,25 @@ def test_errors_are_those_of_a_recount_in_plain_numpy() -> None:
     true = [[sorted_box(random) for _ in range(random.integers(1, 4))] for _ in range(24)]
     store = made_up_store(true, side=40, labels=random.integers(0, 3, 24).tolist())
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[40])
-    batches, net = batches_of(store, recipe), build("resnet-18-A", 3, **recipe.net_options).eval()
+    batches, net = batches_of(store, recipe), build_net(recipe, 3).eval()
     torch.nn.init.normal_(net.per_class_rpn.weight)
-    found = oracle_centre(net, batches)
-    for way in WAYS:
+    outcome = oracle_centre(net, batches)
+    for method in METHODS:
         wrong = 0
         for number in range(24):
             image = torch.from_numpy(np.ascontiguousarray(store.test_images[number].numpy()[:, 4:36, 4:36]))
             with torch.no_grad():
                 answers = net(batches.plain(image[None]))
-                box = best_boxes(answers, way, store.test_labels[number][None, None], recipe)[0, 0].numpy() + 4
+                box = best_boxes(answers, method, store.test_labels[number][None, None], recipe)[0, 0].numpy() + 4
             best = 0.0
             for left, top, right, bottom in true[number]:
                 across, down = min(right, box[2]) - max(left, box[0]), min(bottom, box[3]) - max(top, box[1])
                 shared = max(across, 0) * max(down, 0)
                 areas = (right - left) * (bottom - top) + (box[2] - box[0]) * (box[3] - box[1])
                 best = max(best, shared / (areas - shared))
-            assert found.overlaps[way][number].item() == pytest.approx(best, abs=1e-3)
+            assert outcome.overlaps[method][number].item() == pytest.approx(best, abs=1e-3)
             wrong += best < 0.5
-        assert found.value(f"{way}_error") == pytest.approx(100 * wrong / 24)
+        assert outcome.metrics()[f"{method}_error"] == pytest.approx(100 * wrong / 24)
 
 
 def sorted_box(random: np.random.Generator) -> list[int]:
@@ -153,14 +148,12 @@ def sorted_box(random: np.random.Generator) -> list[int]:
     return [int(left), int(top), int(left + random.integers(3, 12)), int(top + random.integers(3, 12))]
 
 
-def test_scores_of_the_arm_are_kept_a_row_a_number(tmp_path) -> None:
-    from replication.tasks.localization import LOCALIZATION
-
-    overlaps = {way: torch.tensor([0.2, 0.6, 0.7, 0.9]) for way in WAYS}
-    found = Located(overlaps, {way: torch.zeros(4, 4) for way in WAYS})
-    rows = rows_of({"oracle_centre": found}, LOCALIZATION)
+def test_a_protocol_has_a_row_for_each_metric_of_the_task(tmp_path) -> None:
+    overlaps = {method: torch.tensor([0.2, 0.6, 0.7, 0.9]) for method in METHODS}
+    outcome = BoxOutcome(overlaps, {method: torch.zeros(4, 4) for method in METHODS})
+    rows = score_rows({"oracle_centre": outcome}, LOCALIZATION)
     assert [(row["metric"], row["value"], row["images"]) for row in rows][::4] == [
         ("per_class_rpn_error", 25.0, 4), ("per_class_rpn_iou", 60.0, 4),
     ]  # fmt: skip
-    write_scores(tmp_path / "scores", {"oracle_centre": found}, LOCALIZATION)
-    assert found.images == 4 and Scores(torch.eye(2), torch.tensor([0, 0])).value("top1_error") == 50.0
+    write_evaluation(tmp_path / "outcome", Evaluation({"oracle_centre": outcome}), LOCALIZATION)
+    assert read_scores(tmp_path / "outcome") == rows

@@ -14,7 +14,7 @@ from replication.verdicts.claims.appendix_c import differences
 from replication.verdicts.claims.settling import settling
 from replication.verdicts.of_paper import study_of_paper
 
-ARM = TASKS["localization"]
+LOCALIZATION, RCNN_TASK = TASKS["localization"], TASKS["rcnn"]
 SEED = {  # errors and shares of images on which one alone is wrong, in percent
     "oracle_centre": {"pcr_error": 33.1, "per_class_rpn_error": 13.3, "rpn_error": 14, "scr_error": 34,
                       "per_class_rpn_iou": 70.1},
@@ -35,12 +35,11 @@ OF_RCNN = {
 }  # fmt: skip
 
 
-def with_rcnn(study: Study, seeds: int = 3, together: float | None = 8.9, **changed: float) -> Study:
-    """The study with R-CNN's runs, which differ by 0.2 points, and the ensemble of all of them."""
-    name, runs, scores, recipes = {"net": study.nets[-1], "variant": "rcnn"}, [], [], dict(study.recipes)
+def judged_again(seeds: int = 3, together: float | None = 8.9, net: str = "resnet-18-A", **changed: float) -> Study:
+    """A study of R-CNN, whose runs differ by 0.2 points, with the ensemble of all of them."""
+    name, runs, scores, recipes = {"net": net, "variant": "default"}, [], [], {}
     for seed in range(seeds):
-        options = {"dataset": "tiny_imagenet", "pixels": "jpeg", "variant": "rcnn"}
-        recipe = recipe_of("paper", "localization", name["net"], seed=seed, **options)
+        recipe = recipe_of("paper", "rcnn", net, seed=seed, dataset="tiny_imagenet", pixels="jpeg")
         recipes[recipe.hash] = recipe
         runs.append(name | RUN | {"seed": seed, "recipe": recipe.hash, "status": "trained", "dropped_at": [1, 2]})
         for protocol, metrics in OF_RCNN.items():
@@ -51,11 +50,11 @@ def with_rcnn(study: Study, seeds: int = 3, together: float | None = 8.9, **chan
                     name | {"seed": seed, "protocol": protocol, "metric": metric, "value": value, "images": 10_000}
                 )
     if together is not None:
-        joined = name | {"net": " + ".join([name["net"]] * seeds), "seed": 0, "protocol": "predicted_dense"}
+        joined = name | {"net": " + ".join([net] * seeds), "seed": 0, "protocol": "predicted_dense"}
         scores.append(joined | {"metric": "rcnn_error", "value": together, "images": 10_000})
-    more = with_recipes(pd.DataFrame(runs), recipes, ARM, PAPER_PROFILE)
-    tables = pd.concat([study.runs, more]), pd.concat([study.scores, pd.DataFrame(scores)])
-    return replace(study, recipes=recipes, runs=tables[0], scores=tables[1])
+    table = with_recipes(pd.DataFrame(runs), recipes, RCNN_TASK, PAPER_PROFILE)
+    curves = pd.DataFrame(columns=["net", "variant", "seed", "protocol", "iteration", "error"])
+    return Study(RCNN_TASK, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
 
 
 def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **changed: dict[str, float]) -> Study:
@@ -74,8 +73,8 @@ def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **cha
                 scores.append(name | row)
         scores.append(name | {"protocol": "training", "metric": "top1_error", "value": 20.0, "images": 1000})
     curves = pd.DataFrame(columns=["net", "variant", "seed", "protocol", "iteration", "error"])
-    table = with_recipes(pd.DataFrame(runs), recipes, ARM, PAPER_PROFILE)
-    return Study(ARM, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
+    table = with_recipes(pd.DataFrame(runs), recipes, LOCALIZATION, PAPER_PROFILE)
+    return Study(LOCALIZATION, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
 
 
 def judged(study: Study) -> tuple[str, dict[str, str]]:
@@ -87,7 +86,7 @@ PCR, DENSE = (
     "per-class regression, centre crop − per-class RPN, centre crop, error",
     "per-class RPN, centre crop − per-class RPN, dense, error",
 )
-RCNN = "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed classes, error"
+RCNN = "its proposals, guessed classes − R-CNN, guessed classes, error"
 
 
 def test_one_seed_gives_no_verdict() -> None:
@@ -95,72 +94,46 @@ def test_one_seed_gives_no_verdict() -> None:
     assert words == "single seed" and outcomes[PCR] == outcomes[DENSE] == "single seed"
 
 
-def test_what_is_not_run_leaves_the_claim_open_whatever_else_holds() -> None:
+def test_three_seeds_with_the_papers_numbers_support_it() -> None:
     words, outcomes = judged(located(seeds=3))
-    assert words == "inconclusive"
-    assert (outcomes[PCR], outcomes[DENSE]) == ("supported", "supported")
-    assert outcomes[RCNN] == "not tested"
-
-
-def test_three_seeds_of_both_steps_with_the_papers_numbers_support_it() -> None:
-    words, outcomes = judged(with_rcnn(located(seeds=3)))
+    assert (words, outcomes[PCR], outcomes[DENSE]) == ("supported", "supported", "supported")
+    words, outcomes = judged(judged_again())
     assert words == "supported" and outcomes[RCNN] == "supported"
-    words, outcomes = judged(with_rcnn(located(seeds=3), rcnn_error=19.0))
+    words, outcomes = judged(judged_again(rcnn_error=19.0))
     assert words == "contradicted" and outcomes[RCNN] == "contradicted"
-    assert judged(with_rcnn(located(seeds=3), seeds=1))[1][RCNN] == "single seed"
+    assert judged(judged_again(seeds=1))[1][RCNN] == "single seed"
 
 
-def test_the_ensemble_is_told_and_decides_nothing() -> None:
+def test_the_ensemble_is_shown_and_decides_nothing() -> None:
     for together, gained in ((8.9, "+1.70 of 3 seeds"), (20.0, "-9.40 of 3 seeds")):
-        (found,) = judge_claims(with_rcnn(located(seeds=3), together=together))
-        (of_ensemble,) = (c for c in found.comparisons if "ensemble of its seeds" in c.what)
-        assert found.kind == "supported" and not of_ensemble.deciding and of_ensemble.told.startswith(gained)
-    (found,) = judge_claims(located(seeds=3))
-    assert "needs two seeds of R-CNN" in [c.told for c in found.comparisons]
+        (tested,) = judge_claims(judged_again(together=together))
+        (ensemble,) = (c for c in tested.comparisons if "ensemble of its seeds" in c.what)
+        assert tested.kind == "supported" and not ensemble.deciding and ensemble.told.startswith(gained)
+    (tested,) = judge_claims(judged_again(seeds=1, together=None))
+    assert "needs two seeds of R-CNN" in [c.told for c in tested.comparisons]
 
 
-def test_what_would_settle_it_is_told_with_r_cnn_and_its_command() -> None:
+def test_what_would_settle_it_is_its_seeds() -> None:
     study = located()
-    (found,) = judge_claims(study)
-    assert settling(found, study).seeds == {"resnet-18-A": 3, "resnet-18-A/rcnn": 3}
-    assert "localization.nets=[resnet-18-A,resnet-18-A/rcnn]" in report.claim_cards([study])
-    study = with_rcnn(located(seeds=3), seeds=1, together=None)
-    (found,) = judge_claims(study)
-    assert settling(found, study).seeds == {"resnet-18-A/rcnn": 3} and settling(found, study).runs == 2
+    (tested,) = judge_claims(study)
+    assert settling(tested, study).seeds == {"resnet-18-A": 3}
+    study = judged_again(seeds=1, together=None)
+    (tested,) = judge_claims(study)
+    assert settling(tested, study).seeds == {"resnet-18-A": 3} and settling(tested, study).runs == 2
 
 
 def test_an_ensemble_of_fewer_seeds_than_there_are_is_not_compared_with_them() -> None:
-    study = with_rcnn(located(seeds=4), seeds=4)
+    study = judged_again(seeds=4)
     scores = study.scores.replace({"net": {" + ".join(["resnet-18-A"] * 4): " + ".join(["resnet-18-A"] * 3)}})
-    study = replace(study, scores=scores)
-    (found,) = judge_claims(study)
-    assert "seeds were added since it was made" in [c.told for c in found.comparisons]
-    assert ">8.90</a>, n = 3" in report.table_14([study])
-
-
-def test_r_cnn_is_no_measured_effect_of_a_difference() -> None:
-    """Its first metric is another than the first step's, and what it begins with is one net's boxes."""
-    study = with_rcnn(located(seeds=3))
-    first, second = (next(r for r in study.recipes.values() if (r.regions is None) == of) for of in (True, False))
-    regions = second.regions.model_copy(update={"proposals": 10})
-    recipes = {key: r.model_copy(update={"regions": regions}) if r.regions else r for key, r in study.recipes.items()}
-    table = report.differences_table([replace(study, recipes=recipes)])
-    assert "boxes that are proposed for a class" in table and "points" not in table and "n = 3" not in table
-    assert first.regions is None
-    runs = report.runs_table([study])
-    assert "10.40 (R-CNN)" not in runs and "8.80 (R-CNN)" in runs, "by its own headline, the true class"
+    (tested,) = judge_claims(replace(study, scores=scores))
+    assert "seeds were added since it was made" in [c.told for c in tested.comparisons]
 
 
 def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:
-    study = with_rcnn(located(seeds=3))
-    table = report.table_13([study])
-    for text in ("10.60 ± 0.20", ">8.90</a>", "9.00 ± 0.20", "0.750", "0.600"):
+    table = report.table_13([located(seeds=3)], [judged_again()])
+    for text in ("10.60 ± 0.20", ">8.90</a>", "9.00 ± 0.20", "0.750", "0.600", "+4.00, +3.80, +3.60"):
         assert text in table, text
-    assert table.count("-rcnn") >= 4, "its numbers lead to its own runs"
-    assert "the boxes that R-CNN begins with, guessed classes − R-CNN, guessed classes" in table
-    assert "+4.00, +3.80, +3.60" in table and "built-in" not in table, "a difference a seed"
-    assert "RPN + R-CNN, ensemble, Tiny ImageNet" in report.table_14([study])
-    assert "localization.nets=[resnet-18-A,resnet-18-A/rcnn]" in report.runs_table([study])
+    assert "RPN + R-CNN, ensemble, Tiny ImageNet" in report.table_14([located(seeds=3)], [judged_again()])
 
 
 def test_a_regression_that_beats_the_anchors_contradicts_it() -> None:
@@ -197,7 +170,7 @@ def test_the_variance_over_images_is_that_of_a_bootstrap() -> None:
 
 
 def test_the_papers_own_numbers_are_of_one_net() -> None:
-    (found,) = judge_claims(study_of_paper(ARM, PAPER_PROFILE))
+    (found,) = judge_claims(study_of_paper(LOCALIZATION, PAPER_PROFILE))
     assert found.kind == "single seed"
     assert [c.here.partition(" ")[0] for c in found.comparisons[:2]] == ["+19.80", "+1.60"]
 
@@ -212,7 +185,7 @@ def test_table_13_has_the_papers_rows_ours_and_the_floors() -> None:
 
 
 def test_tables_without_a_study_have_the_papers_rows_and_the_command() -> None:
-    assert "33.1" in report.table_13([]) and "localization.nets=[resnet-101,resnet-101/rcnn]" in report.table_13([])
+    assert "33.1" in report.table_13([]) and "rcnn.nets=[resnet-101]" in report.table_13([])
     assert "8.9" in report.table_14([]) and "here" not in report.table_14([])
 
 

@@ -1,24 +1,26 @@
-"""The test protocols: of section 4.2 the single view; of 3.4 centre crop, 10 crops, and fully convolutional.
-
-Each gives the probability of every class for every test image, so that protocols and nets can be averaged and scored
-alike. "Scores" are averaged after the softmax, as the authors' README says of the 10 crops.
-"""
+"""The test of section 4.2, on the single original view; and the responses of the layers (Figure 7)."""
 
 import torch
 from torch import nn
 from torch.nn.functional import softmax
 
 from replication.tasks.batches import Batches
-from replication.tasks.inference import autocast, folded
-from replication.tasks.outcome import Scores
+from replication.tasks.cifar.responses import response_deviations
+from replication.tasks.classification import ClassOutcome
+from replication.tasks.inference import autocast, fold_batch_norm
 
 
 @torch.inference_mode()
-def single_view(net: nn.Module, batches: Batches) -> Scores:
-    """The single original view (section 4.2); its top-1 error is that of the curve."""
-    net, parts = folded(net), []
+def single_view(net: nn.Module, batches: Batches) -> ClassOutcome:
+    """The single original view; its error is that of the curve's end."""
+    net, parts = fold_batch_norm(net), []
     for images, labels in batches.single_view("test"):
         with autocast(batches):
             scores = net(images)
         parts.append((softmax(scores.float(), dim=1).cpu(), labels.cpu()))
-    return Scores(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    return ClassOutcome(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+PROTOCOLS = {"single_view": single_view}
+OUTCOME = ClassOutcome
+measure_layers = response_deviations

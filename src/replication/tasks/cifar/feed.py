@@ -88,3 +88,6 @@ def augment(images: Tensor, pad: int, mirror: bool, generator: torch.Generator) 
     )
     crops = zero_pad(images, (pad, pad, pad, pad))[image, :, rows, columns]
     return crops.permute(0, 3, 1, 2)
+
+
+make_batches = CifarBatches

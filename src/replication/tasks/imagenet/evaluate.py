@@ -1,7 +1,7 @@
-"""The test protocols: of section 4.2 the single view; of 3.4 centre crop, 10 crops, and fully convolutional.
+"""The tests of section 3.4: centre crop, 10 crops, and fully convolutional.
 
-Each gives the probability of every class for every test image, so that protocols and nets can be averaged and scored
-alike. "Scores" are averaged after the softmax, as the authors' README says of the 10 crops.
+Each gives the probability of every class for every test image, so that nets can be averaged. "Scores" are averaged
+after the softmax, as the authors' README says of the 10 crops.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,35 +12,37 @@ from torch.nn.functional import avg_pool2d, conv2d, softmax
 
 from replication.data.crops import centre_crop as centre_crop_of
 from replication.nets.imagenet import ImagenetNet
+from replication.tasks.classification import ClassOutcome
 from replication.tasks.imagenet.feed import PIXELS, PhotographBatches
 from replication.tasks.imagenet.views import ten_crop as ten_crop_of
 from replication.tasks.imagenet.views import whole
-from replication.tasks.inference import autocast, folded
-from replication.tasks.outcome import Scores
+from replication.tasks.inference import autocast, fold_batch_norm
 
 
-def centre_crop(net: nn.Module, batches: PhotographBatches) -> Scores:
+def centre_crop(net: nn.Module, batches: PhotographBatches) -> ClassOutcome:
     """One crop from the middle of the image (Figure 4)."""
     test, size = batches.recipe.test, batches.recipe.input_size
-    return _score(folded(net), batches, [lambda image: centre_crop_of(image, test.shorter_side, size)[None]])
+    return _average_views(
+        fold_batch_norm(net), batches, [lambda image: centre_crop_of(image, test.shorter_side, size)[None]]
+    )
 
 
-def ten_crop(net: nn.Module, batches: PhotographBatches) -> Scores:
+def ten_crop(net: nn.Module, batches: PhotographBatches) -> ClassOutcome:
     """The standard 10-crop test (tables 2 and 3)."""
     test, size = batches.recipe.test, batches.recipe.input_size
-    return _score(folded(net), batches, [lambda image: ten_crop_of(image, test.shorter_side, size)])
+    return _average_views(fold_batch_norm(net), batches, [lambda image: ten_crop_of(image, test.shorter_side, size)])
 
 
-def fully_convolutional(net: ImagenetNet, batches: PhotographBatches) -> Scores:
+def fully_convolutional(net: ImagenetNet, batches: PhotographBatches) -> ClassOutcome:
     """The net slid over the whole image at several scales, scores averaged (tables 4 and 5); see `slide`."""
-    test, tested = batches.recipe.test, folded(net)
+    test, tested = batches.recipe.test, fold_batch_norm(net)
     views = [lambda image, side=side: whole(image, side)[None] for side in test.scales]
     window = -(-batches.recipe.input_size // 32)
 
     def forward(images: Tensor) -> Tensor:
         return slide(tested, images, window)
 
-    return _score(forward, batches, views, test.mirrored)
+    return _average_views(forward, batches, views, test.mirrored)
 
 
 def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
@@ -62,19 +64,19 @@ def slide(net: ImagenetNet, images: Tensor, window: int) -> Tensor:
 
 
 @torch.inference_mode()
-def _score(
+def _average_views(
     forward: Callable[[Tensor], Tensor],
     batches: PhotographBatches,
     views: Sequence[Callable],
     mirrored: bool = False,
-) -> Scores:
+) -> ClassOutcome:
     """Mean probability over the views of each test image; `views` are [V, H, W, 3], loaded one after the other."""
     total, labels = torch.zeros(()), torch.zeros(())
     for view in views:
         parts = list(_probabilities(forward, batches, view, mirrored))
         total = total + torch.cat([probabilities for probabilities, _ in parts])
         labels = torch.cat([truth for _, truth in parts])
-    return Scores(total / len(views), labels)
+    return ClassOutcome(total / len(views), labels)
 
 
 def _probabilities(
@@ -86,10 +88,10 @@ def _probabilities(
         for shape in dict.fromkeys(shapes):  # images of one size go together
             members = [index for index, own in enumerate(shapes) if own == shape]
             images = batches.plain(torch.cat([seen[index] for index in members]).permute(0, 3, 1, 2))
-            found = _forward(forward, batches, images)
+            all_views = _forward(forward, batches, images)
             if mirrored:
-                found = (found + _forward(forward, batches, images.flip(3))) / 2
-            for index, probabilities in zip(members, found.split(shape[0]), strict=True):
+                all_views = (all_views + _forward(forward, batches, images.flip(3))) / 2
+            for index, probabilities in zip(members, all_views.split(shape[0]), strict=True):
                 result[index] = probabilities.mean(0)
         yield torch.stack(result).cpu(), labels.cpu()
 
@@ -102,3 +104,7 @@ def _forward(forward: Callable[[Tensor], Tensor], batches: PhotographBatches, im
             scores = forward(part)
         parts.append(softmax(scores.float(), dim=1))
     return torch.cat(parts)
+
+
+PROTOCOLS = {"centre_crop": centre_crop, "ten_crop": ten_crop, "fully_convolutional": fully_convolutional}
+OUTCOME = ClassOutcome

@@ -175,3 +175,6 @@ def draw_view(options: RescaledCrop, random: np.random.Generator) -> RandomView:
         mirror=options.mirror and random.random() < 0.5,
         colour=random.normal(0, options.colour, 3) if options.colour else np.zeros(3),
     )
+
+
+make_batches = PhotographBatches

@@ -3,33 +3,29 @@
 A box is right if it overlaps a true box of the class by half or more (intersection over union).
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from replication.nets.boxes import RIGHT, decoded, nearest, overlap
-from replication.nets.localization import Maps
 from replication.tasks.batches import Split
-from replication.tasks.inference import wrong_answers
+from replication.tasks.inference import count_wrong
 from replication.tasks.localization.feed import BoxBatches, Truth, anchors_of
+from replication.tasks.localization.net import Maps
 from replication.tasks.localization.recipe import LocalizationRecipe
-
-if TYPE_CHECKING:
-    pass
+from replication.tasks.outcome import ErrorCount
 
 
 def candidates(
-    answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe, count: int
+    answers: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe, count: int
 ) -> tuple[Tensor, Tensor]:
-    """The `count` most probable boxes by one of the ways, for the classes [B, n].
+    """The `count` most probable boxes by one of the methods, for the classes [B, n].
 
     Returns:
         Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the view. A regression has one box, whose
         probability is half.
     """
-    logits, offsets = answers.answers(way, classes)
-    if "rpn" in way:
+    logits, offsets = answers.answers(method, classes)
+    if "rpn" in method:
         anchors = anchors_of(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
     else:
         anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
@@ -39,17 +35,17 @@ def candidates(
     return best.sigmoid(), decoded(offsets, anchors[which])
 
 
-def best_boxes(answers: Maps, way: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
+def best_boxes(answers: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
     """The most probable box of each of the classes [B, n], [B, n, 4] in pixels of the view."""
-    return candidates(answers, way, classes, recipe, 1)[1][:, :, 0]
+    return candidates(answers, method, classes, recipe, 1)[1][:, :, 0]
 
 
-def misses(boxes: Tensor, true: Tensor) -> Tensor:
+def is_missed(boxes: Tensor, true: Tensor) -> Tensor:
     """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
     return nearest(boxes, true) < RIGHT
 
 
-def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
+def merge_boxes(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
     """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
 
     Args:
@@ -61,11 +57,11 @@ def merged(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
     return (weights * boxes).sum(-2) / weights.sum(-2)
 
 
-def wrong_boxes(net: nn.Module, batches: BoxBatches, split: Split) -> Tensor:
-    """How many images of this process's part of a split the per-class RPN gives a wrong box; a scalar."""
+def watch(net: nn.Module, batches: BoxBatches, split: Split) -> ErrorCount:
+    """The per-class RPN's error on this process's part of a split, on centre crops, for the true class."""
 
-    def wrong(answers: Maps, truth: Truth) -> Tensor:
+    def is_wrong(answers: Maps, truth: Truth) -> Tensor:
         boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
-        return misses(boxes, truth.boxes)
+        return is_missed(boxes, truth.boxes)
 
-    return wrong_answers(net, batches, split, wrong)
+    return count_wrong(net, batches, split, "per_class_rpn_error", is_wrong)

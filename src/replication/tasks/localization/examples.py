@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from PIL import Image, ImageDraw
 
 from replication.data.store import Images
-from replication.tasks.localization.outcome import Located
+from replication.tasks.localization.outcome import BoxOutcome
 
 COLUMNS, ROWS = 6, 2
 TILE, GAP = 160, 8  # pixels
-TRUE, FOUND = "#ffffff", "#e69f00"  # told apart by lightness too
+TRUE, PREDICTED = "#ffffff", "#e69f00"  # of different lightness too
 
 
-def examples(images: Images, scores: Mapping[str, Located]) -> bytes:
-    """A PNG file: images evenly spread over the test images, whatever came of them; true boxes are white, that of the
+def draw_examples(images: Images, outcomes: Mapping[str, BoxOutcome]) -> bytes:
+    """A PNG file: images evenly spread over the test images, right or wrong; true boxes are white, that of the
     per-class RPN on the centre crop, for the true class, is orange.
     """
-    boxes, count = scores["oracle_centre"].boxes["per_class_rpn"], COLUMNS * ROWS
+    boxes, count = outcomes["oracle_centre"].boxes["per_class_rpn"], COLUMNS * ROWS
     sheet = Image.new("RGB", (COLUMNS * (TILE + GAP) - GAP, ROWS * (TILE + GAP) - GAP), "#808080")
     for place in range(count):
         index = place * len(boxes) // count
@@ -29,13 +29,13 @@ def examples(images: Images, scores: Mapping[str, Located]) -> bytes:
     return file.getvalue()
 
 
-def _tile(image: Image.Image, true: list[list[float]], found: list[float]) -> Image.Image:
+def _tile(image: Image.Image, true: list[list[float]], predicted: list[float]) -> Image.Image:
     """An image with its boxes, its longer side `TILE` pixels, on black."""
     scale = TILE / max(image.size)
     tile = Image.new("RGB", (TILE, TILE))
     tile.paste(image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC))
     draw = ImageDraw.Draw(tile)
-    for box, colour in [*((of, TRUE) for of in true), (found, FOUND)]:
+    for box, colour in [*((box, TRUE) for box in true), (predicted, PREDICTED)]:
         left, top, right, bottom = (min(max(side * scale, 0), TILE - 1) for side in box)
         draw.rectangle((left, top, max(left, right), max(top, bottom)), outline="#000000", width=4)
         draw.rectangle((left + 1, top + 1, max(left + 1, right - 1), max(top + 1, bottom - 1)), outline=colour, width=2)

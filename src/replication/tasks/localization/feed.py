@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from replication.data.boxes import in_frame, in_view, padded
 from replication.data.crops import Frame, Pixels, centre_crop, frame_of
@@ -18,7 +18,7 @@ from replication.tasks.batches import Split, derived_seed
 from replication.tasks.imagenet.feed import CHUNK, PhotographBatches, ahead, drawn_view
 from replication.tasks.localization.recipe import LocalizationRecipe
 
-ANCHORS = 3  # a stream of random numbers, after those of feed.batches
+ANCHORS = 3  # a stream of random numbers, after those of tasks.batches
 
 
 class Truth(NamedTuple):
@@ -31,10 +31,10 @@ class Truth(NamedTuple):
 
     def split(self, size: int) -> list["Truth"]:
         """In parts of `size` images, as tensors are split."""
-        return [Truth(*part, self.recipe) for part in zip(*(of.split(size) for of in self[:3]), strict=True)]
+        return [Truth(*part, self.recipe) for part in zip(*(field.split(size) for field in self[:3]), strict=True)]
 
     def to(self, device: torch.device) -> "Truth":
-        return Truth(*(of.to(device) for of in self[:3]), self.recipe)
+        return Truth(*(field.to(device) for field in self[:3]), self.recipe)
 
 
 def anchors_of(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int) -> Tensor:
@@ -56,7 +56,7 @@ Part = tuple[list[Seen], Tensor]  # some images, and their labels [n]
 
 
 class BoxedBatches(PhotographBatches):
-    """Photographs with boxes, for both steps of appendix C. Only images that have one are trained on."""
+    """Photographs with boxes, for all of appendix C. Only images that have one are trained on."""
 
     recipe: LocalizationRecipe
 
@@ -64,18 +64,17 @@ class BoxedBatches(PhotographBatches):
         super().__init__(images, recipe, device, rank, ranks)
         if images.train_annotations.boxes is None:
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
-        self.classifier: nn.Module | None = None  # of the task that the nets start from, to guess classes
 
     def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
         """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-        views = partial(_seen, self.images, split, view)
+        views = partial(_see, self.images, split, view)
         yield from ahead(views, chunks[self.rank :: self.ranks], self.workers)
 
 
 class BoxBatches(BoxedBatches):
-    """Batches of the first step; the curve's test is on centre crops."""
+    """Batches of a localization net; the curve's test is on centre crops."""
 
     def __init__(self, images: Images, recipe: LocalizationRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
         super().__init__(images, recipe, device, rank, ranks)
@@ -85,26 +84,29 @@ class BoxBatches(BoxedBatches):
 
     def training(self, iteration: int) -> tuple[Tensor, Truth]:
         images, labels, sizes = self.with_sizes(iteration)
-        seen = []
-        for slot, (index, of) in enumerate(
-            zip(self.indices(iteration)[self.slots()], sizes.tolist(), strict=True), self.slots().start
-        ):
+        boxes, slots = [], self.slots()
+        indices = self.indices(iteration)[slots].tolist()
+        for slot, index, size in zip(range(slots.start, slots.stop), indices, sizes.tolist(), strict=True):
             view = drawn_view(self.recipe, iteration, slot)
-            frame = frame_of(tuple(of), view.shorter_side, self.recipe.input_size, view.down, view.across)
-            boxes = self.images.train_annotations[int(index)].boxes
-            seen.append(in_view(boxes, frame, view.mirror, self.recipe.visible))
+            frame = frame_of(tuple(size), view.shorter_side, self.recipe.input_size, view.down, view.across)
+            boxes.append(in_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
         generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))
-        draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[self.slots()]
-        truth = Truth(labels, padded(seen), draws, self.recipe)
+        draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[slots]
+        truth = Truth(labels, padded(boxes), draws, self.recipe)
         return images, truth.to(self.device)
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Truth]]:
         """Centre crops; of a true box also what lies outside the crop counts."""
         for seen, labels in self.seen(split, partial(centre, self.recipe)):
-            boxes = padded([in_frame(of.boxes, of.frame) for of in seen])
-            images = self.plain(torch.stack([of.pixels for of in seen]).permute(0, 3, 1, 2).to(self.device))
+            boxes = padded([in_frame(image.boxes, image.frame) for image in seen])
+            images = self.plain(stack_pixels(seen).to(self.device))
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
+
+
+def stack_pixels(seen: Sequence[Seen]) -> Tensor:
+    """The pixels of images of one size, [n, 3, H, W] uint8."""
+    return torch.stack([image.pixels for image in seen]).permute(0, 3, 1, 2)
 
 
 def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
@@ -113,12 +115,15 @@ def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Fram
     return centre_crop(image, side, size), frame_of(image.size, side, size, 0.5, 0.5)
 
 
-def _seen(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
+def _see(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
     source = "test" if split == "test" else "train"
-    labels, annotations = (getattr(images, f"{source}_{name}") for name in ("labels", "annotations"))
-    found = []
+    labels, annotations = (getattr(images, f"{source}_{what}") for what in ("labels", "annotations"))
+    seen = []
     for index in chunk:
         image = images.load(source, index)
         pixels, frame = view(image)
-        found.append(Seen(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
-    return found, labels[list(chunk)]
+        seen.append(Seen(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
+    return seen, labels[list(chunk)]
+
+
+make_batches = BoxBatches

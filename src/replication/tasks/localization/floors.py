@@ -1,6 +1,5 @@
-"""The floors of tables 13 and 14: how often a box is right that no look at the image has moved.
-
-An error of a net above the least of these says that it has learnt nothing of use.
+"""Image-independent baselines of tables 13 and 14. A net that is worse than the best of them is worse than ignoring the
+image.
 """
 
 import torch
@@ -9,29 +8,23 @@ from torch import Tensor
 from replication.data.annotations import Annotations
 from replication.data.store import Images
 from replication.nets.boxes import RIGHT, overlap
-from replication.tasks.localization import FLOORS
-from replication.tasks.localization.evaluate import overlaps_of
+from replication.tasks.localization import BASELINES
 from replication.tasks.localization.feed import BoxBatches
-from replication.tasks.localization.outcome import Located
+from replication.tasks.localization.outcome import BoxOutcome, overlaps_of
 
 # Training images whose boxes are looked at, evenly spread: in memory, and where each must be decoded for its size.
 MOST, MOST_DECODED = 100_000, 20_000
 WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])
 
 
-def floors(_: object, batches: BoxBatches) -> Located:
+def floors(_: object, batches: BoxBatches) -> BoxOutcome:
     """Three boxes for each test image: the whole of it; the one box, in shares of the sides, that is right most often
     on the training images; and the median of each side over the training boxes of the image's class.
     """
     images, chosen = batches.images, batches.trained
     chosen = chosen[:: -(-len(chosen) // (MOST if images.in_memory else MOST_DECODED))].tolist()
     boxes, classes = _shares(images, "train", images.train_annotations, images.train_labels, chosen)
-    medians = torch.stack(
-        [
-            boxes[of].median(0).values if (of := classes == number).any() else boxes.median(0).values
-            for number in range(len(images.meta.classes))
-        ]
-    )
+    medians = torch.stack([_median(boxes, classes == number) for number in range(len(images.meta.classes))])
     tested = range(len(images.test_labels))
     shares = {
         "whole_image": WHOLE.expand(len(tested), 4),
@@ -39,9 +32,14 @@ def floors(_: object, batches: BoxBatches) -> Located:
         "class_median": medians[images.test_labels],
     }
     sizes = _sizes(images, "test", tested)
-    found = {floor: shares[floor] * sizes for floor in FLOORS}
+    corners = {name: shares[name] * sizes for name in BASELINES}
     true = [images.test_annotations[index].boxes for index in tested]
-    return Located({floor: overlaps_of(of, true) for floor, of in found.items()}, found)
+    return BoxOutcome({name: overlaps_of(values, true) for name, values in corners.items()}, corners)
+
+
+def _median(boxes: Tensor, is_of_class: Tensor) -> Tensor:
+    """The median of each side over the boxes of a class, or over all if it has none."""
+    return boxes[is_of_class if is_of_class.any() else slice(None)].median(0).values
 
 
 def best_constant(boxes: Tensor) -> Tensor:
@@ -51,19 +49,19 @@ def best_constant(boxes: Tensor) -> Tensor:
     that helps: a local search, of which nothing promises the best of all.
     """
     best = boxes.median(0).values
-    right = _right(best[None], boxes)[0]
+    right = _count_right(best[None], boxes)[0]
     for step in (1 / 8, 1 / 16, 1 / 32, 1 / 64):
         moves = step * torch.cat([torch.eye(4), -torch.eye(4)])
         while True:
             tried = (best + moves).clamp(0, 1)
-            of_tried = _right(tried, boxes)
-            if of_tried.max() <= right:
+            counts = _count_right(tried, boxes)
+            if counts.max() <= right:
                 break
-            best, right = tried[of_tried.argmax()], of_tried.max()
+            best, right = tried[counts.argmax()], counts.max()
     return best
 
 
-def _right(tried: Tensor, boxes: Tensor) -> Tensor:
+def _count_right(tried: Tensor, boxes: Tensor) -> Tensor:
     """Of how many boxes [M, 4] each of the tried ones [K, 4] overlaps half or more, [K]."""
     return (overlap(tried, boxes) >= RIGHT).sum(1)
 
@@ -72,10 +70,10 @@ def _shares(
     images: Images, split: str, annotations: Annotations, labels: Tensor, chosen: list[int]
 ) -> tuple[Tensor, Tensor]:
     """The boxes of some images in shares of their sides, [M, 4], and the class of each, [M]."""
-    of_each = [annotations[index].boxes for index in chosen]
-    counts = torch.tensor([len(of) for of in of_each])
+    by_image = [annotations[index].boxes for index in chosen]
+    counts = torch.tensor([len(corners) for corners in by_image])
     sizes = _sizes(images, split, chosen).repeat_interleave(counts, 0)
-    return torch.cat(of_each) / sizes, labels[chosen].repeat_interleave(counts)
+    return torch.cat(by_image) / sizes, labels[chosen].repeat_interleave(counts)
 
 
 def _sizes(images: Images, split: str, chosen: "list[int] | range") -> Tensor:

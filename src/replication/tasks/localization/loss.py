@@ -5,45 +5,47 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from replication.nets.boxes import encoded, overlap
-from replication.nets.localization import WAYS, Maps
-from replication.tasks.localization.boxes import best_boxes, misses
+from replication.tasks.localization.boxes import best_boxes, is_missed, watch
 from replication.tasks.localization.feed import Truth, anchors_of
+from replication.tasks.localization.net import METHODS, Maps
+from replication.tasks.outcome import Loss
+
+__all__ = ["loss", "watch"]
 
 
-def localization(answers: Maps, truth: Truth) -> tuple[Tensor, Tensor]:
-    """The losses of the four ways to locate, for the images' own classes.
+def loss(answers: Maps, truth: Truth) -> Loss:
+    """The losses of the four methods, for the images' own classes, added up.
 
     Each has the smooth L1 loss of the offsets, summed over the four; that of an RPN is averaged over the positive
     anchors sampled, and the logistic loss, averaged over all that are sampled, is added. The regressions count from the
     whole crop, to the largest box in it. An image without a box in its crop trains the logistics alone.
 
-    Returns:
-        The sum of the images' losses, in fp32, and of how many images the per-class RPN's best box is wrong; scalars.
+    An image counts as wrong if the per-class RPN's best box is.
     """
     own = truth.classes[:, None]
     anchors = anchors_of(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
-    chosen, positive, nearest = sampled(anchors, truth)
+    chosen, positive, nearest = sample_anchors(anchors, truth)
     target = encoded(nearest, anchors)
     whole = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
-    largest, there = largest_box(truth.boxes)
-    loss = torch.zeros((), device=truth.boxes.device)
-    for way in WAYS:
-        logits, offsets = (found[:, 0] for found in answers.answers(way, own))
-        if "rpn" in way:
+    largest, has_box = largest_box(truth.boxes)
+    total = torch.zeros((), device=truth.boxes.device)
+    for method in METHODS:
+        logits, offsets = (values[:, 0] for values in answers.answers(method, own))
+        if "rpn" in method:
             logistic = binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
-            loss = loss + ((logistic * chosen).sum(1) / chosen.sum(1).clamp(min=1)).sum()
+            total = total + ((logistic * chosen).sum(1) / chosen.sum(1).clamp(min=1)).sum()
             missed, trained = smooth_l1_loss(offsets, target, reduction="none").sum(2), chosen & positive
-            loss = loss + (torch.where(trained, missed, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
+            total = total + (torch.where(trained, missed, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
         else:
             missed = smooth_l1_loss(offsets[:, 0], encoded(largest, whole), reduction="none").sum(1)
-            loss = loss + torch.where(there, missed, 0).sum()
+            total = total + torch.where(has_box, missed, 0).sum()
     with torch.no_grad():
         boxes = best_boxes(answers, "per_class_rpn", own, truth.recipe)[:, 0]
-        wrong = misses(boxes, truth.boxes).sum()
-    return loss, wrong
+        wrong = is_missed(boxes, truth.boxes).sum()
+    return Loss(total, wrong)
 
 
-def sampled(anchors: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
+def sample_anchors(anchors: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
     """Which anchors of each image are trained on, which of all are positive, and the true box nearest to each.
 
     An anchor is positive where it overlaps a true box enough, or more than all others do; negative where it overlaps
@@ -63,8 +65,8 @@ def sampled(anchors: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
     positive = (most >= options.positive_from) | best_of_box.any(2)
     negative = (most < options.negative_below) & ~positive
     at_most = round(options.anchors * options.positive)
-    chosen = _drawn(positive, truth.draws, torch.full_like(most[:, 0], at_most))
-    chosen = chosen | _drawn(negative, truth.draws, options.anchors - chosen.sum(1))
+    chosen = _draw(positive, truth.draws, torch.full_like(most[:, 0], at_most))
+    chosen = chosen | _draw(negative, truth.draws, options.anchors - chosen.sum(1))
     boxes = truth.boxes.gather(1, which[..., None].expand(-1, -1, 4))
     return chosen, positive, torch.where(boxes.isnan(), anchors, boxes)
 
@@ -73,11 +75,11 @@ def largest_box(boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Of boxes [B, K, 4] the largest of each image, [B, 4], and whether it has one; if not, a box of one pixel."""
     areas = torch.nan_to_num((boxes[..., 2:] - boxes[..., :2]).prod(-1), nan=-1.0)
     largest = boxes[torch.arange(len(boxes)), areas.argmax(1)]
-    there = areas.amax(1) > 0
-    return torch.where(there[:, None], largest, torch.tensor([0.0, 0.0, 1.0, 1.0], device=boxes.device)), there
+    has_box = areas.amax(1) > 0
+    return torch.where(has_box[:, None], largest, torch.tensor([0.0, 0.0, 1.0, 1.0], device=boxes.device)), has_box
 
 
-def _drawn(among: Tensor, draws: Tensor, count: Tensor) -> Tensor:
+def _draw(among: Tensor, draws: Tensor, count: Tensor) -> Tensor:
     """`count` [B] of the true entries of `among` [B, P], or all if there are fewer: those with the least draws."""
     rank = torch.where(among, draws, 2.0).argsort(1).argsort(1)
     return among & (rank < count[:, None])

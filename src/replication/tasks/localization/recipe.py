@@ -39,27 +39,18 @@ class Sampling(Section):
         return self
 
 
-class Regions(Section):
-    """R-CNN on top: the boxes that a trained net proposes for a class, each cropped and warped to the input."""
-
-    proposals: Whole = Field(gt=0, le=10_000, description="boxes that are proposed for a class of an image · C")
-    positive: Share = Field(description="share of positive ones in a batch, where they are proposed · not said")
-    positive_from: Share = Field(description="overlap with a true box from which a proposal is positive · not said")
-
-
 class LocalizationRecipe(SquareInputRecipe):
-    """A run of appendix C."""
+    """A run of appendix C. With the role `backbone` in `starts` its first layers are those of a trained net."""
 
     task: Literal["localization"]
+    starts: dict[Literal["backbone"], Literal["imagenet"]] = Field({}, description="runs that it starts from · C")
     bottleneck_stride: Literal["1x1", "3x3"] = Field(
         description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
     )
-    init_from: Literal["imagenet", "nothing"] = Field(description="weights of the net of 4.1 that it starts from · C")
     maps: Literal["conv3", "conv4", "conv5"] = Field(description="the last layers of the net that are kept · not said")
     anchors: Anchors
     sampling: Sampling
     visible: Share = Field(description="share of a true box that a crop must show, or the box is left out · not said")
-    regions: Regions | None = None  # of R-CNN, the second step; none: the first
     augmentation: RescaledCrop
     test: Views
     merged_from: Share = Field(
@@ -77,19 +68,12 @@ class LocalizationRecipe(SquareInputRecipe):
                 raise BadValue(key, f"{side} pixels are less than the crop, input_size ({self.input_size})")
         if self.input_size < 32:
             raise BadValue("input_size", f"{self.input_size} must be 32 or more")
-        self.check_last_maps(-(-self.input_size // (32 if self.regions else STRIDES[self.maps])))
+        self.check_last_maps(-(-self.input_size // STRIDES[self.maps]))
         return self
 
     @property
-    def second_step(self) -> bool:
-        return self.regions is not None
-
-    @property
-    def net_options(self) -> dict[str, str | int]:
-        of_trunk = super().net_options | {"bottleneck_stride": self.bottleneck_stride}
-        if self.regions:
-            return of_trunk | {"locates_on": "regions"}
-        return of_trunk | {"locates_on": self.maps, "anchors": len(self.anchors.sides) * len(self.anchors.ratios)}
+    def net_options(self) -> dict[str, str]:
+        return super().net_options | {"bottleneck_stride": self.bottleneck_stride}
 
 
 def check_localization(net: str) -> None:

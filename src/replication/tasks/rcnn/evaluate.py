@@ -1,67 +1,85 @@
-"""Test protocols of R-CNN (appendix C): it scores the boxes that the first step proposes anew, and moves them.
+"""The tests of R-CNN (appendix C): it judges the boxes that a localization net proposes, and moves them.
 
-Beside it stand, on the same images, the boxes that it begins with: as many as R-CNN is given, clipped to the image, and
-the most probable of them taken, or merged, as the first step does.
+Its proposals are tested beside it, on the same images: as many as R-CNN is given, clipped to the image, and the most
+probable of them taken, or merged, as the localization net's own test does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from replication.data.boxes import clipped
-from replication.tasks.inference import autocast, folded
-from replication.tasks.localization.boxes import merged
-from replication.tasks.localization.evaluate import dense_candidates, guessed, of_own_class
-from replication.tasks.localization.outcome import Located
-from replication.tasks.rcnn.feed import Proposed, RegionBatches
-from replication.tasks.rcnn.proposals import best_of, moved
+from replication.tasks.inference import autocast, fold_batch_norm
+from replication.tasks.localization.boxes import merge_boxes
+from replication.tasks.localization.evaluate import choose_true_class, dense_candidates, guess_classes
+from replication.tasks.localization.outcome import BoxOutcome, PairOutcome, compare_pairs
+from replication.tasks.rcnn import PAIRS, PAIRS_GUESSED
+from replication.tasks.rcnn.feed import RegionBatches
+from replication.tasks.rcnn.proposals import Proposals, choose_best, judge
 
 
-def oracle_centre(net: nn.Module, batches: RegionBatches) -> Located:
+def oracle_centre(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
     """The true class is given, boxes are proposed from the centre crop: the one that R-CNN finds most probable, moved.
 
-    The error is that of the curve.
+    The error is that of the curve's end.
     """
-    found = list(_judged(net, batches, batches.proposed("test")))
-    best = {"per_class_rpn": torch.cat([best_of(of.scores, of.boxes) for of, _, _ in found])}
-    best["rcnn"] = torch.cat([best_of(scores, boxes) for _, scores, boxes in found])
-    return of_own_class(best, batches.images.test_labels[:, None], batches)
+    judged = list(_judge_all(net, batches, batches.propose("test")))
+    best = {
+        "per_class_rpn": torch.cat([choose_best(part.scores, part.boxes) for part, _, _ in judged]),
+        "rcnn": torch.cat([choose_best(scores, boxes) for _, scores, boxes in judged]),
+    }
+    return choose_true_class(best, batches.images.test_labels[:, None], batches)
 
 
-def predicted_dense(net: nn.Module, batches: RegionBatches) -> Located:
-    """The five classes that the classifier finds most probable, and for each the boxes that the first step proposes,
-    slid over the whole image; R-CNN's boxes are merged as those of the dense test are (Table 13, "RPN+RCNN").
+def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
+    """The five classes that the classifier finds most probable, and for each the boxes that the localization net
+    proposes, slid over the whole image; R-CNN's boxes are merged as those of the dense test are (Table 13, "RPN+RCNN").
     """
-    classes, recipe = guessed(batches), batches.recipe
-    way, count, first = "per_class_rpn", recipe.regions.proposals, batches.proposer
-    scores, boxes = dense_candidates(first.net, first.batches, classes, [way], count)[way]
+    classes, recipe = guess_classes(batches), batches.recipe
+    method, count, start = "per_class_rpn", recipe.regions.proposals, batches.start
+    scores, boxes = dense_candidates(start.net, start.batches, classes, [method], count)[method]
     scores, which = scores.topk(min(count, scores.shape[2]))
     boxes = boxes.gather(2, which[..., None].expand(-1, -1, -1, 4))
-    images = batches.images
-    sizes = [images.load("test", index).size for index in range(len(classes))]
-    proposed = Proposed(
-        [("test", index) for index in range(len(classes))],
-        [images.test_annotations[index].boxes for index in range(len(classes))],
+    images, indices = batches.images, range(len(classes))
+    sizes = [images.load("test", index).size for index in indices]
+    proposals = Proposals(
+        [("test", index) for index in indices],
+        [images.test_annotations[index].boxes for index in indices],
         classes,
         scores,
-        torch.stack([clipped(of, size) for of, size in zip(boxes, sizes, strict=True)]),
+        torch.stack([clipped(of_image, size) for of_image, size in zip(boxes, sizes, strict=True)]),
     )
-    judged = [
-        merged(found, of_part, recipe.merged_from)
-        for _, found, of_part in _judged(net, batches, batches.parts(proposed))
+    merged = [
+        merge_boxes(scores, moved, recipe.merged_from)
+        for _, scores, moved in _judge_all(net, batches, batches.parts(proposals))
     ]
-    of_rpn = merged(proposed.scores, proposed.boxes, recipe.merged_from)
-    return of_own_class({"rcnn": torch.cat(judged), "per_class_rpn": of_rpn}, classes, batches)
+    best = {"rcnn": torch.cat(merged), method: merge_boxes(proposals.scores, proposals.boxes, recipe.merged_from)}
+    return choose_true_class(best, classes, batches)
 
 
 @torch.inference_mode()
-def _judged(
-    net: nn.Module, batches: RegionBatches, parts: Iterator[Proposed]
-) -> Iterator[tuple[Proposed, Tensor, Tensor]]:
-    """Each part with what R-CNN makes of it; see `moved`."""
-    net = folded(net)
+def _judge_all(
+    net: nn.Module, batches: RegionBatches, parts: Iterator[Proposals]
+) -> Iterator[tuple[Proposals, Tensor, Tensor]]:
+    """Each part with what R-CNN makes of it; see `judge`."""
+    net = fold_batch_norm(net)
     for part in parts:
         with autocast(batches):
             answers = net(batches.regions(part))
-        yield part, *moved(answers, part)
+        yield part, *judge(answers, part)
+
+
+def pairs(outcomes: Mapping[str, BoxOutcome]) -> PairOutcome:
+    """R-CNN and its proposals compared image by image."""
+    return compare_pairs(outcomes, PAIRS)
+
+
+def pairs_guessed(outcomes: Mapping[str, BoxOutcome]) -> PairOutcome:
+    """Likewise, for the guessed classes."""
+    return compare_pairs(outcomes, PAIRS_GUESSED)
+
+
+PROTOCOLS = {"oracle_centre": oracle_centre, "predicted_dense": predicted_dense}
+COMPARED = {"pairs": pairs, "pairs_guessed": pairs_guessed}
+OUTCOME = BoxOutcome

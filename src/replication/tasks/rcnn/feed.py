@@ -1,6 +1,6 @@
 """Batches of R-CNN (appendix C): boxes that a trained net proposes, each cropped out of its image and warped.
 
-    image ─ centre crop ─ first step's net ─ the most probable boxes of its class ─ one is drawn ─ warped ─ RegionNet
+    image ─ centre crop ─ localization net ─ the most probable boxes of its class ─ one is drawn ─ warped ─ RegionNet
 
 The paper trains on the 200 best boxes of each image for its own class. Here they are proposed anew whenever an image is
 drawn, from its centre crop: nothing must be kept, and each iteration depends on nothing but seed and number.
@@ -8,7 +8,7 @@ drawn, from its centre crop: nothing must be kept, and each iteration depends on
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,72 +19,58 @@ from replication.data.boxes import clipped, in_image
 from replication.data.crops import warped
 from replication.data.store import Images
 from replication.nets.boxes import encoded, overlap
-from replication.tasks.batches import Split, derived_seed, drawn
+from replication.tasks.batches import Split, Start, derived_seed, drawn
 from replication.tasks.imagenet.feed import PIXELS, ahead, drawn_view
 from replication.tasks.localization.feed import BoxedBatches, Seen, centre
 from replication.tasks.localization.recipe import LocalizationRecipe
+from replication.tasks.rcnn.proposals import Proposals, propose_boxes
+from replication.tasks.rcnn.recipe import RcnnRecipe
 
-PROPOSALS = 4  # a stream of random numbers, after those of feed.localization
+PROPOSALS = 4  # a stream of random numbers, after those of tasks.localization.feed
 
 
-class Drawn(NamedTuple):
+class Regions(NamedTuple):
     """What is known of n regions that are trained on."""
 
     classes: Tensor  # [n], of their images
     positive: Tensor  # [n] bool: whether they overlap a true box enough
-    offsets: Tensor  # [n, 4], from them to the true box that is nearest
+    offsets: Tensor  # [n, 4], from them to the nearest true box
 
-    def split(self, size: int) -> list["Drawn"]:
+    def split(self, size: int) -> list["Regions"]:
         """In parts of `size` regions, as tensors are split."""
-        return [Drawn(*part) for part in zip(*(of.split(size) for of in self), strict=True)]
-
-
-class Proposed(NamedTuple):
-    """Boxes that are proposed for n classes of each of B images."""
-
-    images: list[tuple[str, int]]  # where `Images.load` finds them
-    true: list[Tensor]  # true boxes of each image, [K, 4] in its pixels
-    classes: Tensor  # [B, n]
-    scores: Tensor  # [B, n, P], by the first step
-    boxes: Tensor  # [B, n, P, 4] in pixels of the images, inside them
-
-
-class Proposes(Protocol):
-    """A trained net of the first step."""
-
-    recipe: LocalizationRecipe
-
-    def __call__(self, seen: Sequence[Seen], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The `count` most probable boxes of each image for its classes [B, n], from one view of each: probabilities
-        [B, n, count], and boxes [B, n, count, 4] in pixels of the views.
-        """
+        return [Regions(*part) for part in zip(*(field.split(size) for field in self), strict=True)]
 
 
 class RegionBatches(BoxedBatches):
-    """Batches of the second step; the curve's test proposes boxes from centre crops, for the true class."""
+    """Batches of R-CNN; the curve's test proposes boxes from centre crops, for the true class."""
 
-    proposer: Proposes  # to be set before use
+    recipe: RcnnRecipe
 
-    def training(self, iteration: int) -> tuple[Tensor, Drawn]:
+    def training(self, iteration: int) -> tuple[Tensor, Regions]:
         part, recipe = self.slots(), self.recipe
-        load = partial(_training_photographs, self.images, recipe, self.proposer.recipe, self.trained, part)
+        load = partial(_load_training, self.images, recipe, self.start.batches.recipe, self.trained, part)
         photographs, seen, labels = self.loaded(iteration, load)
         _, boxes = self.proposals(seen, labels[:, None])
         generator = torch.Generator().manual_seed(derived_seed(recipe.seeds[1], PROPOSALS, iteration))
         draws = torch.rand((recipe.schedule.batch_size, 2), generator=generator)[part]
         views = [drawn_view(recipe, iteration, slot) for slot in range(part.start, part.stop)]
         chosen = [
-            self.draw(of[0], image.boxes, *draw)
-            for of, image, draw in zip(boxes, seen, draws.tolist(), strict=True)
+            self.draw(of_class[0], image.boxes, *draw)
+            for of_class, image, draw in zip(boxes, seen, draws.tolist(), strict=True)
         ]  # fmt: skip
         regions = [(image, box, view.mirror) for image, (box, *_), view in zip(photographs, chosen, views, strict=True)]
         pixels = torch.from_numpy(np.stack(list(ahead(partial(_region, recipe.input_size), regions, self.workers))))
         colours = torch.from_numpy(np.stack([view.colour for view in views])).float()
-        offsets = torch.stack([of for _, _, of in chosen])
+        offsets = torch.stack([offset for _, _, offset in chosen])
         offsets[:, 0] *= torch.tensor([-1.0 if view.mirror else 1.0 for view in views])
-        truth = Drawn(labels, torch.tensor([positive for _, positive, _ in chosen]), offsets)
+        truth = Regions(labels, torch.tensor([positive for _, positive, _ in chosen]), offsets)
         images = self.coloured(pixels.to(self.device), colours.to(self.device))
-        return images, Drawn(*(of.to(self.device) for of in truth))
+        return images, Regions(*(field.to(self.device) for field in truth))
+
+    @property
+    def start(self) -> Start:
+        """The localization net that proposes boxes."""
+        return self.starts["proposals"]
 
     def draw(self, boxes: Tensor, true: Tensor, share: float, which: float) -> tuple[Tensor, bool, Tensor]:
         """One of an image's proposed boxes [P, 4], whether it is positive, and its offsets to the true box that is
@@ -101,51 +87,55 @@ class RegionBatches(BoxedBatches):
         index = among[int(which * len(among))]
         return boxes[index], wanted, encoded(true[nearest[index]], boxes[index])
 
+    def propose_in_views(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+        """The boxes proposed from one view of each image for its classes [B, n], in pixels of the views."""
+        return propose_boxes(self.start, seen, classes, self.recipe.regions.proposals)
+
     def proposals(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n]: probabilities [B, n, P], and boxes
         [B, n, P, 4] in pixels of the images, inside them. Where the view has fewer than P anchors, all of them.
         """
-        scores, boxes = self.proposer(seen, classes, self.recipe.regions.proposals)
-        return scores, torch.stack([inside(of, image) for of, image in zip(boxes, seen, strict=True)])
+        scores, boxes = self.propose_in_views(seen, classes)
+        return scores, torch.stack([clip_to_image(of_view, image) for of_view, image in zip(boxes, seen, strict=True)])
 
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """Image, mirror and colour of each region; which box of an image it is depends on the net that proposes."""
         return [{key: row[key] for key in ("image", "mirror", "colour")} for row in super().contents(iteration)]
 
-    def single_view(self, split: Split) -> Iterator[tuple[Tensor, Proposed]]:
+    def single_view(self, split: Split) -> Iterator[tuple[Tensor, Proposals]]:
         """Regions [n * P, 3, S, S] of n images, and what is proposed for their own classes, in small parts."""
-        for proposed in self.proposed(split):
-            yield self.regions(proposed), proposed
+        for proposals in self.propose(split):
+            yield self.regions(proposals), proposals
 
-    def proposed(self, split: Split) -> Iterator[Proposed]:
+    def propose(self, split: Split) -> Iterator[Proposals]:
         """Boxes for the true class of each image of this process's part of a split, from its centre crop."""
         source = "test" if split == "test" else "train"
-        for seen, labels in self.seen(split, partial(centre, self.proposer.recipe)):
+        for seen, labels in self.seen(split, partial(centre, self.start.batches.recipe)):
             classes = labels[:, None]
             scores, boxes = self.proposals(seen, classes)
-            images = [(source, of.index) for of in seen]
-            yield from self.parts(Proposed(images, [of.boxes for of in seen], classes, scores, boxes))
+            images = [(source, image.index) for image in seen]
+            yield from self.parts(Proposals(images, [image.boxes for image in seen], classes, scores, boxes))
 
-    def parts(self, proposed: Proposed) -> Iterator[Proposed]:
+    def parts(self, proposals: Proposals) -> Iterator[Proposals]:
         """In parts whose regions fit in one forward pass; of one image at least."""
-        of_image = proposed.scores[0].numel() * self.recipe.input_size**2
-        size = max(1, PIXELS // of_image)
-        for first in range(0, len(proposed.images), size):
-            yield Proposed(*(of[first : first + size] for of in proposed))
+        pixels = proposals.scores[0].numel() * self.recipe.input_size**2  # of the regions of one image
+        size = max(1, PIXELS // pixels)
+        for first in range(0, len(proposals.images), size):
+            yield Proposals(*(field[first : first + size] for field in proposals))
 
-    def regions(self, proposed: Proposed) -> Tensor:
-        """All boxes of `proposed`, cropped and warped, as the net sees them, [B * n * P, 3, S, S]."""
-        photographs = ahead(lambda image: self.images.load(*image), proposed.images, self.workers)
+    def regions(self, proposals: Proposals) -> Tensor:
+        """All boxes of `proposals`, cropped and warped, as the net sees them, [B * n * P, 3, S, S]."""
+        photographs = ahead(lambda image: self.images.load(*image), proposals.images, self.workers)
         items = [
             (photograph, box, False)
-            for photograph, boxes in zip(photographs, proposed.boxes.flatten(1, 2), strict=True)
+            for photograph, boxes in zip(photographs, proposals.boxes.flatten(1, 2), strict=True)
             for box in boxes
         ]
         pixels = np.stack(list(ahead(partial(_region, self.recipe.input_size), items, self.workers)))
         return self.plain(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
 
 
-def inside(boxes: Tensor, image: Seen) -> Tensor:
+def clip_to_image(boxes: Tensor, image: Seen) -> Tensor:
     """Boxes [..., 4] of a view in pixels of its image, and what of them lies inside."""
     width, height = image.size
     return clipped(in_image(boxes.float(), image.frame), (width, height))
@@ -157,8 +147,8 @@ def _region(size: int, item: tuple[Image.Image, Tensor, bool]) -> np.ndarray:
     return pixels[:, ::-1] if mirror else pixels
 
 
-def _training_photographs(
-    images: Images, recipe: LocalizationRecipe, proposing: LocalizationRecipe, trained: Tensor, slots: slice, step: int
+def _load_training(
+    images: Images, recipe: RcnnRecipe, proposing: LocalizationRecipe, trained: Tensor, slots: slice, step: int
 ) -> tuple[list[Image.Image], list[Seen], Tensor]:
     """This process's images of an iteration's batch: whole, as the proposer sees them, and their labels."""
     chosen = trained[drawn(recipe, step)[slots]]
@@ -168,3 +158,6 @@ def _training_photographs(
         pixels, frame = centre(proposing, image)
         seen.append(Seen(torch.from_numpy(pixels), frame, images.train_annotations[index].boxes, image.size, index))
     return photographs, seen, images.train_labels[chosen]
+
+
+make_batches = RegionBatches

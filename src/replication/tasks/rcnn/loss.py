@@ -1,22 +1,34 @@
-"""What a training of R-CNN minimises (appendix C; Fast R-CNN's loss where it says nothing)."""
+"""What a training of R-CNN minimises (appendix C; Fast R-CNN's where it says nothing), and what its curve watches."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from replication.nets.regions import Features
-from replication.tasks.rcnn.feed import Drawn
+from replication.data.boxes import padded
+from replication.tasks.batches import Split
+from replication.tasks.inference import count_wrong
+from replication.tasks.localization.boxes import is_missed
+from replication.tasks.outcome import ErrorCount, Loss
+from replication.tasks.rcnn.feed import RegionBatches, Regions
+from replication.tasks.rcnn.net import Features
+from replication.tasks.rcnn.proposals import Proposals, choose_best, judge
 
 
-def regions(answers: Features, truth: Drawn) -> tuple[Tensor, Tensor]:
+def loss(answers: Features, truth: Regions) -> Loss:
     """The logistic loss of the images' own classes, and for positive regions the smooth L1 loss of the offsets, summed
-    over the four.
-
-    Returns:
-        The sum of the regions' losses, in fp32, and of how many the logistic is on the wrong side of half; scalars.
+    over the four. A region counts as wrong if its logistic is on the wrong side of half.
     """
-    logits, offsets = (found[:, 0, 0] for found in answers.answers("rcnn", truth.classes[:, None]))
-    loss = binary_cross_entropy_with_logits(logits, truth.positive.float(), reduction="sum")
+    logits, offsets = (values[:, 0, 0] for values in answers.answers(truth.classes[:, None]))
+    total = binary_cross_entropy_with_logits(logits, truth.positive.float(), reduction="sum")
     missed = smooth_l1_loss(offsets, truth.offsets, reduction="none").sum(1)
-    loss = loss + torch.where(truth.positive, missed, 0).sum()
-    return loss, ((logits.detach() > 0) != truth.positive).sum()
+    total = total + torch.where(truth.positive, missed, 0).sum()
+    return Loss(total, ((logits.detach() > 0) != truth.positive).sum())
+
+
+def watch(net: nn.Module, batches: RegionBatches, split: Split) -> ErrorCount:
+    """R-CNN's error on this process's part of a split, for the true class: its most probable box, moved."""
+
+    def is_wrong(answers: Features, proposals: Proposals) -> Tensor:
+        return is_missed(choose_best(*judge(answers, proposals))[:, 0], padded(proposals.true))
+
+    return count_wrong(net, batches, split, "rcnn_error", is_wrong)

@@ -1,0 +1,49 @@
+"""Where MLflow keeps a run: in mlflow.db or as REPLICATION_TRACKING says, in the experiment of its study."""
+
+import os
+from pathlib import Path
+
+from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
+from replication.config.profiles import named, read_profile
+from replication.config.recipe import Recipe
+from replication.results.fidelity import fidelity, of_paper
+from replication.results.labels import in_words, label, pixels_label, study_folder
+from replication.tasks import get_task
+from replication.tracking.store import Destination
+
+
+def store_uri() -> str | None:
+    """The address of MLflow's store; None where REPLICATION_TRACKING is "off"."""
+    uri = os.environ.get("REPLICATION_TRACKING") or TRACKING_URI
+    return None if uri == "off" else uri
+
+
+def study_of(params: BaseParams, recipe: Recipe) -> Path:
+    """The folder of the study that a run of params.yaml belongs to: results/<profile>/<task>/[<label>/]."""
+    task = get_task(recipe.task)
+    labels = label(params.section(task).override), pixels_label(task, recipe.data)
+    return RESULTS / params.profile / task.name / study_folder(*labels)
+
+
+def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Destination | None:
+    """The destination of a run; None: it is not tracked.
+
+    Tags decide nothing, so the paper's profile is no dependency of the stage `train`.
+
+    Args:
+        study: folder of its study, whose runs are compared in one experiment.
+        note: where its weights are, and how to train it again; None: in runs/.
+    """
+    uri = store_uri()
+    if uri is None:
+        return None
+    task, name = get_task(recipe.task), named(recipe.net, recipe.variant)
+    profile, _, *labels = study.relative_to(RESULTS).parts
+    note = note or (
+        f"The weights are in `runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors`, which DVC keeps.\n\n"
+        f"Train it again, or resume it: `python -m pipeline.train {task.name} {name} {recipe.seed}`"
+    )
+    paper = of_paper(recipe, task, read_profile(PROFILES, "paper"))
+    tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
+    experiment = " · ".join([profile, task.name, *in_words("/".join(labels), recipe.data.pixels)])
+    return Destination(uri, experiment, tags, note)
