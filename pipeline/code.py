@@ -31,6 +31,7 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.files",
     "replication.config.profiles",  # what it makes is in the recipe file of each run
     "replication.runs.__init__",
+    "replication.runs.curve",
     "replication.runs.folder",
     "replication.runs.provenance",
     "replication.runs.record",
