@@ -59,10 +59,9 @@ def environment_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Path) -> tuple[dict[str, str], list[str]]:
-    """Log what MLflow lacks of some runs, which all go to one store.
+    """Log what MLflow lacks of some runs. All go to one store; those without a destination are left out.
 
     Args:
-        runs: each with its destination; None: it is not tracked.
         work: folder of the resume states of all runs.
 
     Returns:

@@ -36,13 +36,10 @@ class LiveRun:
         self.run: Run | None = None
 
     def log(self, curve: Sequence[Row], run_id: str | None) -> str | None:
-        """Log the rows of a curve that MLflow lacks.
-
-        Args:
-            run_id: the MLflow run of this training, if it has one.
+        """Log the rows of a curve that MLflow lacks; `run_id` is the MLflow run of this training, if it has one.
 
         Returns:
-            The same, or that of the new run, for the resume state.
+            The id of its MLflow run, for the resume state.
         """
         self._attempt(lambda: self._log(curve, run_id))
         return self.run.info.run_id if self.run else run_id
