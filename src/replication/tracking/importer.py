@@ -143,16 +143,21 @@ def open_run(
     return run
 
 
-def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Row], now: int) -> None:
-    """Log the rows of a curve after the last that MLflow has: "curve/train_error" and others, at their iterations.
+def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Row], now: int, last: int | None = None) -> int:
+    """Log the rows of a curve that MLflow lacks: "curve/train_error" and others, at their iterations.
 
     Args:
         now: milliseconds since 1970.
+        last: the last iteration that MLflow has; None: MLflow is asked.
+
+    Returns:
+        The last iteration that MLflow has now.
     """
     from mlflow.entities import Metric
 
-    logged = client.get_metric_history(run_id, f"{SECTION}train_error")
-    last = max((point.step for point in logged), default=0)
+    if last is None:
+        logged = client.get_metric_history(run_id, f"{SECTION}train_error")
+        last = max((point.step for point in logged), default=0)
     rows = [row for row in curve if row["iteration"] > last]
     for first in range(0, len(rows), ROWS):
         metrics = []
@@ -160,6 +165,7 @@ def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Row], now: in
             step, values = int(row["iteration"]), {key: value for key, value in row.items() if value is not None}
             metrics += [Metric(SECTION + key, value, now, step) for key, value in values.items() if key != "iteration"]
         client.log_batch(run_id, metrics=metrics)
+    return int(rows[-1]["iteration"]) if rows else last
 
 
 def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Run", run: FinishedRun, end: int) -> None:
