@@ -21,13 +21,14 @@ from pipeline.params import PROFILES
 from pipeline.report import BENCHMARKS, NOTEBOOKS, PARTS
 from replication.config.profiles import Profile, read_profile
 from replication.config.recipe import Data
-from replication.nets.complexity import complexity
 from replication.nets.names import IMAGENET_DEPTHS, NETS, depth_of
 from replication.report.notebooks import join_notebooks, run_notebook
 from replication.report.page import render_page
 from replication.results.add import Result, add_results
+from replication.runs.curve import Point
 from replication.runs.record import RunRecord
 from replication.tasks import TASKS, Task
+from replication.tasks.build import count_net
 
 DEPTHS = [depth for depth in range(8, 104, 6) if depth not in IMAGENET_DEPTHS]
 MADE_UP = {
@@ -75,14 +76,13 @@ def _made_up(profile: Profile, task: Task, net: str, seed: int, numbers: np.rand
     last, logging = recipe.schedule.iterations, recipe.logging
     at = [*range(logging.log_every, last, logging.log_every), last]
     errors = np.clip(end + 80 * np.exp(-5 * np.array(at) / last) + numbers.normal(0, 0.3, len(at)), 0, 100).round(4)
-    curve = [
-        {
-            "iteration": now, "learning_rate": 0.1, "train_loss": 0.5, "train_error": error,
-            task.watched: None if now % logging.evaluate_every and now < last else error, "heldout_error": None,
-        }
-        for now, error in zip(at, errors.tolist(), strict=True)
-    ]  # fmt: skip
-    counted = complexity(net, recipe.input_size, 10, **recipe.net_options)
+    curve = [Point(now, "train", "error", error) for now, error in zip(at, errors.tolist(), strict=True)]
+    curve += [
+        point._replace(split="test", metric=task.curve_metric.name)
+        for point in curve
+        if point.iteration % logging.evaluate_every == 0 or point.iteration == last
+    ]
+    counted = count_net(recipe, 10)
     record = RunRecord(
         recipe=recipe, status="trained", parameters=counted.parameters, macs=counted.macs, warmup_ended_at=None,
         dropped_at=list(recipe.schedule.drops), seconds=600.0, images_per_second=900.0, starts=1, processes=1,

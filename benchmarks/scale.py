@@ -28,6 +28,7 @@ from replication.tasks.cifar import CIFAR
 from replication.tasks.classification import ClassOutcome
 from replication.runs.outcome import Evaluation, write_evaluation
 from replication.files import sha256
+from replication.runs.curve import Point
 from replication.runs.folder import NET, write_run
 from replication.runs.record import RunRecord
 
@@ -42,9 +43,10 @@ with code.unchanged("train-cifar") as training, code.unchanged("evaluate-cifar")
             continue
         last, logging = recipe.schedule.iterations, recipe.logging
         curve = [
-            {"iteration": at, "learning_rate": 0.1, "train_loss": 0.5, "train_error": 100 / at, "heldout_error": None,
-             CIFAR.watched: None if at % logging.evaluate_every and at < last else 50 / at}
-            for at in range(logging.log_every, last + 1, logging.log_every)
+            Point(at, "train", "error", 100 / at) for at in range(logging.log_every, last + 1, logging.log_every)
+        ] + [
+            Point(at, "test", "top1_error", 50 / at)
+            for at in range(logging.evaluate_every, last + 1, logging.evaluate_every)
         ]
         size = count_net(recipe, 10)
         record = RunRecord(

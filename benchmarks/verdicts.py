@@ -111,7 +111,7 @@ class Studies:
     def errors(self, net: str, protocol: str, metric: str) -> pd.Series:
         return pd.Series(dtype=float)
 
-    def ensemble_of(self, net: str, variant: str) -> None:
+    def ensemble_of(self, net: str) -> None:
         return None
 
     def paired(self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object) -> rule.Sample:

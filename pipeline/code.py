@@ -31,6 +31,7 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.files",
     "replication.config.profiles",  # what it makes is in the recipe file of each run
     "replication.runs.__init__",
+    "replication.runs.curve",
     "replication.runs.folder",
     "replication.runs.provenance",
     "replication.runs.record",
@@ -58,7 +59,8 @@ def code_of_stages() -> dict[str, Code]:
         trains = [
             f"{task.package}.{part}" for part in ("recipe", "feed", "loss", *(["net"] if task.has_own_net else []))
         ]
-        stages[f"prepare-{name}"] = Code(("replication.data.sources.*", trains[0]), CHANGES_NO_NUMBER)
+        if not task.shares_images_of:
+            stages[f"prepare-{name}"] = Code(("replication.data.sources.*",), CHANGES_NO_NUMBER)
         stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
         evaluates = ("replication.evaluate", f"{task.package}.evaluate", *trains)
         stages[f"evaluate-{name}"] = Code(evaluates, CHANGES_NO_NUMBER)

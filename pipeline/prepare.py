@@ -29,7 +29,7 @@ def main() -> None:
     if plan.get("source"):
         place = Place(plan["source"], ROOT / Path(plan["root"]).expanduser(), plan["url"])
         print(f"prepare {task.name}: reading {plan['dataset']} ({place.source}) from {plan['root']}", flush=True)
-    requirements = Requirements(plan["input_size"], plan["train_images"], plan["shorter_side"], task.boxes)
+    requirements = Requirements(plan["input_size"], plan["train_images"], plan["shorter_side"], task.needs_boxes)
     with code.unchanged(f"prepare-{task.name}"):
         meta = prepare(folder, DATASETS[plan["dataset"]], place, requirements)
     print(f"prepare {task.name}: {describe(meta)}")

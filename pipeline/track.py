@@ -14,10 +14,10 @@ from replication.config.profiles import named, read_profile
 from replication.errors import UserError
 from replication.report.setups import build_command
 from replication.results.reproduced import by_run
-from replication.results.schema import TRAINING
 from replication.results.studies import Study, read_studies
 from replication.results.tables import CURVES, SCORES, read_tables, run_of
 from replication.results.tables import RUNS as RUNS_TABLE
+from replication.runs.curve import Point
 from replication.runs.folder import RECORD
 from replication.runs.outcome import read_scores
 from replication.tasks import TASKS
@@ -58,10 +58,7 @@ def runs_of_study(study: Study) -> Iterator[FinishedRun]:
     recipes, tables = read_tables(RESULTS / study.folder, study.task)
     scores, points = by_run(tables[SCORES]), by_run(tables[CURVES])
     for row in tables[RUNS_TABLE]:
-        curve = []
-        for point in points[run_of(row)]:  # columns as in the curve.csv of a run
-            column = "train_error" if point["protocol"] == TRAINING else f"{point['protocol']}_error"
-            curve.append({"iteration": point["iteration"], column: point["error"]})
+        curve = [Point(*(point[field] for field in Point._fields)) for point in points[run_of(row)]]
         yield FinishedRun(recipes[row["recipe"]], row, curve, scores[run_of(row)])
 
 

@@ -249,12 +249,12 @@ class Project:
         written = yaml.load((PROJECT / "params.yaml").read_text())
         common = {"seeds": [0], "ensembles": [], "override": {}}
         tasks = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
-        tasks["localization"] = tasks["imagenet"]
+        tasks["localization"] = tasks["rcnn"] = tasks["imagenet"]
         written = merge(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
         yaml.dump(merge(written, params or {}), self.folder / "params.yaml")
         cifar = merge({"dataset": "cifar10"} | TINY, profile)
         imagenet = {"dataset": "digits"} | TINY_IMAGENET
-        tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet}
+        tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet, "rcnn": imagenet}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
         if check:
             checked = self.run("check")

@@ -38,7 +38,7 @@ PAPER_IMAGENET = {
     "resnet-34-A": (24.97, 25.03), "resnet-34-B": (24.5, 24.52), "resnet-34-C": (24.2, 24.19),
     "resnet-50": (22.0, 22.85), "resnet-101": (20.0, 21.75), "resnet-152": (19.0, 21.43),
 }  # fmt: skip
-IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000}  # of the paper's test sets
+IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000, "rcnn": 50_000}  # of the paper's test sets
 
 
 def recipe_of(

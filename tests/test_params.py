@@ -113,9 +113,9 @@ def test_a_profile_of_another_form_is_refused_with_its_key_and_file(
 def test_a_profile_says_only_what_differs_from_its_base() -> None:
     paper, quick, cpu, long = (read_profile(PROFILES[0].parent, n) for n in ("paper", "quick", "cpu", "cpu-long"))
     for task in TASKS.values():
-        assert quick.tasks[task.name]["optimiser"] == paper.tasks[task.name]["optimiser"]
-        assert long.tasks[task.name]["input_size"] == cpu.tasks[task.name]["input_size"]
-        iterations = [profile.tasks[task.name]["schedule"]["iterations"] for profile in (cpu, long)]
+        assert quick.sections[task.name]["optimiser"] == paper.sections[task.name]["optimiser"]
+        assert long.sections[task.name]["input_size"] == cpu.sections[task.name]["input_size"]
+        iterations = [profile.sections[task.name]["schedule"]["iterations"] for profile in (cpu, long)]
         assert iterations[1] == 4 * iterations[0]
 
 

@@ -148,7 +148,8 @@ def test_the_hash_is_sha256_of_the_sorted_fields_that_are_not_at_their_default(m
     fields = json.loads(make_recipe().model_dump_json())
     assert (fields.pop("variant"), fields["schedule"].pop("plateau")) == ("default", None)
     assert (fields.pop("block"), fields["optimiser"].pop("rate_in_momentum")) == ("two_layers", False)
-    assert (fields.pop("weights_seed"), fields.pop("order_seed"), fields.pop("start")) == (None, None, None)
+    assert (fields.pop("weights_seed"), fields.pop("order_seed")) == (None, None)
+    assert (fields.pop("starts"), fields.pop("started_from")) == ({}, {})
     text = json.dumps(fields, sort_keys=True)
     assert make_recipe().hash == hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -252,7 +253,7 @@ IMAGENET: dict[str, Any] = {
     "schedule.plateau.points": 0.2,
     "schedule.plateau.most": 3,
 }
-ONE_VALUE_ONLY = {"task", "test", "start"}  # of CIFAR
+ONE_VALUE_ONLY = {"task", "test", "starts", "started_from"}  # of CIFAR
 
 
 @pytest.mark.parametrize(("path", "value"), CIFAR.items())

@@ -34,7 +34,7 @@ def work(name, seconds, fails, progress):
 
 if __name__ == "__main__":
     workers.PRELOAD.clear()
-    jobs = [workers.Job(name, work, (name, *how), cost, after) for name, *how, cost, after in {jobs}]
+    jobs = [workers.Job(name, work, (name, *how), cost) for name, *how, cost in {jobs}]
     print("failed:", workers.side_by_side(jobs, workers.Slots({count}, None, {gpus})))
 """
 
@@ -73,8 +73,8 @@ def study(tmp_path: Path) -> Study:
     return Study(tmp_path)
 
 
-def job(name: str, seconds: float = 0.0, fails: str = "", cost: float = 1.0, after: tuple[str, ...] = ()) -> tuple:
-    return name, seconds, fails, cost, after
+def job(name: str, seconds: float = 0.0, fails: str = "", cost: float = 1.0) -> tuple:
+    return name, seconds, fails, cost
 
 
 def test_the_longest_begins_first_and_the_printed_lines_arrive(study: Study) -> None:

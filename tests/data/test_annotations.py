@@ -178,8 +178,8 @@ def test_annotations_come_back_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_an_older_version_prepared_is_to_be_prepared_again(tmp_path: Path) -> None:
-    split = Split(np.zeros((4, 3, 8, 8), np.uint8), np.arange(4))
-    write_store(tmp_path / "data", split, split, name="tiny", source="?", pixels="?", classes=list("abcd"))
+    train, test = (Split(np.zeros((4, 3, 8, 8), np.uint8), np.arange(4)) for _ in range(2))
+    write_store(tmp_path / "data", train, test, name="tiny", source="?", pixels="?", classes=list("abcd"))
     (tmp_path / "data" / ANNOTATIONS).unlink()
     (tmp_path / "data" / SUMS).unlink()
     seal(tmp_path / "data")

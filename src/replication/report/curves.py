@@ -65,7 +65,7 @@ def _our_curves(studies: Sequence[Study], net: str, splits: Sequence[str]) -> It
     most = min(MOST, max(LEAST, IN_ALL // count))
     for source, study in enumerate(studies, 1):
         for split in splits:
-            rows = study.curve(net, split).pivot(index="iteration", columns="seed", values="error")
+            rows = study.curve(net, split).pivot(index="iteration", columns="seed", values="value")
             if rows.empty:
                 continue
             step = ceil(len(rows) / most)

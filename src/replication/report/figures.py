@@ -107,7 +107,7 @@ def _our_line(study: Study, net: str, split: str) -> Line | None:
     if rows.empty:
         return None
     length = study.runs_of(net)["iterations"].max()
-    stats = rows.groupby("iteration")["error"].agg(["mean", "std", "count"])
+    stats = rows.groupby("iteration")["value"].agg(["mean", "std", "count"])
     points = [(at / length, row["mean"]) for at, row in stats.iterrows()]
     several = stats[stats["count"] > 1]
     band = [(at / length, row["mean"] - row["std"], row["mean"] + row["std"]) for at, row in several.iterrows()]

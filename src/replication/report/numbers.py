@@ -33,7 +33,7 @@ def list_curves(studies: Sequence[Study], figures: Sequence[str], nets: Sequence
     ]  # fmt: skip
     for study in studies:
         for net, split in product(nets or study.nets, SPLITS):
-            stats = study.curve(net, split).groupby("iteration")["error"].agg(["mean", "std", "count"])
+            stats = study.curve(net, split).groupby("iteration")["value"].agg(["mean", "std", "count"])
             for at, mean, std, count in stats.itertuples():
                 std = "" if pd.isna(std) else round(std, 2)
                 points.append((study.name, net, split, at, round(mean, 2), std, count))

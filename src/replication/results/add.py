@@ -23,7 +23,7 @@ from replication.nets.names import depth_of
 from replication.results import schema
 from replication.results.fidelity import differences
 from replication.results.reproduced import Recorded, by_run, compare, same_numbers
-from replication.results.schema import JOINED, TRAINING
+from replication.results.schema import JOINED
 from replication.results.tables import (
     CURVES,
     GRADIENTS,
@@ -35,11 +35,12 @@ from replication.results.tables import (
     SCORES,
     TABLES,
     Row,
-    averaged_rows,
+    averaged_points,
     read_tables,
     run_of,
     typed,
 )
+from replication.runs.curve import ERROR, TEST, TRAIN, Point, select
 from replication.runs.provenance import in_columns
 from replication.runs.record import RunRecord, training_score
 from replication.tasks import Task, get_task
@@ -49,10 +50,10 @@ SUMMARY = "summary.json"
 
 @dataclass(frozen=True)
 class Result:
-    """A run to be added: its record, the rows of its curve, and its scores (protocol, metric, value, images)."""
+    """A run to be added: its record, its curve, and its scores (protocol, metric, value, images)."""
 
     record: RunRecord
-    curve: Sequence[Mapping[str, float | None]]
+    curve: Sequence[Point]
     scores: Sequence[Mapping[str, Any]]
     responses: Sequence[float] = ()  # standard deviation of those of each layer, where they were measured
 
@@ -249,21 +250,18 @@ def _gradient_rows(result: Result) -> list[dict[str, Any]]:
 
 
 def _curve_rows(result: Result) -> list[dict[str, Any]]:
-    """The training error averaged to about 64 points, and every test error."""
-    recipe, curve = result.record.recipe, result.curve
-    task = get_task(recipe.task)
+    """The training error averaged to about 64 points, and every number of the test images."""
+    recipe = result.record.recipe
     name = {"net": recipe.net, "variant": recipe.variant, "seed": recipe.seed}
-    step = averaged_rows(recipe)
-    rows = []
-    for first in range(0, len(curve), step):
-        part = curve[first : first + step]
-        error = sum(row["train_error"] for row in part) / len(part)
-        rows.append(name | {"protocol": TRAINING, "iteration": int(part[-1]["iteration"]), "error": round(error, 4)})
-    for row in curve:
-        if row[task.watched] is not None:
-            seen = {"protocol": task.protocols[0].name, "iteration": int(row["iteration"]), "error": row[task.watched]}
-            rows.append(name | seen)
-    return rows
+    training = list(select(result.curve, TRAIN, ERROR).items())
+    step = averaged_points(recipe)
+    points = []
+    for first in range(0, len(training), step):
+        part = training[first : first + step]
+        error = sum(error for _, error in part) / len(part)
+        points.append(Point(part[-1][0], TRAIN, ERROR, round(error, 4)))
+    points += [point for point in result.curve if point.split == TEST]
+    return [name | point._asdict() for point in points]
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:
@@ -280,7 +278,7 @@ def _place(row: Row, task: Task) -> tuple[Any, ...]:
     run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
     scored = [(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics]
     score = (row.get("protocol"), row.get("metric"))
-    point = (row.get("protocol", "") != TRAINING, int(row.get("iteration", 0)))
+    point = (row.get("split") != TRAIN, row.get("metric", ""), int(row.get("iteration", 0)))
     return (*run, int(row["seed"]), scored.index(score) if score in scored else len(scored), *point)
 
 

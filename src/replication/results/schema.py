@@ -8,7 +8,7 @@ import datetime
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,7 @@ from pydantic import Json as InJson
 
 from replication.config.validation import BadValue
 from replication.errors import UserError
+from replication.runs.curve import ERROR, TEST, TRAIN
 from replication.runs.record import TRAINING, TRAINING_ERROR, Status
 from replication.tasks import Task
 
@@ -110,15 +111,16 @@ class ScoreRow(Row):
 class CurveRow(Row):
     """A point of a training curve."""
 
-    protocol: str = Field(description='"training": mean since the point before; else how the test images were seen')
     iteration: Count = Field(description="after which it was measured")
-    error: Percent = Field(description="top-1, in percent")
+    split: Literal["train", "test"] = Field(description='"train": mean since the point before; "test": on test images')
+    metric: str = Field(description='"error" in training; on test images a metric of the task\'s first protocol')
+    value: Percent = Field(description="in percent")
 
     @model_validator(mode="after")
-    def _protocol_is_of_a_curve(self, info: ValidationInfo) -> "CurveRow":
-        known = (TRAINING, info.context["task"].protocols[0].name)
-        if self.protocol not in known:
-            raise BadValue("protocol", f"{self.protocol!r} is not {' or '.join(known)}")
+    def _metric_is_of_a_curve(self, info: ValidationInfo) -> "CurveRow":
+        known = {TRAIN: ERROR, TEST: info.context["task"].curve_metric.name}[self.split]
+        if self.metric != known:
+            raise BadValue("metric", f"{self.metric!r} is not {known}")
         return self
 
 

@@ -17,8 +17,9 @@ from replication.paper import published_spread
 from replication.results import schema
 from replication.results.fidelity import RANK, Difference, differences, fidelity, of_paper, overridden
 from replication.results.labels import setup_name
-from replication.results.schema import JOINED, TRAINING
+from replication.results.schema import JOINED
 from replication.results.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
+from replication.runs.curve import ERROR, TRAIN
 from replication.tasks import Task
 from replication.verdicts import rule
 
@@ -154,7 +155,7 @@ class Study:
         """The errors of all seeds on the test images at a point of the curves; None if it was not watched there."""
         net, variant = _parts(name)
         curve = self.curve(net, "test", variant)
-        return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "error"], self.task.headline)
+        return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "value"], self.task.headline)
 
     def watched_from(self, names: Sequence[str], share: float) -> int:
         """The first iteration from a share of the schedule on at which one of the nets was watched; 0 if none was."""
@@ -171,7 +172,7 @@ class Study:
         curve = self.curve(net, "train", variant)
         if curve.empty:
             return None
-        below = curve["iteration"].where(curve["error"] < error, self.iterations)
+        below = curve["iteration"].where(curve["value"] < error, self.iterations)
         step = self.iterations / curve.groupby("seed").size().max()
         return rule.Sample(below.groupby(curve["seed"]).min().to_numpy(float), step**2 / 12)
 
@@ -217,9 +218,9 @@ class Study:
         return max((name for name in names if set(name.split(JOINED)) == {net}), key=len, default=None)
 
     def curve(self, net: str, split: str, variant: str = DEFAULT) -> pd.DataFrame:
-        """Points of a net's curves, "train" or "test": seed, iteration, error in percent."""
-        protocol = TRAINING if split == "train" else self.task.protocols[0].name
-        return self.curves.iloc[self._curve_places.get((net, protocol, variant), [])]
+        """Points of a net's error on a split, "train" or "test": seed, iteration, value in percent."""
+        metric = ERROR if split == TRAIN else self.task.curve_metric.name
+        return self.curves.iloc[self._curve_places.get((net, split, metric, variant), [])]
 
     def images(self, net: str, protocol: str, variant: str = DEFAULT) -> int:
         """Images behind one value of a protocol; 0 if there is none."""
@@ -253,7 +254,7 @@ class Study:
 
     @cached_property
     def _curve_places(self) -> dict[tuple[str, ...], Any]:
-        return self.curves.groupby(["net", "protocol", "variant"]).indices
+        return self.curves.groupby(["net", "split", "metric", "variant"]).indices
 
 
 def _parts(name: str) -> tuple[str, str]:

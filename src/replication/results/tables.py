@@ -12,12 +12,13 @@ from replication.errors import UserError
 from replication.files import kind_of, regular
 from replication.results import schema
 from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, checked
+from replication.runs.curve import ERROR, TEST, TRAIN
 from replication.tasks import Task
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
 RUN = ("net", "variant", "seed")
-NUMBER = ("protocol", "metric", "iteration", "layer")  # which number of a run a row has
+NUMBER = ("protocol", "split", "metric", "iteration", "layer")  # which number of a run a row has
 TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
 # These are there where something was measured layer by layer.
 LAYERS: dict[str, type[schema.Row]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
@@ -112,7 +113,7 @@ def _check_runs(
                     wrong = f"has iteration {row['iteration']} of {last} in line {line}"
                     raise _damaged(folder / name, wrong, restore, "iteration")
     _check_scores(folder / SCORES, task, there, tables[SCORES], restore)
-    _check_curves(folder / CURVES, there, tables[CURVES], task.protocols[0].name, restore)
+    _check_curves(folder / CURVES, task, there, tables[CURVES], restore)
     for name in LAYERS:
         _check_layers(folder / name, tables[name], restore)
 
@@ -131,19 +132,20 @@ def _check_scores(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: l
                 raise _damaged(path, wrong, restore, metric)
 
 
-def _check_curves(path: Path, recipes: dict[Run, Recipe], rows: list[Row], watched: str, restore: str) -> None:
+def _check_curves(path: Path, task: Task, recipes: dict[Run, Recipe], rows: list[Row], restore: str) -> None:
     """A curve has the points that its recipe says, neither more nor less."""
-    found: dict[Run, set[tuple[str, int]]] = {run: set() for run in recipes}
+    points: dict[Run, set[tuple[str, str, int]]] = {run: set() for run in recipes}
     for row in rows:
-        found[run_of(row)].add((row["protocol"], row["iteration"]))
+        points[run_of(row)].add((row["split"], row["metric"], row["iteration"]))
     for run, recipe in recipes.items():
         last, logging = recipe.schedule.iterations, recipe.logging
-        steps = {TRAINING: averaged_rows(recipe) * logging.log_every, watched: logging.evaluate_every}
-        wanted = {(protocol, at) for protocol, step in steps.items() for at in (*range(step, last, step), last)}
-        for point in sorted(wanted ^ found[run]):
-            told = "lacks the" if point in wanted else "has a"
-            where = f"{run[0]} · seed {run[2]}: {point[0]}, iteration {point[1]}"
-            raise _damaged(path, f"{told} point of {where}", restore, "iteration")
+        steps = {(TRAIN, ERROR): averaged_points(recipe) * logging.log_every}
+        steps |= {(TEST, task.curve_metric.name): logging.evaluate_every}
+        wanted = {(*series, at) for series, step in steps.items() for at in (*range(step, last, step), last)}
+        for point in sorted(wanted ^ points[run]):
+            wrong = "lacks the" if point in wanted else "has a"
+            where = f"{run[0]} · seed {run[2]}: {point[0]}, {point[1]}, iteration {point[2]}"
+            raise _damaged(path, f"{wrong} point of {where}", restore, "iteration")
 
 
 def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
@@ -159,8 +161,8 @@ def _check_layers(path: Path, rows: list[Row], restore: str) -> None:
             raise _damaged(path, f"lacks layer {layer} of {net} · seed {seed}, iteration {iteration}", restore, "layer")
 
 
-def averaged_rows(recipe: Recipe) -> int:
-    """How many rows of a run's curve.csv make a point of the training error in curves.csv."""
+def averaged_points(recipe: Recipe) -> int:
+    """How many points of a run's training error make a point in curves.csv."""
     return -(-recipe.schedule.iterations // recipe.logging.log_every // CURVE_POINTS)
 
 

@@ -1,14 +1,14 @@
 """A run's folder: `run.json` (the record), `curve.csv`, `net.safetensors`. Whole or not at all; read without torch."""
 
-import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from replication.config.validation import validate
 from replication.files import check_whole, replacing
+from replication.runs.curve import Point, read_curve_file, write_curve
 from replication.runs.record import RunRecord, upgraded
 
 if TYPE_CHECKING:
@@ -18,13 +18,11 @@ RECORD, CURVE, NET = "run.json", "curve.csv", "net.safetensors"
 REMAKE = "run `dvc repro`"
 MEAN = "mean_image"  # among the tensors of NET: what is subtracted from an image, [1, 3, S, S] in 0..255
 
-Row = dict[str, float | None]  # of a curve; what was not measured is None
-
 
 def write_run(
     folder: Path,
     record: RunRecord,
-    curve: list[Row],
+    curve: Sequence[Point],
     weights: Mapping[str, "Tensor"],
     mean: "Tensor",
     classes: list[str],
@@ -57,10 +55,7 @@ def write_run(
     nets = {NET: weights} | {checkpoint(iteration): state for iteration, state in checkpoints.items()}
     with replacing(folder, "the training is kept") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        with (unfinished / CURVE).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(curve)
+        write_curve(unfinished / CURVE, curve)
         for name, state in nets.items():
             tensors = {key: value.contiguous().cpu() for key, value in state.items()} | {MEAN: mean.contiguous().cpu()}
             # One key of metadata only: safetensors writes several in any order, and equal runs shall give equal files.
@@ -82,14 +77,13 @@ def read_run(folder: Path) -> RunRecord:
     return validate(RunRecord, upgraded(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
 
 
-def read_curve(folder: Path) -> list[Row]:
-    """Rows of `curve.csv`; a value that was not measured is None.
+def read_curve(folder: Path) -> list[Point]:
+    """The points of `curve.csv`.
 
     Raises:
         UserError: it is missing or damaged.
     """
-    with check_whole(folder, CURVE, REMAKE).open(newline="", encoding="utf-8") as file:
-        return [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
+    return read_curve_file(check_whole(folder, CURVE, REMAKE))
 
 
 def read_weights(folder: Path) -> dict[str, "Tensor"]:

@@ -1,12 +1,13 @@
 """What `run.json` holds: enough to trust a number of a run, or to make it again. Needs no torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
+from replication.runs.curve import ERROR, TRAIN, Point, select
 from replication.tasks import TASKS
 
 AnyRecipe = Annotated[Union[tuple(task.recipe for task in TASKS.values())], Field(discriminator="task")]  # noqa: UP007
@@ -68,21 +69,21 @@ def upgraded(values: Any) -> Any:
     return values | {"recipe": {"task" if key == "arm" else key: value for key, value in recipe.items()}}
 
 
-def train_error_at_end(curve: Sequence[Mapping[str, float | None]], iterations: int) -> float:
+def train_error_at_end(curve: Sequence[Point], iterations: int) -> float:
     """Training error in percent over the last sixteenth of the schedule, as seen while training (augmented batches).
 
     The paper does not say how its training error is measured; its curves look like running batches too.
     """
     start, covered, wrong, previous = iterations * (1 - END_OF_TRAINING), 0.0, 0.0, 0.0
-    for row in curve:
-        images = row["iteration"] - previous
-        if row["iteration"] > start:
-            covered, wrong = covered + images, wrong + images * row["train_error"]
-        previous = row["iteration"]
+    for iteration, error in select(curve, TRAIN, ERROR).items():
+        images = iteration - previous
+        if iteration > start:
+            covered, wrong = covered + images, wrong + images * error
+        previous = iteration
     return wrong / covered
 
 
-def training_score(recipe: Recipe, curve: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+def training_score(recipe: Recipe, curve: Sequence[Point]) -> dict[str, Any]:
     """The training error at the end of the schedule as a row of scores."""
     schedule = recipe.schedule
     return {
@@ -93,10 +94,11 @@ def training_score(recipe: Recipe, curve: Sequence[Mapping[str, float | None]]) 
     }
 
 
-def status_of(recipe: Recipe, curve: list[dict[str, float | None]], classes: int) -> Status:
+def status_of(recipe: Recipe, curve: Sequence[Point], classes: int) -> Status:
     """Whether the training error of the last tenth of the run is better than chance, by three standard errors."""
     chance = 100 * (1 - 1 / classes)
-    rows = [row for row in curve if row["iteration"] > 0.9 * recipe.schedule.iterations]
-    error = sum(row["train_error"] for row in rows) / len(rows)
+    by_iteration = select(curve, TRAIN, ERROR).items()
+    errors = [error for iteration, error in by_iteration if iteration > 0.9 * recipe.schedule.iterations]
+    error = sum(errors) / len(errors)
     images = 0.1 * recipe.schedule.iterations * recipe.schedule.batch_size
     return "chance" if error > chance - 3 * (chance * (100 - chance) / images) ** 0.5 else "trained"

@@ -98,11 +98,6 @@ class Task:
         return self.protocols[0].metrics[0]
 
     @property
-    def watched(self) -> str:
-        """The column of a run's curve with the error on the test images, "single_view_error"."""
-        return f"{self.protocols[0].name}_error"
-
-    @property
     def images_folder(self) -> str:
         """Where its prepared images lie below data/."""
         return self.shares_images_of or self.name

@@ -11,7 +11,8 @@ from replication.config.profiles import named
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import sha256
-from replication.runs.folder import CURVE, NET, RECORD, Row, read_curve, read_run
+from replication.runs.curve import ERROR, TRAIN, Point
+from replication.runs.folder import CURVE, NET, RECORD, read_curve, read_run
 from replication.runs.provenance import in_columns
 from replication.runs.record import run_name, training_score
 from replication.tasks import get_task
@@ -22,21 +23,20 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
     from mlflow.tracking import MlflowClient
 
-SECTION = "curve/"  # the UI makes a section of charts of what comes before a slash, and shows it first
 ENVIRONMENT = ("threads", "machine", "torch", "commit", "dvc_experiment")  # of a run: its tags
-ROWS = 100  # of a curve in one request; MLflow limits a request to 1,000 metrics
+POINTS = 500  # of a curve in one request; MLflow limits a request to 1,000 metrics
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run with its row as in runs.csv, the rows of its curve, and its scores as in scores.csv.
+    """A run with its row as in runs.csv, the points of its curve, and its scores as in scores.csv.
 
     `folder` has its record, curve and weights; None: they are not here.
     """
 
     recipe: Recipe
     row: Mapping[str, Any]
-    curve: Sequence[Row]
+    curve: Sequence[Point]
     scores: Sequence[Mapping[str, Any]]
     folder: Path | None = None
 
@@ -144,22 +144,22 @@ def open_run(
     return run
 
 
-def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Row], now: int) -> None:
-    """Log the rows of a curve after the last that MLflow has: "curve/train_error" and others, at their iterations.
+def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Point], now: int) -> None:
+    """Log the points of a curve after the last that MLflow has: "train/error", "test/top1_error" and others.
+
+    The UI makes a section of charts of what comes before the slash.
 
     Args:
         now: milliseconds since 1970.
     """
     from mlflow.entities import Metric
 
-    logged = client.get_metric_history(run_id, f"{SECTION}train_error")
+    logged = client.get_metric_history(run_id, f"{TRAIN}/{ERROR}")
     last = max((point.step for point in logged), default=0)
-    rows = [row for row in curve if row["iteration"] > last]
-    for first in range(0, len(rows), ROWS):
-        metrics = []
-        for row in rows[first : first + ROWS]:
-            step, values = int(row["iteration"]), {key: value for key, value in row.items() if value is not None}
-            metrics += [Metric(SECTION + key, value, now, step) for key, value in values.items() if key != "iteration"]
+    points = [point for point in curve if point.iteration > last]
+    for first in range(0, len(points), POINTS):
+        part = points[first : first + POINTS]
+        metrics = [Metric(f"{point.split}/{point.metric}", point.value, now, point.iteration) for point in part]
         client.log_batch(run_id, metrics=metrics)
 
 

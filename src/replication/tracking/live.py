@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from replication.config.recipe import Recipe
-from replication.runs.folder import Row
+from replication.runs.curve import Point
 from replication.runs.record import run_name
 from replication.tracking.importer import ENVIRONMENT, finish_run, log_curve, open_run, read_finished_run
 from replication.tracking.store import Destination, connect
@@ -35,8 +35,8 @@ class LiveRun:
         self.client: MlflowClient | None = None
         self.run: Run | None = None
 
-    def log(self, curve: Sequence[Row], run_id: str | None) -> str | None:
-        """Log the rows of a curve that MLflow lacks.
+    def log(self, curve: Sequence[Point], run_id: str | None) -> str | None:
+        """Log the points of a curve that MLflow lacks.
 
         Args:
             run_id: the MLflow run of this training, if it has one.
@@ -58,7 +58,7 @@ class LiveRun:
             now = _now()
             self._attempt(lambda: finish_run(self.client, self.destination, self.run, read_finished_run(folder), now))
 
-    def _log(self, curve: Sequence[Row], run_id: str | None) -> None:
+    def _log(self, curve: Sequence[Point], run_id: str | None) -> None:
         if not self.run:
             self.client = connect(self.destination.uri)
             self.run = open_run(self.client, self.destination, self.recipe, self.environment, run_id, _now())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from replication.config.recipe import Recipe
-from replication.runs.folder import Row
+from replication.runs.curve import ERROR, HELDOUT, LOSS, RATE, TEST, TRAIN, Point
 from replication.tasks import Task, get_task
 from replication.tasks.batches import Batches, Split
 from replication.tasks.outcome import ErrorCount
@@ -20,7 +20,7 @@ def iterate(
     recipe: Recipe,
     batches: Batches,
     processes: Processes = Processes(),  # noqa: B008
-) -> Iterator[Row | None]:
+) -> Iterator[list[Point]]:
     """Train a net from its `state` to the end of its schedule; yields after each iteration.
 
     Between two iterations `state` is whole: it can be saved, or left, and another call continues from it bit for bit.
@@ -29,7 +29,7 @@ def iterate(
         processes: this process among all that train this net; `batches` must be its share of them.
 
     Yields:
-        The new row of `state.curve`, or None where the iteration has none.
+        The new points of `state.curve`; none at most iterations.
 
     Raises:
         NonFiniteLoss: a loss since the last row is not finite.
@@ -56,15 +56,16 @@ def iterate(
         state.wrong.append(wrong)
         _watch_training_error(state, recipe)
 
-        # Record a row of the curve.
-        last, row = state.iteration == schedule.iterations, None
+        # Record points of the curve.
+        points: list[Point] = []
+        last = state.iteration == schedule.iterations
         if last or state.iteration % logging.log_every == 0:
             state.check_finite()
-            row = _row(state, rate, schedule.batch_size) | {task.watched: None, "heldout_error": None}
+            points += _summarise(state, rate, schedule.batch_size)
             if last or state.iteration % logging.evaluate_every == 0:
-                row |= _measure(state, batches, processes, task)
-            state.curve.append(row)
-        yield row
+                points += _measure(state, batches, processes, task)
+            state.curve += points
+        yield points
 
 
 def _watch_training_error(state: State, recipe: Recipe) -> None:
@@ -86,27 +87,25 @@ def _watch_training_error(state: State, recipe: Recipe) -> None:
             state.window_error, state.window_wrong = None if dropped else error, []
 
 
-def _row(state: State, rate: float, batch_size: int) -> Row:
-    """Loss and error over the training batches since the last row, as seen while training (augmented)."""
+def _summarise(state: State, rate: float, batch_size: int) -> list[Point]:
+    """Loss and error over the training batches since the last points, as seen while training (augmented)."""
     losses, wrong = torch.stack(state.losses), torch.stack(state.wrong)
-    row = {
-        "iteration": state.iteration,
-        "learning_rate": round(rate, 10),
-        "train_loss": round(losses.double().mean().item(), 6),
-        "train_error": round(100 * wrong.sum().item() / (len(wrong) * batch_size), 4),
+    values = {
+        RATE: round(rate, 10),
+        LOSS: round(losses.double().mean().item(), 6),
+        ERROR: round(100 * wrong.sum().item() / (len(wrong) * batch_size), 4),
     }
     state.losses, state.wrong = [], []
-    return row
+    return [Point(state.iteration, TRAIN, metric, value) for metric, value in values.items()]
 
 
-def _measure(state: State, batches: Batches, processes: Processes, task: Task) -> Row:
+def _measure(state: State, batches: Batches, processes: Processes, task: Task) -> list[Point]:
     """Test error, for the curve only: it selects nothing. Held-out error, if images are held out."""
-    columns: dict[Split, str] = {"test": task.watched, "heldout": "heldout_error"}
-    counts = {"test": batches.test_count, "heldout": batches.heldout_count}
-    errors = {}
-    for split, column in columns.items():
-        if counts[split]:
-            count = task.code("loss").watch(state.net, batches, split)
-            (error,) = ErrorCount.merge(processes.gather(count)).metrics().values()
-            errors[column] = round(error, 4)
-    return errors
+    counts: dict[Split, int] = {TEST: batches.test_count, HELDOUT: batches.heldout_count}
+    points = []
+    for split, images in counts.items():
+        if images:
+            part = task.code("loss").watch(state.net, batches, split)
+            whole = ErrorCount.merge(processes.gather(part)).metrics()
+            points += [Point(state.iteration, split, metric, round(value, 4)) for metric, value in whole.items()]
+    return points

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.runs.folder import Row
+from replication.runs.curve import ERROR, RATE, TRAIN, Point
 from replication.runs.record import run_name
 from replication.tracking.live import LiveRun
 from replication.training.processes import Processes
@@ -37,12 +37,13 @@ def bar_of(state: State, recipe: Recipe, shown: bool) -> tqdm:
     )  # fmt: skip
 
 
-def show(bar: tqdm, row: Row | None, batch_size: int) -> None:
-    """One iteration is done; `row` is its row of the curve, if there is one."""
-    if row:
+def show(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
+    """Count an iteration; show its points of the curve, if it has any."""
+    if points:
+        values = {point.metric: point.value for point in points if point.split == TRAIN}
         seconds = bar.format_dict["elapsed"]
         speed = f", {(bar.n - bar.initial) * batch_size / seconds:.0f} images/s" if seconds else ""
-        bar.set_postfix_str(f"error {row['train_error']:.1f} %, rate {row['learning_rate']:g}{speed}", refresh=False)
+        bar.set_postfix_str(f"error {values[ERROR]:.1f} %, rate {values[RATE]:g}{speed}", refresh=False)
     bar.update()
 
 

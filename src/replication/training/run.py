@@ -16,6 +16,7 @@ from replication.config.recipe import Recipe
 from replication.data.store import Images
 from replication.errors import UserError
 from replication.files import remove_leftovers, write_durably
+from replication.runs.curve import ERROR, TEST, TRAIN, last_value
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.nets import load_starts
 from replication.runs.provenance import provenance, start_of
@@ -88,8 +89,8 @@ def train(
                 done = f"is trained to its end already; delete {work} to train it again"
                 told_as = done if at_end else f"resumes at iteration {state.iteration:,}"
                 bar.write(f"{name}: {told_as}", file=sys.stderr)
-            for row in iterate(state, recipe, batches, processes):
-                show(bar, row, schedule.batch_size)
+            for points in iterate(state, recipe, batches, processes):
+                show(bar, points, schedule.batch_size)
                 if progress is not None:
                     progress.value = state.iteration / schedule.iterations
                 if first:
@@ -192,9 +193,9 @@ def train_run(
     kept = _kept(work / recipe.hash, checkpoints, run_name(recipe))
     write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, kept)
     live.finish(folder)
-    last = state.curve[-1]
-    told = f"training error {last['train_error']:.2f} %, test error {last[task.watched]:.2f} %"
-    print(f"{run_name(recipe)}: {told} ({task.protocols[0].label})")
+    trained, tested = last_value(state.curve, TRAIN, ERROR), last_value(state.curve, TEST)
+    errors = f"training error {trained:.2f} %, test error {tested:.2f} %"
+    print(f"{run_name(recipe)}: {errors} ({task.protocols[0].label})")
     return record
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import write_durably
+from replication.runs.curve import Point
 from replication.tasks.batches import WEIGHTS, derived_seed
 from replication.tasks.build import build_net
 
@@ -44,7 +45,7 @@ class State:
     window_error: float | None = None  # training error of the window before it, %
     losses: list[Tensor] = field(default_factory=list)  # since the last row of the curve
     wrong: list[Tensor] = field(default_factory=list)
-    curve: list[dict[str, float | None]] = field(default_factory=list)
+    curve: list[Point] = field(default_factory=list)
     gradient_norms: dict[int, list[float]] = field(default_factory=dict)  # by iteration; of each convolution's weights
     seconds: float = 0.0
     # Of each start: after which iteration, on how many threads, and what `train` was told of machine and code.
@@ -96,7 +97,8 @@ class State:
         if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
             raise NonFiniteLoss(f"a weight is not finite after iteration {self.iteration}")
         buffer = io.BytesIO()
-        torch.save({**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, buffer)
+        saved = {**vars(self), "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save(saved | {"curve": [tuple(point) for point in self.curve]}, buffer)  # no class, to load weights only
         content = buffer.getvalue()
         write_durably(folder / STATE, content + hashlib.sha256(content).digest(), before=folder / BEFORE)
 
@@ -137,6 +139,7 @@ class State:
             print(f"warning: resuming {folder}, a checkpoint that other code wrote.", file=sys.stderr)
         self.net.load_state_dict(saved.pop("net"))
         self.optimizer.load_state_dict(saved.pop("optimizer"))
+        saved["curve"] = [Point(*point) for point in saved["curve"]]
         start = self.history[0] | {"iteration": saved["iteration"]}
         vars(self).update(saved)
         if start["threads"] != self.threads[-1]:

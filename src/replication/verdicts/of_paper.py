@@ -79,9 +79,9 @@ def _table_13() -> Iterator[Score]:
 
 def _curves(task: Task) -> pd.DataFrame:
     """The one point of a curve that a claim looks at (K06)."""
-    columns = ["net", "variant", "seed", "protocol", "iteration", "error"]
+    columns = ["net", "variant", "seed", "split", "metric", "iteration", "value"]
     early = figure(4)["digitised"]["val_at_5e4"] if task.photographs and not task.needs_boxes else {}
-    point = ("default", 0, task.protocols[0].name, EARLY)
+    point = ("default", 0, "test", task.curve_metric.name, EARLY)
     return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
 
 

@@ -94,7 +94,7 @@ def test_the_digits_have_the_fingerprint_of_the_committed_results(tmp_path: Path
     """The fingerprint is part of every recipe's hash: another one would make all runs new."""
     recipe = json.loads((PROJECT / f"results/quick/{task}/recipes.json").read_text())["base"]
     shorter_side = recipe["test"]["shorter_side"] if TASKS[task].photographs else None
-    needs = Requirements(recipe["input_size"], recipe["train_images"], shorter_side, TASKS[task].boxes)
+    needs = Requirements(recipe["input_size"], recipe["train_images"], shorter_side, TASKS[task].needs_boxes)
     assert prepare(tmp_path / "store", DIGITS, None, needs).identity.model_dump() == recipe["data"]
 
 

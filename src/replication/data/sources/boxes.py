@@ -21,8 +21,9 @@ from replication.data.index import Files, ListedImages
 from replication.data.sources import Dataset, Place
 from replication.data.sources.folder import list_class_folders, list_images
 from replication.data.sources.parquet import explain_unreadable, list_files
+from replication.data.sources.reading import read_lines
 from replication.errors import UserError
-from replication.files import kind_of, regular, why
+from replication.files import kind_of, regular
 
 Corners = NDArray[np.float32]  # of the boxes of an image, [K, 4]
 ClassBox = tuple[str, list[int]]  # the wnid of an object, and its corners
@@ -80,13 +81,13 @@ def read_tiny_imagenet(place: Place, dataset: Dataset) -> tuple[list[Corners], l
     boxes_by_class = []
     for wnid in classes:
         file = root / "train" / wnid / f"{wnid}_boxes.txt"
-        boxes = _read_lines(file, 0, size)
+        boxes = _read_named_boxes(file, 0, size)
         images = [image.name for image in list_images(root / "train" / wnid / "images")]
         if missing := [name for name in images if name not in boxes]:
             raise UserError(f"{file} has no box of {missing[0]}; extract the archive again.", kind="damaged", file=file)
         boxes_by_class.append([boxes[name] for name in images])
     train = [box for turn in zip_longest(*boxes_by_class) for box in turn if box is not None]
-    return train, list(_read_lines(root / "val" / "val_annotations.txt", 1, size).values())
+    return train, list(_read_named_boxes(root / "val" / "val_annotations.txt", 1, size).values())
 
 
 def read_imagenet(place: Place, dataset: Dataset, files: Files) -> Files:
@@ -98,13 +99,10 @@ def read_imagenet(place: Place, dataset: Dataset, files: Files) -> Files:
     train = _add_boxes(place.root, "train", files.train, files.classes)
     test = _add_boxes(place.root, "val", files.test, files.classes)
     if missing := set(range(len(files.classes))) - set(train.annotations.labels.tolist()):
-        lacking = files.classes[min(missing)]
-        message = f"{place.root}: no training image of {lacking} has a box; put the boxes into that folder."
+        message = f"{place.root}: no training image of {files.classes[min(missing)]} has a box; put the boxes there."
         raise UserError(message, kind="missing", file=place.root)
     if missing := set(files.test.entries["name"].to_pylist()) - set(test.entries["name"].to_pylist()):
-        message = (
-            f"{place.root}: the validation image {min(missing)} has no box of its class; put its box into that folder."
-        )
+        message = f"{place.root}: the validation image {min(missing)} has no box of its class; put its box there."
         raise UserError(message, kind="missing", file=place.root)
     print(f"{len(train):,} of {len(files.train):,} training images have a box", flush=True)
     return replace(files, train=train, test=test)
@@ -165,15 +163,10 @@ def _read_column(place: Place, split: str, dataset: Dataset) -> list[Corners]:
     return boxes
 
 
-def _read_lines(file: Path, skip: int, size: tuple[int, int]) -> dict[str, Corners]:
+def _read_named_boxes(file: Path, skip: int, size: tuple[int, int]) -> dict[str, Corners]:
     """Boxes by the name of the image: lines of name and box, with `skip` fields between them, separated by tabs."""
-    try:
-        lines = regular(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read: {why(error) if isinstance(error, OSError) else error}."
-        raise UserError(message, kind=kind_of(error), file=file) from error
     boxes = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         name, *fields = line.split("\t")
         boxes[name] = np.array([check_box(fields[skip : skip + 4], size, f"{file}, line {number}", file)], np.float32)
     return boxes

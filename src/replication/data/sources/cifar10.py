@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Source, check_label, describe_formats, make_source
+from replication.data.sources.reading import explain_errors, read_bytes
 from replication.data.store import Split
 from replication.errors import UserError
-from replication.files import kind_of, regular, replacing, why
+from replication.files import replacing
 
 PATIENCE = 60  # seconds that a server may be silent
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
@@ -83,10 +84,8 @@ def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
 
 def _check(file: Path, md5: str, remedy: str) -> None:
     """Raise a UserError unless a file is the one with this md5."""
-    try:
+    with explain_errors(file):
         actual = _md5(file) if file.is_file() else ""
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {why(error)}.", kind=kind_of(error), file=file) from error
     if not actual:
         raise UserError(f"{file} is missing, or not a file; {remedy}.", kind="missing", file=file)
     if actual != md5:
@@ -144,12 +143,5 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
 
 
 def _read(file: Path, dataset: Dataset) -> bytes:
-    try:
-        return regular(file).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder that has {BINARY_FOLDER}.",
-            kind=kind_of(error),
-            key=f"data.{dataset.key}.root",
-            file=file,
-        ) from error
+    key = f"data.{dataset.key}.root"
+    return read_bytes(file, f"set {key} to the folder that has {BINARY_FOLDER}", key)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
+from replication.data.sources.reading import explain_errors, read_bytes
 from replication.errors import UserError
-from replication.files import kind_of, why
 
 SUFFIXES = (".png", ".jpeg", ".jpg", ".webp", ".bmp")
 
@@ -57,10 +57,8 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
     Raises:
         UserError: the folder cannot be read, or a name is not UTF-8.
     """
-    try:
+    with explain_errors(folder):
         entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    except OSError as error:
-        raise UserError(f"{folder} cannot be read: {why(error)}.", kind=kind_of(error), file=folder) from error
     for entry in entries:  # a name that is not UTF-8 is one that cannot be printed
         if not entry.name.isprintable():
             message = f"{folder} has a file whose name is not text, {entry.name!r}; rename it, or move it away."
@@ -95,8 +93,4 @@ def check_classes(names: dict[str, list[str]], dataset: Dataset, root: Path, rem
 def _rows(split: Path, classes: list[str]) -> Iterator[Row]:
     for label, name in enumerate(classes):
         for file in list_images(split / name):
-            try:
-                yield Path(file.path), file.path, Path(file.path).read_bytes(), label
-            except OSError as error:
-                message = f"{file.path} cannot be read: {why(error)}."
-                raise UserError(message, kind=kind_of(error), file=Path(file.path)) from error
+            yield Path(file.path), file.path, read_bytes(Path(file.path)), label

@@ -28,8 +28,8 @@ from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import check_counts, check_label
 from replication.data.sources.folder import check_classes, list_class_folders, list_images
 from replication.data.sources.parquet import explain_unreadable, list_files
+from replication.data.sources.reading import explain_errors
 from replication.errors import UserError
-from replication.files import kind_of, why
 
 BLOCK = 2**20  # bytes read at a time
 LabelledEntry = tuple[int, str, str, int, int]  # the label of an image before its `index.Entry`
@@ -208,7 +208,7 @@ def _list_members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str
         UserError: after the last one, if the md5 of the archive is not the official one.
     """
     name, md5 = official.ARCHIVE_META[part]
-    with (root / name).open("rb") as file:
+    with explain_errors(root / name), (root / name).open("rb") as file:
         reader = _ProgressReader(file, name)
         try:
             with tarfile.open(fileobj=reader, mode="r|", bufsize=BLOCK) as outer:
@@ -224,9 +224,6 @@ def _list_members(root: Path, part: str, dataset: Dataset) -> Iterator[tuple[str
                 pass
         except tarfile.TarError as error:
             raise _make_not_official_error(root / name, dataset) from error
-        except OSError as error:
-            message = f"{root / name} cannot be read: {why(error)}."
-            raise UserError(message, kind=kind_of(error), file=root / name) from error
     if reader.md5.hexdigest() != md5:
         raise _make_not_official_error(root / name, dataset)
 

@@ -9,8 +9,9 @@ import pyarrow.parquet
 from replication.data.index import IMAGE_COLUMNS
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
+from replication.data.sources.reading import explain_errors
 from replication.errors import UserError
-from replication.files import kind_of, why
+from replication.files import kind_of
 
 
 def read_parquet(place: Place, dataset: Dataset) -> Source:
@@ -34,14 +35,12 @@ def list_files(place: Place, split: str, dataset: Dataset) -> list[Path]:
     Raises:
         UserError: the folder has none, or cannot be read.
     """
-    try:
+    key = f"data.{dataset.key}.root"
+    with explain_errors(place.root, f"check {key}", key):
         files = sorted(file for file in place.root.iterdir() if file.match(f"{split}*.parquet") and file.is_file())
-    except OSError as error:
-        message = f"{place.root} cannot be read: {why(error)}; check data.{dataset.key}.root."
-        raise UserError(message, kind=kind_of(error), key=f"data.{dataset.key}.root", file=place.root) from error
     if not files:
-        message = f"{place.root} has no {split}*.parquet; check data.{dataset.key}.root."
-        raise UserError(message, kind="missing", key=f"data.{dataset.key}.root", file=place.root)
+        message = f"{place.root} has no {split}*.parquet; check {key}."
+        raise UserError(message, kind="missing", key=key, file=place.root)
     return files
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
 from replication.data.sources.folder import check_classes, list_class_folders, list_images
+from replication.data.sources.reading import read_bytes, read_lines
 from replication.errors import UserError
-from replication.files import kind_of, regular
+
+REMEDY = "extract the archive again"
 
 
 def read_folder(place: Place, dataset: Dataset) -> Source:
@@ -20,12 +22,15 @@ def read_folder(place: Place, dataset: Dataset) -> Source:
     Raises:
         UserError: a file is missing, the class folders are not those of wnids.txt, or an image is bad (it is named).
     """
-    root = place.root
-    names = {"wnids.txt": sorted(_read_lines(root / "wnids.txt", dataset)), "train": list_class_folders(root / "train")}
-    classes = check_classes(names, dataset, root, "extract the archive again")
-    return decode_all(
-        _train_rows(root / "train", classes), _val_rows(root / "val", classes, dataset), classes, dataset, str(root)
+    root, key = place.root, f"data.{dataset.key}.root"
+    wnids, annotations = (
+        read_lines(root / name, f"set {key} to the folder tiny-imagenet-200", key)
+        for name in ("wnids.txt", "val/val_annotations.txt")
     )
+    names = {"wnids.txt": sorted(wnids), "train": list_class_folders(root / "train")}
+    classes = check_classes(names, dataset, root, REMEDY)
+    train, val = _train_rows(root / "train", classes), _val_rows(root / "val", annotations, classes)
+    return decode_all(train, val, classes, dataset, str(root))
 
 
 def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
@@ -33,37 +38,21 @@ def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
     for turn in zip_longest(*images):
         for label, file in enumerate(turn):
             if file:
-                yield Path(file.path), file.path, Path(file.path).read_bytes(), label
+                yield Path(file.path), file.path, read_bytes(Path(file.path), REMEDY), label
 
 
-def _val_rows(val: Path, classes: list[str], dataset: Dataset) -> Iterator[Row]:
+def _val_rows(val: Path, annotations: list[str], classes: list[str]) -> Iterator[Row]:
     """In the order of val_annotations.txt: name, wnid and box of an image a line."""
-    annotations, names = val / "val_annotations.txt", set()
-    for number, line in enumerate(_read_lines(annotations, dataset), start=1):
+    file, names = val / "val_annotations.txt", set()
+    for number, line in enumerate(annotations, start=1):
         name, wnid, *_ = [*line.split("\t"), ""]
         if wnid not in classes:
-            message = f"{annotations}, line {number}: {wnid!r} is not in wnids.txt; extract the archive again."
-            raise UserError(message, kind="damaged", file=annotations)
+            message = f"{file}, line {number}: {wnid!r} is not in wnids.txt; {REMEDY}."
+            raise UserError(message, kind="damaged", file=file)
         if name in names or name != Path(name).name:
             problem = "is listed twice" if name in names else "is not an image of val/images"
-            message = f"{annotations}, line {number}: {name!r} {problem}; extract the archive again."
-            raise UserError(message, kind="damaged", file=annotations)
+            message = f"{file}, line {number}: {name!r} {problem}; {REMEDY}."
+            raise UserError(message, kind="damaged", file=file)
         names.add(name)
         image = val / "images" / name
-        try:
-            yield image, str(image), regular(image).read_bytes(), classes.index(wnid)
-        except OSError as error:
-            message = f"{image} cannot be read ({error}); extract the archive again."
-            raise UserError(message, kind=kind_of(error), file=image) from error
-
-
-def _read_lines(file: Path, dataset: Dataset) -> list[str]:
-    try:
-        return regular(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{file} cannot be read ({error}); set data.{dataset.key}.root to the folder tiny-imagenet-200.",
-            kind=kind_of(error),
-            key=f"data.{dataset.key}.root",
-            file=file,
-        ) from error
+        yield image, str(image), read_bytes(image, REMEDY), classes.index(wnid)

@@ -23,7 +23,7 @@ COUNTED: dict[str, Mapping[str, tuple[Pair, str]]] = {
     RCNN.name: {name: (pair, "pairs") for name, pair in RCNN_PAIRS.items()}
     | {name: (pair, "pairs_guessed") for name, pair in PAIRS_GUESSED.items()},
 }
-METHODS = LOCALIZATION_METHODS | RCNN_METHODS
+METHODS = {LOCALIZATION.name: LOCALIZATION_METHODS, RCNN.name: RCNN_METHODS}
 
 
 @claim("K32", "Per-class RPN beats regression, and dense tests add to it.", task=LOCALIZATION, any_net=True)
@@ -83,7 +83,8 @@ def _compare_ensemble(study: Study, net: str, paper: float) -> Comparison:
 def describe_pair(study: Study, name: str) -> list[str]:
     """Method and test of the first and the second of a pair."""
     pair, _ = COUNTED[study.task.name][name]
-    return [f"{METHODS[method]}, {TESTS[protocol]}" for protocol, method in pair]
+    methods = METHODS[study.task.name]
+    return [f"{methods[method]}, {TESTS[protocol]}" for protocol, method in pair]
 
 
 def differences(study: Study, net: str, name: str) -> Sample | None:

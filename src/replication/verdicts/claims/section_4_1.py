@@ -71,7 +71,7 @@ def plain_nets_degrade(study: Study) -> list[Comparison]:
 def _throughout(study: Study, worse: str, better: str) -> Comparison:
     """How much of the training curve of one net lies above that of another; decides nothing."""
     what = f"{worse} above {better} throughout training, training error"
-    means = [study.curve(net, "train").groupby("iteration")["error"].mean() for net in (worse, better)]
+    means = [study.curve(net, "train").groupby("iteration")["value"].mean() for net in (worse, better)]
     if any(mean.empty for mean in means):
         return Comparison(what, "throughout", part="aside", told="not run")
     gap = (means[0] - means[1]).dropna()
