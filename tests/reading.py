@@ -1,71 +1,27 @@
-"""What a reader finds in some HTML: the rows of its tables, its links, the descriptions of its drawings."""
+"""What a reader finds: in a table its cells, in some HTML its links, the descriptions of its drawings, its CSV."""
 
+import csv
 import re
-from dataclasses import dataclass, field
 from html import unescape
-from html.parser import HTMLParser
+from urllib.parse import unquote
+
+from replication.report.values import Cell, Table
 
 
-@dataclass
-class Cell:
-    """A cell of a table: its words, where its links lead, its classes and those of what it holds, its title."""
-
-    words: str = ""
-    links: list[str] = field(default_factory=list)
-    classes: set[str] = field(default_factory=set)
-    title: str = ""
+def cells(table: Table) -> dict[str, list[Cell]]:
+    """The rows of a table by the words of their first cell; the others' cells."""
+    return {row.cells[0].words: row.cells[1:] for row in table.rows}
 
 
-class _Tables(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[Cell]] = []
-        self.heads: list[str] = []
-        self._cell: Cell | None = None
-        self._is_head = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {key: value or "" for key, value in attrs}
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self._cell, self._is_head = Cell(title=values.get("title", "")), tag == "th"
-            self.rows[-1].append(self._cell)
-        if self._cell:
-            self._cell.classes |= set(values.get("class", "").split())
-            self._cell.words += " "
-            if tag == "a":
-                self._cell.links.append(values.get("href", ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th") and self._cell:
-            self._cell.words = " ".join(self._cell.words.split())
-            if self._is_head:
-                self.heads.append(self._cell.words)
-            self._cell = None
-
-    def handle_data(self, data: str) -> None:
-        if self._cell:
-            self._cell.words += data
-
-
-def cells(html: str) -> dict[str, list[Cell]]:
-    """The rows of all tables in some HTML by the words of their first cell; the others' cells."""
-    parser = _Tables()
-    parser.feed(html)
-    return {row[0].words: row[1:] for row in parser.rows if row}
-
-
-def rows(html: str) -> dict[str, list[str]]:
+def rows(table: Table) -> dict[str, list[str]]:
     """As `cells`, the words alone."""
-    return {name: [cell.words for cell in row] for name, row in cells(html).items()}
+    return {name: [cell.words for cell in row] for name, row in cells(table).items()}
 
 
-def heads(html: str) -> list[str]:
-    """The words of all heads of tables."""
-    parser = _Tables()
-    parser.feed(html)
-    return parser.heads
+def row_of(table: Table, *begin: str) -> list[Cell]:
+    """The one row of a table whose first cells have these words."""
+    (row,) = (row for row in table.rows if tuple(cell.words for cell in row.cells[: len(begin)]) == begin)
+    return row.cells
 
 
 def links(html: str) -> list[str]:
@@ -76,3 +32,8 @@ def links(html: str) -> list[str]:
 def labels(html: str) -> list[str]:
     """The descriptions of all drawings."""
     return [unescape(label) for label in re.findall(r'aria-label="([^"]+)"', html)]
+
+
+def csv_of(html: str) -> list[list[str]]:
+    """The rows of the CSV that the first table or figure carries."""
+    return list(csv.reader(unquote(re.search(r'href="data:text/csv;charset=utf-8,([^"]*)"', html)[1]).splitlines()))

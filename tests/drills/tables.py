@@ -20,9 +20,16 @@ from made_up import recipe_of, result
 
 from drills.project import files_of
 from drills.runner import Silent, Trial
-from replication import report
 from replication.config.profiles import read_profile
 from replication.errors import UserError
+from replication.report.cifar import table_6
+from replication.report.first_screen import first_screen
+from replication.report.forest import forest
+from replication.report.html import render_item
+from replication.report.imagenet import table_2, table_3, table_4, table_5
+from replication.report.localization import table_13, table_14
+from replication.report.record import differences_table, list_other_studies, list_provenance, runs_table
+from replication.report.setups import choose_shown
 from replication.results.add import add_results
 from replication.results.studies import read_studies
 from replication.results.tables import read_tables
@@ -93,15 +100,16 @@ def _page(results: Path) -> str:
     """The tables of the page, and its first figures; claims and curves would take ten times as long."""
     paper = read_profile(PROJECT / "pipeline/profiles", "paper")
     studies = {name: read_studies(results, TASKS[name], paper) for name in COMMITTED}
-    cifar, imagenet, localization = (report.shown(studies[name], "quick") for name in COMMITTED)
-    parts = [report.table_13(localization), report.table_14(localization), report.runs_table(localization)]
-    parts += [report.provenance_strip([imagenet, cifar]), report.table_6(cifar)]
-    parts += [table(imagenet) for table in (report.table_2, report.table_3, report.table_4, report.table_5)]
-    for shown, name in ((cifar, "cifar"), (imagenet, "imagenet")):
-        parts += [report.differences_table(shown), report.runs_table(shown), report.other_studies(studies[name], shown)]
-        parts.append(report.forest(shown))
-    every = [study for task_folder in studies.values() for study in task_folder]
-    return "".join([*parts, report.first_screen(every, paper, every)])
+    shown = {name: choose_shown(of_task, "quick") for name, of_task in studies.items()}
+    cifar, imagenet, localization = (shown[name] for name in COMMITTED)
+    items = [*table_13(localization), table_14(localization), table_6(cifar), *forest(cifar), *forest(imagenet)]
+    items += [table(imagenet) for table in (table_2, table_3, table_4, table_5)]
+    for study in (study for of_task in shown.values() for study in of_task):
+        items += [differences_table(study), runs_table(study)]
+    parts = [*map(render_item, items), list_provenance([imagenet, cifar])]
+    parts += [list_other_studies(studies[name], shown[name]) for name in ("cifar", "imagenet")]
+    every = [study for of_task in studies.values() for study in of_task]
+    return "".join([*parts, first_screen(every, paper, every)])
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

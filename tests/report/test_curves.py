@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from made_up import PAPER, study, with_curves
 
-from replication import paper, report
-from replication.report.curves import IN_ALL, MOST, curves_json
+from replication import paper
+from replication.report.curves import IN_ALL, MOST, Panel, curves_json
+from replication.report.figures import figure_6
 from replication.results.studies import Study
 
-PANELS = [("plain nets", "fig6", ["plain-20", "plain-56"], ["train", "test"])]
+PANELS = [Panel("plain nets", "fig6", ["plain-20", "plain-56"])]
 
 
 def told(*studies: Study) -> dict[str, Any]:
@@ -76,14 +77,14 @@ def test_a_seed_without_a_row_has_none_there() -> None:
 
 def test_a_net_that_nobody_drew_is_not_in_the_chart_and_one_that_was_not_run_is() -> None:
     ours = with_curves(study({"plain-20": (1, 9)}), [(0.5, 20.0), (1.0, 9.0)])
-    panels = [("plain nets", "fig6", ["plain-20", "plain-56", "plain-8"], ["test"])]
+    panels = [Panel("plain nets", "fig6", ["plain-20", "plain-56", "plain-8"], ["test"])]
     assert [of["label"] for of in json.loads(curves_json([ours], panels))["nets"]] == ["plain-20", "plain-56"]
 
 
 @pytest.mark.parametrize("name", ["</script><script>alert(1)</script>", "<!--<script>"])
 def test_a_name_does_not_break_out_of_the_script_element(name: str) -> None:
     ours = replace(long(20), label=name)
-    figure = report.figure_6([ours])
+    figure = figure_6([ours]).drawing
     inside = re.findall(r'<script type="application/json">(.*?)</script>', figure, flags=re.DOTALL)
     assert len(inside) == 1 and name in json.loads(inside[0])["sources"][1]["name"]
     assert "<script>alert" not in figure and "<!--" not in figure

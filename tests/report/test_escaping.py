@@ -9,8 +9,8 @@ from made_up import PAPER_PROFILE, recipe_of, result
 from pipeline.report import NOTEBOOKS, PARTS
 from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmarks
 from replication.report.first_screen import first_screen
-from replication.report.notebooks import join, run
-from replication.report.page import page
+from replication.report.notebooks import join_notebooks, run_notebook
+from replication.report.page import render_page
 from replication.results.add import add_results
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
@@ -47,11 +47,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> str:
     rows = [row, row | depth | {"unit": "images/s"}, row | depth | {"unit": "GiB"}]
     write_benchmarks(folder / f"speed/{profile}.csv", [Measurement.model_validate(row) for row in rows])
     parameters = {"results": folder / "results", "profile": profile, "profiles": PROJECT / "pipeline/profiles"}
-    notebook = join([PROJECT / NOTEBOOKS / f"{name}.py" for name in PARTS])
-    by_arm = [read_studies(folder / "results", task, PAPER_PROFILE, needed=False) for task in TASKS.values()]
-    studies = [study for task_folder in by_arm for study in task_folder]
-    first = first_screen(studies, PAPER_PROFILE, studies)
-    return page(first, run(notebook, parameters | {"benchmarks": folder / "speed"}))
+    notebook = join_notebooks([PROJECT / NOTEBOOKS / f"{name}.py" for name in PARTS])
+    by_task = [read_studies(folder / "results", task, PAPER_PROFILE, needed=False) for task in TASKS.values()]
+    studies = [study for of_task in by_task for study in of_task]
+    body = run_notebook(notebook, parameters | {"benchmarks": folder / "speed"})
+    return render_page(first_screen(studies, PAPER_PROFILE, studies), body.html, body.headings)
 
 
 def test_a_script_in_the_results_is_text(built: str) -> None:

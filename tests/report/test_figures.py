@@ -1,36 +1,155 @@
-"""Drawings other than training curves: all comparisons, blocks; and the tables that nothing fills."""
+"""Figures: training curves, all comparisons, blocks, nets, responses; and the tables that nothing fills."""
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import pandas as pd
 import pytest
-from made_up import PAPER
-from made_up import study as made_up
+from made_up import PAPER, PAPER_IMAGENET, study, with_curves
+from reading import labels, rows
 
-from replication import paper, report
-from replication.report.page import page
+from replication import paper
+from replication.report.architecture import figure_3
+from replication.report.blocks import figure_2, figure_5
+from replication.report.detection import detection_table
+from replication.report.drawing import INK
+from replication.report.figures import figure_1, figure_4, figure_6
+from replication.report.forest import forest
+from replication.report.html import render_item
+from replication.report.responses import figure_7
+from replication.report.values import Figure
 from replication.results.labels import in_words
+from replication.results.studies import Study
 from replication.verdicts.claims import judge_claims
 
 
-def label(figure: str) -> str:
+def made_up(errors: dict[str, tuple[float, float]], **options: object) -> Study:
+    return with_curves(study(errors, **options), [(1 / 64, 80.0), (0.5, 5.0), (1.0, 0.0)])
+
+
+def label(figure: Figure) -> str:
     """The description of a drawing."""
-    (found,) = re.findall(r'aria-label="([^"]+)"', figure)
+    (found,) = labels(figure.drawing)
     return found
 
 
+def not_run(figure: Figure) -> list[str]:
+    """The nets that a figure names as drawn in the paper and not run here."""
+    return re.findall(r"(?:plain|resnet)-[\w-]+", " ".join(re.findall(r'<p class="note">(.*?)</p>', figure.drawing)))
+
+
+# --- training curves
+
+
+def test_figures_have_the_papers_panels_once_and_its_curves_beneath_ours() -> None:
+    found = [made_up({"plain-20": (1.4, 9.7), "plain-56": (5.6, 50.0)}, profile=name) for name in ("one", "two")]
+    found = [with_curves(study, [(0.5, 3.0), (1.0, 0.0)]) for study in found]
+    figure = figure_1(found)
+    assert len(labels(figure.drawing)) == 2 + 2 * len(found)
+    panels = figure.drawing.split("<svg ")[1:]
+    ticks = [{int(tick) for tick in re.findall(r">(\d+)</text>", panel)} for panel in panels]
+    assert 20 in ticks[1] and 40 not in ticks[1], "the paper's figure ends at 20 %"
+    assert {20, 40, 60} <= ticks[3], "ours reach as high as plain-56 needs"
+    drawn = [len(re.findall(r"stroke-dasharray", panel)) for panel in panels]
+    assert drawn[3] >= drawn[1] + 2, "the paper's two curves are drawn beneath ours"
+
+
+def test_figure_6_has_the_papers_three_panels_and_names_what_was_not_run() -> None:
+    figure = figure_6([made_up({"resnet-20": (1, 9)})])
+    assert len(labels(figure.drawing)) == 6
+    assert {"plain-20", "resnet-110", "resnet-1202"} <= set(not_run(figure)) and "resnet-20" not in not_run(figure)
+
+
+def test_figure_4_has_the_papers_curves_beside_ours() -> None:
+    figure = figure_4([made_up({"plain-18": (31.5, 28), "plain-34": (32.6, 29)}, task="imagenet")])
+    assert len(labels(figure.drawing)) == 4 and not_run(figure) == ["resnet-18-A", "resnet-34-A"]
+
+
+def test_seeds_are_drawn_as_a_band() -> None:
+    bands = [
+        figure_6([made_up({"resnet-20": (1, 9)}, seeds=seeds, spread=0.5)]).drawing.count("fill-opacity: 0.18")
+        for seeds in (1, 3)
+    ]
+    assert bands[0] == 0 < bands[1]
+
+
+@pytest.mark.parametrize("draw", [figure_1, figure_6])
+def test_equal_results_draw_equal_bytes_in_the_colour_of_the_page(draw: Callable[[Sequence[Study]], Figure]) -> None:
+    found = [made_up(PAPER)]
+    assert draw(found).drawing == draw(found).drawing
+    assert INK not in draw(found).drawing and "currentColor" in draw(found).drawing
+
+
+def test_a_figure_carries_the_points_that_it_draws() -> None:
+    found = made_up({"plain-20": (1.0, 9.0), "plain-44": (2, 11)}, seeds=3, spread=0.5)
+    points = figure_1([found]).records
+    assert [found.name, "plain-20", "test", 64_000, 9.0, 0.5, 3] in points, "mean and spread of three seeds"
+    assert {row[1] for row in points[1:]} == {"plain-20", "plain-56"} and points[1][0] == "paper"
+    assert {row[1] for row in figure_6([found]).records} >= {"plain-44", "resnet-1202"}
+
+
+# --- ids
+
+
+def test_no_two_drawings_of_the_page_share_an_id_and_each_reference_leads_to_one() -> None:
+    """Also of two studies with one name, and of two figures with the same panels."""
+    small = [made_up(PAPER, seeds=2, spread=0.3, profile=name) for name in ("one", "two")]
+    large = [made_up(PAPER_IMAGENET, task="imagenet")]
+    figures = [figure_1(small), figure_4(large), figure_6(small), figure_2(), figure_3(), figure_5(), *forest(small)]
+    page = "".join(map(render_item, figures))
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    references = set(re.findall(r'(?:url\(#|xlink:href="#)([^")]+)', page))
+    assert len(ids) == len(set(ids)) and references and references <= set(ids)
+
+
+# --- other drawings
+
+
 def test_the_forest_draws_each_measured_comparison_of_errors() -> None:
-    found = made_up(PAPER, seeds=3, spread=0.2)
-    told = label(report.forest([found]))
-    assert re.search(r"K02 plain-56 − plain-20, test error: \+3\.54 \(paper \+3\.54\), supported", told)
+    found = study(PAPER, seeds=3, spread=0.2)
+    (figure,) = forest([found])
+    assert re.search(r"K02 plain-56 − plain-20, test error: \+3\.54 \(paper \+3\.54\), supported", label(figure))
     drawn = [c for t in judge_claims(found) for c in t.comparisons if c.deciding and c.evidence and c.evidence.n]
-    assert 5 < told.count("(paper ") <= len(drawn)
-    assert report.forest([made_up({"plain-20": (1, 9)})]) == "", "nothing to compare"
+    assert 5 < len(figure.numbers) == label(figure).count("(paper ") <= len(drawn)
+    assert forest([study({"plain-20": (1, 9)})]) == [], "nothing to compare"
 
 
-def test_of_several_studies_of_an_arm_those_of_better_fidelity_are_shown() -> None:
-    far, near = made_up(PAPER), made_up({"plain-20": (2, 9)}, pixels="official", profile="cpu")
-    assert report.shown([far, near], "quick") == [far, near]
-    assert report.shown([near, far], "quick") == [near]
+def test_figures_2_and_5_are_counted_on_the_built_blocks() -> None:
+    assert "2 weight layers" in label(figure_2())
+    numbers = re.findall(r"([\d,]+) weights, (\d+) M", label(figure_5()))
+    assert numbers == [("73,728", "231"), ("69,632", "218")]
+
+
+def test_figure_3_draws_every_layer_of_the_three_nets() -> None:
+    figure = figure_3()
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", figure.drawing)
+    assert [text.partition(" ")[0] for text in texts if "billion" in text] == ["19.63", "3.64", "3.64"]
+    assert sum("conv" in text for text in texts) == 16 + 33 + 33
+    assert sum(text.startswith("fc ") for text in texts) == 3 + 1 + 1
+    assert {"224×224", "112×112", "56×56", "28×28", "14×14", "7×7"} <= set(texts)
+    assert figure.drawing.count("stroke-dasharray") == 3, "three shortcuts of 34 layers raise the dimension"
+
+
+def test_figure_7_is_drawn_over_the_papers_points_where_responses_were_measured() -> None:
+    usual = made_up({"plain-20": (1, 9)})
+    assert "<svg" not in figure_7([usual]).drawing and {row["who"] for row in figure_7([usual]).numbers} == {"paper"}
+    run = {"net": "plain-20", "variant": "default", "seed": 0, "iteration": 64_000}
+    measured = pd.DataFrame([run | {"layer": layer, "value": 1.5} for layer in range(1, 20)])
+    drawn = figure_7([replace(usual, responses=measured)])
+    assert drawn.drawing.count("<svg") == 4
+    assert drawn.drawing == figure_7([replace(usual, responses=measured)]).drawing
+    assert not_run(drawn) == ["resnet-20", "plain-56", "resnet-56", "resnet-110"]
+    assert {"who": usual.name, "net": "plain-20", "layer": 19, "std": 1.5} in drawn.numbers
+
+
+@pytest.mark.parametrize("number", range(7, 13))
+def test_tables_that_nothing_fills_have_the_papers_rows(number: int) -> None:
+    table = detection_table(number)
+    printed = paper.about_table(number)["rows"]
+    assert len(table.rows) == len(printed) == len(rows(table)) and table.source == f"T{number}"
+    for row, values in zip(table.rows, printed, strict=True):
+        assert {str(value) for value in values.values() if isinstance(value, float)} <= set(row.words)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +163,3 @@ def test_of_several_studies_of_an_arm_those_of_better_fidelity_are_shown() -> No
 )
 def test_a_folder_is_told_in_words(folder: str, words: list[str]) -> None:
     assert in_words(folder, "re-compressed as JPEG") == words
-
-
-def test_figures_2_and_5_are_counted_on_the_built_blocks() -> None:
-    assert "2 weight layers" in label(report.figure_2())
-    numbers = re.findall(r"([\d,]+) weights, (\d+) M", label(report.figure_5()))
-    assert numbers == [("73,728", "231"), ("69,632", "218")]
-
-
-def test_tables_that_nothing_fills_have_the_papers_rows() -> None:
-    text = report.waiting_tables(range(7, 13))
-    assert len(re.findall("<tbody>", text)) == 6
-    for number in range(7, 13):
-        for row in paper.about_table(number)["rows"]:
-            assert all(str(cell) in text for cell in row.values() if isinstance(cell, float)), row
-    links = re.findall(r'href="#([^"]+)"', re.search("<nav.*?</nav>", page("", text + '<h2 id="a">A</h2>'), re.S)[0])
-    assert links == ["a"], "they are not among what was measured"

@@ -10,10 +10,10 @@ from made_up import JPEG, PAPER_IMAGENET, PAPER_PROFILE, joined
 from made_up import study as made_up
 
 from replication import paper
-from replication.report.answer import ONLY_SIGNS, answer_sentence, main_setup, notes
-from replication.report.depth import depth_figure
+from replication.report.answer import ONLY_SIGNS, choose_main_setup, write_answer, write_notes
+from replication.report.depth import error_by_depth
 from replication.report.first_screen import count_claims, first_screen
-from replication.report.html import shown, with_cards
+from replication.report.setups import choose_judged, choose_shown
 from replication.results.studies import Study
 from replication.tasks import TASKS
 from replication.verdicts.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
@@ -91,9 +91,9 @@ def screen(*studies: Study) -> Screen:
 
 def word(*studies: Study) -> str:
     """Yes, Partly, No or Not yet."""
-    _, study = main_setup(studies)
+    _, study = choose_main_setup(studies)
     rows = findings(study) if study else []
-    return answer_sentence(rows, study).partition(":")[0]
+    return write_answer(rows, study).partition(":")[0]
 
 
 # --- the five cases
@@ -110,7 +110,7 @@ def test_where_nothing_was_run_the_paper_stands_alone() -> None:
 
 def test_digits_alone_answer_nothing_and_are_counted_apart() -> None:
     found, counts = screen(digits()), count_claims([digits()], PAPER_PROFILE)
-    assert word(digits()) == "Not yet" and main_setup([digits()])[1] is None
+    assert word(digits()) == "Not yet" and choose_main_setup([digits()])[1] is None
     assert found.kinds == ["not-tested"] * 3 and "66" not in found.label
     assert counts["own_data"]["supported"] == 0 and counts["smoke_test"]["supported"] >= 1
     assert "Digits smoke test" in found.html
@@ -144,9 +144,11 @@ def test_a_quarter_in_which_depth_pays_replicates() -> None:
 def test_an_exact_single_seed_is_mentioned_and_not_used() -> None:
     studies = [exact(), sixteenth()]
     found = screen(*studies)
-    assert main_setup(studies)[1] is studies[1] and word(*studies) == "Partly"
+    assert choose_main_setup(studies)[1] is studies[1] and word(*studies) == "Partly"
     (note,) = [
-        note for note in notes(findings(studies[1]), TASKS["cifar"], studies[1], studies) if "full schedule" in note
+        note
+        for note in write_notes(findings(studies[1]), TASKS["cifar"], studies[1], studies)
+        if "full schedule" in note
     ]
     assert "1 seed" in note and "+0.8" in note and note in re.sub("&#39;", "'", found.html)
     assert found.kinds == ["supported", "partial", "inconclusive"]
@@ -173,7 +175,7 @@ def test_all_pairs_at_the_depths_tested_make_the_answer_depend_on_them() -> None
 
 def test_an_exact_single_seed_alone_has_no_answer_yet() -> None:
     assert word(exact()) == "Not yet" and answering([exact()]) is None
-    assert main_setup([exact()])[1] is not None, "its numbers are shown"
+    assert choose_main_setup([exact()])[1] is not None, "its numbers are shown"
     whole = exact(1, LONG)
     assert word(whole, sixteenth()) == "Partly", "a borrowed spread is no spread of its own"
 
@@ -186,16 +188,20 @@ def test_an_exact_single_seed_alone_has_no_answer_yet() -> None:
 )  # fmt: skip
 def test_a_longer_setup_that_is_not_complete_does_not_answer(longer: Study) -> None:
     studies = [longer, sixteenth()]
-    assert main_setup(studies)[1] is studies[1]
-    assert any("1/4 schedule" in note for note in notes(findings(studies[1]), TASKS["cifar"], studies[1], studies))
+    assert choose_main_setup(studies)[1] is studies[1]
+    assert any(
+        "1/4 schedule" in note for note in write_notes(findings(studies[1]), TASKS["cifar"], studies[1], studies)
+    )
     assert screen(*studies).kinds == ["supported", "partial", "inconclusive"]
-    assert studies[1] in shown(studies, "quick") and with_cards(studies, "quick") == studies, "the page has their cards"
+    assert studies[1] in choose_shown(studies, "quick") and choose_judged(studies, "quick") == studies, (
+        "the page has their cards"
+    )
 
 
 def test_the_longest_that_tells_all_answers() -> None:
     full = exact(3, {"plain-20": (1.4, 9.6), "plain-56": (5.6, 13.2), "resnet-20": (0.7, 8.8), "resnet-56": (0.1, 7.0)})
     studies = [full, quarter(), sixteenth()]
-    assert main_setup(studies)[1] is full and word(*studies) == "Yes, where tested"
+    assert choose_main_setup(studies)[1] is full and word(*studies) == "Yes, where tested"
     assert not any("undertrained" in row for row in screen(*studies).rows)
 
 
@@ -207,9 +213,9 @@ def test_pixels_that_are_not_official_are_a_proxy() -> None:
 def test_the_data_of_section_4_1_is_judged_on_its_own() -> None:
     images = made_up(PAPER_IMAGENET, 3, 0.1, task="imagenet", pixels="official")
     tiny = made_up(PAPER_IMAGENET, 3, 0.1, task="imagenet", dataset="tiny_imagenet")
-    assert main_setup([images])[0] is TASKS["imagenet"] and word(images) == "Yes"
-    assert main_setup([tiny])[1] is None and "Tiny ImageNet" in screen(tiny).html
-    assert main_setup([sixteenth(), images])[0] is TASKS["cifar"], "of equals the first"
+    assert choose_main_setup([images])[0] is TASKS["imagenet"] and word(images) == "Yes"
+    assert choose_main_setup([tiny])[1] is None and "Tiny ImageNet" in screen(tiny).html
+    assert choose_main_setup([sixteenth(), images])[0] is TASKS["cifar"], "of equals the first"
 
 
 def test_a_reversed_finding_is_contradicted() -> None:
@@ -275,7 +281,7 @@ def test_the_newest_run_is_dated() -> None:
 
 
 def test_the_figure_has_a_dot_a_run_and_a_slot_for_what_was_not_run() -> None:
-    drawn = depth_figure(TASKS["cifar"], sixteenth())
+    drawn = error_by_depth(TASKS["cifar"], sixteenth()).drawing
     here = drawn.split("<svg ")[3]
     assert here.count("<circle") == 12 and here.count('class="empty"') == 2
     theirs = drawn.split("<svg ")[2]
@@ -285,14 +291,14 @@ def test_the_figure_has_a_dot_a_run_and_a_slot_for_what_was_not_run() -> None:
 
 
 def test_another_depth_gets_a_slot_of_its_own() -> None:
-    drawn = depth_figure(TASKS["cifar"], quarter(errors=LONG | {"resnet-110": (1, 8.0)}))
+    drawn = error_by_depth(TASKS["cifar"], quarter(errors=LONG | {"resnet-110": (1, 8.0)})).drawing
     assert drawn.count(">110<") == 2
 
 
 def test_the_picture_of_the_readme_needs_no_page() -> None:
-    alone = depth_figure(TASKS["cifar"], sixteenth(), standalone=True)
+    alone = error_by_depth(TASKS["cifar"], sixteenth(), is_file=True).drawing
     assert 'xmlns="http://www.w3.org/2000/svg"' in alone and "<style>" in alone and "var(" not in alone
-    assert alone == depth_figure(TASKS["cifar"], sixteenth(), standalone=True)
+    assert alone == error_by_depth(TASKS["cifar"], sixteenth(), is_file=True).drawing
 
 
 def test_words_from_results_stand_as_text() -> None:

@@ -4,8 +4,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
-from replication.report.palette import LOOKS, OTHER, dark_css, look, on_the_page
+from replication.report.palette import LOOKS, OTHER, dark_css, look, use_page_colours
 
 FIGURES = {
     "cifar": ["20", "32", "44", "56", "110", "1202"],
@@ -60,5 +61,5 @@ def test_a_colour_on_a_light_page_has_one_on_a_dark_page() -> None:
     assert len({(of.light, of.dark) for of in LOOKS.values()}) == len({of.light for of in LOOKS.values()})
     of = look("resnet-34-A")
     assert of == LOOKS["34"] and look("resnet-34-B") == LOOKS["34-B"] and look("plain-8") == OTHER
-    assert on_the_page(f"stroke: {of.light}") == f"stroke: var(--net-{of.light[1:]},{of.light})"
+    assert use_page_colours(Markup(f"stroke: {of.light}")) == f"stroke: var(--net-{of.light[1:]},{of.light})"
     assert f"--net-{of.light[1:]}:{of.dark}" in dark_css()

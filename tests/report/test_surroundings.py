@@ -12,14 +12,15 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 from replication.errors import UserError
-from replication.report.figures import svg
-from replication.report.notebooks import run
+from replication.report.drawing import write_svg
+from replication.report.notebooks import run_notebook
 
 FIGURE = """
 from made_up import study
-from replication.report import figure_5, forest
+from replication.report.blocks import figure_5
+from replication.report.forest import forest
 errors = {"plain-20": (2, 9), "plain-56": (4, 13), "resnet-20": (2, 8.7), "resnet-56": (1, 7)}
-print(figure_5(), forest([study(errors, 3, 0.1)]))
+print(figure_5().drawing, forest([study(errors, 3, 0.1)])[0].drawing)
 """
 
 
@@ -34,7 +35,7 @@ def test_kernels_and_start_up_files_of_the_user_are_not_taken(tmp_path: Path, mo
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     cell = nbformat.v4.new_code_cell("import sys; print(sys.executable, 'is it')")
-    html = run(nbformat.v4.new_notebook(cells=[cell]), {})
+    html = run_notebook(nbformat.v4.new_notebook(cells=[cell]), {}).html
     assert f"{sys.executable} is it" in html and "printed by the user" not in html
     assert os.environ["JUPYTER_PATH"] == str(tmp_path / "jupyter")
 
@@ -59,7 +60,7 @@ def test_a_matplotlibrc_changes_no_byte_of_a_figure(tmp_path: Path) -> None:
 def test_a_label_does_not_break_out_of_its_attribute() -> None:
     import matplotlib.pyplot as plt
 
-    text = svg(plt.figure(), 'a"<script>alert(1)</script>')
+    text = write_svg(plt.figure(), 'a"<script>alert(1)</script>', "a")
     assert "<script" not in text
     assert re.search(r'aria-label="a&quot;&lt;script&gt;', text)
 
@@ -80,4 +81,4 @@ def test_a_sentence_for_the_user_leaves_a_notebook_without_its_traceback(
     source: str, raised: type[Exception], words: str
 ) -> None:
     with pytest.raises(raised, match=words):
-        run(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), {})
+        run_notebook(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), {})

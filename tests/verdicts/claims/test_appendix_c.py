@@ -1,78 +1,16 @@
-"""K32 and tables 13 and 14 on made-up studies."""
+"""K32 on made-up studies."""
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
-from made_up import NO_CURVES, PAPER_PROFILE, RUN, recipe_of
+from made_up import PAPER_PROFILE
+from made_up_boxes import LOCALIZATION, judged_again, located
 
-from replication import report
-from replication.results.studies import Study, with_recipes
-from replication.tasks import TASKS
+from replication.results.studies import Study
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.claims.appendix_c import differences
 from replication.verdicts.claims.settling import settling
 from replication.verdicts.of_paper import study_of_paper
-
-LOCALIZATION, RCNN_TASK = TASKS["localization"], TASKS["rcnn"]
-SEED = {  # errors and shares of images on which one alone is wrong, in percent
-    "oracle_centre": {"pcr_error": 33.1, "per_class_rpn_error": 13.3, "rpn_error": 14, "scr_error": 34,
-                      "per_class_rpn_iou": 70.1},
-    "oracle_dense": {"per_class_rpn_error": 11.7, "rpn_error": 12},
-    "predicted_dense": {"per_class_rpn_error": 14.4},
-    "floors": {"whole_image_error": 47.89, "constant_box_error": 42.9, "class_median_error": 41.69},
-    "pairs": {f"{pair}_{alone}_alone_wrong": value
-              for pair, (first, second) in {"pcr_or_per_class_rpn": (24.8, 5.0), "scr_or_pcr": (2, 1.1),
-                                            "rpn_or_per_class_rpn": (1.7, 1), "centre_or_dense": (2.6, 1)}.items()
-              for alone, value in (("first", first), ("second", second))},
-}  # fmt: skip
-
-OF_RCNN = {
-    "oracle_centre": {"rcnn_error": 9.0, "per_class_rpn_error": 13.0, "rcnn_iou": 75.0, "per_class_rpn_iou": 70.0},
-    "predicted_dense": {"rcnn_error": 10.6, "per_class_rpn_error": 14.4, "rcnn_iou": 60.0, "per_class_rpn_iou": 58.0},
-    **{protocol: {f"{pair}_{alone}_alone_wrong": value for alone, value in (("first", 5.0), ("second", 1.2))}
-       for protocol, pair in (("pairs", "rpn_or_rcnn"), ("pairs_guessed", "rpn_or_rcnn_guessed"))},
-}  # fmt: skip
-
-
-def judged_again(seeds: int = 3, together: float | None = 8.9, net: str = "resnet-18-A", **changed: float) -> Study:
-    """A study of R-CNN, whose runs differ by 0.2 points, with the ensemble of all of them."""
-    name, runs, scores, recipes = {"net": net, "variant": "default"}, [], [], {}
-    for seed in range(seeds):
-        recipe = recipe_of("paper", "rcnn", net, seed=seed, dataset="tiny_imagenet", pixels="jpeg")
-        recipes[recipe.hash] = recipe
-        runs.append(name | RUN | {"seed": seed, "recipe": recipe.hash, "status": "trained", "dropped_at": [1, 2]})
-        for protocol, metrics in OF_RCNN.items():
-            for metric, value in metrics.items():
-                shift = 0.2 * (seed - (seeds - 1) / 2) if metric == "rcnn_error" else 0
-                value = changed.get(metric, value) + shift
-                scores.append(
-                    name | {"seed": seed, "protocol": protocol, "metric": metric, "value": value, "images": 10_000}
-                )
-    if together is not None:
-        joined = name | {"net": " + ".join([net] * seeds), "seed": 0, "protocol": "predicted_dense"}
-        scores.append(joined | {"metric": "rcnn_error", "value": together, "images": 10_000})
-    table = with_recipes(pd.DataFrame(runs), recipes, RCNN_TASK, PAPER_PROFILE)
-    return Study(RCNN_TASK, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
-
-
-def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **changed: dict[str, float]) -> Study:
-    """A study with the paper's numbers; seeds differ by `spread` in the errors of the per-class RPN."""
-    recipes, runs, scores = {}, [], []
-    values = {protocol: metrics | changed.get(protocol, {}) for protocol, metrics in SEED.items()}
-    for seed in range(seeds):
-        recipe = recipe_of("paper", "localization", net, seed=seed, dataset="tiny_imagenet", pixels="jpeg")
-        recipes[recipe.hash] = recipe
-        name = {"net": net, "variant": "default", "seed": seed}
-        runs.append(name | RUN | {"recipe": recipe.hash, "status": "trained", "dropped_at": [1, 2]})
-        for protocol, metrics in values.items():
-            for metric, value in metrics.items():
-                shift = spread * (seed - (seeds - 1) / 2) if metric == "per_class_rpn_error" else 0
-                row = {"protocol": protocol, "metric": metric, "value": value + shift, "images": 10_000}
-                scores.append(name | row)
-        scores.append(name | {"protocol": "training", "metric": "top1_error", "value": 20.0, "images": 1000})
-    table = with_recipes(pd.DataFrame(runs), recipes, LOCALIZATION, PAPER_PROFILE)
-    return Study(LOCALIZATION, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
 
 
 def judged(study: Study) -> tuple[str, dict[str, str]]:
@@ -127,13 +65,6 @@ def test_an_ensemble_of_fewer_seeds_than_there_are_is_not_compared_with_them() -
     assert "seeds were added since it was made" in [c.told for c in tested.comparisons]
 
 
-def test_tables_have_r_cnn_and_its_ensemble_where_they_were_run() -> None:
-    table = report.table_13([located(seeds=3)], [judged_again()])
-    for text in ("10.60 ± 0.20", ">8.90</a>", "9.00 ± 0.20", "0.750", "0.600", "+4.00, +3.80, +3.60"):
-        assert text in table, text
-    assert "RPN + R-CNN, ensemble, Tiny ImageNet" in report.table_14([located(seeds=3)], [judged_again()])
-
-
 def test_a_regression_that_beats_the_anchors_contradicts_it() -> None:
     words, outcomes = judged(located(seeds=3, oracle_centre={"pcr_error": 10.0}))
     assert (words, outcomes[PCR]) == ("contradicted", "contradicted")
@@ -171,30 +102,3 @@ def test_the_papers_own_numbers_are_of_one_net() -> None:
     (found,) = judge_claims(study_of_paper(LOCALIZATION, PAPER_PROFILE))
     assert found.kind == "single seed"
     assert [c.here.partition(" ")[0] for c in found.comparisons[:2]] == ["+19.80", "+1.60"]
-
-
-def test_table_13_has_the_papers_rows_ours_and_the_floors() -> None:
-    table = report.table_13([located(seeds=3)])
-    for text in ("33.1", "13.3", "11.7", "14.4", "10.6", "8.9", "13.30 ± 0.20", "0.701", "47.89", "not measured"):
-        assert text in table, text
-    assert "wrong in 41.69 % at least" in table and "above a floor" not in table
-    assert "+19.80" in table and "[+18.80, +20.80]" in table, "1.96 standard errors over 10,000 images"
-    assert "above a floor" in report.table_13([located(oracle_dense={"rpn_error": 41.7})])
-
-
-def test_tables_without_a_study_have_the_papers_rows_and_the_command() -> None:
-    assert "33.1" in report.table_13([]) and "rcnn.nets=[resnet-101]" in report.table_13([])
-    assert "8.9" in report.table_14([]) and "here" not in report.table_14([])
-
-
-def test_table_14_says_what_ours_is() -> None:
-    table = report.table_14([located()])
-    assert ">14.40</a>, n = 1" in table and "resnet-18-A, per-class RPN, Tiny ImageNet" in table
-
-
-def test_a_picture_is_shown_where_the_study_keeps_one(tmp_path) -> None:
-    study = located()
-    assert "<img" not in report.box_examples([study], tmp_path)
-    (tmp_path / study.folder).mkdir(parents=True)
-    (tmp_path / study.folder / "examples.png").write_bytes(b"png")
-    assert 'src="data:image/png;base64,cG5n"' in report.box_examples([study], tmp_path)
