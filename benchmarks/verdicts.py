@@ -105,7 +105,7 @@ class Studies:
     def iterations_until(self, name: str, error: float) -> rule.Sample:
         return self.sample(name, f"{error} %", "iterations")
 
-    def watched_from(self, names: list[str], share: float) -> int:
+    def first_test_from(self, names: list[str], share: float) -> int:
         return 1
 
     def errors(self, net: str, protocol: str, metric: str) -> pd.Series:

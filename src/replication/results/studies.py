@@ -157,7 +157,7 @@ class Study:
         curve = self.curve(net, "test", variant)
         return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "value"], self.task.headline)
 
-    def watched_from(self, names: Sequence[str], share: float) -> int:
+    def first_test_from(self, names: Sequence[str], share: float) -> int:
         """The first iteration from a share of the schedule on at which one of the nets was watched; 0 if none was."""
         curves = [self.curve(net, "test", variant) for net, variant in map(_parts, names)]
         seen = (int(iteration) for curve in curves for iteration in curve["iteration"])

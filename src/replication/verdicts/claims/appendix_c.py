@@ -13,7 +13,7 @@ from replication.tasks.rcnn import PAIRS as RCNN_PAIRS
 from replication.tasks.rcnn import PAIRS_GUESSED, RCNN
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
-from replication.verdicts.comparisons import POINTS, Comparison, weighed
+from replication.verdicts.comparisons import POINTS, Comparison, weigh_samples
 from replication.verdicts.rule import Sample
 
 TESTS = {"oracle_centre": "centre crop", "oracle_dense": "dense", "predicted_dense": "guessed classes"}
@@ -51,7 +51,7 @@ def boxes_judged_again(study: Study) -> list[Comparison]:
         _compare_ensemble(study, net, rcnn - ensemble),
         Comparison(
             f"ensemble, test images, less than the best of 2014 ({earlier:g} %)", f"{number('N30')} % less",
-            part="aside", told="needs the closed test server of ILSVRC",
+            part="aside", note="needs the closed test server of ILSVRC",
         ),
     ]  # fmt: skip
 
@@ -61,7 +61,7 @@ def _compare(study: Study, net: str, pair: str, paper: float) -> Comparison:
     first, second = describe_pair(study, pair)
     samples = {net: differences(study, net, pair)}
     what = f"{net}: {first} − {second}, error"
-    return weighed(what, POINTS.format(paper), samples, lambda values: rule.bound(values[net], above=0))
+    return weigh_samples(what, POINTS.format(paper), samples, lambda values: rule.bound(values[net], above=0))
 
 
 def _compare_ensemble(study: Study, net: str, paper: float) -> Comparison:
@@ -71,13 +71,13 @@ def _compare_ensemble(study: Study, net: str, paper: float) -> Comparison:
     what = f"{net}: R-CNN − ensemble of its seeds, guessed classes, error"
     together = study.ensemble_of(net)
     if together is None:
-        return Comparison(what, POINTS.format(paper), part="aside", told="needs two seeds of R-CNN")
+        return Comparison(what, POINTS.format(paper), part="aside", note="needs two seeds of R-CNN")
     one, all_seeds = (study.errors(name, "predicted_dense", "rcnn_error") for name in (net, together))
     if len(one) != len(together.split(JOINED)):
-        return Comparison(what, POINTS.format(paper), part="aside", told="seeds were added since it was made")
+        return Comparison(what, POINTS.format(paper), part="aside", note="seeds were added since it was made")
     gained = POINTS.format(float(one.mean()) - float(all_seeds.iloc[0]))
-    told = f"{gained} of {len(one)} seeds; one value"
-    return Comparison(what, POINTS.format(paper), part="aside", told=told, worse=net, outcome="inconclusive")
+    note = f"{gained} of {len(one)} seeds; one value"
+    return Comparison(what, POINTS.format(paper), part="aside", note=note, worse=net, outcome="inconclusive")
 
 
 def describe_pair(study: Study, name: str) -> list[str]:
@@ -91,7 +91,7 @@ def differences(study: Study, net: str, name: str) -> Sample | None:
     """By how many points the first of a pair has more errors than the second, a value a seed; None: not measured."""
     pair, counted = COUNTED[study.task.name][name]
     first, second = ((protocol, f"{method}_error") for protocol, method in pair)
-    sample = study.paired(net, first, second, [(counted, f"{name}_{alone}") for alone in ALONE])
+    sample = study.paired(net, first, second, [(counted, f"{name}_{suffix}") for suffix in ALONE])
     baselines = [study.errors(net, "floors", f"{baseline}_error") for baseline in BASELINES]
     if sample is None or any(errors.empty for errors in baselines):
         return sample

@@ -90,7 +90,7 @@ def is_undertrained(study: Study, net: str) -> bool:
 
     The test gap of a net is its test error less its training error. False where the paper gives no training error.
     """
-    theirs_all, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric.name)
+    theirs_all, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric)
     ours, theirs, tested = TRAIN.sample(study, net), TRAIN.sample(theirs_all, net), headline.sample(theirs_all, net)
     if not (ours and theirs and tested):
         return False
