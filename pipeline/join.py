@@ -17,7 +17,7 @@ from replication.config.profiles import named, read_profile
 from replication.evaluate import evaluate_run
 from replication.results.add import Result, add_results, summarise
 from replication.results.card import write_card
-from replication.results.fidelity import made_under
+from replication.results.fidelity import find_profile
 from replication.results.labels import pixels_label, study_folder
 from replication.runs.folder import read_curve, read_run
 from replication.runs.outcome import score_rows
@@ -32,8 +32,8 @@ def main() -> None:
     device = choose_device(params.device)
     profiles = [read_profile(PROFILES, path.stem) for path in sorted(PROFILES.glob("*.yaml"))]
     folders = parser.parse_args().folders
-    made = [(folder, made_under(read_run(folder).recipe, profiles, str(folder))) for folder in folders]
-    for folder, profile in made:
+    matches = [(folder, find_profile(read_run(folder).recipe, profiles, folder)) for folder in folders]
+    for folder, profile in matches:
         record = read_run(folder)
         task = get_task(record.recipe.task)
         images = stage.images_of(params, task)

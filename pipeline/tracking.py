@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
 from replication.config.profiles import named, read_profile
 from replication.config.recipe import Recipe
-from replication.results.fidelity import fidelity, of_paper
+from replication.results.fidelity import fidelity, find_paper_recipe
 from replication.results.labels import in_words, label, pixels_label, study_folder
 from replication.tasks import get_task
 from replication.tracking.store import Destination
@@ -43,7 +43,7 @@ def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Dest
         f"The weights are in `runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors`, which DVC keeps.\n\n"
         f"Train it again, or resume it: `python -m pipeline.train {task.name} {name} {recipe.seed}`"
     )
-    paper = of_paper(recipe, task, read_profile(PROFILES, "paper"))
+    paper = find_paper_recipe(recipe, task, read_profile(PROFILES, "paper"))
     tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
     experiment = " · ".join([profile, task.name, *in_words("/".join(labels), recipe.data.pixels)])
     return Destination(uri, experiment, tags, note)

@@ -19,6 +19,7 @@ from replication.paper.names import by_our_names, rows_with_nets
 __all__ = [
     "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "nets_drawn",
     "number", "protocol", "published_spread", "replications", "replications_seen", "table",
+    "trained_nets",
 ]  # fmt: skip
 
 
@@ -124,6 +125,18 @@ def end_errors(section: str) -> dict[str, dict[str, float]]:
             "test": {net: drawn["test_final"][net] for net in small},
         },
     }[section]
+
+
+def trained_nets(section: str) -> frozenset[str]:
+    """The nets that the paper trained for a section, "4.1", "4.2" or "C": of its tables, and of Figure 6.
+
+    Empty for any other section.
+    """
+    tables = {"4.1": (2, 3, 4), "4.2": (6,), "C": (13,)}.get(section, ())
+    nets = {row["net"] for number in tables for row in table(number) if row["kind"] == "own"} - {None}
+    if section == "4.2":
+        nets |= {*figure(6)["digitised"]["test_final"], *figure(6)["trained_but_not_drawn"]}
+    return frozenset(nets)
 
 
 def replications() -> list[dict[str, Any]]:

@@ -35,5 +35,5 @@ def rows_with_nets(number: int, rows: list[dict[str, Any]]) -> list[dict[str, An
 def _net(number: int, row: dict[str, Any]) -> str | None:
     if number == 6:
         return f"resnet-{row['layers']}" if row["kind"] == "own" else None
-    printed = row.get("model") or row.get("method") or row.get("net") or ""
+    printed = row.get("model") or row.get("method") or row.get("net") or row.get("loc_network") or ""
     return by_our_names(printed) if NAMES.fullmatch(printed) else None

@@ -21,7 +21,7 @@ from replication.errors import UserError
 from replication.files import settle, write_durably, write_together
 from replication.nets.names import depth_of
 from replication.results import schema
-from replication.results.fidelity import differences
+from replication.results.fidelity import compare_recipes
 from replication.results.reproduced import Recorded, by_run, compare, same_numbers
 from replication.results.schema import JOINED
 from replication.results.tables import (
@@ -192,7 +192,7 @@ def _settled(folder: Path) -> bool:
 
 
 def _refuse_another(folder: Path, recipe: Recipe, there: Recipe) -> None:
-    found = differences(recipe, there, ignored=())
+    found = compare_recipes(recipe, there)
     if found:
         first = found[0]
         raise UserError(

@@ -10,7 +10,7 @@ from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import write_durably
 from replication.results.commands import command_of
-from replication.results.fidelity import RANK, differences, fidelity, of_paper, overridden
+from replication.results.fidelity import RANK, differences, fidelity, find_override, find_paper_recipe
 from replication.results.labels import in_words
 from replication.results.schema import JOINED, TRAINING
 from replication.results.tables import RUNS, SCORES, Row, read_tables
@@ -43,12 +43,12 @@ def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
     profile, _, *label = folder.relative_to(results).parts
     runs, paper = tables[RUNS], read_profile(profiles, "paper")
     of_runs = [recipes[row["recipe"]] for row in runs]
-    pairs = [(recipe, of_paper(recipe, task, paper)) for recipe in of_runs]
+    pairs = [(recipe, find_paper_recipe(recipe, task, paper)) for recipe in of_runs]
     first, data = of_runs[0], of_runs[0].data
     nearness = sorted({fidelity(*pair) for pair in pairs}, key=RANK.__getitem__)
     names = list(dict.fromkeys(named(recipe.net, recipe.variant) for recipe in of_runs))
     try:
-        override = overridden(first, read_profile(profiles, profile))
+        override = find_override(first, read_profile(profiles, profile))
     except UserError:  # the profile has changed since, or is gone
         override = {}
     again = command_of(task, profile, names, sorted({recipe.seed for recipe in of_runs}), override)

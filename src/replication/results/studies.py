@@ -15,7 +15,7 @@ from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.paper import published_spread
 from replication.results import schema
-from replication.results.fidelity import RANK, Difference, differences, fidelity, of_paper, overridden
+from replication.results.fidelity import RANK, Difference, differences, fidelity, find_override, find_paper_recipe
 from replication.results.labels import setup_name
 from replication.results.schema import JOINED
 from replication.results.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
@@ -108,7 +108,7 @@ class Study:
     @property
     def paper_recipe(self) -> Recipe:
         """The paper's recipe of the first run's net."""
-        return of_paper(self.recipes[self.default["recipe"].iloc[0]], self.task, self.paper)
+        return find_paper_recipe(self.recipes[self.default["recipe"].iloc[0]], self.task, self.paper)
 
     def runs_named(self, name: str) -> pd.DataFrame:
         """Runs of a net, or of a net under a variant, "resnet-110/no-warmup"."""
@@ -229,14 +229,14 @@ class Study:
 
     def differences(self, recipe: str) -> list[Difference]:
         """In what a recipe of the study, by its hash, differs from the paper's."""
-        return differences(self.recipes[recipe], of_paper(self.recipes[recipe], self.task, self.paper))
+        return differences(self.recipes[recipe], find_paper_recipe(self.recipes[recipe], self.task, self.paper))
 
     @cached_property
     def override(self) -> dict[str, Any]:
         """The fields, "schedule.iterations" say, in which it differs from its own profile; {} if that is not known."""
         recipe = self.recipes[self.default["recipe"].iloc[0]]
         try:
-            return overridden(recipe, read_profile(self.paper.path.parent, self.profile))
+            return find_override(recipe, read_profile(self.paper.path.parent, self.profile))
         except UserError:  # the profile has changed since, or is gone
             return {}
 
@@ -319,7 +319,7 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, pap
     return runs.assign(
         **texts,
         layers=[depth_of(recipe.net) for recipe in of_run],
-        fidelity=[fidelity(recipe, of_paper(recipe, task, paper)) for recipe in of_run],
+        fidelity=[fidelity(recipe, find_paper_recipe(recipe, task, paper)) for recipe in of_run],
         dataset=[recipe.data.name for recipe in of_run],
         pixels=[recipe.data.pixels for recipe in of_run],
         iterations=[recipe.schedule.iterations for recipe in of_run],
