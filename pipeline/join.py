@@ -15,10 +15,11 @@ from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import Run, start_folders
 from replication.config.profiles import named, read_profile
 from replication.evaluate import evaluate_run
-from replication.results.add import Result, add_results, summarise
+from replication.results.add import Result, add_results
 from replication.results.card import write_card
 from replication.results.fidelity import find_profile
 from replication.results.labels import pixels_label, study_folder
+from replication.results.summary import summarise
 from replication.runs.folder import read_curve, read_run
 from replication.runs.outcome import score_rows
 from replication.tasks import get_task

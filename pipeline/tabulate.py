@@ -22,10 +22,11 @@ from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import SUMS, check_whole, sha256, write_durably
-from replication.results.add import Result, add_results, write_summary
+from replication.results.add import Result, add_results
 from replication.results.card import write_card
 from replication.results.labels import pixels_label, study_folder
 from replication.results.reproduced import Recorded
+from replication.results.summary import write_summary
 from replication.runs.folder import NET, read_curve
 from replication.runs.outcome import (
     PICTURE,

@@ -1,4 +1,4 @@
-"""What stands in the tables of results/<profile>/<task>/: each column, its type and its bounds. Needs no torch.
+"""The columns of the tables in results/<profile>/<task>/, with types and bounds. Needs no torch.
 
 Rows are checked when they are read and when they are written. `python -m replication.results.schema` prints the columns
 as results/README.md has them.
@@ -47,7 +47,7 @@ Percent = Annotated[Number, Field(ge=0, le=100)]
 
 
 class Row(BaseModel):
-    """What the rows of all tables begin with: which run they are of."""
+    """The first columns of all tables: the run that a row belongs to."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -69,7 +69,7 @@ class Row(BaseModel):
 
 
 class RunRow(Row):
-    """A run. What else is known of it follows from its recipe, in recipes.json."""
+    """A run. Everything else follows from its recipe, in recipes.json."""
 
     recipe: str = Field(description="hash of its recipe, a key of recipes.json", pattern="^[0-9a-f]{16}$")
     status: Status = Field(description='"trained", or "chance": it ended no better than chance')
@@ -137,7 +137,7 @@ def columns(model: type[Row]) -> list[str]:
     return list(model.model_fields)
 
 
-def checked(
+def check_rows(
     model: type[Row],
     rows: Iterable[Mapping[str, Any]],
     task: Task,

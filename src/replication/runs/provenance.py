@@ -40,7 +40,7 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
     }
 
 
-def in_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
+def to_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
     """A provenance as runs.csv has it, and MLflow's tags: threads, machine, torch, commit and date.
 
     The commit is cut to 12 digits; a "+" says that the code was changed since.
@@ -62,7 +62,7 @@ def start_of(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
         origin: as `provenance` gives it.
         code: digest of the code that trains.
     """
-    machine = in_columns(origin)["machine"]
+    machine = to_columns(origin)["machine"]
     return {"date": origin["date"], "commit": origin["commit"], "dirty": origin["dirty"], "code": code} | {
         "machine": machine,
         "torch": origin["versions"]["torch"],
