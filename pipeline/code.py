@@ -66,8 +66,10 @@ def code_of_stages() -> dict[str, Code]:
         stages[f"evaluate-{name}"] = Code(evaluates, CHANGES_NO_NUMBER)
     packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
     stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
-    shown = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
-    stages["report"] = Code(("pipeline.report", "replication.verdicts.claims.*", "replication.report.*"), data=shown)
+    page_files = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
+    stages["report"] = Code(
+        ("pipeline.report", "replication.verdicts.claims.*", "replication.report.*"), data=page_files
+    )
     return stages
 
 
@@ -81,7 +83,7 @@ class Sources:
 
     def digests_of(self, code: Code) -> dict[str, str]:
         """The files of a stage's code with their sha256, by path from the project's root."""
-        seen: set[Path] = set()
+        files: set[Path] = set()
         visited: set[str] = set()
         todo = [module for root in code.roots for module in self._expand(root)]
         while todo:
@@ -93,10 +95,10 @@ class Sources:
             todo += [f"{package}.__init__" for package in accumulate(name.split(".")[:-1], "{}.{}".format)]
             path = self._file(name)
             if path and name not in code.excluded and f"{name}.__init__" not in code.excluded:
-                seen.add(path)
+                files.add(path)
                 todo += self._imported(name, path)
-        seen |= {path for pattern in code.data for path in Path().glob(pattern) if path.is_file()}
-        return {path.as_posix(): self._digest(path) for path in sorted(seen)}
+        files |= {path for pattern in code.data for path in Path().glob(pattern) if path.is_file()}
+        return {path.as_posix(): self._digest(path) for path in sorted(files)}
 
     def _expand(self, root: str) -> list[str]:
         package = root.removesuffix(".*")

@@ -37,7 +37,9 @@ def main() -> None:
         for run in (run for run in runs if run.seed == section.seeds[0]):
             recipe = profile.recipe(task, run.net, run.variant, override=section.override)
             images, flop = recipe.schedule.iterations * recipe.schedule.batch_size, training_flop(recipe, data.classes)
-            times = [images / images_per_second(recipe, data.classes, device, of) for of in ("fp32", "bf16")]
+            times = [
+                images / images_per_second(recipe, data.classes, device, precision) for precision in ("fp32", "bf16")
+            ]
             times += [flop / (options.gpu * 1e12)] if options.gpu else []
             all_times = [total + seeds * more for total, more in zip(all_times, times, strict=False)]
             disk, images_of_task = disk + seeds * gb_kept(recipe, data), gb_prepared(recipe, data)

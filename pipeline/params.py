@@ -112,9 +112,9 @@ def read_params() -> BaseParams:
     data = values.get("data") if isinstance(values, dict) else None
     for dataset, place in data.items() if isinstance(data, dict) else ():
         for key in ("source", "root", "url"):
-            given = os.environ.get(f"REPLICATION_{dataset.upper()}_{key.upper()}")
-            if given and isinstance(place, dict):
-                place[key] = given
+            value = os.environ.get(f"REPLICATION_{dataset.upper()}_{key.upper()}")
+            if value and isinstance(place, dict):
+                place[key] = value
     params = validate(Params, values, str(PARAMS), PARAMS)
     if problems := list(_unknown(params)):
         raise make_error(str(PARAMS), problems, PARAMS)
@@ -152,10 +152,10 @@ def profile_of(params: BaseParams) -> Profile:
     Raises:
         UserError: there is no such profile.
     """
-    known = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
-    if params.profile not in known:
+    names = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
+    if params.profile not in names:
         raise UserError(
-            f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(known)}.",
+            f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(names)}.",
             kind="unknown",
             key="profile",
             file=PARAMS,

@@ -142,13 +142,13 @@ def _refuse_another_net(recipe: Recipe, first: Recipe) -> None:
     Raises:
         UserError: the two recipes build different nets.
     """
-    ours, theirs = recipe.net_options, first.net_options
-    for key in sorted(theirs.keys() - {"initialisation"}):
-        if ours.get(key) != theirs[key]:
+    options, first_options = recipe.net_options, first.net_options
+    for key in sorted(first_options.keys() - {"initialisation"}):
+        if options.get(key) != first_options[key]:
             raise UserError(
                 f"params.yaml: {recipe.task}.nets: {recipe.net} starts from a net of {first.task} that is built with "
-                f"{key} {theirs[key]}, and would itself be built with {ours.get(key, 'another')}; override both tasks "
-                f"alike, or set {recipe.task}.nets=[].",
+                f"{key} {first_options[key]}, but would be built with {options.get(key, 'another')}; override both "
+                f"tasks alike, or set {recipe.task}.nets=[].",
                 kind="conflict",
                 key=f"{recipe.task}.nets",
             )
@@ -250,9 +250,9 @@ def finished(run: Run) -> RunRecord:
     """
     record = read_run(run.folder)
     if record.recipe != recipe_of(run):
-        theirs = f"{named(record.recipe.net, record.recipe.variant)} · seed {record.recipe.seed}"
+        other = f"{named(record.recipe.net, record.recipe.variant)} · seed {record.recipe.seed}"
         raise UserError(
-            f"{run.folder} holds another run ({theirs}, recipe {record.recipe.hash}) than {run.recipe_file} plans; "
+            f"{run.folder} holds another run ({other}, recipe {record.recipe.hash}) than {run.recipe_file} plans; "
             "delete it and run `dvc repro`.",
             kind="conflict",
             file=run.folder,
@@ -268,12 +268,12 @@ def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
     """
     folders = {}
     for role, start in starts_of(run, recipe.values).items():
-        wanted = recipe.started_from[role]
+        expected = recipe.started_from[role]
         present = read_run(start.folder).recipe.hash if start.folder.exists() else None
-        if present != wanted:
+        if present != expected:
             here = "is not here" if present is None else f"is another than the one here ({present})"
             raise UserError(
-                f"{run.name} was made from a run of recipe {wanted}, which {here}; copy it to {start.folder}.",
+                f"{run.name} was made from a run of recipe {expected}, which {here}; copy it to {start.folder}.",
                 kind="missing",
                 file=start.folder,
             )

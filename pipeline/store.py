@@ -156,10 +156,10 @@ def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
         if not folder.exists():
             with code.unchanged(f"train-{start.task.name}") as digest:
                 folder = run_entry(recipe_of(start).hash, digest)
-        present, wanted = read_run(folder).recipe.hash, recipe.started_from[role]
-        if present != wanted:
+        present, expected = read_run(folder).recipe.hash, recipe.started_from[role]
+        if present != expected:
             raise UserError(
-                f"{folder} is not the run that {run.name} starts from ({present} instead of {wanted}); run "
+                f"{folder} is not the run that {run.name} starts from ({present} instead of {expected}); run "
                 f"`dvc repro train@{start.task.name}`.",
                 kind="conflict",
                 file=folder,

@@ -11,6 +11,7 @@ MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reprodu
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,13 @@ def main() -> None:
     with code.unchanged("tabulate"):
         task_folder.mkdir(parents=True, exist_ok=True)
         recorded = add(task, params, runs, task_folder) if runs else []
-    made = [
-        asdict(of) | {"comparison": of.comparison, "made": _made(run)} for run, of in zip(runs, recorded, strict=True)
+    entries = [
+        asdict(record) | {"comparison": record.comparison, "made": _describe_making(run)}
+        for run, record in zip(runs, recorded, strict=True)
     ]
     OUTCOMES.mkdir(exist_ok=True)
-    write_durably(OUTCOMES / f"{task.name}.json", (json.dumps({"runs": made}, indent=2) + "\n").encode())
-    print(f"tabulate {task.name}: {in_words(recorded)}")
+    write_durably(OUTCOMES / f"{task.name}.json", (json.dumps({"runs": entries}, indent=2) + "\n").encode())
+    print(f"tabulate {task.name}: {describe_counts(recorded)}")
 
 
 def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> list[Recorded]:
@@ -115,8 +117,8 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
     """Log the runs that MLflow lacks; returns the ids of the MLflow runs by the hashes of their recipes."""
     tracked = []
     for run in runs:
-        found = read_finished_run(run.folder, read_scores(run.outcome))
-        tracked.append((found, destination_of(found.recipe, study_of(params, found.recipe))))
+        finished_run = read_finished_run(run.folder, read_scores(run.outcome))
+        tracked.append((finished_run, destination_of(finished_run.recipe, study_of(params, finished_run.recipe))))
     try:
         return import_runs(tracked, WORK)[0]
     except UserError as error:
@@ -124,7 +126,7 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
         return {}
 
 
-def _made(run: Run) -> dict[str, Any]:
+def _describe_making(run: Run) -> dict[str, Any]:
     """When and how a run was made here: it need not be what its row in results/ says."""
     record = finished(run)
     machine = record.provenance["machine"]
@@ -132,10 +134,11 @@ def _made(run: Run) -> dict[str, Any]:
     return when | {"seconds": record.seconds, "threads": machine.get("threads"), "cpu": machine["cpu"]}
 
 
-def in_words(recorded: list[Recorded]) -> str:
+def describe_counts(recorded: list[Recorded]) -> str:
     """How runs compare with what was recorded of them."""
-    counts = {kind: [of for of in recorded if of.comparison == kind] for kind in COMPARISONS}
-    return "; ".join(f"{len(of)} {COMPARISONS[kind]}" for kind, of in counts.items() if of) or "no nets, nothing to add"
+    counts = Counter(run.comparison for run in recorded)
+    parts = [f"{counts[kind]} {words}" for kind, words in COMPARISONS.items() if counts[kind]]
+    return "; ".join(parts) or "skipped: no nets"
 
 
 COMPARISONS = {

@@ -120,8 +120,8 @@ def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:
     for run in runs:
         late = [at for at in params.section(run.task).checkpoints if not (run.folder / checkpoint(at)).exists()]
         if late:
-            told = ", ".join(map(str, late))
-            print(f"warning: {run.title} was trained without the checkpoints {told}", file=sys.stderr)
+            missing = ", ".join(map(str, late))
+            print(f"warning: {run.title} was trained without the checkpoints {missing}", file=sys.stderr)
 
 
 if __name__ == "__main__":

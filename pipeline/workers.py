@@ -170,7 +170,7 @@ def _work(job: Job, progress: Any, writer: Connection, threads: int | None, gpu:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for stream in (1, 2):
         os.dup2(writer.fileno(), stream)
-    sys.stdout, sys.stderr = (os.fdopen(os.dup(of), "w", 1, "utf-8", "backslashreplace") for of in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", 1, "utf-8", "backslashreplace") for number in (1, 2))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     if threads:

@@ -31,8 +31,8 @@ REMEDIES = {
 def why(error: Exception) -> str:
     """The cause of an error of the operating system, with its remedy where there is one."""
     number = getattr(error, "errno", None)
-    if found := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
-        number = int(found[1])
+    if match := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
+        number = int(match[1])
     return REMEDIES.get(number) or " ".join((getattr(error, "strerror", None) or str(error)).split())
 
 
@@ -67,8 +67,8 @@ def replacing(folder: Path, note: str = "") -> Iterator[Path]:
         unfinished.rename(folder)
     except Exception as error:
         if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
-            told = f"{folder} could not be written: {why(error)}{note and f'; {note}'}."
-            raise UserError(told, kind="unwritable", file=folder) from error
+            message = f"{folder} could not be written: {why(error)}{note and f'; {note}'}."
+            raise UserError(message, kind="unwritable", file=folder) from error
         raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -111,7 +111,7 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     """
     path, sums = folder / name, folder / SUMS
     try:
-        found = sha256(regular(path))
+        digest = sha256(regular(path))
         lines = _lines(regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.", kind="missing", file=path) from error
@@ -122,9 +122,9 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
         raise UserError(
             f"{path} cannot be read ({error}); delete {folder} and {remake}.", kind=kind, file=path
         ) from error
-    if f"{found}  {name}" not in lines:
-        told = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
-        raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.", kind="damaged", file=path)
+    if f"{digest}  {name}" not in lines:
+        cause = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
+        raise UserError(f"{path} is damaged ({cause}); delete {folder} and {remake}.", kind="damaged", file=path)
     return path
 
 
@@ -168,8 +168,8 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
         for name in contents:
             with suppress(OSError):
                 (folder / (name + UNFINISHED)).unlink(missing_ok=True)
-        told = f"{folder / name} could not be written: {why(error)}."
-        raise UserError(told, kind="unwritable", file=folder / name) from error
+        message = f"{folder / name} could not be written: {why(error)}."
+        raise UserError(message, kind="unwritable", file=folder / name) from error
     for name in contents:
         (folder / (name + UNFINISHED)).replace(folder / name)
     _sync(folder)
@@ -177,11 +177,11 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 def settle(folder: Path, names: Sequence[str]) -> None:
     """End what a killed `write_together` of these files began: all of them are whole once the first was renamed."""
-    begun = (folder / (names[0] + UNFINISHED)).exists()
+    is_incomplete = (folder / (names[0] + UNFINISHED)).exists()
     for name in names:
         unfinished = folder / (name + UNFINISHED)
         if unfinished.exists():
-            unfinished.unlink() if begun else unfinished.replace(folder / name)
+            unfinished.unlink() if is_incomplete else unfinished.replace(folder / name)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -223,5 +223,5 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        told = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}."
-        raise UserError(told, kind="unwritable", file=path) from error
+        message = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}."
+        raise UserError(message, kind="unwritable", file=path) from error

@@ -40,17 +40,17 @@ def load(path: Path | str) -> Ready:
             needed.
     """
     path = Path(path)
-    alone = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()
+    is_lone_file = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()
     folder, name = (path.parent, path.name) if path.suffix == ".safetensors" else (path, NET)
-    file = path if alone else check_whole(folder, name, REMAKE)
+    file = path if is_lone_file else check_whole(folder, name, REMAKE)
     try:
         with safe_open(file, "pt") as opened:
             about = json.loads((opened.metadata() or {}).get("about", "{}"))
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        told = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
-        raise UserError(told, kind=kind_of(error), file=file) from error
-    if not alone:  # a file that was written before these were kept in it
+        message = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
+        raise UserError(message, kind=kind_of(error), file=file) from error
+    if not is_lone_file:  # a file that was written before these were kept in it
         recipe = read_run(folder).recipe
         about = {"options": recipe.net_options, "task": recipe.task} | about
     lacking = {"task", "net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()

@@ -67,7 +67,7 @@ def test_a_difference_is_positive_where_the_first_net_is_worse_and_its_words_say
     assert lower.what.startswith("bad − good") and higher.what.startswith("good − bad")
 
 
-@pytest.mark.parametrize(("level", "expected"), [(8.5, "supported"), (9.9, "contradicted")])
+@pytest.mark.parametrize(("level", "expected"), [(8.0, "supported"), (10.2, "contradicted")])
 def test_a_bound_is_a_value_of_the_metric_and_its_side_follows_from_the_direction(level: float, expected: str) -> None:
     lower = compare_bound(STUDY, ERROR, "bad", "", worse_than=level)
     higher = compare_bound(STUDY, PRECISION, "bad", "", worse_than=100 - level)

@@ -13,10 +13,10 @@ def load_backbone(net: nn.Module, weights: Mapping[str, Tensor], heads: tuple[st
     Raises:
         UserError: they are those of another net.
     """
-    wanted = {key: value for key, value in net.state_dict().items() if not key.startswith(heads)}
-    wrong = [key for key, value in wanted.items() if key not in weights or weights[key].shape != value.shape]
+    layers = {key: value for key, value in net.state_dict().items() if not key.startswith(heads)}
+    wrong = [key for key, value in layers.items() if key not in weights or weights[key].shape != value.shape]
     if wrong:
         raise UserError(
             f"the backbone's weights belong to another net: they lack {wrong[0]} of the right shape.", kind="conflict"
         )
-    net.load_state_dict({key: weights[key] for key in wanted}, strict=False)
+    net.load_state_dict({key: weights[key] for key in layers}, strict=False)

@@ -54,7 +54,7 @@ def overlap(boxes: Tensor, others: Tensor) -> Tensor:
     boxes, others = boxes[..., :, None, :], others[..., None, :, :]
     near, far = torch.maximum(boxes[..., :2], others[..., :2]), torch.minimum(boxes[..., 2:], others[..., 2:])
     shared = (far - near).clamp(min=0).prod(-1)
-    areas = [(of[..., 2:] - of[..., :2]).clamp(min=0).prod(-1) for of in (boxes, others)]
+    areas = [(corners[..., 2:] - corners[..., :2]).clamp(min=0).prod(-1) for corners in (boxes, others)]
     return torch.nan_to_num(shared / (areas[0] + areas[1] - shared), nan=0.0)
 
 

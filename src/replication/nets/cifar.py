@@ -78,11 +78,11 @@ def _run_again(blocks: nn.Sequential, maps: Tensor) -> Tensor:
 @contextmanager
 def _statistics_stand_still(blocks: nn.Module) -> Iterator[None]:
     """Batch norm normalises as it does in training, and counts on copies of its running averages and its counter."""
-    buffers = [(norm, name, of) for norm in blocks.modules() for name, of in norm.named_buffers(recurse=False)]
-    for norm, name, of in buffers:
-        setattr(norm, name, of.clone())
+    buffers = [(norm, name, buffer) for norm in blocks.modules() for name, buffer in norm.named_buffers(recurse=False)]
+    for norm, name, buffer in buffers:
+        setattr(norm, name, buffer.clone())
     try:
         yield
     finally:
-        for norm, name, of in buffers:
-            setattr(norm, name, of)
+        for norm, name, buffer in buffers:
+            setattr(norm, name, buffer)

@@ -32,7 +32,7 @@ def to_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
-    _check(net, state, theirs=False)
+    _check(net, state, is_torchvision=False)
     return {_of_torchvision(key): value for key, value in state.items()}
 
 
@@ -45,7 +45,7 @@ def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
     state = _with_counters(state)
-    order = _check(net, state, theirs=True)
+    order = _check(net, state, is_torchvision=True)
     return {key: state[_of_torchvision(key)] for key in order}
 
 
@@ -80,22 +80,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         UserError: there is no such file, or no state dict in it.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        told = f"{path} is missing; give the path of a downloaded weight file."
-        raise UserError(told, kind="missing", file=path) from error
+        message = f"{path} is missing; give the path of a downloaded weight file."
+        raise UserError(message, kind="missing", file=path) from error
     except Exception as error:  # a file from elsewhere can raise anything
         cause = (str(error).splitlines() or [type(error).__name__])[0]
-        told = f"{path} is not a state dict of torch ({cause}); download it again."
-        raise UserError(told, kind=kind_of(error), file=path) from error
+        message = f"{path} is not a state dict of torch ({cause}); download it again."
+        raise UserError(message, kind=kind_of(error), file=path) from error
     for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(
-            f"{path} holds {type(found).__name__}, not a state dict of names and tensors.", kind="invalid", file=path
+            f"{path} holds {type(state).__name__}, not a state dict of names and tensors.", kind="invalid", file=path
         )
-    return {str(key).removeprefix("module."): value for key, value in found.items()}
+    return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
 def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dict[str, Tensor]:
@@ -127,11 +127,11 @@ def _of_torchvision(key: str) -> str:
     return key.replace(".shortcut.", ".downsample.")
 
 
-def _check(net: str, state: Mapping[str, Tensor], theirs: bool) -> list[str]:
+def _check(net: str, state: Mapping[str, Tensor], is_torchvision: bool) -> list[str]:
     """As `_refuse_others`, of a net that torchvision has."""
     if net not in COUNTERPARTS:
         raise UserError(f"{net}: torchvision has no such net; choose one of {', '.join(COUNTERPARTS)}.", kind="unknown")
-    if theirs:
+    if is_torchvision:
         return _refuse_others(net, state, _of_torchvision, f"torchvision's {COUNTERPARTS[net]}")
     return _refuse_others(net, state, lambda key: key, net)
 
@@ -142,18 +142,18 @@ def _refuse_others(
     """Our keys in order, if the state has exactly those of `net`, with their shapes; the number of classes is free."""
     classes = len(state[bias]) if bias in state else 1
     with torch.device("meta"):
-        ours = build(net, classes).state_dict()
-    wanted = {name_of(key): value.shape for key, value in ours.items()}
-    for key in [*wanted, *state]:
-        if key not in state or key not in wanted:
+        expected = build(net, classes).state_dict()
+    shapes = {name_of(key): value.shape for key, value in expected.items()}
+    for key in [*shapes, *state]:
+        if key not in state or key not in shapes:
             raise UserError(
-                f"these are not the weights of {whose}: {key} is {'missing' if key in wanted else 'extra'}.",
+                f"these are not the weights of {whose}: {key} is {'missing' if key in shapes else 'extra'}.",
                 kind="conflict",
             )
-        if state[key].shape != wanted[key]:
+        if state[key].shape != shapes[key]:
             raise UserError(
                 f"these are not the weights of {whose}: {key} is {list(state[key].shape)} "
-                f"instead of {list(wanted[key])}.",
+                f"instead of {list(shapes[key])}.",
                 kind="conflict",
             )
-    return list(ours)
+    return list(expected)

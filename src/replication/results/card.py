@@ -94,13 +94,12 @@ def _facts(recipes: Sequence[Recipe]) -> list[str]:
 
 def _differences(pairs: Sequence[tuple[Recipe, Recipe]]) -> list[str]:
     """What differs from the paper's recipes, each value once."""
-    found = dict.fromkeys(
-        f"* {of.what}: {_value(of.here)}; {'our reading of the paper' if of.section == 'not said' else 'the paper'}: "
-        f"{_value(of.paper)}"
-        for pair in pairs
-        for of in differences(*pair)
-    )
-    return ["What differs from the paper:", "", *found] if found else []
+    lines: dict[str, None] = {}
+    for pair in pairs:
+        for difference in differences(*pair):
+            source = "our reading of the paper" if difference.section == "not said" else "the paper"
+            lines[f"* {difference.what}: {_value(difference.here)}; {source}: {_value(difference.paper)}"] = None
+    return ["What differs from the paper:", "", *lines] if lines else []
 
 
 def _value(value: object) -> str:
@@ -117,17 +116,17 @@ def _errors(rows: Sequence[Row], task: Task) -> list[str]:
     for row in rows:
         values.setdefault((row["net"], row["variant"], row["protocol"], row["metric"]), []).append(row)
     lines = ["| net | protocol | metric | % | n | images |", "|---|---|---|---|---|---|"]
-    for (net, variant, protocol, metric), of in values.items():
+    for (net, variant, protocol, metric), group in values.items():
         members = net.split(JOINED)
         name = named(net if len(set(members)) == len(members) else members[0], variant)
         name += f", {len(members)} seeds together" if len(set(members)) < len(members) else ""
-        errors = [row["value"] for row in of]
+        errors = [row["value"] for row in group]
         spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
         words = "training, its end", "training error"
         if protocol != TRAINING:
             tested = task.protocol(protocol)
-            words = tested.label, next(known.label for known in tested.metrics if known.name == metric)
-        cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{of[0]['images']:,}"
+            words = tested.label, next(choice.label for choice in tested.metrics if choice.name == metric)
+        cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{group[0]['images']:,}"
         lines.append(_row(cells))
     return lines
 

@@ -48,8 +48,9 @@ def differences(recipe: Recipe, paper: Recipe) -> list[Difference]:
         paper: the recipe of the same net under the profile `paper`, see `find_paper_recipe`.
     """
     found = compare_recipes(recipe, paper, NOT_COMPARED)
-    if recipe.net not in trained_nets(get_task(recipe.task).section):
-        found.insert(0, Difference("net", "net", "not in the paper", None, recipe.net))
+    section = get_task(recipe.task).section
+    if recipe.net not in trained_nets(section):
+        found.insert(0, Difference("net", "net", section, "other nets", recipe.net))
     return found
 
 

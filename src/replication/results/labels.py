@@ -41,11 +41,11 @@ def in_words(label: str, pixels: str) -> list[str]:
     Args:
         pixels: what is known of the study's pixels; a label has it without spaces.
     """
-    found = []
+    words = []
     for key, _, value in (part.partition("=") for part in label.split(",") if part):
         short = {"precision": value, "pixels": pixels}
-        found.append(short.get(key, f"{key} {value}".strip()))
-    return found
+        words.append(short.get(key, f"{key} {value}".strip()))
+    return words
 
 
 def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) -> str:

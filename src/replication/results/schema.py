@@ -102,8 +102,8 @@ class ScoreRow(Row):
     @model_validator(mode="after")
     def _protocol_is_of_the_task(self, info: ValidationInfo) -> "ScoreRow":
         task: Task = info.context["task"]
-        known = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
-        if (self.protocol, self.metric) not in known | {(TRAINING, TRAINING_ERROR)}:
+        expected = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
+        if (self.protocol, self.metric) not in expected | {(TRAINING, TRAINING_ERROR)}:
             raise BadValue("metric", f"the task {task.name} has no {self.metric!r} by the protocol {self.protocol!r}")
         return self
 
@@ -118,9 +118,9 @@ class CurveRow(Row):
 
     @model_validator(mode="after")
     def _metric_is_of_a_curve(self, info: ValidationInfo) -> "CurveRow":
-        known = {TRAIN: ERROR, TEST: info.context["task"].curve_metric.name}[self.split]
-        if self.metric != known:
-            raise BadValue("metric", f"{self.metric!r} is not {known}")
+        expected = {TRAIN: ERROR, TEST: info.context["task"].curve_metric.name}[self.split]
+        if self.metric != expected:
+            raise BadValue("metric", f"{self.metric!r} is not {expected}")
         return self
 
 
@@ -160,9 +160,9 @@ def check_rows(
         key += [cause.key] if isinstance(cause, BadValue) else []
         column = ".".join(str(part) for part in key) or "the row"
         value = "" if isinstance(first["input"], dict | Row) else f" (found: {first['input']!r})"
-        message = first["msg"].removeprefix("Value error, ")
-        told = f"{where}, line {int(line) + 2}: {column}: {message}{value}; {remedy}."
-        raise UserError(told, kind="damaged", key=str(key[0]) if key else None, file=file) from error
+        reason = first["msg"].removeprefix("Value error, ")
+        message = f"{where}, line {int(line) + 2}: {column}: {reason}{value}; {remedy}."
+        raise UserError(message, kind="damaged", key=str(key[0]) if key else None, file=file) from error
 
 
 def as_markdown() -> str:
@@ -171,8 +171,8 @@ def as_markdown() -> str:
     tables = {"runs.csv": RunRow, "scores.csv": ScoreRow, "curves.csv": CurveRow}
     for name, model in {**tables, "responses.csv and gradients.csv": LayerRow}.items():
         lines += [f"### {name}", "", (model.__doc__ or "").strip(), "", "| column | type | what |", "|---|---|---|"]
-        for key, found in model.model_fields.items():
-            lines.append(f"| {key} | {_type(found.annotation)} | {found.description} |")
+        for key, column in model.model_fields.items():
+            lines.append(f"| {key} | {_type(column.annotation)} | {column.description} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -65,8 +65,8 @@ class Study:
     @cached_property
     def default(self) -> pd.DataFrame:
         """Runs of the default variant, which tables and claims rest on; those of variants where there are no others."""
-        own = self.runs[self.runs["variant"] == DEFAULT]
-        return self.runs if own.empty else own
+        runs = self.runs[self.runs["variant"] == DEFAULT]
+        return self.runs if runs.empty else runs
 
     @property
     def nets(self) -> list[str]:
@@ -132,7 +132,7 @@ class Study:
         errors = self.errors(net, protocol, metric, variant)
         return self._sample(net, variant, errors, protocol, published_spread(self.task.name, protocol, metric))
 
-    def paired(self, name: str, first: Number, second: Number, alone: Sequence[Number]) -> rule.Sample | None:
+    def paired(self, name: str, first: Number, second: Number, lone_errors: Sequence[Number]) -> rule.Sample | None:
         """By how many points the first of two errors of a net, or of a net under a variant, exceeds the second, a value
         a seed; None: not measured.
 
@@ -144,10 +144,10 @@ class Study:
         """
         net, variant = _parts(name)
         errors = [self.errors(net, *number, variant) for number in (first, second)]
-        if any(of.empty for of in errors):
+        if any(values.empty for values in errors):
             return None
-        counted = [self.errors(net, *number, variant) for number in alone]
-        a, b = (float(of.mean()) for of in (errors if any(of.empty for of in counted) else counted))
+        counted = [self.errors(net, *number, variant) for number in lone_errors]
+        a, b = (float(values.mean()) for values in (errors if any(values.empty for values in counted) else counted))
         least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0], variant)  # never quite none
         return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least)
 
@@ -160,8 +160,8 @@ class Study:
     def first_test_from(self, names: Sequence[str], share: float) -> int:
         """The first iteration from a share of the schedule on at which one of the nets was watched; 0 if none was."""
         curves = [self.curve(net, "test", variant) for net, variant in map(_parts, names)]
-        seen = (int(iteration) for curve in curves for iteration in curve["iteration"])
-        return min((iteration for iteration in seen if iteration >= share * self.iterations), default=0)
+        iterations = (int(iteration) for curve in curves for iteration in curve["iteration"])
+        return min((iteration for iteration in iterations if iteration >= share * self.iterations), default=0)
 
     def iterations_until(self, name: str, error: float) -> rule.Sample | None:
         """The first point of each seed's curve with a training error below `error` percent, its end if there is none.
@@ -205,7 +205,7 @@ class Study:
     def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Runs of a net, or of all nets of an ensemble "a + b"."""
         nets = dict.fromkeys(net.split(JOINED))  # an ensemble of seeds has its net several times
-        return self.runs.iloc[sorted(at for of in nets for at in self._run_places.get((of, variant), ()))]
+        return self.runs.iloc[sorted(at for member in nets for at in self._run_places.get((member, variant), ()))]
 
     def errors(self, net: str, protocol: str, metric: str, variant: str = DEFAULT) -> pd.Series:
         """A net's scores by a protocol, in percent, one value a seed; empty if there are none."""
@@ -297,9 +297,9 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
     profile, _, *label = folder.relative_to(results).parts
     recipes, tables = read_tables(folder, task)
     if strange := {recipe.data.name for recipe in recipes.values()}.difference(task.datasets):
-        known, name = " or ".join(task.datasets), min(strange)
+        choices, name = " or ".join(task.datasets), min(strange)
         raise UserError(
-            f"{folder / RECIPES}: data.name is {name!r}, not {known}; restore it with `git checkout {folder}`.",
+            f"{folder / RECIPES}: data.name is {name!r}, not {choices}; restore it with `git checkout {folder}`.",
             kind="damaged",
             key="data.name",
             file=folder / RECIPES,

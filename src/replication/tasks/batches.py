@@ -90,13 +90,13 @@ class Batches(ABC):
 
         Two runs that saw the same images in the same order have the same digests; crops follow from the same seed.
         """
-        found, iterations = [], self.recipe.schedule.iterations
+        digests, iterations = [], self.recipe.schedule.iterations
         for first in range(0, iterations, THOUSAND):
             digest = hashlib.sha256()
             for iteration in range(first, min(first + THOUSAND, iterations)):
                 digest.update(self.indices(iteration).numpy().tobytes())
-            found.append(digest.hexdigest()[:16])
-        return found
+            digests.append(digest.hexdigest()[:16])
+        return digests
 
     def slots(self) -> slice:
         """The places in the batch that are this process's."""

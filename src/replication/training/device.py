@@ -16,10 +16,10 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UserError: this machine lacks the device.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(device for device in there if there[device])
-    if not there[name]:
+        name = next(device for device in available if available[device])
+    if not available[name]:
         raise UserError(
             f"params.yaml: device: this machine has no {name}; set it to auto or cpu.", kind="unavailable", key="device"
         )

@@ -106,6 +106,6 @@ def _measure(state: State, batches: Batches, processes: Processes, task: Task) -
     for split, images in counts.items():
         if images:
             part = task.code("loss").watch(state.net, batches, split)
-            whole = ErrorCount.merge(processes.gather(part)).metrics()
-            points += [Point(state.iteration, split, metric, round(value, 4)) for metric, value in whole.items()]
+            values = ErrorCount.merge(processes.gather(part)).metrics()
+            points += [Point(state.iteration, split, metric, round(value, 4)) for metric, value in values.items()]
     return points

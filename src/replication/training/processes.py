@@ -93,10 +93,10 @@ class Processes:
         """Whether `flag` is set in any process; all get the same answer, without waiting for a GPU."""
         if self.count == 1:
             return flag
-        found = torch.tensor(int(flag))
+        maximum = torch.tensor(int(flag))
         with _together():
-            dist.all_reduce(found, op=dist.ReduceOp.MAX)
-        return bool(found)
+            dist.all_reduce(maximum, op=dist.ReduceOp.MAX)
+        return bool(maximum)
 
     def wait(self) -> None:
         """Until all are here."""
@@ -112,8 +112,8 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError as error:
         cause = " ".join(str(error).split())[:200]
-        told = f"another process of this training has ended, or cannot be reached ({cause}); its own message says why."
-        raise UserError(told, kind="unavailable") from error
+        message = f"another process of this training has ended, or cannot be reached ({cause}); see its message."
+        raise UserError(message, kind="unavailable") from error
 
 
 class RunningAverages:
@@ -141,8 +141,8 @@ class RunningAverages:
         if self.processes.count == 1 or not self.buffers:
             return
         later = (self.processes.count - 1 - self.processes.rank) * groups
-        own = (torch.cat(self.buffers) - self.keep**groups * self.before) * self.keep**later
-        joined = self.keep ** (self.processes.count * groups) * self.before + self.processes.total(own)
+        addend = (torch.cat(self.buffers) - self.keep**groups * self.before) * self.keep**later
+        joined = self.keep ** (self.processes.count * groups) * self.before + self.processes.total(addend)
         for buffer, part in zip(self.buffers, joined.split([len(b) for b in self.buffers]), strict=True):
             buffer.copy_(part)
         for counter in self.counters:

@@ -29,11 +29,11 @@ class Stopped(Exception):
     """Training was asked to stop (Ctrl-C, SIGTERM); its state is saved."""
 
 
-def bar_of(state: State, recipe: Recipe, shown: bool) -> tqdm:
+def bar_of(state: State, recipe: Recipe, is_visible: bool) -> tqdm:
     """A bar of the iterations, on the standard error."""
     return tqdm(
         total=recipe.schedule.iterations, initial=state.iteration, desc=run_name(recipe), unit="it",
-        mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True, disable=not shown,
+        mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True, disable=not is_visible,
     )  # fmt: skip
 
 

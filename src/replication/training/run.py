@@ -83,7 +83,7 @@ def train(
         if first and not resumed:
             _keep(state, work, checkpoints)
             state.save(work)
-        with bar_of(state, recipe, shown=first and progress is None) as bar:
+        with bar_of(state, recipe, is_visible=first and progress is None) as bar:
             if first and resumed:
                 at_end = state.iteration == schedule.iterations
                 done = f"is trained to its end already; delete {work} to train it again"
@@ -124,21 +124,21 @@ def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict
     Raises:
         UserError: one is damaged.
     """
-    found, late = {}, []
+    weights, late = {}, []
     for iteration in checkpoints:
         path = work / checkpoint(iteration)
         try:
             if path.exists():
-                found[iteration] = load_file(path)
+                weights[iteration] = load_file(path)
             else:
                 late.append(iteration)
         except SafetensorError as error:
             sentence = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
             raise UserError(sentence, kind="damaged", file=path) from error
     if late:
-        told = ", ".join(f"{iteration:,}" for iteration in late)
-        print(f"{name}: checkpoint {told} unavailable: training had already passed it.", file=sys.stderr)
-    return found
+        iterations = ", ".join(f"{iteration:,}" for iteration in late)
+        print(f"{name}: checkpoint {iterations} unavailable: training had already passed it.", file=sys.stderr)
+    return weights
 
 
 def train_run(
@@ -190,8 +190,10 @@ def train_run(
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, origin)
-    kept = _kept(work / recipe.hash, checkpoints, run_name(recipe))
-    write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, kept)
+    checkpoint_weights = _kept(work / recipe.hash, checkpoints, run_name(recipe))
+    write_run(
+        folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, checkpoint_weights
+    )
     live.finish(folder)
     trained, tested = last_value(state.curve, TRAIN, ERROR), last_value(state.curve, TEST)
     errors = f"training error {trained:.2f} %, test error {tested:.2f} %"

@@ -52,10 +52,10 @@ def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -
             "blocks again in the backward pass; set compile to auto.",
             key="compile",
         )
-    found = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
-    compiled = setting == "always" or (setting == "auto" and bool(found and found.compiling_pays))
-    if found:
-        print(f"{run_name(recipe)}: {told(found, recipe, compiled)}", file=sys.stderr)
+    forecast = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
+    compiled = setting == "always" or (setting == "auto" and bool(forecast and forecast.compiling_pays))
+    if forecast:
+        print(f"{run_name(recipe)}: {told(forecast, recipe, compiled)}", file=sys.stderr)
     return compiled
 
 

@@ -118,14 +118,14 @@ def judge(test: Test, study: Study) -> Tested:
     """A claim's verdict in a study; its fidelity is the worst of the runs that it needs."""
     comparisons = test.compare(study)
     deciding = [c for c in comparisons if c.deciding]
-    found, outcomes = verdict([c.evidence for c in deciding], [c.part == "must" for c in deciding])
+    overall, outcomes = verdict([c.evidence for c in deciding], [c.part == "must" for c in deciding])
     of_deciding = iter(outcomes)
     judged = [replace(c, outcome=next(of_deciding) if c.deciding else _outcome(c)) for c in comparisons]
-    provisional = found != "single seed" and any(c.evidence.provisional for c in deciding if c.evidence)
+    provisional = overall != "single seed" and any(c.evidence.provisional for c in deciding if c.evidence)
     fidelity = "exact" if test.counted else study.fidelity_of(test.rests_on(study))
     elsewhere = any(c.elsewhere for c in comparisons)
     missing = () if elsewhere else tuple(name for name in test.needs if not study.has(name))
-    return Tested(test, found, provisional, tuple(judged), missing, fidelity)
+    return Tested(test, overall, provisional, tuple(judged), missing, fidelity)
 
 
 def _outcome(aside: Comparison) -> Outcome:

@@ -34,8 +34,8 @@ def study_of_paper(task: Task, paper: Profile) -> Study:
         runs[net, seed] = name | {"recipe": recipe.hash, "status": "trained"}
         schedule = recipe.schedule
         last = int(schedule.iterations * schedule.batch_size * END_OF_TRAINING)
-        seen = last if protocol == TRAINING else images
-        scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": seen})
+        image_count = last if protocol == TRAINING else images
+        scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": image_count})
     table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, task, paper)
     tables = table_of_runs, pd.DataFrame(scores), _curves(task), _responses(task)
     return Study(task, paper.name, "as printed", paper, recipes, *tables)
@@ -55,13 +55,13 @@ def _printed(task: Task) -> Iterator[Score]:
                 yield from ((row["net"], "fully_convolutional", f"{m}_error", row[m]) for m in ("top1", "top5"))
         train = end_errors(task.section)["train"]
     else:
-        drawn, headline = figure(6)["digitised"], (task.headline, task.metric.name)
-        yield from ((net, *headline, e) for net, e in drawn["test_final"].items() if net.startswith("plain-"))
+        digitised, headline = figure(6)["digitised"], (task.headline, task.metric.name)
+        yield from ((net, *headline, e) for net, e in digitised["test_final"].items() if net.startswith("plain-"))
         for row in table(6):
             if row["kind"] == "own":
                 values = typical(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
                 yield from ((row["net"], *headline, float(value)) for value in values)
-        train = drawn["train_mean_59_64k"]
+        train = digitised["train_mean_59_64k"]
     yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())
 
 
@@ -71,9 +71,9 @@ def _table_13() -> Iterator[Score]:
     *single, _ = table(13)  # the last row is an ensemble
     for row in single:
         if row["loc_method"] in methods:
-            known = row["loc_err_gt_class"] is not None
-            protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if known else "predicted_dense"}
-            error = row["loc_err_gt_class"] if known else row["top5_loc_err_predicted_class"]
+            has_true_class = row["loc_err_gt_class"] is not None
+            protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if has_true_class else "predicted_dense"}
+            error = row["loc_err_gt_class"] if has_true_class else row["top5_loc_err_predicted_class"]
             yield "resnet-101", protocol[row["testing"]], f"{methods[row['loc_method']]}_error", error
 
 
@@ -87,10 +87,10 @@ def _curves(task: Task) -> pd.DataFrame:
 
 def _responses(task: Task) -> pd.DataFrame:
     """The points of Figure 7."""
-    drawn = {} if task.photographs else figure(7)["digitised"]["std_by_layer"]
+    layers = {} if task.photographs else figure(7)["digitised"]["std_by_layer"]
     rows = [
         (net, "default", 0, printed.protocol("cifar10", "C3")["stop_iter"], layer, value)
-        for net, values in drawn.items()
+        for net, values in layers.items()
         for layer, value in enumerate(values, start=1)
     ]
     return pd.DataFrame(rows, columns=columns(LayerRow))

@@ -32,12 +32,12 @@ def typical(mean: float, std: float, seeds: int) -> Array:
 
 
 def _settles(comparison: Comparison, seeds: int) -> bool:
-    found = comparison.weigh({name: _of(sample, seeds) for name, sample in comparison.samples.items()})
-    needed = special.stdtrit(found.freedom, 1 - LEVEL) + special.stdtrit(found.freedom, POWER)
-    return bool(abs(found.score) >= needed)
+    evidence = comparison.weigh({name: _resize(sample, seeds) for name, sample in comparison.samples.items()})
+    needed = special.stdtrit(evidence.freedom, 1 - LEVEL) + special.stdtrit(evidence.freedom, POWER)
+    return bool(abs(evidence.score) >= needed)
 
 
-def _of(sample: Sample, seeds: int) -> Sample:
+def _resize(sample: Sample, seeds: int) -> Sample:
     """A sample of so many seeds with the mean and the spread of this one."""
     std = sample.std if sample.n >= SEEDS else np.sqrt(sample.published.variance)
     return replace(sample, values=typical(float(sample.mean), float(std), seeds), published=None)

@@ -86,7 +86,7 @@ def _probabilities(
         result: list[Tensor] = [torch.empty(0)] * len(seen)
         shapes = [pixels.shape for pixels in seen]
         for shape in dict.fromkeys(shapes):  # images of one size go together
-            members = [index for index, own in enumerate(shapes) if own == shape]
+            members = [index for index, other in enumerate(shapes) if other == shape]
             images = batches.plain(torch.cat([seen[index] for index in members]).permute(0, 3, 1, 2))
             all_views = _forward(forward, batches, images)
             if mirrored:

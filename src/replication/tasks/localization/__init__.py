@@ -37,7 +37,9 @@ def metrics_of_methods(methods: dict[str, str]) -> tuple[Metric, ...]:
 
 def metrics_of_pairs(pairs: dict[str, Pair]) -> tuple[Metric, ...]:
     """How often the first, and the second, of each pair alone is wrong."""
-    return tuple(Metric(f"{pair}_{alone}", f"{pair}, {alone}".replace("_", " ")) for pair in pairs for alone in ALONE)
+    return tuple(
+        Metric(f"{pair}_{suffix}", f"{pair}, {suffix}".replace("_", " ")) for pair in pairs for suffix in ALONE
+    )
 
 
 LOCALIZATION = Task(

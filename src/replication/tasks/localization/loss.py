@@ -22,25 +22,25 @@ def loss(answers: Maps, truth: Truth) -> Loss:
 
     An image counts as wrong if the per-class RPN's best box is.
     """
-    own = truth.classes[:, None]
+    classes = truth.classes[:, None]
     anchors = anchors_of(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
     chosen, positive, nearest = sample_anchors(anchors, truth)
     target = encoded(nearest, anchors)
-    whole = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
+    crop = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
     largest, has_box = largest_box(truth.boxes)
     total = torch.zeros((), device=truth.boxes.device)
     for method in METHODS:
-        logits, offsets = (values[:, 0] for values in answers.answers(method, own))
+        logits, offsets = (values[:, 0] for values in answers.answers(method, classes))
         if "rpn" in method:
             logistic = binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
             total = total + ((logistic * chosen).sum(1) / chosen.sum(1).clamp(min=1)).sum()
             missed, trained = smooth_l1_loss(offsets, target, reduction="none").sum(2), chosen & positive
             total = total + (torch.where(trained, missed, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
         else:
-            missed = smooth_l1_loss(offsets[:, 0], encoded(largest, whole), reduction="none").sum(1)
+            missed = smooth_l1_loss(offsets[:, 0], encoded(largest, crop), reduction="none").sum(1)
             total = total + torch.where(has_box, missed, 0).sum()
     with torch.no_grad():
-        boxes = best_boxes(answers, "per_class_rpn", own, truth.recipe)[:, 0]
+        boxes = best_boxes(answers, "per_class_rpn", classes, truth.recipe)[:, 0]
         wrong = is_missed(boxes, truth.boxes).sum()
     return Loss(total, wrong)
 

@@ -93,10 +93,10 @@ class LocalizationNet(nn.Module):
     def __init__(self, backbone: ImagenetNet, maps: str, classes: int, anchors: int):
         super().__init__()
         self.stride = STRIDES[maps]
-        kept = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, int(maps[-1]) + 1))]
-        for name in kept:
+        names = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, int(maps[-1]) + 1))]
+        for name in names:
             self.add_module(name, getattr(backbone, name))
-        self._stages = [name for name in kept if name not in ("conv1", "bn1", "pool")]
+        self._stages = [name for name in names if name not in ("conv1", "bn1", "pool")]
         channels = [layer for layer in getattr(self, maps).modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
         self.scr = Siblings(channels, 1)
         self.pcr = Siblings(channels, 1, self.scr, classes)

@@ -83,8 +83,8 @@ class PairOutcome:
         """`<pair>_first_alone_wrong` and `<pair>_second_alone_wrong`."""
         values = {}
         for pair, (first, second) in self.wrong.items():
-            for alone, which in zip(ALONE, (first & ~second, second & ~first), strict=True):
-                values[f"{pair}_{alone}"] = 100 * which.double().mean().item()
+            for suffix, which in zip(ALONE, (first & ~second, second & ~first), strict=True):
+                values[f"{pair}_{suffix}"] = 100 * which.double().mean().item()
         return values
 
     def tensors(self) -> dict[str, Tensor]:

@@ -82,10 +82,10 @@ class RegionBatches(BoxedBatches):
         """
         overlaps, nearest = overlap(boxes, true).max(1)
         positive = overlaps >= self.recipe.regions.positive_from
-        wanted = bool(positive.any()) and (share < self.recipe.regions.positive or bool(positive.all()))
-        among = torch.nonzero(positive == wanted)[:, 0]
+        is_positive = bool(positive.any()) and (share < self.recipe.regions.positive or bool(positive.all()))
+        among = torch.nonzero(positive == is_positive)[:, 0]
         index = among[int(which * len(among))]
-        return boxes[index], wanted, encoded(true[nearest[index]], boxes[index])
+        return boxes[index], is_positive, encoded(true[nearest[index]], boxes[index])
 
     def propose_in_views(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n], in pixels of the views."""

@@ -52,8 +52,8 @@ class Finding:
     @property
     def is_opposite(self) -> bool:
         """Whether the sign is not the paper's."""
-        found = self.comparison.evidence
-        return found is not None and float(found.value) < 0
+        evidence = self.comparison.evidence
+        return evidence is not None and float(evidence.value) < 0
 
 
 @lru_cache(maxsize=64)  # several parts of the first screen ask for the same
@@ -67,20 +67,25 @@ def _finding(tested: Tested, study: Study) -> Finding:
     pairs = [c for c in tested.comparisons if c.deciding and c.worse and c.measure != TRAIN]
     measured = [c for c in pairs if c.evidence]
     is_gain = tested.test.role == "gain"
-    told = (measured or pairs)[0 if is_gain else -1]
+    main = (measured or pairs)[0 if is_gain else -1]
     nets = tested.test.needs if is_gain else [c.what for c in pairs]
-    there = [net for net in nets if study.has(net)] if is_gain else measured
+    tested_nets = [net for net in nets if study.has(net)] if is_gain else measured
     return Finding(
-        tested, told, _status(tested, told), sum(c.outcome == "supported" for c in measured), len(there), len(nets),
-        tuple(net for net in told.samples if is_undertrained(study, net)),
-        tuple(net for net, sample in told.samples.items() if not sample.learned),
-    )  # fmt: skip
+        tested,
+        comparison=main,
+        status=_status(tested, main),
+        supported_depths=sum(c.outcome == "supported" for c in measured),
+        tested_depths=len(tested_nets),
+        all_depths=len(nets),
+        undertrained=tuple(net for net in main.samples if is_undertrained(study, net)),
+        not_learned=tuple(net for net, sample in main.samples.items() if not sample.learned),
+    )
 
 
-def _status(tested: Tested, told: Comparison) -> Verdict:
+def _status(tested: Tested, main: Comparison) -> Verdict:
     """The verdict; of a claim that is open only as some of its nets were not run, that on what was measured."""
     needed = [c for c in tested.comparisons if c.part == "must" and c.evidence]
-    if tested.verdict == "inconclusive" and all(c.outcome == "supported" for c in (told, *needed)):
+    if tested.verdict == "inconclusive" and all(c.outcome == "supported" for c in (main, *needed)):
         return "supported"
     return tested.verdict
 
@@ -90,11 +95,12 @@ def is_undertrained(study: Study, net: str) -> bool:
 
     The test gap of a net is its test error less its training error. False where the paper gives no training error.
     """
-    theirs_all, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric)
-    ours, theirs, tested = TRAIN.sample(study, net), TRAIN.sample(theirs_all, net), headline.sample(theirs_all, net)
-    if not (ours and theirs and tested):
+    paper_study, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric)
+    trained = TRAIN.sample(study, net)
+    paper_trained, paper_tested = TRAIN.sample(paper_study, net), headline.sample(paper_study, net)
+    if not (trained and paper_trained and paper_tested):
         return False
-    return bool(ours.mean - theirs.mean > max(tested.mean - theirs.mean, 0))
+    return bool(trained.mean - paper_trained.mean > max(paper_tested.mean - paper_trained.mean, 0))
 
 
 def printed(task: Task, profile: Profile) -> Study:
@@ -112,10 +118,10 @@ def answering(studies: Sequence[Study]) -> Study | None:
 
     None where no setup has three seeds of its own of what one finding needs.
     """
-    own = [study for study in studies if study.has_own_data]
-    told = {study: sum(finding.is_told for finding in findings(study)) for study in own}
-    best = max(own, key=lambda study: (told[study], study.share), default=None)
-    return best if best and told[best] else None
+    candidates = [study for study in studies if study.has_own_data]
+    counts = {study: sum(finding.is_told for finding in findings(study)) for study in candidates}
+    best = max(candidates, key=lambda study: (counts[study], study.share), default=None)
+    return best if best and counts[best] else None
 
 
 def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested | None]:
@@ -123,18 +129,18 @@ def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested 
 
     A finding is judged by the setup that answers for it. What is counted on the built nets needs no setup.
     """
-    found: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
+    by_claim: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
     for task in TASKS.values():
         task_folder = [study for study in studies if study.task == task]
         answer = answering(task_folder)
         for tested in judge_claims(printed(task, profile)):
             if tested.test.counted:
-                found[tested.test.claim.id].append(tested)
+                by_claim[tested.test.claim.id].append(tested)
         for study in task_folder:
             for tested in judge_claims(study):
                 if study is answer or not (answer and tested.test.role):
-                    found[tested.test.claim.id].append(tested)
-    nearest = {claim_id: min(of_claim, key=_silence, default=None) for claim_id, of_claim in found.items()}
+                    by_claim[tested.test.claim.id].append(tested)
+    nearest = {claim_id: min(of_claim, key=_silence, default=None) for claim_id, of_claim in by_claim.items()}
     return {key: tested if tested and tested.verdict != "not tested" else None for key, tested in nearest.items()}
 
 
