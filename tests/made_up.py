@@ -10,10 +10,11 @@ import pandas as pd
 from replication.config.profiles import Profile, read_profile
 from replication.config.recipe import Data, Recipe
 from replication.results.add import Result
-from replication.results.schema import TRAINING
+from replication.results.schema import TRAINING, CurveRow, columns
 from replication.results.studies import Study, with_recipes
+from replication.runs.curve import Point
 from replication.runs.record import RunRecord
-from replication.tasks import TASKS, get_task
+from replication.tasks import TASKS
 
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
 
@@ -38,6 +39,7 @@ PAPER_IMAGENET = {
     "resnet-34-A": (24.97, 25.03), "resnet-34-B": (24.5, 24.52), "resnet-34-C": (24.2, 24.19),
     "resnet-50": (22.0, 22.85), "resnet-101": (20.0, 21.75), "resnet-152": (19.0, 21.43),
 }  # fmt: skip
+NO_CURVES = pd.DataFrame(columns=columns(CurveRow))
 IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000, "rcnn": 50_000}  # of the paper's test sets
 
 
@@ -92,9 +94,8 @@ def study(
                 ]
             seen = made.schedule.iterations * made.schedule.batch_size // 16
             scores.append(name | {"protocol": TRAINING, "metric": "top1_error", "value": train, "images": seen})
-    curves = pd.DataFrame(columns=["net", "variant", "seed", "protocol", "iteration", "error"])
     table = with_recipes(pd.DataFrame(runs), recipes, of, PAPER_PROFILE)
-    return Study(of, profile, "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
+    return Study(of, profile, "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
 
 
 RUN = {
@@ -107,16 +108,16 @@ RUN = {
 def with_curves(found: Study, points: list[tuple[float, float]]) -> Study:
     """The study with two curves a run, its training and its test error: (share of schedule, points above the final)."""
     ends = {
-        TRAINING: (TRAINING, "top1_error"),
-        found.task.protocols[0].name: (found.task.headline, found.task.metric.name),
+        ("train", "error"): (TRAINING, "top1_error"),
+        ("test", found.task.curve_metric.name): (found.task.headline, found.task.metric.name),
     }
     rows = [
         {
-            "net": run["net"], "variant": run["variant"], "seed": run["seed"], "protocol": protocol,
-            "iteration": round(share * run["iterations"]),
-            "error": found.errors(run["net"], *end, run["variant"])[run["seed"]] + above,
+            "net": run["net"], "variant": run["variant"], "seed": run["seed"],
+            "iteration": round(share * run["iterations"]), "split": split, "metric": metric,
+            "value": found.errors(run["net"], *end, run["variant"])[run["seed"]] + above,
         }
-        for run in found.runs.to_dict("records") for protocol, end in ends.items() for share, above in points
+        for run in found.runs.to_dict("records") for (split, metric), end in ends.items() for share, above in points
     ]  # fmt: skip
     return replace(found, curves=pd.DataFrame(rows))
 
@@ -131,15 +132,13 @@ def joined(*studies: Study) -> Study:
 
 def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **record: Any) -> Result:
     """A finished run with the points of its curve, and one score: `error` by the task's headline protocol."""
-    last, logging = recipe.schedule.iterations, recipe.logging
-    curve = [
-        {
-            "iteration": at, "learning_rate": 0.1, "train_loss": 0.5, "train_error": train_error,
-            get_task(recipe.task).watched: None if at % logging.evaluate_every and at < last else error,
-            "heldout_error": None,
-        }
-        for at in (*range(logging.log_every, last, logging.log_every), last)
-    ]  # fmt: skip
+    task, last, logging = TASKS[recipe.task], recipe.schedule.iterations, recipe.logging
+    training = {"learning_rate": 0.1, "loss": 0.5, "error": train_error}
+    curve = []
+    for at in (*range(logging.log_every, last, logging.log_every), last):
+        curve += [Point(at, "train", metric, value) for metric, value in training.items()]
+        if at % logging.evaluate_every == 0 or at == last:
+            curve.append(Point(at, "test", task.curve_metric.name, error))
     made = RunRecord(
         recipe=recipe, status="trained", parameters=1, macs=2, warmup_ended_at=None,
         dropped_at=list(recipe.schedule.drops), seconds=3.0, images_per_second=4.0, starts=1, processes=1,
@@ -149,6 +148,5 @@ def result(recipe: Recipe, error: float = 9.0, train_error: float = 1.0, **recor
             "machine": {"cpu": "a CPU", "cores": 2, "device": "cpu", "threads": 1},
         },
     ).model_copy(update=record)  # fmt: skip
-    task = TASKS[recipe.task]
     score = {"protocol": task.headline, "metric": task.metric.name, "value": error, "images": IMAGES[recipe.task]}
     return Result(made, curve, [score])

@@ -133,7 +133,7 @@ def nearest(path: Path) -> Study:
 def at_half(study: Study, net: str, split: str) -> str:
     """What curves.csv has at half of the schedule: the mean of the seeds."""
     rows = study.curve(net, split)
-    middle = rows[rows["iteration"] == study.iterations // 2]["error"]
+    middle = rows[rows["iteration"] == study.iterations // 2]["value"]
     assert len(middle), "a row of curves.csv"
     return f"{middle.mean():.2f}" + (f" ± {middle.std():.2f}" if len(middle) > 1 else "")
 

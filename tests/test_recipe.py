@@ -263,7 +263,7 @@ def test_every_field_changes_the_hash(make_recipe: Recipes, path: str, value: An
 
 
 @pytest.mark.parametrize(("path", "value"), IMAGENET.items())
-def test_every_field_of_the_arm_imagenet_changes_the_hash(
+def test_every_field_of_the_task_imagenet_changes_the_hash(
     make_imagenet_recipe: ImagenetRecipes, path: str, value: Any
 ) -> None:
     recipe = make_imagenet_recipe(schedule=BY_PLATEAU)
@@ -291,7 +291,7 @@ def test_no_field_is_left_out_of_the_tests_above() -> None:
 # --- the two tasks
 
 
-def test_a_recipe_of_either_arm_is_read_as_its_own_kind(
+def test_a_recipe_of_either_task_is_read_as_its_own_kind(
     make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes
 ) -> None:
     for recipe in (make_recipe(), make_imagenet_recipe()):
@@ -300,7 +300,7 @@ def test_a_recipe_of_either_arm_is_read_as_its_own_kind(
         assert again == recipe
 
 
-def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes) -> None:
+def test_the_task_decides_what_a_net_is_built_with(make_recipe: Recipes, make_imagenet_recipe: ImagenetRecipes) -> None:
     shared = {"initialisation": "fan_in", "subsample": "stride", "zero_channels": "split"}
     assert make_recipe(block="one_layer").net_options == shared | {"block": "one_layer"}
     assert make_imagenet_recipe(bottleneck_stride="3x3").net_options == shared | {"bottleneck_stride": "3x3"}
@@ -333,7 +333,7 @@ def test_the_arm_decides_what_a_net_is_built_with(make_recipe: Recipes, make_ima
     ],
     ids=str,
 )
-def test_a_wrong_recipe_of_the_arm_imagenet_is_refused_with_its_key(
+def test_a_wrong_recipe_of_the_task_imagenet_is_refused_with_its_key(
     make_imagenet_recipe: ImagenetRecipes, changes: dict[str, Any], kind: Kind, key: str
 ) -> None:
     values = merge(make_imagenet_recipe().model_dump(mode="json"), changes)

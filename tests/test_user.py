@@ -68,10 +68,10 @@ def test_the_headline_is_the_last_iteration(evening: Evening) -> None:
     evening.after(REPRO)
     curves, scores = evening.results(table="curves"), evening.results(table="scores")
     for net in ("plain-8", "resnet-20"):
-        curve = curves[(curves["net"] == net) & (curves["protocol"] != "training")]
+        curve = curves[(curves["net"] == net) & (curves["split"] == "test")]
         assert curve["iteration"].max() == 24
         scored = scores[(scores["net"] == net) & (scores["protocol"] == "single_view")]["value"].item()
-        assert scored == pytest.approx(curve.loc[curve["iteration"].idxmax(), "error"], abs=1e-3)
+        assert scored == pytest.approx(curve.loc[curve["iteration"].idxmax(), "value"], abs=1e-3)
 
 
 def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(evening: Evening) -> None:
@@ -85,9 +85,9 @@ def test_imagenet_nets_and_their_ensemble_are_scored_by_the_three_protocols(even
     assert (table["top5_error"] <= table["top1_error"]).all() and (scored["images"] == 360).all()
     curves = evening.results(task="imagenet", table="curves")
     for net in nets[:2]:
-        last = curves[(curves["net"] == net) & (curves["protocol"] != "training")].iloc[-1]
+        last = curves[(curves["net"] == net) & (curves["split"] == "test")].iloc[-1]
         assert last["iteration"] == 4
-        assert last["error"] == pytest.approx(table.loc[(net, "centre_crop"), "top1_error"], abs=1e-3)
+        assert last["value"] == pytest.approx(table.loc[(net, "centre_crop"), "top1_error"], abs=1e-3)
 
 
 def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> None:
@@ -100,7 +100,7 @@ def test_mlflow_has_a_run_a_net_with_recipe_curve_and_tags(evening: Evening) -> 
     assert run.data.tags["profile"] == "quick" and run.data.tags["fidelity"] == "proxy"
     assert run.data.tags["mlflow.source.git.commit"] == evening.checkout.run("git rev-parse HEAD").strip()
     client = MlflowClient(f"sqlite:///{evening.checkout.folder}/mlflow.db")
-    history = client.get_metric_history(run.info.run_id, "curve/train_error")
+    history = client.get_metric_history(run.info.run_id, "train/error")
     assert [point.step for point in history] == list(range(2, 25, 2))
     assert 5 <= len(run.data.metrics) <= 12
 
@@ -140,7 +140,7 @@ def test_an_override_in_a_temporary_copy_is_tracked_here(evening: Evening) -> No
     evening.after(TEMP)
     (run,) = [r for r in evening.mlflow_runs()["resnet-20 · seed 0"] if r.data.params["train_images"] == "1400"]
     assert run.data.tags["dvc_experiment"] and run.info.status == "FINISHED"
-    assert "curve/heldout_error" in run.data.metrics, "37 images are held out"
+    assert "heldout/top1_error" in run.data.metrics, "37 images are held out"
 
 
 def test_a_queued_experiment_is_run_by_a_worker(evening: Evening) -> None:
@@ -180,7 +180,7 @@ def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None
         page = browser.new_page(viewport={"width": 1500, "height": 900})
         printed = evening.checkout.run(f"python -m pipeline.charts {mlflow_ui.rpartition(':')[2]}")
         page.goto(re.search(rf"Curves of {re.escape(study.name)}: (\S+)", printed)[1])
-        page.get_by_text("curve/train_error").first.wait_for(timeout=60_000)
+        page.get_by_text("train/error").first.wait_for(timeout=60_000)
         page.goto(f"{mlflow_ui}/#/experiments/{study.experiment_id}/runs?workflowType=machine_learning")
         page.get_by_text("resnet-20 · seed 0").first.wait_for(timeout=60_000)
         assert page.get_by_text("plain-8 · seed 0").count() >= 1

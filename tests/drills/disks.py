@@ -158,8 +158,8 @@ def _track(done: Path, how: str, folder: Path) -> None:
         if "MLflow tracking is off" in ended.printed:
             run(project, "track", **store).check()
         with closing(sqlite3.connect(place / "mlflow.db")) as database:
-            found = {step for (step,) in database.execute("SELECT step FROM metrics WHERE key = 'curve/train_error'")}
-        if found != {int(row["iteration"]) for row in read_curve(project / RUN)}:
+            found = {step for (step,) in database.execute("SELECT step FROM metrics WHERE key = 'train/error'")}
+        if found != {point.iteration for point in read_curve(project / RUN)}:
             raise Silent(f"MLflow has the iterations {sorted(found)} alone")
 
 

@@ -211,12 +211,7 @@ def _same_tracked_training(project: Path, wanted: Path) -> None:
     identity, curve = read_run(project / RUN).mlflow_run_id, read_curve(project / RUN)
     with closing(sqlite3.connect(project / "mlflow.db")) as database:
         found = set(database.execute("SELECT key, step, value FROM metrics WHERE run_uuid = ?", [identity]))
-    points = {
-        (f"curve/{k}", int(row["iteration"]), v)
-        for row in curve
-        for k, v in row.items()
-        if k != "iteration" and v is not None
-    }
+    points = {(f"{point.split}/{point.metric}", point.iteration, point.value) for point in curve}
     if missing := points - found:
         raise Silent(f"MLflow lacks {len(missing)} of {len(points)} points")
 

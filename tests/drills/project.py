@@ -20,7 +20,7 @@ from replication.errors import UserError
 from replication.files import SUMS
 
 NETS = ["plain-8", "resnet-8"]
-# Half a second: a warm-up that ends, rows of the curve between which most moments lie, a held-out part.
+# Half a second: a warm-up that ends, points of the curve between which most moments lie, a held-out part.
 SHORT: dict[str, Any] = {
     "train_images": 90,
     "schedule": {"iterations": 30, "drops": [15, 22]},

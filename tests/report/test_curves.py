@@ -29,10 +29,10 @@ def curve(found: dict[str, Any], source: int, net: str, split: str) -> dict[str,
 def long(rows: int, seeds: int = 1) -> Study:
     """A study whose curves have so many rows."""
     found = study({"plain-20": (1, 9), "plain-56": (5, 13)}, seeds=seeds)
-    points = [{"iteration": 64_000 * (i + 1) // rows, "error": 90 - 80 * i / rows} for i in range(rows)]
-    curves = [{"net": net, "variant": "default", "seed": seed, "protocol": protocol} | point
-              for net in found.nets for seed in range(seeds) for protocol in ("training", "single_view")
-              for point in points]  # fmt: skip
+    points = [{"iteration": 64_000 * (i + 1) // rows, "value": 90 - 80 * i / rows} for i in range(rows)]
+    series = [{"split": "train", "metric": "error"}, {"split": "test", "metric": "top1_error"}]
+    curves = [{"net": net, "variant": "default", "seed": seed} | each | point
+              for net in found.nets for seed in range(seeds) for each in series for point in points]  # fmt: skip
     return replace(found, curves=pd.DataFrame(curves))
 
 
@@ -46,7 +46,7 @@ def test_a_chart_has_the_papers_curves_and_ours_as_the_tables_have_them() -> Non
     rows = ours.curve("plain-20", "test")
     for seed in (0, 1, 2):
         of_seed = rows[rows["seed"] == seed]
-        assert here["seeds"][str(seed)] == of_seed["error"].tolist()
+        assert here["seeds"][str(seed)] == of_seed["value"].tolist()
         assert here["iterations"] == of_seed["iteration"].tolist()
     assert found["sources"][0]["iterations"] == here["length"] == 64_000
     assert found["sources"][1]["drops"] == [32_000, 48_000] and found["sources"][1]["fidelity"] == "proxy"
@@ -55,7 +55,7 @@ def test_a_chart_has_the_papers_curves_and_ours_as_the_tables_have_them() -> Non
 def test_a_long_curve_is_thinned_to_rows_of_its_own_and_keeps_its_last() -> None:
     ours = long(1000)
     here, rows = curve(told(ours), 1, "plain-56", "test"), ours.curve("plain-56", "test")
-    known = dict(zip(rows["iteration"], rows["error"], strict=True))
+    known = dict(zip(rows["iteration"], rows["value"], strict=True))
     assert MOST / 2 <= len(here["iterations"]) <= MOST
     assert [known[i] for i in here["iterations"]] == here["seeds"]["0"] and here["iterations"][-1] == 64_000
 

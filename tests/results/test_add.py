@@ -44,7 +44,7 @@ def test_a_run_comes_back_as_it_was_added(tmp_path: Path) -> None:
     assert found.errors("resnet-56", "single_view", "top1_error").to_dict() == {3: 23.5}
     assert found.errors("resnet-56", "training", "top1_error").to_dict() == {3: 21.0}
     assert found.images("resnet-56", "training") == 4000 * 128 // 16, "the last sixteenth of the schedule"
-    assert len(found.curve("resnet-56", "train")) == 50, "of 200 rows, four to a point"
+    assert len(found.curve("resnet-56", "train")) == 50, "of 200 of the run, four to a point"
     assert len(found.curve("resnet-56", "test")) == 20
 
 

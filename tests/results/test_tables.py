@@ -79,9 +79,10 @@ BAD = {
         "net": ["", "xyz", "resnet-32"],
         "variant": ["", "other"],
         "seed": ["", "-1", "5"],
-        "protocol": ["", "test", "weird"],
         "iteration": [*NUMBERS, "0", "64001"],
-        "error": [*NUMBERS, "101"],
+        "split": ["", "heldout", "training", "single_view", "weird"],
+        "metric": ["", "loss", "top1_error", "weird"],
+        "value": [*NUMBERS, "101"],
     },
 }
 OF_A_RUN = ("net", "variant", "seed", "recipe")  # one that is not there may be missed first in another table

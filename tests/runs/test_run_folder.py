@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,28 +20,34 @@ from replication.errors import Kind
 from replication.files import seal
 from replication.nets.by_name import build
 from replication.nets.complexity import complexity
+from replication.runs.curve import Point
 from replication.runs.folder import read_curve, read_run, read_weights, write_run
 from replication.runs.record import RunRecord
 from replication.tasks.cifar.recipe import CifarRecipe
 
-Curve = list[dict[str, float | None]]
 Write = Callable[..., RunRecord]
 Limit = Callable[[int], AbstractContextManager[None]]
 
 
-def row(iteration: int, **values: float) -> dict[str, float | None]:
-    errors = {"train_loss": 1.234567, "train_error": 61.2054, "single_view_error": None, "heldout_error": None}
-    return {"iteration": iteration, "learning_rate": 0.1} | errors | values
+def training_points(iteration: int, rate: float = 0.1) -> list[Point]:
+    values = {"learning_rate": rate, "loss": 1.234567, "error": 61.2054}
+    return [Point(iteration, "train", metric, value) for metric, value in values.items()]
 
 
 MEAN_IMAGE = torch.arange(192, dtype=torch.float32).reshape(1, 3, 8, 8)
 CLASSES = ["red", "green", "blue", "grey ✓"]
-CURVE: Curve = [row(10), row(20, single_view_error=37.5), row(30, learning_rate=1e-10, heldout_error=0.0)]
+CURVE = [
+    *training_points(10),
+    *training_points(20),
+    Point(20, "test", "top1_error", 37.5),
+    *training_points(30, rate=1e-10),
+    Point(30, "heldout", "top1_error", 0.0),
+]
 
 
 @pytest.fixture
 def write(make_recipe: Callable[..., CifarRecipe]) -> Write:
-    def written(folder: Path, curve: Curve = CURVE, **changes: Any) -> RunRecord:
+    def written(folder: Path, curve: Sequence[Point] = CURVE, **changes: Any) -> RunRecord:
         recipe = make_recipe()
         size = complexity("resnet-8", 8, 4)
         values: dict[str, Any] = {
@@ -155,9 +161,24 @@ def test_weights_in_channels_last_memory_are_kept(tmp_path: Path, write: Write) 
 def test_the_curve_is_a_csv_with_these_columns(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "seed-0")
     lines = (tmp_path / "seed-0/curve.csv").read_text().splitlines()
-    assert lines[0] == "iteration,learning_rate,train_loss,train_error,single_view_error,heldout_error"
-    assert lines[1] == "10,0.1,1.234567,61.2054,,"
-    assert len(lines) == 4
+    assert lines[0] == "iteration,split,metric,value"
+    assert lines[2] == "10,train,loss,1.234567"
+    assert len(lines) == 1 + len(CURVE)
+
+
+@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error"])
+def test_the_curve_of_an_older_run_with_a_row_an_iteration_is_read_as_points(
+    tmp_path: Path, write: Write, test: str
+) -> None:
+    write(tmp_path / "seed-0")
+    (tmp_path / "seed-0/curve.csv").write_text(
+        f"iteration,learning_rate,train_loss,train_error,{test},heldout_error\n"
+        "10,0.1,1.234567,61.2054,,\n"
+        "20,0.1,1.234567,61.2054,37.5,\n"
+        "30,1e-10,1.234567,61.2054,,0.0\n"
+    )
+    seal(tmp_path / "seed-0")
+    assert read_curve(tmp_path / "seed-0") == CURVE
 
 
 def test_a_run_replaces_an_older_one(tmp_path: Path, write: Write) -> None:

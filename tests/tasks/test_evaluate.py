@@ -17,6 +17,7 @@ from replication.config.recipe import Recipe
 from replication.data.store import Images, Store
 from replication.evaluate import evaluate_run
 from replication.files import seal
+from replication.runs.curve import last_value
 from replication.runs.folder import NET, read_curve
 from replication.runs.nets import load_net
 from replication.tasks import get_task
@@ -49,13 +50,13 @@ def trained(tmp_path: Path) -> Trained:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_the_single_view_errs_as_the_last_row_of_the_curve(
+def test_the_single_view_errs_as_the_last_point_of_the_curve(
     store: Store, make_recipe: Recipes, trained: Trained, precision: str
 ) -> None:
     folder = trained(make_recipe(precision=precision, **SHORT), store)
     outcomes = evaluate_run(folder, store, CPU).outcomes
     assert list(outcomes) == ["single_view"]
-    assert outcomes["single_view"].error() == read_curve(folder)[-1]["single_view_error"] > 0
+    assert outcomes["single_view"].error() == last_value(read_curve(folder), "test", "top1_error") > 0
     assert torch.equal(outcomes["single_view"].labels, store.test_labels)
 
 

@@ -92,10 +92,11 @@ def test_the_error_on_held_out_images_counts_those_alone(
 def test_processes_share_a_split_and_count_each_image_once(
     store: Store, make_recipe: Recipes, split: str, ranks: int
 ) -> None:
-    many = replace(
-        store, **{f"{part}_{kind}": getattr(store, f"{part}_{kind}").repeat_interleave(30, 0)
-                  for part in ("train", "test") for kind in ("images", "labels")}
-    )  # fmt: skip
+    changes = {}
+    for part in ("train", "test"):
+        images, labels = (getattr(store, f"{part}_{kind}").repeat_interleave(30, 0) for kind in ("images", "labels"))
+        changes |= {f"{part}_images": images, f"{part}_annotations": label_images(labels)}
+    many = replace(store, **changes)
     recipe, cpu = make_recipe(train_images=1680), torch.device("cpu")  # 1,200 images to test on, 1,200 held out
     alone, together = Brightest(), Brightest()
     whole = watch_top1(alone, CifarBatches(many, recipe, cpu), split)

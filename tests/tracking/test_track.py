@@ -15,6 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from replication.config.profiles import read_profile
 from replication.results.studies import read_studies
+from replication.runs.curve import select
 from replication.runs.folder import read_curve
 from replication.runs.outcome import read_scores
 from replication.tasks import TASKS
@@ -50,8 +51,8 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
     keys = [{key for key in run.data.tags if "mlflow" not in key} for run in (live, late)]
     assert keys[1] - keys[0] == {"imported"} and keys[0] <= keys[1]
     curve = read_curve(project.folder / "runs/cifar/resnet-8/seed-0")
-    points = MlflowClient(uri).get_metric_history(late.info.run_id, "curve/train_error")
-    assert [(point.step, point.value) for point in points] == [(row["iteration"], row["train_error"]) for row in curve]
+    points = MlflowClient(uri).get_metric_history(late.info.run_id, "train/error")
+    assert [(point.step, point.value) for point in points] == list(select(curve, "train", "error").items())
     assert project.run("track", REPLICATION_TRACKING=uri).stdout == "0 of 2 runs added\n"
     assert "`python -m pipeline.train cifar resnet-8 0`" in late.data.tags["mlflow.note.content"]
 
@@ -81,9 +82,9 @@ def test_a_reader_browses_all_committed_studies_without_training(project: Any, t
             assert {key: tags[key] for key in wanted if wanted[key]} == {k: v for k, v in wanted.items() if v}
             scores = {f"{of['protocol']}.{of['metric']}": of["value"] for of in rows_of(study.scores, name)}
             assert run.data.metrics.items() >= scores.items() and scores
-            points = client.get_metric_history(run.info.run_id, "curve/train_error")
-            curve = rows_of(study.curves, name | {"protocol": "training"})
-            assert [(point.step, point.value) for point in points] == [(of["iteration"], of["error"]) for of in curve]
+            points = client.get_metric_history(run.info.run_id, "train/error")
+            curve = rows_of(study.curves, name | {"split": "train", "metric": "error"})
+            assert [(point.step, point.value) for point in points] == [(of["iteration"], of["value"]) for of in curve]
             assert f"`results/{study.folder}`" in tags["mlflow.note.content"]
     assert project.run("track", REPLICATION_TRACKING=uri).stdout == f"0 of {count} runs added\n"
     assert len(runs(uri)) == count
@@ -157,7 +158,7 @@ def test_a_run_whose_end_the_store_did_not_see_is_ended_in_its_place(project: An
     (again,) = runs(uri)
     assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
     assert again.info.start_time < again.info.end_time
-    points = MlflowClient(uri).get_metric_history(run.info.run_id, "curve/train_error")
+    points = MlflowClient(uri).get_metric_history(run.info.run_id, "train/error")
     curve = read_curve(project.folder / "runs/cifar/plain-8/seed-0")
-    assert [(point.step, point.value) for point in points] == [(row["iteration"], row["train_error"]) for row in curve]
+    assert [(point.step, point.value) for point in points] == list(select(curve, "train", "error").items())
     assert not [key for key in again.data.tags if key.startswith("resumed_on")]

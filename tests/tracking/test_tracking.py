@@ -24,6 +24,7 @@ from mlflow.tracking import MlflowClient
 
 from replication.config.recipe import Data
 from replication.errors import UserError
+from replication.runs.curve import Point, select
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tracking.importer import FinishedRun, import_runs
@@ -75,9 +76,9 @@ class Tracking:
         return client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL) if experiment else []
 
     def history(self, key: str) -> list[tuple[int, float]]:
-        """(step, value) of a column of the curve of the only run, in the order of the steps."""
+        """(step, value) of a metric of the only run, "train/loss" say, in the order of the steps."""
         (run,) = self.runs()
-        points = MlflowClient(self.uri).get_metric_history(run.info.run_id, f"curve/{key}")
+        points = MlflowClient(self.uri).get_metric_history(run.info.run_id, key)
         return sorted((point.step, point.value) for point in points)
 
 
@@ -102,10 +103,13 @@ def finished_run(recipe: CifarRecipe, folder: Path | None = None, **row: Any) ->
     return FinishedRun(recipe, {"processes": 1, "mlflow_run_id": None} | row, curve_to(8), scores, folder)
 
 
-def curve_to(iteration: int) -> list[dict[str, float | None]]:
-    """A curve with a row each fourth iteration."""
-    steps = range(4, iteration + 1, 4)
-    return [{"iteration": at, "train_loss": at / 8, "train_error": 50.0, "single_view_error": None} for at in steps]
+def curve_to(iteration: int) -> list[Point]:
+    """A curve with the training loss and error of each fourth iteration."""
+    return [
+        Point(at, "train", metric, value)
+        for at in range(4, iteration + 1, 4)
+        for metric, value in (("loss", at / 8), ("error", 50.0))
+    ]
 
 
 def test_a_training_is_one_named_run_with_its_params_and_tags(
@@ -127,19 +131,19 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
 ) -> None:
     recipe = make_recipe(train_images=90, schedule=SHORT["schedule"], logging={"log_every": 4, "evaluate_every": 8})
     state = fit(recipe, live=tracking.live(recipe), save_seconds=0)
-    for key in ("learning_rate", "train_loss", "train_error", "single_view_error", "heldout_error"):
-        logged = [(row["iteration"], row[key]) for row in state.curve if row[key] is not None]
-        assert tracking.history(key) == logged
-    assert len(tracking.history("train_loss")) == 3
-    assert len(tracking.history("single_view_error")) == 2
-    assert "curve/iteration" not in tracking.runs()[0].data.metrics
+    keys = ["train/learning_rate", "train/loss", "train/error", "test/top1_error", "heldout/top1_error"]
+    for key in keys:
+        assert tracking.history(key) == list(select(state.curve, *key.split("/")).items())
+    assert len(tracking.history("train/loss")) == 3
+    assert len(tracking.history("test/top1_error")) == 2
+    assert sorted(tracking.runs()[0].data.metrics) == sorted(keys), "and nothing else"
 
 
 def test_a_finished_run_has_its_final_figures_and_status(make_recipe: Recipes, tracking: Tracking) -> None:
     tracking.add(finished_run(make_recipe(seed=next(SEEDS))))
     (run,) = tracking.runs()
     assert run.info.status == "FINISHED" and run.info.end_time - run.info.start_time == 3000
-    curve = {"curve/train_loss": 1.0, "curve/train_error": 50.0}
+    curve = {"train/loss": 1.0, "train/error": 50.0}
     assert run.data.metrics == {"seconds": 3.0, "images_per_second": 64.0, "ten_crop.top5_error": 12.5} | curve
     assert (run.data.tags["status"], run.data.tags["starts"]) == ("trained", "2")
 
@@ -152,12 +156,12 @@ def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
         fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.live(recipe), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.status == "KILLED"
-    assert [step for step, _ in tracking.history("train_loss")] == [4]
+    assert [step for step, _ in tracking.history("train/loss")] == [4]
     state = fit(recipe, tmp_path / "work", live=tracking.live(recipe), save_seconds=0)
     (again,) = tracking.runs()
     assert again.info.run_id == run.info.run_id == state.mlflow_run_id
     assert again.info.status == "RUNNING"  # the stage ends it once its folder is written
-    assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
+    assert [step for step, _ in tracking.history("train/loss")] == [4, 8, 12]
 
 
 def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
@@ -172,7 +176,7 @@ def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
         fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.live(recipe), save_seconds=0)
     fit(recipe, tmp_path / "work", live=tracking.live(recipe), save_seconds=0)
     assert [run.info.status for run in tracking.runs()] == ["RUNNING"]
-    assert [step for step, _ in tracking.history("train_loss")] == [4, 8, 12]
+    assert [step for step, _ in tracking.history("train/loss")] == [4, 8, 12]
 
 
 def test_a_run_that_resumes_elsewhere_says_with_what(make_recipe: Recipes, tracking: Tracking) -> None:
@@ -200,7 +204,7 @@ def test_a_run_is_imported_once(make_recipe: Recipes, tracking: Tracking) -> Non
     run = finished_run(make_recipe(seed=next(SEEDS)))
     first, again = tracking.add(run), tracking.add(run)
     assert first[0] == again[0] and (first[1], again[1]) == (True, False)
-    assert tracking.history("train_loss") == [(4, 0.5), (8, 1.0)]
+    assert tracking.history("train/loss") == [(4, 0.5), (8, 1.0)]
 
 
 def test_scores_come_on_the_run_that_was_trained_and_on_no_other(
@@ -260,16 +264,16 @@ def test_two_trainings_are_two_runs_of_one_experiment(make_recipe: Recipes, trac
 def test_a_run_that_was_deleted_meanwhile_is_begun_anew(make_recipe: Recipes, tracking: Tracking) -> None:
     gone = "0123456789abcdef0123456789abcdef"
     assert tracking.live(make_recipe()).log(curve_to(4), gone) not in (None, gone)
-    assert tracking.history("train_loss") == [(4, 0.5)]
+    assert tracking.history("train/loss") == [(4, 0.5)]
 
 
-def test_rows_that_mlflow_lacks_are_logged_once(make_recipe: Recipes, tracking: Tracking) -> None:
+def test_points_that_mlflow_lacks_are_logged_once(make_recipe: Recipes, tracking: Tracking) -> None:
     """More of them than one request may hold."""
     live, run = tracking.live(make_recipe()), None
     for last in (1200, 1200, 2400):
         run = live.log(curve_to(last), run)
-    assert tracking.history("train_loss") == [(at, at / 8) for at in range(4, 2401, 4)]
-    assert tracking.history("single_view_error") == []
+    assert tracking.history("train/loss") == [(at, at / 8) for at in range(4, 2401, 4)]
+    assert sorted(tracking.runs()[0].data.metrics) == ["train/error", "train/loss"]
 
 
 def test_without_a_destination_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:

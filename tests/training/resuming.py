@@ -7,7 +7,7 @@ import torch
 
 from replication.training.state import State
 
-# 30 iterations: rows at 7, 14, 21, 28 and 30, so that most moments lie between two rows.
+# 30 iterations: points of the curve at 7, 14, 21, 28 and 30, so that most moments lie between two of them.
 SHORT = {
     "schedule": {"iterations": 30, "drops": [15, 22]},
     "logging": {"log_every": 7, "evaluate_every": 14},

@@ -10,7 +10,7 @@ import pytest
 import torch
 from errors import refused
 
-from replication.runs.folder import Row
+from replication.runs.curve import Point
 from replication.runs.record import status_of
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
@@ -31,11 +31,11 @@ def exploding(make_recipe: Recipes, **logging: int) -> CifarRecipe:
 
 
 @pytest.mark.parametrize("save_seconds", [0, 1e9])
-def test_a_loss_that_is_not_finite_stops_the_run_at_the_next_row_with_its_iteration_and_the_remedy(
+def test_a_loss_that_is_not_finite_stops_the_run_at_the_next_points_with_its_iteration_and_the_remedy(
     make_recipe: Recipes, fit: Fit, interrupted: Interrupt, save_seconds: float
 ) -> None:
     def too_late() -> None:
-        pytest.fail("the run went on after the row at iteration 8")
+        pytest.fail("the run went on after the points at iteration 8")
 
     recipe = exploding(make_recipe)
     names = ("plain-8 · seed 0", "optimiser.weight_decay", "precision")
@@ -69,9 +69,9 @@ def test_a_training_saves_its_start_so_that_an_early_explosion_leaves_a_state_to
 # --- no better than chance
 
 
-def curve(errors: list[float]) -> list[Row]:
-    """The curve of a training of 100 iterations with these errors in its rows."""
-    return [{"iteration": (i + 1) * 100 // len(errors), "train_error": error} for i, error in enumerate(errors)]
+def curve(errors: list[float]) -> list[Point]:
+    """The curve of a training of 100 iterations with these training errors."""
+    return [Point((i + 1) * 100 // len(errors), "train", "error", error) for i, error in enumerate(errors)]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from replication.runs.curve import last_value, select
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.classification import watch_top1
@@ -31,10 +32,10 @@ NO_DROPS = {"drops": []}
 @pytest.mark.parametrize(("net", "precision"), [("resnet-8", "fp32"), ("plain-8", "bf16")])
 def test_a_net_learns_what_can_be_learnt(make_recipe: Recipes, fit: Fit, net: str, precision: str) -> None:
     state = fit(make_recipe(net=net, precision=precision))
-    first, last = state.curve[0], state.curve[-1]
-    assert last["train_loss"] < first["train_loss"] / 2
-    assert last["train_error"] < 20
-    assert last["single_view_error"] < 40  # chance: 75
+    losses = list(select(state.curve, "train", "loss").values())
+    assert losses[-1] < losses[0] / 2
+    assert last_value(state.curve, "train", "error") < 20
+    assert last_value(state.curve, "test", "top1_error") < 40  # chance: 75
 
 
 def by_hand(recipe: CifarRecipe, batches: Batches, steps: int) -> list[Tensor]:
@@ -162,16 +163,17 @@ def test_with_the_rate_inside_the_momentum_a_drop_leaves_the_last_step_as_long_a
 # --- the loop as a generator
 
 
-def test_each_iteration_is_yielded_with_the_row_that_it_added_to_the_curve(
+def test_each_iteration_is_yielded_with_the_points_that_it_added_to_the_curve(
     make_recipe: Recipes, make_batches: Maker
 ) -> None:
     recipe = make_recipe(schedule={"iterations": 20, "drops": []})
     state, seen = State.start(recipe, 4, CPU), []
-    for row in iterate(state, recipe, make_batches(recipe)):
+    for points in iterate(state, recipe, make_batches(recipe)):
         seen.append(state.iteration)
-        assert row is (state.curve[-1] if state.iteration in (8, 16, 20) else None)
+        assert points == [point for point in state.curve if point.iteration == state.iteration]
+        assert bool(points) == (state.iteration in (8, 16, 20))
     assert seen == list(range(1, 21))
-    assert [row["iteration"] for row in state.curve] == [8, 16, 20]
+    assert list(dict.fromkeys(point.iteration for point in state.curve)) == [8, 16, 20]
 
 
 def test_a_loop_that_is_left_between_two_iterations_is_continued_bit_for_bit(
@@ -191,52 +193,55 @@ def test_a_loop_that_is_left_between_two_iterations_is_continued_bit_for_bit(
 # --- the curve
 
 
-def test_the_curve_has_a_row_each_log_every_and_errors_each_evaluate_every(make_recipe: Recipes, fit: Fit) -> None:
-    state = fit(make_recipe(train_images=90, schedule={"iterations": 44, "drops": [20]}))
-    assert [row["iteration"] for row in state.curve] == [8, 16, 24, 32, 40, 44]
-    measured = [row["iteration"] for row in state.curve if row["single_view_error"] is not None]
-    assert measured == [16, 32, 44]  # the last iteration always
-    assert measured == [row["iteration"] for row in state.curve if row["heldout_error"] is not None]
-    assert [row["learning_rate"] for row in state.curve] == [0.05, 0.05, 0.005, 0.005, 0.005, 0.005]
+def test_the_curve_has_training_points_each_log_every_and_errors_each_evaluate_every(
+    make_recipe: Recipes, fit: Fit
+) -> None:
+    curve = fit(make_recipe(train_images=90, schedule={"iterations": 44, "drops": [20]})).curve
+    for metric in ("learning_rate", "loss", "error"):
+        assert list(select(curve, "train", metric)) == [8, 16, 24, 32, 40, 44]
+    for split in ("test", "heldout"):
+        assert list(select(curve, split, "top1_error")) == [16, 32, 44]  # the last iteration always
+    assert len(curve) == 3 * 6 + 2 * 3, "nothing else, and nothing twice"
+    assert list(select(curve, "train", "learning_rate").values()) == [0.05, 0.05, 0.005, 0.005, 0.005, 0.005]
 
 
 def test_nothing_held_out_leaves_its_error_out(make_recipe: Recipes, fit: Fit) -> None:
-    assert all(row["heldout_error"] is None for row in fit(make_recipe()).curve)
+    assert {point.split for point in fit(make_recipe()).curve} == {"train", "test"}
 
 
-def test_the_last_row_has_the_errors_of_the_final_net(make_recipe: Recipes, make_batches: Maker, fit: Fit) -> None:
+def test_the_last_points_have_the_errors_of_the_final_net(make_recipe: Recipes, make_batches: Maker, fit: Fit) -> None:
     recipe = make_recipe(train_images=80)
     state, batches = fit(recipe), make_batches(recipe)
-    for split, column in {"test": "single_view_error", "heldout": "heldout_error"}.items():
+    for split in ("test", "heldout"):
         error = watch_top1(state.net, batches, split).metrics()["top1_error"]
-        assert state.curve[-1][column] == round(error, 4)
+        assert select(state.curve, split, "top1_error")[recipe.schedule.iterations] == round(error, 4)
 
 
-def test_a_row_averages_the_iterations_since_the_last_and_logging_changes_no_weight(
+def test_a_point_averages_the_iterations_since_the_last_and_logging_changes_no_weight(
     make_recipe: Recipes, fit: Fit
 ) -> None:
     schedule = {"iterations": 20, "drops": []}
     fine = fit(make_recipe(schedule=schedule, logging={"log_every": 1, "evaluate_every": 1}))
     coarse = fit(make_recipe(schedule=schedule, logging={"log_every": 8, "evaluate_every": 16}))
-    for row, start, stop in zip(coarse.curve, (0, 8, 16), (8, 16, 20), strict=True):
-        part = fine.curve[start:stop]
-        for key in ("train_loss", "train_error"):
-            assert row[key] == pytest.approx(sum(r[key] for r in part) / len(part), abs=1e-3)
+    for metric in ("loss", "error"):
+        each = list(select(fine.curve, "train", metric).values())
+        means = {stop: sum(each[start:stop]) / (stop - start) for start, stop in ((0, 8), (8, 16), (16, 20))}
+        assert select(coarse.curve, "train", metric) == pytest.approx(means, abs=1e-3)
     for left, right in zip(fine.net.state_dict().values(), coarse.net.state_dict().values(), strict=True):
         assert torch.equal(left, right)
 
 
-def test_the_first_row_has_the_error_of_the_fresh_net_on_its_training_batch(
+def test_the_first_point_has_the_error_of_the_fresh_net_on_its_training_batch(
     make_recipe: Recipes, make_batches: Maker, fit: Fit
 ) -> None:
     logging = {"log_every": 1, "evaluate_every": 1}
     recipe = make_recipe(bn_group=16, schedule={"iterations": 1, "drops": []}, logging=logging)
-    row = fit(recipe).curve[0]
+    curve = fit(recipe).curve
     images, labels = make_batches(recipe).training(0)
     with torch.no_grad():
         scores = State.start(recipe, 4, CPU).net.train()(images)
-    assert row["train_error"] == 100 * (scores.argmax(1) != labels).float().mean().item()
-    assert row["train_loss"] == pytest.approx(cross_entropy(scores, labels).item(), abs=1e-5)
+    assert select(curve, "train", "error")[1] == 100 * (scores.argmax(1) != labels).float().mean().item()
+    assert select(curve, "train", "loss")[1] == pytest.approx(cross_entropy(scores, labels).item(), abs=1e-5)
 
 
 # --- warm-up
@@ -249,11 +254,11 @@ def test_a_warmup_ends_once_the_error_over_its_window_is_below_the_bound(make_re
         logging={"log_every": 1, "evaluate_every": 64},
     )
     state = fit(recipe)
-    errors = [row["train_error"] for row in state.curve]
+    errors = list(select(state.curve, "train", "error").values())
     learnt = next(i for i in range(4, 65) if sum(errors[i - 4 : i]) / 4 < 40)
     assert 4 < learnt < 64, "the bound must bite somewhere in the middle for this test to mean anything"
     assert state.warmup_ended_at == learnt
-    rates = [row["learning_rate"] for row in state.curve]
+    rates = list(select(state.curve, "train", "learning_rate").values())
     assert rates == [0.02] * learnt + [0.05] * (64 - learnt)
 
 
@@ -266,7 +271,7 @@ def test_a_warmup_that_never_ends_is_recorded_as_such(make_recipe: Recipes, fit:
     recipe = make_recipe(warmup={"from_depth": 8, "learning_rate": 1e-9, "until_train_error_below": 0.1})
     state = fit(recipe)
     assert state.warmup_ended_at is None
-    assert {row["learning_rate"] for row in state.curve} == {1e-9}
+    assert set(select(state.curve, "train", "learning_rate").values()) == {1e-9}
 
 
 def test_a_shallower_net_has_no_warmup(make_recipe: Recipes, fit: Fit) -> None:
@@ -274,4 +279,4 @@ def test_a_shallower_net_has_no_warmup(make_recipe: Recipes, fit: Fit) -> None:
     assert not warms_up(recipe)
     state = fit(recipe)
     assert state.warmup_ended_at is None
-    assert state.curve[0]["learning_rate"] == 0.05
+    assert select(state.curve, "train", "learning_rate")[8] == 0.05

@@ -20,6 +20,7 @@ from filelock import FileLock
 from together import StopsItself, train_with
 
 from replication.errors import UserError
+from replication.runs.curve import Point, select
 from replication.tasks.classification import watch_top1
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
@@ -40,7 +41,8 @@ class Together:
 
     def load_end(self, name: str, rank: int = 0) -> dict[str, Any]:
         """Net, curve and number of starts at the end of a training, in one of the processes."""
-        return torch.load(self.folder / f"{name}-{rank}.pt", weights_only=True)
+        end = torch.load(self.folder / f"{name}-{rank}.pt", weights_only=True)
+        return end | {"curve": [Point(*point) for point in end["curve"]]}
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +93,19 @@ def test_a_run_begun_by_one_process_is_continued_by_two_as_one_would(together: T
     resumed, expected = together.load_end("begun-alone"), together.alone
     assert difference(resumed["net"], expected.net.state_dict()) < 1e-6
     assert resumed["starts"] == 2
-    assert resumed["curve"][:4] == expected.curve[:4]
-    last, its = resumed["curve"][4], expected.curve[4]
-    assert last["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
-    assert {**last, "train_loss": 0} == {**its, "train_loss": 0}  # errors are counts, and exactly equal
+    curve, its = resumed["curve"], expected.curve
+    assert [point for point in curve if point.iteration < 5] == [point for point in its if point.iteration < 5]
+    assert select(curve, "train", "loss")[5] == pytest.approx(select(its, "train", "loss")[5], abs=2e-6)
+    other = [[point for point in points if point.metric != "loss"] for points in (curve, its)]
+    assert other[0] == other[1]  # errors are counts, and exactly equal
 
 
 @pytest.mark.slow
 def test_two_processes_begin_as_one_does(together: Together) -> None:
-    first, its = together.load_end("whole")["curve"][0], together.alone.curve[0]
-    assert first["train_loss"] == pytest.approx(its["train_loss"], abs=2e-6)
-    assert first["train_error"] == its["train_error"]
-    assert len(together.load_end("whole")["curve"]) == 5
+    curve, alone = together.load_end("whole")["curve"], together.alone.curve
+    assert select(curve, "train", "loss")[1] == pytest.approx(select(alone, "train", "loss")[1], abs=2e-6)
+    assert select(curve, "train", "error")[1] == select(alone, "train", "error")[1]
+    assert list(select(curve, "train", "error")) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.slow
@@ -116,16 +119,16 @@ def test_all_stop_when_one_is_asked_to_and_end_as_if_they_had_not(together: Toge
 
 
 @pytest.mark.slow
-def test_the_errors_of_a_row_are_those_of_the_net(
+def test_the_errors_of_the_curve_are_those_of_the_net(
     together: Together, make_imagenet_recipe: Recipes, make_photograph_batches: Maker
 ) -> None:
     """Counted by two processes, and by one over all images."""
     net = together.alone.net
     net.load_state_dict(together.load_end("whole")["net"])
     batches = make_photograph_batches(make_imagenet_recipe())
-    row = together.load_end("whole")["curve"][-1]
-    for split, column in {"test": "centre_crop_error", "heldout": "heldout_error"}.items():
-        assert {"top1_error": row[column]} == watch_top1(net, batches, split).metrics()
+    curve = together.load_end("whole")["curve"]
+    for split in ("test", "heldout"):
+        assert {"top1_error": select(curve, split, "top1_error")[5]} == watch_top1(net, batches, split).metrics()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from replication.data.store import Store
 from replication.loading import load
 from replication.nets.complexity import complexity
+from replication.runs.curve import last_value, select
 from replication.runs.folder import NET, read_curve, read_run, read_weights
 from replication.runs.provenance import to_columns
 from replication.runs.record import training_score
@@ -55,8 +56,8 @@ def test_a_run_leaves_its_folder_and_nothing_else(
     assert read_curve(tmp_path / "runs/seed-0") == same.curve
     weights = read_weights(tmp_path / "runs/seed-0")
     assert all(torch.equal(weights[key], value) for key, value in same.net.state_dict().items())
-    last = same.curve[-1]
-    errors = [f"{last[key]:.2f} %" for key in ("train_error", "single_view_error")]
+    series = (("train", "error"), ("test", "top1_error"))
+    errors = [f"{last_value(same.curve, *each):.2f} %" for each in series]
     shown = capsys.readouterr().out
     assert all(part in shown for part in ("resnet-8 · seed 0", *errors))
 
@@ -97,7 +98,7 @@ def test_each_task_is_trained_by_its_own_feed(
     recipe = make_imagenet_recipe(schedule={"iterations": 1, "drops": []})
     record = train_run(tmp_path / "seed-0", recipe, photographs, CPU, tmp_path / "work")
     assert record.recipe == recipe
-    assert read_curve(tmp_path / "seed-0")[-1]["centre_crop_error"] is not None
+    assert list(select(read_curve(tmp_path / "seed-0"), "test", "top1_error")) == [1]
 
 
 def test_a_run_that_drops_on_plateaus_records_where_it_did(store: Store, make_recipe: Recipes, tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
     curve = read_curve(tmp_path / "seed-3")
-    assert run.data.metrics["curve/single_view_error"] == curve[-1]["single_view_error"]
+    assert run.data.metrics["test/top1_error"] == last_value(curve, "test", "top1_error")
     assert run.data.metrics["training.top1_error"] == training_score(recipe, curve)["value"]
     assert math.isclose(run.data.metrics["seconds"], record.seconds)
 

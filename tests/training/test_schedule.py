@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from replication.config.profiles import read_profile
 from replication.config.recipe import Plateau
+from replication.runs.curve import select
 from replication.tasks.cifar import CIFAR
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.progress import Stopped
@@ -109,7 +110,7 @@ def test_a_plateau_is_a_window_that_is_hardly_better_than_the_one_before(
 
 
 def by_plateau(make: Recipes, **changes: Any) -> CifarRecipe:
-    """Rows of one iteration each, so that a test sees what the rule sees."""
+    """Points of one iteration each, so that a test sees what the rule sees."""
     plateau = {"window": 8, "points": 0.5, "most": 2} | changes.pop("plateau", {})
     logging = {"log_every": 1, "evaluate_every": 64}
     return make(schedule={"drops": [], "plateau": plateau} | changes.pop("schedule", {}), logging=logging, **changes)
@@ -142,7 +143,7 @@ def test_a_training_that_does_not_improve_drops_after_each_second_window_and_at_
     hopeless = {"points": 100, "most": 2}  # no fall is enough
     state = fit(by_plateau(make_recipe, plateau=hopeless))
     assert state.dropped_at == [16, 32]
-    rates = [row["learning_rate"] for row in state.curve]
+    rates = list(select(state.curve, "train", "learning_rate").values())
     assert rates == pytest.approx([0.05] * 16 + [0.005] * 16 + [0.0005] * 32)
     assert fit(by_plateau(make_recipe, plateau=hopeless | {"most": 9})).dropped_at == [16, 32, 48, 64]
 
@@ -150,7 +151,7 @@ def test_a_training_that_does_not_improve_drops_after_each_second_window_and_at_
 def test_a_training_that_improves_keeps_its_rate(make_recipe: Recipes, fit: Fit) -> None:
     state = fit(by_plateau(make_recipe, plateau={"points": -100}))
     assert state.dropped_at == []
-    assert {row["learning_rate"] for row in state.curve} == {0.05}
+    assert set(select(state.curve, "train", "learning_rate").values()) == {0.05}
 
 
 @pytest.mark.parametrize(("window", "points"), [(4, 0.5), (8, 5.0), (7, 10.0)])
@@ -158,10 +159,10 @@ def test_the_rate_drops_where_the_training_error_says(
     make_recipe: Recipes, fit: Fit, window: int, points: float
 ) -> None:
     state = fit(by_plateau(make_recipe, plateau={"window": window, "points": points, "most": 3}))
-    errors = [row["train_error"] for row in state.curve]
+    errors = list(select(state.curve, "train", "error").values())
     assert state.dropped_at == expected_drops(errors, window, points, 3)
     assert 0 < state.dropped_at[0] < 64, "a drop must come somewhere in the middle for this test to mean anything"
-    rates = [row["learning_rate"] for row in state.curve]
+    rates = list(select(state.curve, "train", "learning_rate").values())
     expected = [0.05 * 0.1 ** sum(i >= drop for drop in state.dropped_at) for i in range(64)]
     assert rates == pytest.approx(expected)
 

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from replication.runs.curve import Point
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tracking.live import LiveRun
 from replication.tracking.store import SETTINGS, Destination
 
 PAGE = (Path(__file__).parents[2] / "docs/machines.md").read_text()
 COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]
-CLIENTS, ROWS = 8, 20
+CLIENTS, ITERATIONS = 8, 20
 
 
 @pytest.fixture
@@ -54,22 +55,26 @@ def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one
     server: tuple[str, int], make_recipe: Callable[..., CifarRecipe], capsys: pytest.CaptureFixture[str]
 ) -> None:
     address, group = server
-    curve = [{"iteration": at, "train_loss": at / 8, "train_error": 50.0} for at in range(1, ROWS + 1)]
+    curve = [
+        Point(at, "train", metric, value)
+        for at in range(1, ITERATIONS + 1)
+        for metric, value in (("loss", at / 8), ("error", 50.0))
+    ]
     trainings = [LiveRun(Destination(address, "many"), make_recipe(seed=seed)) for seed in range(CLIENTS)]
 
-    def log_row_by_row(live: LiveRun) -> str | None:
+    def log_each_iteration(live: LiveRun) -> str | None:
         run = None
-        for iteration in range(1, ROWS + 1):
-            run = live.log(curve[:iteration], run)
+        for iteration in range(1, ITERATIONS + 1):
+            run = live.log([point for point in curve if point.iteration <= iteration], run)
         return run
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        runs = list(pool.map(log_row_by_row, trainings))
+        runs = list(pool.map(log_each_iteration, trainings))
     client = MlflowClient(address)
     for run in runs:
-        points = [(point.step, point.value) for point in client.get_metric_history(run, "curve/train_loss")]
-        assert sorted(points) == [(step, step / 8) for step in range(1, ROWS + 1)]
-        assert len(client.get_metric_history(run, "curve/train_error")) == ROWS
+        points = [(point.step, point.value) for point in client.get_metric_history(run, "train/loss")]
+        assert sorted(points) == [(step, step / 8) for step in range(1, ITERATIONS + 1)]
+        assert len(client.get_metric_history(run, "train/error")) == ITERATIONS
     assert capsys.readouterr() == ("", "")
 
     os.killpg(group, signal.SIGKILL)

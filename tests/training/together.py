@@ -38,8 +38,9 @@ def train_with(
     recipe = ImagenetRecipe.model_validate_json((folder / "recipe.json").read_text())
     batches = kind(read_store(folder / "imagenet"), recipe, CPU, processes.rank, processes.count)
     state = train(recipe, batches, folder / name, LiveRun(None, recipe), 1e9, processes)
-    kept = {"net": state.net.state_dict(), "curve": state.curve, "starts": state.starts}
-    torch.save(kept, folder / f"{name}-{processes.rank}.pt")
+    curve = [tuple(point) for point in state.curve]  # without a class, to be loaded as weights only
+    end = {"net": state.net.state_dict(), "curve": curve, "starts": state.starts}
+    torch.save(end, folder / f"{name}-{processes.rank}.pt")
     return state
 
 

@@ -59,10 +59,9 @@ def environment_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Path) -> tuple[dict[str, str], list[str]]:
-    """Log what MLflow lacks of some runs, which all go to one store.
+    """Log what MLflow lacks of some runs. All go to one store; those without a destination are left out.
 
     Args:
-        runs: each with its destination; None: it is not tracked.
         work: folder of the resume states of all runs.
 
     Returns:
@@ -144,23 +143,29 @@ def open_run(
     return run
 
 
-def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Point], now: int) -> None:
-    """Log the points of a curve after the last that MLflow has: "train/error", "test/top1_error" and others.
+def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Point], now: int, last: int | None = None) -> int:
+    """Log the points of a curve that MLflow lacks: "train/error", "test/top1_error" and others, at their iterations.
 
     The UI makes a section of charts of what comes before the slash.
 
     Args:
         now: milliseconds since 1970.
+        last: the last iteration that MLflow has; None: MLflow is asked.
+
+    Returns:
+        The last iteration that MLflow has now.
     """
     from mlflow.entities import Metric
 
-    logged = client.get_metric_history(run_id, f"{TRAIN}/{ERROR}")
-    last = max((point.step for point in logged), default=0)
+    if last is None:
+        logged = client.get_metric_history(run_id, f"{TRAIN}/{ERROR}")
+        last = max((point.step for point in logged), default=0)
     points = [point for point in curve if point.iteration > last]
     for first in range(0, len(points), POINTS):
         part = points[first : first + POINTS]
         metrics = [Metric(f"{point.split}/{point.metric}", point.value, now, point.iteration) for point in part]
         client.log_batch(run_id, metrics=metrics)
+    return points[-1].iteration if points else last
 
 
 def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Run", run: FinishedRun, end: int) -> None:

@@ -34,15 +34,13 @@ class LiveRun:
         self.destination, self.recipe, self.environment = destination, recipe, environment
         self.client: MlflowClient | None = None
         self.run: Run | None = None
+        self.last: int | None = None  # iteration of its curve that MLflow has; None: not known
 
     def log(self, curve: Sequence[Point], run_id: str | None) -> str | None:
-        """Log the points of a curve that MLflow lacks.
-
-        Args:
-            run_id: the MLflow run of this training, if it has one.
+        """Log the points of a curve that MLflow lacks; `run_id` is the MLflow run of this training, if it has one.
 
         Returns:
-            The same, or that of the new run, for the resume state.
+            The id of its MLflow run, for the resume state.
         """
         self._attempt(lambda: self._log(curve, run_id))
         return self.run.info.run_id if self.run else run_id
@@ -64,7 +62,7 @@ class LiveRun:
             self.run = open_run(self.client, self.destination, self.recipe, self.environment, run_id, _now())
             if self.run.info.run_id == run_id:
                 self._resume()
-        log_curve(self.client, self.run.info.run_id, curve, _now())
+        self.last = log_curve(self.client, self.run.info.run_id, curve, _now(), self.last)
 
     def _resume(self) -> None:
         """Mark a run as RUNNING again. Tags say what changed in its environment: `resumed_on.threads` is "1 → 2"."""

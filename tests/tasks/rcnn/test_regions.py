@@ -15,6 +15,7 @@ from torch.nn.functional import softplus
 from replication.data.store import Store
 from replication.evaluate import evaluate_net
 from replication.nets.boxes import decoded, overlap
+from replication.runs.curve import last_value
 from replication.runs.outcome import Evaluation, ensembles_of_seeds, score_rows, write_evaluation
 from replication.tasks import get_task
 from replication.tasks.batches import Start
@@ -267,7 +268,7 @@ def test_it_learns_to_tell_a_box_around_the_object_from_one_beside_it() -> None:
     values = oracle_centre(state.net, batches).metrics()
     assert values["per_class_rpn_error"] == 100.0 and values["rcnn_error"] == 0.0
     assert values["rcnn_iou"] > 100 * 144 / 256, "better than the box that was proposed"
-    assert state.curve[-1]["oracle_centre_error"] == 0.0
+    assert last_value(state.curve, "test", "rcnn_error") == 0.0
 
 
 def test_r_cnn_is_a_task_on_the_images_of_localization_and_needs_a_net_of_it() -> None:

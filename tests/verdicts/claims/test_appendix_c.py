@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from made_up import PAPER_PROFILE, RUN, recipe_of
+from made_up import NO_CURVES, PAPER_PROFILE, RUN, recipe_of
 
 from replication import report
 from replication.results.studies import Study, with_recipes
@@ -53,8 +53,7 @@ def judged_again(seeds: int = 3, together: float | None = 8.9, net: str = "resne
         joined = name | {"net": " + ".join([net] * seeds), "seed": 0, "protocol": "predicted_dense"}
         scores.append(joined | {"metric": "rcnn_error", "value": together, "images": 10_000})
     table = with_recipes(pd.DataFrame(runs), recipes, RCNN_TASK, PAPER_PROFILE)
-    curves = pd.DataFrame(columns=["net", "variant", "seed", "protocol", "iteration", "error"])
-    return Study(RCNN_TASK, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
+    return Study(RCNN_TASK, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
 
 
 def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **changed: dict[str, float]) -> Study:
@@ -72,9 +71,8 @@ def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **cha
                 row = {"protocol": protocol, "metric": metric, "value": value + shift, "images": 10_000}
                 scores.append(name | row)
         scores.append(name | {"protocol": "training", "metric": "top1_error", "value": 20.0, "images": 1000})
-    curves = pd.DataFrame(columns=["net", "variant", "seed", "protocol", "iteration", "error"])
     table = with_recipes(pd.DataFrame(runs), recipes, LOCALIZATION, PAPER_PROFILE)
-    return Study(LOCALIZATION, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), curves)
+    return Study(LOCALIZATION, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
 
 
 def judged(study: Study) -> tuple[str, dict[str, str]]:

@@ -46,7 +46,7 @@ def imagenet(
     """A claim judged on ImageNet; `later` adds points to plain-18 early on."""
     found = with_curves(seeds(errors, task="imagenet", **options), [(1 / 12, 20.0), (1.0, 0.0)])
     plain = found.curves["net"].eq("plain-18") & found.curves["iteration"].eq(50_000)
-    found.curves.loc[plain, "error"] += later
+    found.curves.loc[plain, "value"] += later
     return judged(found, claim_id)
 
 

@@ -4,12 +4,8 @@ from replication.tasks.localization.recipe import LocalizationRecipe, check_loca
 from replication.tasks.task import Metric, Protocol, Task
 
 # The four methods of one net, in the paper's words.
-METHODS = {
-    "per_class_rpn": "per-class RPN",
-    "rpn": "RPN",
-    "pcr": "per-class regression",
-    "scr": "single-class regression",
-}
+RPNS = {"per_class_rpn": "per-class RPN", "rpn": "RPN"}
+METHODS = RPNS | {"pcr": "per-class regression", "scr": "single-class regression"}
 # Boxes that no look at the image has moved.
 BASELINES = {
     "whole_image": "the whole image",
@@ -51,9 +47,7 @@ LOCALIZATION = Task(
     check_net=check_localization,
     protocols=(
         Protocol("oracle_centre", "true class, centre crop", metrics_of_methods(METHODS)),
-        Protocol(
-            "oracle_dense", "true class, dense", metrics_of_methods(dict(list(METHODS.items())[:2]))
-        ),
+        Protocol("oracle_dense", "true class, dense", metrics_of_methods(RPNS)),
         Protocol(
             "predicted_dense", "five guessed classes, dense",
             (Metric("per_class_rpn_error", "per-class RPN, top-5 localization error"),), needs="backbone",
