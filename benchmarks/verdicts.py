@@ -19,7 +19,7 @@ from replication.paper import published_spread
 from replication.results.schema import TRAINING
 from replication.tasks import TASKS, Task
 from replication.verdicts import rule
-from replication.verdicts.claim import Test, tests_of
+from replication.verdicts.claim import Test, list_tests
 from replication.verdicts.claims import signals
 from replication.verdicts.claims.section_4_2 import ALIKE, OF_110
 from replication.verdicts.comparisons import ORDER, SPREAD, Comparison
@@ -164,7 +164,7 @@ def on_errors(task: Task) -> list[Test]:
     """The claims that are simulated: those on errors of nets. K21 to K23 weigh what was measured layer by layer, by the
     same difference, trend and bound; no such numbers are made up here.
     """
-    return [test for test in tests_of(task) if not test.counted and test.compare.__module__ != signals.__name__]
+    return [test for test in list_tests(task) if not test.counted and test.compare.__module__ != signals.__name__]
 
 
 def main() -> None:

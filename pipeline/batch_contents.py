@@ -11,7 +11,7 @@ import sys
 
 from pipeline import stage
 from pipeline.params import read_params
-from pipeline.plan import named_run, recipe_of
+from pipeline.plan import parse_run, recipe_of
 from replication.errors import UserError
 from replication.tasks import TASKS
 from replication.tasks.batches import THOUSAND
@@ -22,7 +22,7 @@ def main() -> None:
     options = stage.arguments(
         __doc__, task=", ".join(TASKS), net="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
     )
-    run, params = named_run(options.task, options.net, options.seed), read_params()
+    run, params = parse_run(options.task, options.net, options.seed), read_params()
     images = stage.images_of(params, run.task)
     recipe = recipe_of(run)
     if not options.iteration.isdecimal() or int(options.iteration) >= recipe.schedule.iterations:

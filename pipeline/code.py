@@ -1,7 +1,7 @@
 """Which code a stage runs, by content: recipes/code/<stage>.json names each file of it with its sha256.
 
 `check` writes these files and each stage depends on its own: an edit runs again what it can change, and nothing else.
-A stage compares its file with the code on disk when it starts and when it ends (`unchanged`), because `dvc repro -s`
+A stage compares its file with the code on disk when it starts and when it ends (`guard_code`), because `dvc repro -s`
 skips `check`, and sources can be edited while a stage runs.
 
 Files are found, not listed: the modules that the roots of a stage import, anywhere in them, directly or not.
@@ -52,7 +52,7 @@ class Code:
     data: tuple[str, ...] = ()  # patterns of files that are read beside the code
 
 
-def code_of_stages() -> dict[str, Code]:
+def list_stage_code() -> dict[str, Code]:
     """Each stage with its code, "train-cifar" say. The modules of a task are roots: no import leads to them."""
     stages = {}
     for name, task in TASKS.items():
@@ -140,30 +140,30 @@ def write_digests(folder: Path) -> None:
     """Write the digests of all stages into `folder`, a file a stage."""
     sources = Sources()
     folder.mkdir(parents=True)
-    for stage, code in code_of_stages().items():
+    for stage, code in list_stage_code().items():
         text = json.dumps(sources.digests_of(code), indent=2) + "\n"
         (folder / f"{stage}.json").write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def unchanged(stage: str) -> Iterator[str]:
+def guard_code(stage: str) -> Iterator[str]:
     """Do the work of a stage with the code that `check` saw; gives the digest of that code.
 
     Raises:
         UserError: a file of the code is another one now, or became another one meanwhile.
     """
-    planned = _planned(stage)
+    planned = _read_planned(stage)
     _compare(stage, planned, "after `check` had looked at it")
-    yield combined(planned)
+    yield combine_digests(planned)
     _compare(stage, planned, "while the stage ran, so its result does not count")
 
 
-def combined(digests: Mapping[str, str]) -> str:
+def combine_digests(digests: Mapping[str, str]) -> str:
     """One digest of all files of a stage's code, 16 hex digits."""
     return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _planned(stage: str) -> dict[str, str]:
+def _read_planned(stage: str) -> dict[str, str]:
     path = CODE / f"{stage}.json"
     try:
         planned = json.loads(regular(path).read_text(encoding="utf-8"))
@@ -179,7 +179,7 @@ def _planned(stage: str) -> dict[str, str]:
 
 
 def _compare(stage: str, planned: Mapping[str, str], when: str) -> None:
-    now = Sources().digests_of(code_of_stages()[stage])
+    now = Sources().digests_of(list_stage_code()[stage])
     changed = sorted(file for file in planned.keys() | now.keys() if planned.get(file) != now.get(file))
     if changed:
         others = f" and {len(changed) - 1} more files" if len(changed) > 1 else ""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pipeline import code, machine, stage, store
 from pipeline.params import read_params
-from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, recipe_of
-from pipeline.workers import Job, side_by_side
+from pipeline.plan import OUTCOMES, Run, parse_run, plan_of, read_finished, recipe_of
+from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.files import sha256
 from replication.nets.names import depth_of
@@ -26,9 +26,9 @@ from replication.training.progress import Progress
 def main() -> None:
     options = stage.task_or_run(__doc__)
     task = get_task(options.task)
-    with code.unchanged(f"evaluate-{task.name}") as digest:
+    with code.guard_code(f"evaluate-{task.name}") as digest:
         if options.net:
-            run = named_run(task.name, options.net, options.seed)
+            run = parse_run(task.name, options.net, options.seed)
             if not entry_of(run, digest).exists():
                 evaluate_one(run, digest)
             store.take(entry_of(run, digest), run.outcome)
@@ -46,7 +46,7 @@ def evaluate_all(task: Task, digest: str) -> None:
     entries = {run: entry_of(run, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not entries[run].exists()]
     jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
-    failed = side_by_side(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
+    failed = run_jobs(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
     store.fill(OUTCOMES / task.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
@@ -69,7 +69,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     from replication.runs.outcome import score_rows, write_evaluation
     from replication.training.device import choose_device
 
-    params, record, task = read_params(), finished(run), run.task
+    params, record, task = read_params(), read_finished(run), run.task
     machine.use_threads(plan_of(task).threads)
     images, device = stage.images_of(params, task), choose_device(params.device)
     evaluation = evaluate_run(run.folder, images, device, store.start_folders(run, record.recipe))

@@ -185,7 +185,7 @@ def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]
     return dataset | first | {"train_images": default.train_images} | (location.model_dump() if location else {})
 
 
-def named_run(task: str, name: str, seed: str) -> Run:
+def parse_run(task: str, name: str, seed: str) -> Run:
     """The run that a command names.
 
     Raises:
@@ -196,7 +196,7 @@ def named_run(task: str, name: str, seed: str) -> Run:
     return Run(get_task(task), name, int(seed))
 
 
-def planned(file: Path) -> dict[str, Any]:
+def read_planned(file: Path) -> dict[str, Any]:
     """What `check` wrote in `recipes/`.
 
     Raises:
@@ -212,7 +212,7 @@ def plan_of(task: Task) -> Plan:
     Raises:
         UserError: it did not, or its file is damaged.
     """
-    values = planned(RECIPES / task.name / "runs/list.json")
+    values = read_planned(RECIPES / task.name / "runs/list.json")
     return Plan([Run(task, name, seed) for name, seed in values["runs"]], values["threads"])
 
 
@@ -227,7 +227,7 @@ def starts_of(run: Run, values: dict[str, Any]) -> dict[str, Run]:
 
 def planned_starts(run: Run) -> dict[str, Run]:
     """The runs that a planned run starts from, by role."""
-    return starts_of(run, planned(run.recipe_file))
+    return starts_of(run, read_planned(run.recipe_file))
 
 
 def recipe_of(run: Run) -> Recipe:
@@ -236,13 +236,13 @@ def recipe_of(run: Run) -> Recipe:
     Raises:
         UserError: it is not planned, its data are not prepared, or a file is damaged.
     """
-    values = planned(run.recipe_file)
+    values = read_planned(run.recipe_file)
     started_from = {role: recipe_of(start).hash for role, start in starts_of(run, values).items()}
     identity = read_meta(DATA / run.task.images_folder).identity
     return validate(run.task.recipe, values | {"data": identity, "started_from": started_from}, str(run.recipe_file))
 
 
-def finished(run: Run) -> RunRecord:
+def read_finished(run: Run) -> RunRecord:
     """The record of a run that was trained as planned.
 
     Raises:

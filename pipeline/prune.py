@@ -16,7 +16,7 @@ from replication.tasks import TASKS
 def main() -> None:
     used = set()
     for task in TASKS.values():
-        with code.unchanged(f"train-{task.name}") as training, code.unchanged(f"evaluate-{task.name}") as evaluation:
+        with code.guard_code(f"train-{task.name}") as training, code.guard_code(f"evaluate-{task.name}") as evaluation:
             for run in plan_of(task).runs:
                 used.add(store.run_entry(recipe_of(run).hash, training))
                 if run.folder.exists():

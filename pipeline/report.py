@@ -37,7 +37,7 @@ CLAIMS = Path("reports/claims.json")
 
 def main() -> None:
     compared = describe_reproduction()
-    with code.unchanged("report"):
+    with code.guard_code("report"):
         write_page()
     print(f"\n{compared}\nOpen {PAGE}\n")
 

@@ -89,10 +89,10 @@ def images_of(params: "BaseParams", task: "Task") -> "Images":
     Raises:
         UserError: they are missing or damaged.
     """
-    from pipeline.plan import DATA, RECIPES, planned
+    from pipeline.plan import DATA, RECIPES, read_planned
     from replication.data.index import read_images
 
-    place = params.place(planned(RECIPES / task.images_folder / "data.json")["dataset"])
+    place = params.place(read_planned(RECIPES / task.images_folder / "data.json")["dataset"])
     return read_images(DATA / task.images_folder, place.root if place else DATA)
 
 

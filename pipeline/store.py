@@ -154,7 +154,7 @@ def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
     for role, start in planned_starts(run).items():
         folder = start.folder
         if not folder.exists():
-            with code.unchanged(f"train-{start.task.name}") as digest:
+            with code.guard_code(f"train-{start.task.name}") as digest:
                 folder = run_entry(recipe_of(start).hash, digest)
         present, expected = read_run(folder).recipe.hash, recipe.started_from[role]
         if present != expected:

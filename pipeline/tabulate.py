@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
-from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
+from pipeline.plan import OUTCOMES, RECIPES, Run, plan_of, read_finished, read_planned
 from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
@@ -33,8 +33,8 @@ from replication.runs.outcome import (
     PICTURE,
     REMAKE,
     RESPONSES,
-    ensemble_rows,
-    ensembles_of_seeds,
+    make_ensemble_rows,
+    make_seed_ensembles,
     read_responses,
     read_scores,
     read_weights_digest,
@@ -46,7 +46,7 @@ from replication.tracking.importer import import_runs, read_finished_run
 def main() -> None:
     task, params = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task), read_params()
     task_folder, runs = RESULTS / params.profile / task.name, plan_of(task).runs
-    with code.unchanged("tabulate"):
+    with code.guard_code("tabulate"):
         task_folder.mkdir(parents=True, exist_ok=True)
         recorded = add(task, params, runs, task_folder) if runs else []
     entries = [
@@ -60,11 +60,11 @@ def main() -> None:
 
 def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> list[Recorded]:
     """Add runs to the tables of a study below `task_folder`; returns what was recorded of them before."""
-    plan = planned(RECIPES / task.name / "study.json")
+    plan = read_planned(RECIPES / task.name / "study.json")
     tracked = _track(params, runs)
     results = []
     for run in runs:
-        record = finished(run)
+        record = read_finished(run)
         if record.mlflow_run_id is None:
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
         _check_outcome(run)
@@ -104,12 +104,12 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
     for nets in ensembles:
         for seed in sorted({run.seed for run in runs}):
             if all((net, seed) in outcomes for net in nets):
-                rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
+                rows += make_ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
     if task.averages_seeds:
         nets: dict[tuple[str, str], dict[int, Path]] = {}
         for run in runs:
             nets.setdefault((run.net, run.variant), {})[run.seed] = run.outcome
-        rows += ensembles_of_seeds(nets, task)
+        rows += make_seed_ensembles(nets, task)
     return rows
 
 
@@ -128,7 +128,7 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
 
 def _describe_making(run: Run) -> dict[str, Any]:
     """When and how a run was made here: it need not be what its row in results/ says."""
-    record = finished(run)
+    record = read_finished(run)
     machine = record.provenance["machine"]
     when = {"date": record.provenance["date"], "commit": record.provenance["commit"], "starts": record.starts}
     return when | {"seconds": record.seconds, "threads": machine.get("threads"), "cpu": machine["cpu"]}

@@ -15,8 +15,8 @@ import sys
 
 from pipeline import code, machine, stage, store
 from pipeline.params import WORK, BaseParams, read_params
-from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of
-from pipeline.workers import Job, side_by_side
+from pipeline.plan import RUNS, Plan, Run, parse_run, plan_of, recipe_of
+from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.runs.folder import checkpoint
@@ -27,9 +27,9 @@ from replication.training.progress import Progress
 def main() -> None:
     options = stage.task_or_run(__doc__)
     task = get_task(options.task)
-    with code.unchanged(f"train-{task.name}") as digest:
+    with code.guard_code(f"train-{task.name}") as digest:
         if options.net:
-            run = named_run(task.name, options.net, options.seed)
+            run = parse_run(task.name, options.net, options.seed)
             entry = store.run_entry(recipe_of(run).hash, digest)
             if store.is_usable(entry, plan_of(task).threads):
                 stage.forget(recipe_of(run))  # killed before it could
@@ -74,7 +74,7 @@ def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> l
         schedule = recipe_of(run).schedule
         cost = depth_of(run.net) * schedule.iterations * schedule.batch_size
         jobs.append(Job(run.title, train_one, (run, digest), cost))
-    return side_by_side(jobs, machine.slots(params, plan.threads, len(jobs)))
+    return run_jobs(jobs, machine.slots(params, plan.threads, len(jobs)))
 
 
 def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
@@ -87,9 +87,9 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     from pipeline.launch.torchrun import torchrun
     from pipeline.tracking import destination_of, study_of
     from replication.training.device import choose_device
-    from replication.training.processes import launched
+    from replication.training.processes import is_under_torchrun
     from replication.training.run import Stopped, train_run
-    from replication.training.speed import compiles
+    from replication.training.speed import choose_compilation
 
     params, recipe = read_params(), recipe_of(run)
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
@@ -97,10 +97,10 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     images = stage.images_of(params, run.task)
     starts = store.start_folders(run, recipe)
     device = choose_device(params.device)
-    if params.processes > 1 and not launched():
+    if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
-    compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
+    compiled = choose_compilation(params.compile, recipe, len(images.meta.classes), device)
     destination, checkpoints = destination_of(recipe, study_of(params, recipe)), params.section(run.task).checkpoints
     try:
         record = train_run(

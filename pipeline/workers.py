@@ -1,4 +1,4 @@
-"""Run jobs side by side, each in a process of its own: `side_by_side`.
+"""Run jobs side by side, each in a process of its own: `run_jobs`.
 
 torch is imported once, by a server process from which all workers are forked. The server never touches a GPU, so its
 children may. What a worker prints stands above one line of progress. A job that fails does not stop the others.
@@ -64,7 +64,7 @@ class Worker:
         return self.process.exitcode == 0
 
 
-def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
+def run_jobs(jobs: Sequence[Job], slots: Slots) -> list[str]:
     """Run all jobs; returns the names of those that failed.
 
     Raises:
@@ -76,7 +76,7 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
     succeeded: set[str] = set()
     failed: list[str] = []
     status = Status(jobs)
-    with _passed_on(running) as stops:
+    with _forward_signals(running) as stops:
         while waiting or running:
             while waiting and len(running) < slots.count and not stops:
                 job = waiting.pop(0)
@@ -100,7 +100,7 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
 
 
 @contextmanager
-def _passed_on(running: Sequence[Worker]) -> Iterator[list[int]]:
+def _forward_signals(running: Sequence[Worker]) -> Iterator[list[int]]:
     """Pass SIGINT and SIGTERM on to the workers as SIGTERM; gives the list of those that came."""
     stops: list[int] = []
 
@@ -136,7 +136,9 @@ class Status:
         line = f"{len(succeeded)}/{len(self.jobs)} {names}"
         if self.terminal or line != self.shown or now - self.shown_at > 60:
             self.shown, self.shown_at = line, now
-            left = f" … {_in_words((now - self.began) * (total - done) / done)} left" if done > 0.01 * total else ""
+            left = (
+                f" … {_format_seconds((now - self.began) * (total - done) / done)} left" if done > 0.01 * total else ""
+            )
             self.print(line + left if names else "", last=True)
 
     def print(self, line: str, last: bool = False) -> None:
@@ -150,7 +152,7 @@ class Status:
                 print(line, file=sys.stderr, flush=True)
 
 
-def _in_words(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds < 90:
         return f"{max(5, 5 * round(seconds / 5))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

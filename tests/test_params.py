@@ -142,7 +142,7 @@ def test_every_variant_of_every_profile_makes_a_recipe_that_is_not_the_profiles_
 def test_every_variant_that_a_claim_needs_is_in_the_papers_profile() -> None:
     paper = read_profile(PROFILES[0].parent, "paper")
     for task in TASKS.values():
-        needed = {name.partition("/")[2] for test in claim.tests_of(task) for name in test.needs} - {""}
+        needed = {name.partition("/")[2] for test in claim.list_tests(task) for name in test.needs} - {""}
         assert needed <= paper.variants(task).keys()
 
 

@@ -9,7 +9,7 @@ from replication.nets.complexity import complexity
 from replication.paper import protocol
 from replication.results.studies import Study
 from replication.tasks import get_task
-from replication.tasks.build import build_net, count_net, layers_of
+from replication.tasks.build import build_net, count_net, list_layers
 
 # Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
 GPU_FLOP_PER_SECOND = 10e12
@@ -35,7 +35,7 @@ def memory(recipe: Recipe, classes: int) -> float:
     the maps of a batch-norm group after convolution, batch norm and ReLU; where blocks are run again, of one stage of
     them, and those between stages. An estimate within a factor of two.
     """
-    sizes = [layer.channels * layer.output_size**2 for layer in layers_of(recipe, classes)]
+    sizes = [layer.channels * layer.output_size**2 for layer in list_layers(recipe, classes)]
     parameters, maps = count_net(recipe, classes).parameters, float(sum(sizes))
     with torch.device("meta"):
         net = build_net(recipe, classes)

@@ -11,7 +11,7 @@ from replication.files import SUMS, check_whole, kind_of
 from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, REMAKE, read_run
 from replication.tasks import get_task
-from replication.tasks.batches import as_seen
+from replication.tasks.batches import subtract_mean
 
 
 class Ready(nn.Module):
@@ -26,7 +26,7 @@ class Ready(nn.Module):
         self.register_buffer("mean", mean)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.net(as_seen(images, self.mean)).softmax(1)
+        return self.net(subtract_mean(images, self.mean)).softmax(1)
 
 
 def load(path: Path | str) -> Ready:

@@ -8,7 +8,7 @@ from made_up import study as made_up
 
 from replication import paper, report
 from replication.report.page import page
-from replication.results.labels import in_words
+from replication.results.labels import describe_label
 from replication.verdicts.claims import judge_claims
 
 
@@ -43,7 +43,7 @@ def test_of_several_studies_of_an_arm_those_of_better_fidelity_are_shown() -> No
     ],
 )
 def test_a_folder_is_told_in_words(folder: str, words: list[str]) -> None:
-    assert in_words(folder, "re-compressed as JPEG") == words
+    assert describe_label(folder, "re-compressed as JPEG") == words
 
 
 def test_figures_2_and_5_are_counted_on_the_built_blocks() -> None:

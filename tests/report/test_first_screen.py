@@ -16,7 +16,7 @@ from replication.report.first_screen import count_claims, first_screen
 from replication.report.html import shown, with_cards
 from replication.results.studies import Study
 from replication.tasks import TASKS
-from replication.verdicts.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
+from replication.verdicts.claims.findings import choose_answer, count_kinds, findings, is_undertrained, judge_paper
 
 # (training, test) errors in percent of the committed study of a sixteenth of the schedule.
 SHORT = {"plain-20": (19, 19.1), "plain-56": (63, 60.3), "resnet-20": (16, 16.45), "resnet-56": (25, 25.0)}
@@ -172,7 +172,7 @@ def test_all_pairs_at_the_depths_tested_make_the_answer_depend_on_them() -> None
 
 
 def test_an_exact_single_seed_alone_has_no_answer_yet() -> None:
-    assert word(exact()) == "Not yet" and answering([exact()]) is None
+    assert word(exact()) == "Not yet" and choose_answer([exact()]) is None
     assert main_setup([exact()])[1] is not None, "its numbers are shown"
     whole = exact(1, LONG)
     assert word(whole, sixteenth()) == "Partly", "a borrowed spread is no spread of its own"

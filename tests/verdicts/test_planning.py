@@ -11,7 +11,7 @@ from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.verdicts import rule
 from replication.verdicts.comparisons import Comparison, weigh_alikeness, weigh_difference, weigh_samples
-from replication.verdicts.planning import MOST, POWER, seeds_to_settle, typical
+from replication.verdicts.planning import MOST, POWER, make_typical_values, seeds_to_settle
 from replication.verdicts.rule import Sample
 
 WEIGHTS = {"a": 1, "b": -1}
@@ -20,15 +20,15 @@ WEIGHTS = {"a": 1, "b": -1}
 def apart(points: float, std: float, seeds: int = 3, weigh: object = None) -> Comparison:
     """Two nets whose seeds spread by `std`, so many points apart."""
     samples = {
-        "a": rule.of_errors(typical(8 + points, std, seeds), 10**9),
-        "b": rule.of_errors(typical(8, std, seeds), 10**9),
+        "a": rule.of_errors(make_typical_values(8 + points, std, seeds), 10**9),
+        "b": rule.of_errors(make_typical_values(8, std, seeds), 10**9),
     }
     return weigh_samples("a − b", "", samples, weigh or weigh_difference(WEIGHTS))
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 8])
 def test_typical_values_have_the_mean_and_the_standard_deviation(seeds: int) -> None:
-    values = typical(6.61, 0.16, seeds)
+    values = make_typical_values(6.61, 0.16, seeds)
     assert (values.mean(), values.std(ddof=1)) == pytest.approx((6.61, 0.16))
 
 
@@ -57,7 +57,7 @@ def test_nets_that_are_equal_are_never_told_apart_but_are_shown_to_be_alike() ->
 
 def test_a_trend_needs_fewer_seeds_the_steeper_it_is() -> None:
     def slope(step: float) -> int | None:
-        nets = {f"net {i}": rule.of_errors(typical(8 - step * i, 1.0, 3), 10**9) for i in range(4)}
+        nets = {f"net {i}": rule.of_errors(make_typical_values(8 - step * i, 1.0, 3), 10**9) for i in range(4)}
         return seeds_to_settle(weigh_samples("falls", "", nets, lambda of: rule.trend(list(of.values()))))
 
     assert slope(3.0) == 3

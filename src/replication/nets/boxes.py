@@ -32,7 +32,7 @@ def anchors(height: int, width: int, stride: int, sides: Sequence[float], ratios
     return torch.cat([centres - half, centres + half], dim=-1).flatten(0, 2)
 
 
-def encoded(boxes: Tensor, anchor: Tensor) -> Tensor:
+def encode_boxes(boxes: Tensor, anchor: Tensor) -> Tensor:
     """Boxes as offsets from their anchors, [..., 4]: the shift of the centre in sides of the anchor, the log of the
     growth of the sides (R-CNN's parametrisation)."""
     centre, side = _centre_and_side(boxes)
@@ -40,8 +40,8 @@ def encoded(boxes: Tensor, anchor: Tensor) -> Tensor:
     return torch.cat([(centre - anchor_centre) / anchor_side, torch.log(side / anchor_side)], dim=-1)
 
 
-def decoded(offsets: Tensor, anchor: Tensor) -> Tensor:
-    """Boxes from offsets, [..., 4]: undoes `encoded`. A side grows by e^GROWTH at most, so that none is infinite."""
+def decode_boxes(offsets: Tensor, anchor: Tensor) -> Tensor:
+    """Boxes from offsets, [..., 4]: undoes `encode_boxes`. A side grows by e^GROWTH at most, so it stays finite."""
     shift, growth = offsets.float().split(2, dim=-1)
     anchor_centre, anchor_side = _centre_and_side(anchor)
     centre, half = anchor_centre + shift * anchor_side, growth.clamp(max=GROWTH).exp() * anchor_side / 2
@@ -58,7 +58,7 @@ def overlap(boxes: Tensor, others: Tensor) -> Tensor:
     return torch.nan_to_num(shared / (areas[0] + areas[1] - shared), nan=0.0)
 
 
-def nearest(boxes: Tensor, true: Tensor) -> Tensor:
+def nearest_overlap(boxes: Tensor, true: Tensor) -> Tensor:
     """The overlap of each of the boxes [B, 4] with the nearest of its image's true ones [B, K, 4], [B]."""
     return overlap(boxes[:, None], true)[:, 0].amax(1)
 

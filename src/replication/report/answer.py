@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from replication.results.studies import Study
 from replication.tasks import TASKS, Task
-from replication.verdicts.claim import Role, tests_of
-from replication.verdicts.claims.findings import TOLD, Finding, answering, findings, printed
+from replication.verdicts.claim import Role, list_tests
+from replication.verdicts.claims.findings import TOLD, Finding, choose_answer, findings, read_paper_study
 from replication.verdicts.comparisons import TRAIN
 from replication.verdicts.rule import SEEDS
 from replication.words import format_points
@@ -24,13 +24,13 @@ NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 def list_main_tasks() -> list[Task]:
     """The tasks that test the three main findings."""
-    return [task for task in TASKS.values() if any(test.role for test in tests_of(task))]
+    return [task for task in TASKS.values() if any(test.role for test in list_tests(task))]
 
 
 def choose_main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
     """The task and the setup of the first screen: the one that answers, else one on the paper's own data, else none."""
     by_task = {task: _choose_own_data(studies, task) for task in list_main_tasks()}
-    answers = {task: answer for task, own in by_task.items() if (answer := answering(own))}
+    answers = {task: answer for task, own in by_task.items() if (answer := choose_answer(own))}
     if answers:
         return max(answers.items(), key=lambda item: sum(finding.is_told for finding in findings(item[1])))
     for task, own in by_task.items():
@@ -121,7 +121,7 @@ def _describe_undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     if not errors:
         return []
     worst = max(errors, key=errors.__getitem__)
-    theirs = float(TRAIN.sample(printed(study.task, study.paper), worst).mean)
+    theirs = float(TRAIN.sample(read_paper_study(study.task, study.paper), worst).mean)
     ends = f"ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
     subject = (
         f"{net_name(worst)} is undertrained: it" if len(errors) == 1 else f"Models are undertrained: {net_name(worst)}"
@@ -141,7 +141,7 @@ def _describe_longer(study: Study) -> str:
 def _describe_task(task: Task, studies: Sequence[Study]) -> str:
     if not studies:
         return f"{task.label} has not been run."
-    answer = answering(studies)
+    answer = choose_answer(studies)
     if answer is None:
         return f"On {task.label} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)

@@ -12,9 +12,9 @@ from replication.results.studies import Study
 from replication.results.tables import SCORES
 from replication.verdicts.claim import Kind
 from replication.verdicts.claims import WAITING, Tested, judge_claims
-from replication.verdicts.claims.settling import settling
+from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.of_paper import make_paper_study
 from replication.verdicts.planning import MOST, POWER
 from replication.verdicts.rule import SEEDS, Outcome
 from replication.verdicts.rule_since import first_ended, present_rule
@@ -36,7 +36,7 @@ def claim_cards(studies: Sequence[Study]) -> list[Figure]:
         return []
     task, verdicts = studies[0].task, [judge_claims(study) for study in studies]
     cards, numbers = [], []
-    for printed, *of_claim in zip(judge_claims(study_of_paper(task, studies[0].paper)), *verdicts, strict=True):
+    for printed, *of_claim in zip(judge_claims(make_paper_study(task, studies[0].paper)), *verdicts, strict=True):
         pairs = list(zip(studies, of_claim, strict=True))[: 1 if printed.test.counted else None]  # counted: all alike
         cards.append(_card(printed, pairs))
         numbers += [_describe(study, tested, one) for study, tested in pairs for one in tested.comparisons]
@@ -70,7 +70,7 @@ def _card(printed: Tested, pairs: Sequence[tuple[Study, Tested]]) -> dict[str, o
 
 
 def _describe_verdict(study: Study, tested: Tested) -> dict[str, object]:
-    needed, rule, nets = settling(tested, study), present_rule(), tested.test.rests_on(study)
+    needed, rule, nets = plan_settling(tested, study), present_rule(), tested.test.rests_on(study)
     most = max(needed.seeds.values(), default=0) if needed else 0
     is_runnable = needed and 0 < most <= MOST_SEEDS_IN_A_COMMAND
     return {

@@ -11,7 +11,7 @@ from replication.errors import UserError
 from replication.files import write_durably
 from replication.results.commands import command_of
 from replication.results.fidelity import RANK, differences, fidelity, find_override, find_paper_recipe
-from replication.results.labels import in_words
+from replication.results.labels import describe_label
 from replication.results.schema import JOINED, TRAINING
 from replication.results.tables import RUNS, SCORES, Row, read_tables
 from replication.tasks import Task
@@ -55,7 +55,7 @@ def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
     up, minutes = "../" * (2 + len(label)), sum(row["seconds"] for row in runs) / 60
     machines = "; ".join(sorted({row["machine"] for row in runs}))
     parts = [
-        [f"# Nets of section {task.section}: {', '.join([profile, *in_words('/'.join(label), data.pixels)])}"],
+        [f"# Nets of section {task.section}: {', '.join([profile, *describe_label('/'.join(label), data.pixels)])}"],
         [
             f"Made by the stage `tabulate` from the tables beside it ([their columns]({up}README.md)). Errors are "
             "those of the last iteration: the test set selects nothing."

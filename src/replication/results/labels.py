@@ -35,7 +35,7 @@ def study_folder(*labels: str) -> str:
     return ",".join(filter(None, labels))
 
 
-def in_words(label: str, pixels: str) -> list[str]:
+def describe_label(label: str, pixels: str) -> list[str]:
     """A label as a reader is told it: "precision=bf16,train_images=45000" is bf16, train_images 45000.
 
     Args:
@@ -58,7 +58,7 @@ def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) 
     """
     data = recipe.data
     changes = (change for change in label.split(",") if not change.startswith(("precision=", "pixels=")))
-    changed = in_words(",".join(changes), data.pixels)
+    changed = describe_label(",".join(changes), data.pixels)
     if data.name in SMOKE_TESTS:
         return ", ".join([SMOKE_TESTS[data.name], *changed])
     parts = [DATA_NAMES.get(data.name, data.name)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from replication.config.validation import validate
 from replication.files import check_whole, replacing
 from replication.runs.curve import Point, read_curve_file, write_curve
-from replication.runs.record import RunRecord, upgraded
+from replication.runs.record import RunRecord, upgrade_record
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +74,7 @@ def read_run(folder: Path) -> RunRecord:
         UserError: it is missing or damaged, or not a record of a run.
     """
     path = check_whole(folder, RECORD, REMAKE)
-    return validate(RunRecord, upgraded(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
+    return validate(RunRecord, upgrade_record(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
 
 
 def read_curve(folder: Path) -> list[Point]:

@@ -139,7 +139,7 @@ def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
     return averages
 
 
-def ensemble_rows(
+def make_ensemble_rows(
     nets: Sequence[str], seed: int, folders: Sequence[Path], task: Task, variant: str = DEFAULT
 ) -> list[dict[str, Any]]:
     """Rows of scores of an ensemble; its net is called "a + b"."""
@@ -147,7 +147,7 @@ def ensemble_rows(
     return [name | row for row in score_rows(average_outcomes(folders, task), task)]
 
 
-def ensembles_of_seeds(runs: Mapping[tuple[str, str], Mapping[int, Path]], task: Task) -> Iterator[dict[str, Any]]:
+def make_seed_ensembles(runs: Mapping[tuple[str, str], Mapping[int, Path]], task: Task) -> Iterator[dict[str, Any]]:
     """Rows of scores of all seeds of each net together, for nets with several; one is called "net + net + …".
 
     Args:
@@ -155,4 +155,4 @@ def ensembles_of_seeds(runs: Mapping[tuple[str, str], Mapping[int, Path]], task:
     """
     for (net, variant), folders in runs.items():
         if len(folders) > 1:
-            yield from ensemble_rows([net] * len(folders), min(folders), list(folders.values()), task, variant)
+            yield from make_ensemble_rows([net] * len(folders), min(folders), list(folders.values()), task, variant)

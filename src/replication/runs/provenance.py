@@ -55,7 +55,7 @@ def to_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
-def start_of(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
+def describe_start(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
     """What a record says of one start of a training.
 
     Args:

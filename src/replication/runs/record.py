@@ -62,7 +62,7 @@ def run_name(recipe: Recipe) -> str:
     return " · ".join([recipe.net, *variant, f"seed {recipe.seed}"])
 
 
-def upgraded(values: Any) -> Any:
+def upgrade_record(values: Any) -> Any:
     """A record as it was written before `task` was called `arm`, in today's form. Goes with the last of such runs."""
     if not (isinstance(values, dict) and isinstance(recipe := values.get("recipe"), dict) and "arm" in recipe):
         return values
@@ -94,7 +94,7 @@ def training_score(recipe: Recipe, curve: Sequence[Point]) -> dict[str, Any]:
     }
 
 
-def status_of(recipe: Recipe, curve: Sequence[Point], classes: int) -> Status:
+def judge_status(recipe: Recipe, curve: Sequence[Point], classes: int) -> Status:
     """Whether the training error of the last tenth of the run is better than chance, by three standard errors."""
     chance = 100 * (1 - 1 / classes)
     by_iteration = select(curve, TRAIN, ERROR).items()

@@ -76,7 +76,7 @@ class Batches(ABC):
 
     def indices(self, iteration: int) -> Tensor:
         """Positions of the training images that the batch of an iteration holds, on all processes together, [B]."""
-        return self.trained[drawn(self.recipe, iteration)]
+        return self.trained[draw_indices(self.recipe, iteration)]
 
     @abstractmethod
     def contents(self, iteration: int) -> list[dict[str, Any]]:
@@ -105,17 +105,17 @@ class Batches(ABC):
 
     def plain(self, images: Tensor) -> Tensor:
         """uint8 images [n, 3, H, W] as a net sees them. For another size than S the mean image is rescaled to it."""
-        return as_seen(images, self.mean)
+        return subtract_mean(images, self.mean)
 
 
-def as_seen(images: Tensor, mean: Tensor) -> Tensor:
+def subtract_mean(images: Tensor, mean: Tensor) -> Tensor:
     """uint8 images [n, 3, H, W] less the mean image [1, 3, S, S], which is rescaled to their size; in units of 255."""
     if images.shape[2:] != mean.shape[2:]:
         mean = interpolate(mean, images.shape[2:], mode="bilinear", antialias=True)
     return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
 
 
-def drawn(recipe: Recipe, iteration: int) -> Tensor:
+def draw_indices(recipe: Recipe, iteration: int) -> Tensor:
     """Which of the images trained on the batch of an iteration holds, [B], each from 0 up to their number."""
     batch, count = recipe.schedule.batch_size, recipe.train_images
     position = torch.arange(iteration * batch, (iteration + 1) * batch)

@@ -11,7 +11,7 @@ from replication.tasks.batches import Batches, Split
 from replication.tasks.outcome import ErrorCount
 from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages
-from replication.training.schedule import learning_rate, reached_plateau, warms_up
+from replication.training.schedule import has_reached_plateau, has_warmup, learning_rate
 from replication.training.state import State, set_rate
 
 
@@ -71,7 +71,7 @@ def iterate(
 def _watch_training_error(state: State, recipe: Recipe) -> None:
     """End the warm-up once the error over its window is low (section 4.2); drop the rate on a plateau (3.4)."""
     plateau = recipe.schedule.plateau
-    if warms_up(recipe) and state.warmup_ended_at is None:
+    if has_warmup(recipe) and state.warmup_ended_at is None:
         warmup = recipe.warmup
         state.recent_wrong = [*state.recent_wrong, int(state.wrong[-1].item())][-warmup.window :]
         error = 100 * sum(state.recent_wrong) / (len(state.recent_wrong) * recipe.schedule.batch_size)
@@ -81,7 +81,7 @@ def _watch_training_error(state: State, recipe: Recipe) -> None:
         state.window_wrong.append(state.wrong[-1])
         if len(state.window_wrong) == plateau.window:
             error = 100 * torch.stack(state.window_wrong).mean().item() / recipe.schedule.batch_size
-            dropped = reached_plateau(state.window_error, error, state.dropped_at, plateau)
+            dropped = has_reached_plateau(state.window_error, error, state.dropped_at, plateau)
             if dropped:
                 state.dropped_at.append(state.iteration)
             state.window_error, state.window_wrong = None if dropped else error, []

@@ -20,7 +20,7 @@ from replication.config.recipe import Recipe
 from replication.errors import UserError
 
 
-def launched() -> bool:
+def is_under_torchrun() -> bool:
     """Whether torchrun started this process. A cluster may set RANK alone, which means nothing here."""
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
 
@@ -34,7 +34,7 @@ class Processes:
     @classmethod
     def under_torchrun(cls, device: torch.device) -> "Processes":
         """Join the processes that torchrun started, or be alone."""
-        if not launched():
+        if not is_under_torchrun():
             return cls()
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
@@ -76,7 +76,7 @@ class Processes:
         """The sum of `value` over all processes."""
         if self.count > 1:
             value = value.clone()
-            with _together():
+            with _fail_together():
                 dist.all_reduce(value)
         return value
 
@@ -85,7 +85,7 @@ class Processes:
         if self.count == 1:
             return [value]
         values = [None] * self.count
-        with _together():
+        with _fail_together():
             dist.all_gather_object(values, value)
         return values
 
@@ -94,19 +94,19 @@ class Processes:
         if self.count == 1:
             return flag
         maximum = torch.tensor(int(flag))
-        with _together():
+        with _fail_together():
             dist.all_reduce(maximum, op=dist.ReduceOp.MAX)
         return bool(maximum)
 
     def wait(self) -> None:
         """Until all are here."""
         if self.count > 1:
-            with _together():
+            with _fail_together():
                 dist.barrier()
 
 
 @contextmanager
-def _together() -> Iterator[None]:
+def _fail_together() -> Iterator[None]:
     """What all processes do at once fails in those that are left when one has ended, which has said why."""
     try:
         yield

@@ -29,7 +29,7 @@ class Stopped(Exception):
     """Training was asked to stop (Ctrl-C, SIGTERM); its state is saved."""
 
 
-def bar_of(state: State, recipe: Recipe, is_visible: bool) -> tqdm:
+def make_bar(state: State, recipe: Recipe, is_visible: bool) -> tqdm:
     """A bar of the iterations, on the standard error."""
     return tqdm(
         total=recipe.schedule.iterations, initial=state.iteration, desc=run_name(recipe), unit="it",
@@ -37,7 +37,7 @@ def bar_of(state: State, recipe: Recipe, is_visible: bool) -> tqdm:
     )  # fmt: skip
 
 
-def show(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
+def update_bar(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
     """Count an iteration; show its points of the curve, if it has any."""
     if points:
         values = {point.metric: point.value for point in points if point.split == TRAIN}
@@ -48,7 +48,7 @@ def show(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
 
 
 @contextmanager
-def told(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
+def report_failure(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
     """Mark an unfinished training KILLED or FAILED in MLflow; tell the user what to do about a loss that diverged."""
     try:
         yield
@@ -67,7 +67,7 @@ def told(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
 
 
 @contextmanager
-def stop_requests() -> Iterator[list[int]]:
+def catch_stop_requests() -> Iterator[list[int]]:
     """A list that is no longer empty once SIGINT or SIGTERM came; a second one of them acts at once."""
     requests: list[int] = []
 
@@ -84,7 +84,7 @@ def stop_requests() -> Iterator[list[int]]:
 
 
 @contextmanager
-def only_process(work: Path, processes: Processes) -> Iterator[None]:
+def lock_run(work: Path, processes: Processes) -> Iterator[None]:
     """Killing DVC leaves its child training; a second start must not write into the same state."""
     if processes.rank > 0:
         yield

@@ -19,8 +19,8 @@ from replication.files import remove_leftovers, write_durably
 from replication.runs.curve import ERROR, TEST, TRAIN, last_value
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.nets import load_starts
-from replication.runs.provenance import provenance, start_of
-from replication.runs.record import RunRecord, run_name, status_of
+from replication.runs.provenance import describe_start, provenance
+from replication.runs.record import RunRecord, judge_status, run_name
 from replication.tasks import get_task
 from replication.tasks.batches import Batches
 from replication.tasks.build import count_net
@@ -29,7 +29,15 @@ from replication.tracking.live import LiveRun
 from replication.tracking.store import Destination
 from replication.training.loop import iterate
 from replication.training.processes import Processes
-from replication.training.progress import Progress, Stopped, bar_of, only_process, show, stop_requests, told
+from replication.training.progress import (
+    Progress,
+    Stopped,
+    catch_stop_requests,
+    lock_run,
+    make_bar,
+    report_failure,
+    update_bar,
+)
 from replication.training.state import State
 
 BACKBONE = "backbone"  # the role of the run whose weights the first layers are initialised from
@@ -71,7 +79,7 @@ def train(
     """
     processes.check(recipe)
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
-    with only_process(work, processes), stop_requests() as stop, told(recipe, work, live):
+    with lock_run(work, processes), catch_stop_requests() as stop, report_failure(recipe, work, live):
         state = State.start(recipe, batches.classes, batches.device, compiled, origin)
         if backbone:
             state.net.load_backbone(backbone)
@@ -81,20 +89,20 @@ def train(
         if first and state.mlflow_run_id:
             state.mlflow_run_id = live.log(state.curve, state.mlflow_run_id)
         if first and not resumed:
-            _keep(state, work, checkpoints)
+            _save_checkpoint(state, work, checkpoints)
             state.save(work)
-        with bar_of(state, recipe, is_visible=first and progress is None) as bar:
+        with make_bar(state, recipe, is_visible=first and progress is None) as bar:
             if first and resumed:
                 at_end = state.iteration == schedule.iterations
                 done = f"is trained to its end already; delete {work} to train it again"
                 told_as = done if at_end else f"resumes at iteration {state.iteration:,}"
                 bar.write(f"{name}: {told_as}", file=sys.stderr)
             for points in iterate(state, recipe, batches, processes):
-                show(bar, points, schedule.batch_size)
+                update_bar(bar, points, schedule.batch_size)
                 if progress is not None:
                     progress.value = state.iteration / schedule.iterations
                 if first:
-                    _keep(state, work, checkpoints)
+                    _save_checkpoint(state, work, checkpoints)
 
                 # Save, so that nothing that may come costs more than a minute.
                 last, now = state.iteration == schedule.iterations, time.monotonic()
@@ -111,14 +119,14 @@ def train(
     return state
 
 
-def _keep(state: State, work: Path, checkpoints: Collection[int]) -> None:
+def _save_checkpoint(state: State, work: Path, checkpoints: Collection[int]) -> None:
     """Keep the weights if they are to be kept after this iteration; before the state is saved, so that none is lost."""
     if state.iteration in checkpoints:
         tensors = {key: value.contiguous().cpu() for key, value in state.net.state_dict().items()}
         write_durably(work / checkpoint(state.iteration), save(tensors))
 
 
-def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict[str, Tensor]]:
+def _load_checkpoints(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict[str, Tensor]]:
     """The weights that were kept; of those that were asked for too late it is told that there are none.
 
     Raises:
@@ -185,12 +193,12 @@ def train_run(
     backbone = read_weights(starts[BACKBONE]) if BACKBONE in starts else None
     state = train(
         recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
-        start_of(origin, code), progress,
+        describe_start(origin, code), progress,
     )  # fmt: skip
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, origin)
-    checkpoint_weights = _kept(work / recipe.hash, checkpoints, run_name(recipe))
+    checkpoint_weights = _load_checkpoints(work / recipe.hash, checkpoints, run_name(recipe))
     write_run(
         folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, checkpoint_weights
     )
@@ -207,7 +215,7 @@ def _record(recipe: Recipe, state: State, batches: Batches, processes: Processes
     size = count_net(recipe, batches.classes)
     return RunRecord(
         recipe=recipe,
-        status=status_of(recipe, state.curve, batches.classes),
+        status=judge_status(recipe, state.curve, batches.classes),
         parameters=size.parameters,
         macs=size.macs,
         warmup_ended_at=state.warmup_ended_at,

@@ -20,7 +20,7 @@ from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.runs.record import run_name
 from replication.tasks.build import build_net, count_net
-from replication.training.processes import launched
+from replication.training.processes import is_under_torchrun
 
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
 LONG = 2e13  # multiply-adds of a training from which on it is measured first: some five minutes of two cores
@@ -31,7 +31,7 @@ GAIN = {"fp32": 1.15, "bf16": 1.05}
 SECONDS_A_LAYER = 3
 
 
-def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -> bool:
+def choose_compilation(setting: str, recipe: Recipe, classes: int, device: torch.device) -> bool:
     """Whether a training compiles its kernels; before a long one, says what it will take and what would be faster.
 
     Args:
@@ -52,10 +52,10 @@ def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -
             "blocks again in the backward pass; set compile to auto.",
             key="compile",
         )
-    forecast = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
+    forecast = None if is_under_torchrun() else outlook(recipe, classes, device, recipe.schedule.iterations)
     compiled = setting == "always" or (setting == "auto" and bool(forecast and forecast.compiling_pays))
     if forecast:
-        print(f"{run_name(recipe)}: {told(forecast, recipe, compiled)}", file=sys.stderr)
+        print(f"{run_name(recipe)}: {describe_outlook(forecast, recipe, compiled)}", file=sys.stderr)
     return compiled
 
 
@@ -113,7 +113,7 @@ def _some_loss(output: Any, labels: Tensor) -> Tensor:
     return sum(values.square().mean() for values in output.tensors(labels[:, None]))
 
 
-def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
+def describe_outlook(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
     """The outlook in words, with how to set what would be faster."""
     rate, other = outlook.rates[recipe.precision], "bf16" if recipe.precision == "fp32" else "fp32"
     faster = outlook.rates[other] / rate

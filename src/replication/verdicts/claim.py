@@ -103,7 +103,7 @@ def claim(
     return register
 
 
-def tests_of(task: Task) -> list[Test]:
+def list_tests(task: Task) -> list[Test]:
     """The tests of a task's claims, in the order of their file."""
     return [test for test in _tests if test.task == task]
 
@@ -111,7 +111,7 @@ def tests_of(task: Task) -> list[Test]:
 @lru_cache(maxsize=64)  # several parts of the page ask for the same
 def judge_claims(study: Study) -> list[Tested]:
     """The claims of the study's task, in the order of their file."""
-    return [judge(test, study) for test in tests_of(study.task)]
+    return [judge(test, study) for test in list_tests(study.task)]
 
 
 def judge(test: Test, study: Study) -> Tested:

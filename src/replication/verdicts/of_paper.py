@@ -12,13 +12,13 @@ from replication.results.schema import TRAINING, TRAINING_ERROR, LayerRow, colum
 from replication.results.studies import Study, with_recipes
 from replication.runs.record import END_OF_TRAINING
 from replication.tasks import Task
-from replication.verdicts.planning import typical
+from replication.verdicts.planning import make_typical_values
 
 EARLY = 50_000  # iterations: a point of Figure 4 early on
 Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
 
 
-def study_of_paper(task: Task, paper: Profile) -> Study:
+def make_paper_study(task: Task, paper: Profile) -> Study:
     """What tables 2 to 4, 6 and 13 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
 
     ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
@@ -59,7 +59,9 @@ def _printed(task: Task) -> Iterator[Score]:
         yield from ((net, *headline, e) for net, e in digitised["test_final"].items() if net.startswith("plain-"))
         for row in table(6):
             if row["kind"] == "own":
-                values = typical(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
+                values = (
+                    make_typical_values(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
+                )
                 yield from ((row["net"], *headline, float(value)) for value in values)
         train = digitised["train_mean_59_64k"]
     yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())

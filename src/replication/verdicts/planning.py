@@ -25,7 +25,7 @@ def seeds_to_settle(comparison: Comparison) -> int | None:
     return high if high <= MOST else None
 
 
-def typical(mean: float, std: float, seeds: int) -> Array:
+def make_typical_values(mean: float, std: float, seeds: int) -> Array:
     """Made-up values with exactly this mean and standard deviation, spread like the quantiles of a normal."""
     quantiles = special.ndtri((np.arange(seeds) + 0.5) / seeds)
     return mean + std * (quantiles / quantiles.std(ddof=1) if seeds > 1 else quantiles)
@@ -40,4 +40,4 @@ def _settles(comparison: Comparison, seeds: int) -> bool:
 def _resize(sample: Sample, seeds: int) -> Sample:
     """A sample of so many seeds with the mean and the spread of this one."""
     std = sample.std if sample.n >= SEEDS else np.sqrt(sample.published.variance)
-    return replace(sample, values=typical(float(sample.mean), float(std), seeds), published=None)
+    return replace(sample, values=make_typical_values(float(sample.mean), float(std), seeds), published=None)

@@ -14,9 +14,9 @@ from torch.nn.functional import softplus
 
 from replication.data.store import Store
 from replication.evaluate import evaluate_net
-from replication.nets.boxes import decoded, overlap
+from replication.nets.boxes import decode_boxes, overlap
 from replication.runs.curve import last_value
-from replication.runs.outcome import Evaluation, ensembles_of_seeds, score_rows, write_evaluation
+from replication.runs.outcome import Evaluation, make_seed_ensembles, score_rows, write_evaluation
 from replication.tasks import get_task
 from replication.tasks.batches import Start
 from replication.tasks.build import build_net
@@ -103,7 +103,7 @@ def test_a_quarter_of_what_is_drawn_is_positive_where_both_kinds_are_proposed() 
         assert abs(first - second) < 4 * (first + second) ** 0.5, "all of a kind are drawn equally often"
     for box, positive, offsets in drawn[:50]:
         assert positive == bool(overlap(box[None], true) >= 0.5)
-        assert torch.allclose(decoded(offsets, box), true[0], atol=1e-4), "the offsets lead to the true box"
+        assert torch.allclose(decode_boxes(offsets, box), true[0], atol=1e-4), "the offsets lead to the true box"
 
 
 def test_where_one_kind_is_proposed_alone_it_is_drawn() -> None:
@@ -315,8 +315,8 @@ def test_an_ensemble_is_the_mean_of_the_boxes_of_its_seeds(tmp_path) -> None:
     for seed, member in enumerate(members):
         folders[seed] = tmp_path / str(seed)
         write_evaluation(folders[seed], Evaluation({"predicted_dense": member}), RCNN)
-    rows = {row["metric"]: row for row in ensembles_of_seeds({("resnet-18-A", "bf16"): folders}, RCNN)}
+    rows = {row["metric"]: row for row in make_seed_ensembles({("resnet-18-A", "bf16"): folders}, RCNN)}
     assert rows["rcnn_error"]["value"] == pytest.approx(200 / 3, abs=1e-4)
     name = {"net": "resnet-18-A + resnet-18-A", "variant": "bf16", "seed": 0, "protocol": "predicted_dense"}
     assert rows["rcnn_error"].items() >= name.items()
-    assert list(ensembles_of_seeds({("resnet-18-A", "bf16"): {0: folders[0]}}, RCNN)) == [], "one seed is none"
+    assert list(make_seed_ensembles({("resnet-18-A", "bf16"): {0: folders[0]}}, RCNN)) == [], "one seed is none"

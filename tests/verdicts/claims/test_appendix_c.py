@@ -11,8 +11,8 @@ from replication.results.studies import Study, with_recipes
 from replication.tasks import TASKS
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.claims.appendix_c import differences
-from replication.verdicts.claims.settling import settling
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.claims.settling import plan_settling
+from replication.verdicts.of_paper import make_paper_study
 
 LOCALIZATION, RCNN_TASK = TASKS["localization"], TASKS["rcnn"]
 SEED = {  # errors and shares of images on which one alone is wrong, in percent
@@ -114,10 +114,10 @@ def test_the_ensemble_is_shown_and_decides_nothing() -> None:
 def test_what_would_settle_it_is_its_seeds() -> None:
     study = located()
     (tested,) = judge_claims(study)
-    assert settling(tested, study).seeds == {"resnet-18-A": 3}
+    assert plan_settling(tested, study).seeds == {"resnet-18-A": 3}
     study = judged_again(seeds=1, together=None)
     (tested,) = judge_claims(study)
-    assert settling(tested, study).seeds == {"resnet-18-A": 3} and settling(tested, study).runs == 2
+    assert plan_settling(tested, study).seeds == {"resnet-18-A": 3} and plan_settling(tested, study).runs == 2
 
 
 def test_an_ensemble_of_fewer_seeds_than_there_are_is_not_compared_with_them() -> None:
@@ -168,7 +168,7 @@ def test_the_variance_over_images_is_that_of_a_bootstrap() -> None:
 
 
 def test_the_papers_own_numbers_are_of_one_net() -> None:
-    (found,) = judge_claims(study_of_paper(LOCALIZATION, PAPER_PROFILE))
+    (found,) = judge_claims(make_paper_study(LOCALIZATION, PAPER_PROFILE))
     assert found.kind == "single seed"
     assert [c.here.partition(" ")[0] for c in found.comparisons[:2]] == ["+19.80", "+1.60"]
 

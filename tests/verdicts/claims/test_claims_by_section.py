@@ -9,7 +9,7 @@ from made_up import PAPER, PAPER_IMAGENET, joined, study, with_curves
 from replication import paper
 from replication.results.studies import Study
 from replication.verdicts import claims
-from replication.verdicts.claims.settling import settling
+from replication.verdicts.claims.settling import plan_settling
 
 OFFICIAL = {"pixels": "official"}
 
@@ -104,7 +104,7 @@ def test_fitnet_and_highway_are_beaten_on_cifar_10_alone_and_parameters_are_coun
     assert "below 7.54 % (Highway's best)" in found.comparisons[0].what
     digits = seeds(dataset="digits")
     assert verdict(digits, "K16") == "not tested"
-    assert settling(judged(digits, "K16"), digits) is None, "no run on digits could tell"
+    assert plan_settling(judged(digits, "K16"), digits) is None, "no run on digits could tell"
 
 
 def warmed_up(start: int, without: int, error: float = 6.61) -> Study:

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from replication.data.crops import Pixels, centre_crop, crop
 from replication.data.store import Images
-from replication.tasks.batches import AUGMENTATION, Batches, Split, drawn
+from replication.tasks.batches import AUGMENTATION, Batches, Split, draw_indices
 from replication.tasks.imagenet.recipe import ImagenetRecipe, RescaledCrop
 
 CHUNK = 100  # test images that a worker loads at a time
 PIXELS = 100 * 224 * 224  # of test images in one forward pass, so that no scale needs more memory than another
-AHEAD = 2  # batches that a worker may be ahead
+BATCHES_AHEAD = 2  # batches that a worker may be ahead
 
 View = Callable[[Image.Image], Pixels]
 
@@ -46,26 +46,26 @@ class PhotographBatches(Batches):
         self._next = -1
 
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
-        images, labels, _ = self.with_sizes(iteration)
+        images, labels, _ = self.load_with_sizes(iteration)
         return images, labels
 
-    def with_sizes(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
+    def load_with_sizes(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
         """`training`, and the width and height of the images that the crops are from, [B / ranks, 2]."""
         pinned = self.device.type == "cuda"
         views = partial(_training_views, self.images, self.recipe, self.trained, self.slots(), pinned)
-        *parts, sizes = self.loaded(iteration, views)
+        *parts, sizes = self.load_next(iteration, views)
         pixels, colours, labels = (part.to(self.device, non_blocking=True) for part in parts)
-        return self.coloured(pixels, colours), labels, sizes
+        return self.shift_colours(pixels, colours), labels, sizes
 
-    def loaded(self, iteration: int, load: Callable[[int], Any]) -> Any:
+    def load_next(self, iteration: int, load: Callable[[int], Any]) -> Any:
         """What `load` makes of an iteration; threads are at those after it. Each call must have the same `load`."""
         planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
         if self._training is None or iteration != self._next or iteration >= planned:
-            self._training = ahead(load, range(iteration, max(planned, iteration + 1)), self.workers)
+            self._training = prefetch(load, range(iteration, max(planned, iteration + 1)), self.workers)
         self._next = iteration + 1
         return next(self._training)
 
-    def coloured(self, pixels: Tensor, colours: Tensor) -> Tensor:
+    def shift_colours(self, pixels: Tensor, colours: Tensor) -> Tensor:
         """uint8 views [B, S, S, 3] as a net sees them, shifted by `colours` [B, 3] of the principal components."""
         return self.plain(pixels.permute(0, 3, 1, 2)) + (colours @ self.components)[:, :, None, None]
 
@@ -76,7 +76,7 @@ class PhotographBatches(Batches):
 
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """See `RandomView`."""
-        views = [drawn_view(self.recipe, iteration, slot) for slot in range(self.recipe.schedule.batch_size)]
+        views = [draw_slot_view(self.recipe, iteration, slot) for slot in range(self.recipe.schedule.batch_size)]
         return [
             {"image": image, **vars(view), "colour": " ".join(f"{weight:.6g}" for weight in view.colour)}
             for image, view in zip(self.indices(iteration).tolist(), views, strict=True)
@@ -87,7 +87,7 @@ class PhotographBatches(Batches):
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
         views = partial(_test_views, self.images, split, view)
-        for pixels, labels in ahead(views, chunks[self.rank :: self.ranks], self.workers):
+        for pixels, labels in prefetch(views, chunks[self.rank :: self.ranks], self.workers):
             yield [part.to(self.device) for part in pixels], labels.to(self.device)
 
 
@@ -96,7 +96,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
+def prefetch(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
     """What `load` makes of each item, in their order, by threads that work ahead; without workers, when asked for.
 
     Threads, as Pillow decodes and rescales without the interpreter's lock: processes would hand their batches over in
@@ -109,7 +109,7 @@ def ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Ite
     try:
         for item in items:
             waiting.append(pool.submit(load, item))
-            if len(waiting) > AHEAD * workers:
+            if len(waiting) > BATCHES_AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -117,7 +117,7 @@ def ahead(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Ite
         pool.shutdown(cancel_futures=True)
 
 
-# These do not hold the batches, which hold what `ahead` gives: on a cycle its threads would live until Python looks.
+# These do not hold the batches, which hold what `prefetch` gives: on a cycle its threads would live until Python looks.
 
 
 def _training_views(
@@ -126,7 +126,7 @@ def _training_views(
     """This process's part of the batch of an iteration: pixels [B, S, S, 3], colours [B, 3], labels [B], sizes [B, 2]
     of the images.
     """
-    chosen = trained[drawn(recipe, iteration)[slots]]
+    chosen = trained[draw_indices(recipe, iteration)[slots]]
     seen = [_training_view(images, recipe, int(i), iteration, slot) for slot, i in enumerate(chosen, slots.start)]
     pixels, colours, sizes = (torch.from_numpy(np.stack(part)) for part in zip(*seen, strict=True))
     parts = pixels, colours.float(), images.train_labels[chosen], sizes
@@ -136,13 +136,13 @@ def _training_views(
 def _training_view(
     images: Images, recipe: ImagenetRecipe, index: int, iteration: int, slot: int
 ) -> tuple[Pixels, NDArray[np.float64], tuple[int, int]]:
-    view = drawn_view(recipe, iteration, slot)
+    view = draw_slot_view(recipe, iteration, slot)
     image = images.load("train", index)
     pixels = crop(image, view.shorter_side, recipe.input_size, view.down, view.across)
     return pixels[:, ::-1] if view.mirror else pixels, view.colour, image.size
 
 
-def drawn_view(recipe: ImagenetRecipe, iteration: int, slot: int) -> "RandomView":
+def draw_slot_view(recipe: ImagenetRecipe, iteration: int, slot: int) -> "RandomView":
     """How the image in a place of an iteration's batch is shown."""
     return draw_view(recipe.augmentation, np.random.default_rng((recipe.seeds[1], AUGMENTATION, iteration, slot)))
 

@@ -13,6 +13,6 @@ def ten_crop(image: Image.Image, shorter_side: int, size: int) -> Pixels:
     return np.concatenate([crops, crops[:, :, ::-1]])
 
 
-def whole(image: Image.Image, shorter_side: int) -> Pixels:
+def resize_whole(image: Image.Image, shorter_side: int) -> Pixels:
     """All of the image, its shorter side rescaled to `shorter_side`: for the fully convolutional test, [H, W, 3]."""
     return np.array(image.resize(rescaled_size(image.size, shorter_side), Image.Resampling.BILINEAR))

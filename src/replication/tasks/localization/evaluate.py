@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from replication.data.boxes import in_image, mirrored, padded
 from replication.data.crops import Frame, Pixels, whole_frame
 from replication.tasks.imagenet.evaluate import ten_crop
-from replication.tasks.imagenet.views import whole
+from replication.tasks.imagenet.views import resize_whole
 from replication.tasks.inference import autocast, fold_batch_norm
 from replication.tasks.localization import METHODS, PAIRS
 from replication.tasks.localization.boxes import best_boxes, candidates, merge_boxes
 from replication.tasks.localization.examples import draw_examples
 from replication.tasks.localization.feed import BoxBatches, BoxedBatches, Seen, centre, stack_pixels
-from replication.tasks.localization.floors import floors
+from replication.tasks.localization.floors import measure_floors
 from replication.tasks.localization.net import LocalizationNet
-from replication.tasks.localization.outcome import BoxOutcome, PairOutcome, compare_pairs, overlaps_of
+from replication.tasks.localization.outcome import BoxOutcome, PairOutcome, compare_pairs, measure_overlaps
 
 CANDIDATES = 20  # boxes of each image, class, scale and mirror image that the dense test merges
 GUESSES = 5
@@ -39,7 +39,9 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
                 boxes[method].append(in_images(best, seen))
         true += [image.boxes for image in seen]
     joined = {method: torch.cat(parts) for method, parts in boxes.items()}
-    return BoxOutcome({method: overlaps_of(values, true) for method, values in joined.items()}, joined, padded(true))
+    return BoxOutcome(
+        {method: measure_overlaps(values, true) for method, values in joined.items()}, joined, padded(true)
+    )
 
 
 def oracle_dense(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
@@ -77,7 +79,7 @@ def choose_true_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: Box
     for method, of_classes in boxes.items():
         box = of_classes[torch.arange(len(of_classes)), is_true.float().argmax(1)]
         chosen[method] = torch.where(is_true.any(1, keepdim=True), box, torch.nan)
-    return BoxOutcome({method: overlaps_of(box, true) for method, box in chosen.items()}, chosen, padded(true))
+    return BoxOutcome({method: measure_overlaps(box, true) for method, box in chosen.items()}, chosen, padded(true))
 
 
 Candidates = tuple[Tensor, Tensor]  # probabilities [N, n, M] and boxes [N, n, M, 4]
@@ -148,7 +150,7 @@ def in_images(boxes: Tensor, seen: Sequence[Seen]) -> Tensor:
 
 
 def _see_whole(side: int, image: Image.Image) -> tuple[Pixels, Frame]:
-    return whole(image, side), whole_frame(image.size, side)
+    return resize_whole(image, side), whole_frame(image.size, side)
 
 
 def pairs(outcomes: Mapping[str, BoxOutcome]) -> PairOutcome:
@@ -160,7 +162,7 @@ PROTOCOLS = {
     "oracle_centre": oracle_centre,
     "oracle_dense": oracle_dense,
     "predicted_dense": predicted_dense,
-    "floors": floors,
+    "floors": measure_floors,
 }
 COMPARED = {"pairs": pairs}
 OUTCOME = BoxOutcome

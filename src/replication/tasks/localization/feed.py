@@ -15,7 +15,7 @@ from replication.errors import UserError
 from replication.nets.boxes import anchors
 from replication.nets.names import STRIDES
 from replication.tasks.batches import Split, derived_seed
-from replication.tasks.imagenet.feed import CHUNK, PhotographBatches, ahead, drawn_view
+from replication.tasks.imagenet.feed import CHUNK, PhotographBatches, draw_slot_view, prefetch
 from replication.tasks.localization.recipe import LocalizationRecipe
 
 ANCHORS = 3  # a stream of random numbers, after those of tasks.batches
@@ -37,7 +37,7 @@ class Truth(NamedTuple):
         return Truth(*(field.to(device) for field in self[:3]), self.recipe)
 
 
-def anchors_of(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int) -> Tensor:
+def make_recipe_anchors(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int) -> Tensor:
     """The anchors of a recipe on maps of height and width `map_size`, [P, 4]."""
     return anchors(*map_size, stride, recipe.anchors.sides, recipe.anchors.ratios)
 
@@ -70,7 +70,7 @@ class BoxedBatches(PhotographBatches):
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
         views = partial(_see, self.images, split, view)
-        yield from ahead(views, chunks[self.rank :: self.ranks], self.workers)
+        yield from prefetch(views, chunks[self.rank :: self.ranks], self.workers)
 
 
 class BoxBatches(BoxedBatches):
@@ -80,14 +80,14 @@ class BoxBatches(BoxedBatches):
         super().__init__(images, recipe, device, rank, ranks)
         stride = STRIDES[recipe.maps]
         side = -(-recipe.input_size // stride)
-        self.anchor_count = len(anchors_of(recipe, (side, side), stride))
+        self.anchor_count = len(make_recipe_anchors(recipe, (side, side), stride))
 
     def training(self, iteration: int) -> tuple[Tensor, Truth]:
-        images, labels, sizes = self.with_sizes(iteration)
+        images, labels, sizes = self.load_with_sizes(iteration)
         boxes, slots = [], self.slots()
         indices = self.indices(iteration)[slots].tolist()
         for slot, index, size in zip(range(slots.start, slots.stop), indices, sizes.tolist(), strict=True):
-            view = drawn_view(self.recipe, iteration, slot)
+            view = draw_slot_view(self.recipe, iteration, slot)
             frame = frame_of(tuple(size), view.shorter_side, self.recipe.input_size, view.down, view.across)
             boxes.append(in_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
         generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))

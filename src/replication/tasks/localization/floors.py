@@ -10,14 +10,14 @@ from replication.data.store import Images
 from replication.nets.boxes import RIGHT, overlap
 from replication.tasks.localization import BASELINES
 from replication.tasks.localization.feed import BoxBatches
-from replication.tasks.localization.outcome import BoxOutcome, overlaps_of
+from replication.tasks.localization.outcome import BoxOutcome, measure_overlaps
 
 # Training images whose boxes are looked at, evenly spread: in memory, and where each must be decoded for its size.
 MOST, MOST_DECODED = 100_000, 20_000
 WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])
 
 
-def floors(_: object, batches: BoxBatches) -> BoxOutcome:
+def measure_floors(_: object, batches: BoxBatches) -> BoxOutcome:
     """Three boxes for each test image: the whole of it; the one box, in shares of the sides, that is right most often
     on the training images; and the median of each side over the training boxes of the image's class.
     """
@@ -34,7 +34,7 @@ def floors(_: object, batches: BoxBatches) -> BoxOutcome:
     sizes = _sizes(images, "test", tested)
     corners = {name: shares[name] * sizes for name in BASELINES}
     true = [images.test_annotations[index].boxes for index in tested]
-    return BoxOutcome({name: overlaps_of(values, true) for name, values in corners.items()}, corners)
+    return BoxOutcome({name: measure_overlaps(values, true) for name, values in corners.items()}, corners)
 
 
 def _median(boxes: Tensor, is_of_class: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from replication.nets.boxes import encoded, overlap
+from replication.nets.boxes import encode_boxes, overlap
 from replication.tasks.localization.boxes import best_boxes, is_missed, watch
-from replication.tasks.localization.feed import Truth, anchors_of
+from replication.tasks.localization.feed import Truth, make_recipe_anchors
 from replication.tasks.localization.net import METHODS, Maps
 from replication.tasks.outcome import Loss
 
@@ -23,9 +23,9 @@ def loss(answers: Maps, truth: Truth) -> Loss:
     An image counts as wrong if the per-class RPN's best box is.
     """
     classes = truth.classes[:, None]
-    anchors = anchors_of(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
+    anchors = make_recipe_anchors(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
     chosen, positive, nearest = sample_anchors(anchors, truth)
-    target = encoded(nearest, anchors)
+    target = encode_boxes(nearest, anchors)
     crop = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
     largest, has_box = largest_box(truth.boxes)
     total = torch.zeros((), device=truth.boxes.device)
@@ -37,7 +37,7 @@ def loss(answers: Maps, truth: Truth) -> Loss:
             missed, trained = smooth_l1_loss(offsets, target, reduction="none").sum(2), chosen & positive
             total = total + (torch.where(trained, missed, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
         else:
-            missed = smooth_l1_loss(offsets[:, 0], encoded(largest, crop), reduction="none").sum(1)
+            missed = smooth_l1_loss(offsets[:, 0], encode_boxes(largest, crop), reduction="none").sum(1)
             total = total + torch.where(has_box, missed, 0).sum()
     with torch.no_grad():
         boxes = best_boxes(answers, "per_class_rpn", classes, truth.recipe)[:, 0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from replication.nets.boxes import RIGHT, nearest, overlap
+from replication.nets.boxes import RIGHT, nearest_overlap, overlap
 from replication.tasks.localization import ALONE, Pair
 
 
@@ -62,7 +62,7 @@ class BoxOutcome:
         if any(not torch.equal(member.true.nan_to_num(-1), true.nan_to_num(-1)) for member in members):
             raise ValueError("members of an ensemble must locate the same objects in the same order")
         boxes = {key: torch.stack([member.boxes[key] for member in members]).mean(0) for key in members[0].boxes}
-        return cls({method: nearest(values, true) for method, values in boxes.items()}, boxes, true)
+        return cls({method: nearest_overlap(values, true) for method, values in boxes.items()}, boxes, true)
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,6 @@ def compare_pairs(outcomes: Mapping[str, BoxOutcome], pairs: Mapping[str, Pair])
     )
 
 
-def overlaps_of(boxes: Tensor, true: Sequence[Tensor]) -> Tensor:
+def measure_overlaps(boxes: Tensor, true: Sequence[Tensor]) -> Tensor:
     """The overlap of each box [N, 4] with the nearest of its image's true ones, lists of [K, 4]; of NaN 0."""
     return torch.stack([overlap(box[None], of_image).amax() for box, of_image in zip(boxes, true, strict=True)])

@@ -18,9 +18,9 @@ from torch import Tensor
 from replication.data.boxes import clipped, in_image
 from replication.data.crops import warped
 from replication.data.store import Images
-from replication.nets.boxes import encoded, overlap
-from replication.tasks.batches import Split, Start, derived_seed, drawn
-from replication.tasks.imagenet.feed import PIXELS, ahead, drawn_view
+from replication.nets.boxes import encode_boxes, overlap
+from replication.tasks.batches import Split, Start, derived_seed, draw_indices
+from replication.tasks.imagenet.feed import PIXELS, draw_slot_view, prefetch
 from replication.tasks.localization.feed import BoxedBatches, Seen, centre
 from replication.tasks.localization.recipe import LocalizationRecipe
 from replication.tasks.rcnn.proposals import Proposals, propose_boxes
@@ -49,22 +49,22 @@ class RegionBatches(BoxedBatches):
     def training(self, iteration: int) -> tuple[Tensor, Regions]:
         part, recipe = self.slots(), self.recipe
         load = partial(_load_training, self.images, recipe, self.start.batches.recipe, self.trained, part)
-        photographs, seen, labels = self.loaded(iteration, load)
+        photographs, seen, labels = self.load_next(iteration, load)
         _, boxes = self.proposals(seen, labels[:, None])
         generator = torch.Generator().manual_seed(derived_seed(recipe.seeds[1], PROPOSALS, iteration))
         draws = torch.rand((recipe.schedule.batch_size, 2), generator=generator)[part]
-        views = [drawn_view(recipe, iteration, slot) for slot in range(part.start, part.stop)]
+        views = [draw_slot_view(recipe, iteration, slot) for slot in range(part.start, part.stop)]
         chosen = [
             self.draw(of_class[0], image.boxes, *draw)
             for of_class, image, draw in zip(boxes, seen, draws.tolist(), strict=True)
         ]  # fmt: skip
         regions = [(image, box, view.mirror) for image, (box, *_), view in zip(photographs, chosen, views, strict=True)]
-        pixels = torch.from_numpy(np.stack(list(ahead(partial(_region, recipe.input_size), regions, self.workers))))
+        pixels = torch.from_numpy(np.stack(list(prefetch(partial(_region, recipe.input_size), regions, self.workers))))
         colours = torch.from_numpy(np.stack([view.colour for view in views])).float()
         offsets = torch.stack([offset for _, _, offset in chosen])
         offsets[:, 0] *= torch.tensor([-1.0 if view.mirror else 1.0 for view in views])
         truth = Regions(labels, torch.tensor([positive for _, positive, _ in chosen]), offsets)
-        images = self.coloured(pixels.to(self.device), colours.to(self.device))
+        images = self.shift_colours(pixels.to(self.device), colours.to(self.device))
         return images, Regions(*(field.to(self.device) for field in truth))
 
     @property
@@ -85,7 +85,7 @@ class RegionBatches(BoxedBatches):
         is_positive = bool(positive.any()) and (share < self.recipe.regions.positive or bool(positive.all()))
         among = torch.nonzero(positive == is_positive)[:, 0]
         index = among[int(which * len(among))]
-        return boxes[index], is_positive, encoded(true[nearest[index]], boxes[index])
+        return boxes[index], is_positive, encode_boxes(true[nearest[index]], boxes[index])
 
     def propose_in_views(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n], in pixels of the views."""
@@ -125,13 +125,13 @@ class RegionBatches(BoxedBatches):
 
     def regions(self, proposals: Proposals) -> Tensor:
         """All boxes of `proposals`, cropped and warped, as the net sees them, [B * n * P, 3, S, S]."""
-        photographs = ahead(lambda image: self.images.load(*image), proposals.images, self.workers)
+        photographs = prefetch(lambda image: self.images.load(*image), proposals.images, self.workers)
         items = [
             (photograph, box, False)
             for photograph, boxes in zip(photographs, proposals.boxes.flatten(1, 2), strict=True)
             for box in boxes
         ]
-        pixels = np.stack(list(ahead(partial(_region, self.recipe.input_size), items, self.workers)))
+        pixels = np.stack(list(prefetch(partial(_region, self.recipe.input_size), items, self.workers)))
         return self.plain(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
 
 
@@ -151,7 +151,7 @@ def _load_training(
     images: Images, recipe: RcnnRecipe, proposing: LocalizationRecipe, trained: Tensor, slots: slice, step: int
 ) -> tuple[list[Image.Image], list[Seen], Tensor]:
     """This process's images of an iteration's batch: whole, as the proposer sees them, and their labels."""
-    chosen = trained[drawn(recipe, step)[slots]]
+    chosen = trained[draw_indices(recipe, step)[slots]]
     photographs = [images.load("train", index) for index in chosen.tolist()]
     seen = []
     for image, index in zip(photographs, chosen.tolist(), strict=True):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from replication.nets.boxes import decoded
+from replication.nets.boxes import decode_boxes
 from replication.tasks.batches import Start
 from replication.tasks.inference import autocast
 from replication.tasks.localization.boxes import candidates
@@ -46,7 +46,7 @@ def judge(answers: Features, proposals: Proposals) -> tuple[Tensor, Tensor]:
     classes = proposals.classes[..., None].expand(shape).reshape(-1, 1)
     logits, offsets = answers.answers(classes.to(answers.features.device))
     scores, offsets = logits.sigmoid().reshape(shape).cpu(), offsets.reshape(*shape, 4).cpu()
-    return scores, decoded(offsets, proposals.boxes)
+    return scores, decode_boxes(offsets, proposals.boxes)
 
 
 def choose_best(scores: Tensor, boxes: Tensor) -> Tensor:

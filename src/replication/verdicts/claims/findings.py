@@ -11,7 +11,7 @@ from replication.results.studies import Study
 from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Role, Tested, judge_claims
 from replication.verdicts.comparisons import TRAIN, Comparison, Measure
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.of_paper import make_paper_study
 from replication.verdicts.rule import Verdict
 
 TITLES: dict[Role, str] = {
@@ -95,7 +95,10 @@ def is_undertrained(study: Study, net: str) -> bool:
 
     The test gap of a net is its test error less its training error. False where the paper gives no training error.
     """
-    paper_study, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric)
+    paper_study, headline = (
+        read_paper_study(study.task, study.paper),
+        Measure("", study.task.headline, study.task.metric),
+    )
     trained = TRAIN.sample(study, net)
     paper_trained, paper_tested = TRAIN.sample(paper_study, net), headline.sample(paper_study, net)
     if not (trained and paper_trained and paper_tested):
@@ -103,17 +106,17 @@ def is_undertrained(study: Study, net: str) -> bool:
     return bool(trained.mean - paper_trained.mean > max(paper_tested.mean - paper_trained.mean, 0))
 
 
-def printed(task: Task, profile: Profile) -> Study:
+def read_paper_study(task: Task, profile: Profile) -> Study:
     """The paper's own numbers as a study, made once."""
     return _read_printed(task, profile.path)
 
 
 @lru_cache(maxsize=8)
 def _read_printed(task: Task, path: Path) -> Study:
-    return study_of_paper(task, read_profile(path.parent, path.stem))
+    return make_paper_study(task, read_profile(path.parent, path.stem))
 
 
-def answering(studies: Sequence[Study]) -> Study | None:
+def choose_answer(studies: Sequence[Study]) -> Study | None:
     """The setup that answers for a task: on the paper's own data it tells the most findings, by the longest schedule.
 
     None where no setup has three seeds of its own of what one finding needs.
@@ -132,8 +135,8 @@ def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested 
     by_claim: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
     for task in TASKS.values():
         task_folder = [study for study in studies if study.task == task]
-        answer = answering(task_folder)
-        for tested in judge_claims(printed(task, profile)):
+        answer = choose_answer(task_folder)
+        for tested in judge_claims(read_paper_study(task, profile)):
             if tested.test.counted:
                 by_claim[tested.test.claim.id].append(tested)
         for study in task_folder:

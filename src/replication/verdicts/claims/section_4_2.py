@@ -27,7 +27,7 @@ from replication.verdicts.comparisons import (
     weigh_difference,
     weigh_samples,
 )
-from replication.verdicts.planning import typical
+from replication.verdicts.planning import make_typical_values
 
 DEPTHS = (20, 32, 44, 56)
 TEST = Measure("test error", "single_view")
@@ -140,7 +140,7 @@ def warm_up_is_a_convenience(study: Study) -> list[Comparison]:
 def spread_of_110(study: Study) -> list[Comparison]:
     """The mean within three of the paper's standard deviations, the deviation within a factor of two of it."""
     mean, std, n = OF_110["mean"], OF_110["std"], OF_110["runs"]
-    printed = rule.of_errors(typical(mean, std, n), number("N16")[1])
+    printed = rule.of_errors(make_typical_values(mean, std, n), number("N16")[1])
     mean_words = f"resnet-110 − the paper's mean of {n} runs, {TEST.words}, less than ± {ALIKE:g}", f"{mean:.2f} %"
     spread_words = f"standard deviation of resnet-110, {TEST.words}, between {std / 2:g} and {2 * std:g}", f"{std:.2f}"
     if study.fidelity_of(["resnet-110"]) != "exact":

@@ -20,7 +20,7 @@ class Settling:
     too_many: bool = False  # more seeds than `planning.MOST`
 
 
-def settling(tested: Tested, study: Study) -> Settling | None:
+def plan_settling(tested: Tested, study: Study) -> Settling | None:
     """What would settle a claim without a verdict; None where more seeds are not what it needs."""
     if tested.verdict in ("supported", "contradicted") or any(c.elsewhere for c in tested.comparisons):
         return None
