@@ -47,11 +47,11 @@ def differences(recipe: Recipe, paper: Recipe) -> list[Difference]:
     Args:
         paper: the recipe of the same net under the profile `paper`, see `find_paper_recipe`.
     """
-    found = compare_recipes(recipe, paper, NOT_COMPARED)
+    changes = compare_recipes(recipe, paper, NOT_COMPARED)
     section = get_task(recipe.task).section
     if recipe.net not in trained_nets(section):
-        found.insert(0, Difference("net", "net", section, "other nets", recipe.net))
-    return found
+        changes.insert(0, Difference("net", "net", section, "other nets", recipe.net))
+    return changes
 
 
 def compare_recipes(recipe: Recipe, other: Recipe, ignored: Collection[str] = ()) -> list[Difference]:

@@ -23,7 +23,7 @@ from replication.tasks.build import build_net
 from replication.tasks.inference import fold_batch_norm
 from replication.tasks.localization import LOCALIZATION
 from replication.tasks.localization.boxes import best_boxes
-from replication.tasks.localization.feed import Seen
+from replication.tasks.localization.feed import BoxedView
 from replication.tasks.localization.outcome import BoxOutcome
 from replication.tasks.rcnn import RCNN
 from replication.tasks.rcnn.evaluate import oracle_centre, pairs, pairs_guessed, predicted_dense
@@ -48,7 +48,7 @@ def make_region_batches(store: Store, proposals: list[list[float]] | None = None
     if proposals:
         boxes = torch.tensor(proposals)
 
-        def propose_same(_: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+        def propose_same(_: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
             shape = (*classes.shape, len(boxes))
             return torch.linspace(0.9, 0.1, len(boxes)).expand(shape), boxes.expand(*shape, 4)
 
@@ -119,7 +119,7 @@ def test_a_batch_holds_the_proposed_boxes_warped_and_a_mirrored_one_leads_the_mi
     boxes = [[int(x), 4, int(x) + 16, 28] for x in torch.arange(16)]
     batches = make_region_batches(black_with_white(*boxes), augmentation={"mirror": True})
 
-    def propose_inside(seen: Sequence[Seen], _: Tensor) -> tuple[Tensor, Tensor]:
+    def propose_inside(seen: Sequence[BoxedView], _: Tensor) -> tuple[Tensor, Tensor]:
         inside = torch.stack([image.boxes + torch.tensor([1.0, 1, -3, -1]) for image in seen])
         return torch.ones(len(seen), 1, 1), inside[:, None]
 
@@ -253,7 +253,7 @@ def test_it_learns_to_tell_a_box_around_the_object_from_one_beside_it() -> None:
         image //= 4
         image[:, y : y + 12, x : x + 12] += 180
 
-    def propose_two(seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+    def propose_two(seen: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
         true = torch.cat([image.boxes for image in seen])
         large = true + torch.tensor([-2.0, -2, 2, 2])
         beside = torch.where(true[:, :1] > 10, torch.tensor([0.0, 0, 8, 8]), torch.tensor([24.0, 24, 32, 32]))

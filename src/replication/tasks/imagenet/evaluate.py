@@ -82,12 +82,12 @@ def _average_views(
 def _probabilities(
     forward: Callable[[Tensor], Tensor], batches: PhotographBatches, view: Callable, mirrored: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    for seen, labels in batches.views("test", view):
-        result: list[Tensor] = [torch.empty(0)] * len(seen)
-        shapes = [pixels.shape for pixels in seen]
+    for views, labels in batches.views("test", view):
+        result: list[Tensor] = [torch.empty(0)] * len(views)
+        shapes = [pixels.shape for pixels in views]
         for shape in dict.fromkeys(shapes):  # images of one size go together
             members = [index for index, other in enumerate(shapes) if other == shape]
-            images = batches.plain(torch.cat([seen[index] for index in members]).permute(0, 3, 1, 2))
+            images = batches.plain(torch.cat([views[index] for index in members]).permute(0, 3, 1, 2))
             all_views = _forward(forward, batches, images)
             if mirrored:
                 all_views = (all_views + _forward(forward, batches, images.flip(3))) / 2

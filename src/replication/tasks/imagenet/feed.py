@@ -127,8 +127,8 @@ def _training_views(
     of the images.
     """
     chosen = trained[draw_indices(recipe, iteration)[slots]]
-    seen = [_training_view(images, recipe, int(i), iteration, slot) for slot, i in enumerate(chosen, slots.start)]
-    pixels, colours, sizes = (torch.from_numpy(np.stack(part)) for part in zip(*seen, strict=True))
+    views = [_training_view(images, recipe, int(i), iteration, slot) for slot, i in enumerate(chosen, slots.start)]
+    pixels, colours, sizes = (torch.from_numpy(np.stack(part)) for part in zip(*views, strict=True))
     parts = pixels, colours.float(), images.train_labels[chosen], sizes
     return tuple(part.pin_memory() for part in parts) if pinned else parts
 

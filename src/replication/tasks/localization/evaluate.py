@@ -15,7 +15,7 @@ from replication.tasks.inference import autocast, fold_batch_norm
 from replication.tasks.localization import METHODS, PAIRS
 from replication.tasks.localization.boxes import best_boxes, candidates, merge_boxes
 from replication.tasks.localization.examples import draw_examples
-from replication.tasks.localization.feed import BoxBatches, BoxedBatches, Seen, centre, stack_pixels
+from replication.tasks.localization.feed import BoxBatches, BoxedBatches, BoxedView, stack_pixels, view_centre
 from replication.tasks.localization.floors import measure_floors
 from replication.tasks.localization.net import LocalizationNet
 from replication.tasks.localization.outcome import BoxOutcome, PairOutcome, compare_pairs, measure_overlaps
@@ -30,14 +30,14 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
     net = fold_batch_norm(net)
     boxes: dict[str, list[Tensor]] = {method: [] for method in METHODS}
     true: list[Tensor] = []
-    for seen, labels in batches.seen("test", partial(centre, batches.recipe)):
-        images = batches.plain(stack_pixels(seen).to(batches.device))
+    for views, labels in batches.iterate_views("test", partial(view_centre, batches.recipe)):
+        images = batches.plain(stack_pixels(views).to(batches.device))
         with autocast(batches):
             answers, classes = net(images), labels[:, None].to(batches.device)
             for method in METHODS:
                 best = best_boxes(answers, method, classes, batches.recipe)[:, 0].cpu()
-                boxes[method].append(in_images(best, seen))
-        true += [image.boxes for image in seen]
+                boxes[method].append(in_images(best, views))
+        true += [image.boxes for image in views]
     joined = {method: torch.cat(parts) for method, parts in boxes.items()}
     return BoxOutcome(
         {method: measure_overlaps(values, true) for method, values in joined.items()}, joined, padded(true)
@@ -96,9 +96,9 @@ def dense_candidates(
     for side in batches.recipe.test.scales:
         parts: dict[str, list[Candidates]] = {method: [] for method in methods}
         first = 0
-        for seen, _ in batches.seen("test", partial(_see_whole, side)):
-            part = _slide(net, batches, seen, classes[first : first + len(seen)], methods, count)
-            first += len(seen)
+        for views, _ in batches.iterate_views("test", partial(_view_whole, side)):
+            part = _slide(net, batches, views, classes[first : first + len(views)], methods, count)
+            first += len(views)
             for method in methods:
                 parts[method].append(part[method])
         for method in methods:
@@ -107,20 +107,20 @@ def dense_candidates(
 
 
 def _slide(
-    net: nn.Module, batches: BoxBatches, seen: Sequence[Seen], classes: Tensor, methods: Sequence[str], count: int
+    net: nn.Module, batches: BoxBatches, views: Sequence[BoxedView], classes: Tensor, methods: Sequence[str], count: int
 ) -> dict[str, Candidates]:
     """Candidates by each method for images of any sizes, in pixels of the images: [B, n, M] and [B, n, M, 4]."""
     of_images: dict[str, dict[int, Candidates]] = {method: {} for method in methods}
-    shapes = [image.pixels.shape for image in seen]
+    shapes = [image.pixels.shape for image in views]
     for shape in dict.fromkeys(shapes):  # images of one size go together
         members = [index for index, other in enumerate(shapes) if other == shape]
-        images = batches.plain(stack_pixels([seen[index] for index in members]).to(batches.device))
+        images = batches.plain(stack_pixels([views[index] for index in members]).to(batches.device))
         asked = classes[members].to(batches.device)
         for method, (scores, boxes) in _candidates(net, batches, images, asked, methods, count).items():
             for row, index in enumerate(members):
-                of_images[method][index] = scores[row], in_image(boxes[row], seen[index].frame)
+                of_images[method][index] = scores[row], in_image(boxes[row], views[index].frame)
     return {
-        method: tuple(torch.stack([by_index[index][kind] for index in range(len(seen))]) for kind in (0, 1))
+        method: tuple(torch.stack([by_index[index][kind] for index in range(len(views))]) for kind in (0, 1))
         for method, by_index in of_images.items()
     }
 
@@ -144,12 +144,12 @@ def _join(parts: Sequence[Candidates], dimension: int) -> Candidates:
     return tuple(torch.cat(tensors, dimension) for tensors in zip(*parts, strict=True))
 
 
-def in_images(boxes: Tensor, seen: Sequence[Seen]) -> Tensor:
+def in_images(boxes: Tensor, views: Sequence[BoxedView]) -> Tensor:
     """Boxes [n, 4] of views, a view each, in pixels of their images."""
-    return torch.stack([in_image(box, image.frame) for box, image in zip(boxes, seen, strict=True)])
+    return torch.stack([in_image(box, image.frame) for box, image in zip(boxes, views, strict=True)])
 
 
-def _see_whole(side: int, image: Image.Image) -> tuple[Pixels, Frame]:
+def _view_whole(side: int, image: Image.Image) -> tuple[Pixels, Frame]:
     return resize_whole(image, side), whole_frame(image.size, side)
 
 

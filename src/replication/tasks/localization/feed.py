@@ -42,7 +42,7 @@ def make_recipe_anchors(recipe: LocalizationRecipe, map_size: Sequence[int], str
     return anchors(*map_size, stride, recipe.anchors.sides, recipe.anchors.ratios)
 
 
-class Seen(NamedTuple):
+class BoxedView(NamedTuple):
     """An image as a view shows it, and how its boxes and those of the view are to be compared."""
 
     pixels: Tensor  # [H, W, 3] uint8
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
     index: int  # of the image in its split
 
 
-Part = tuple[list[Seen], Tensor]  # some images, and their labels [n]
+Part = tuple[list[BoxedView], Tensor]  # some images, and their labels [n]
 
 
 class BoxedBatches(PhotographBatches):
@@ -65,11 +65,11 @@ class BoxedBatches(PhotographBatches):
         if images.train_annotations.boxes is None:
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
 
-    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
+    def iterate_views(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
         """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-        views = partial(_see, self.images, split, view)
+        views = partial(_load_views, self.images, split, view)
         yield from prefetch(views, chunks[self.rank :: self.ranks], self.workers)
 
 
@@ -97,33 +97,33 @@ class BoxBatches(BoxedBatches):
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Truth]]:
         """Centre crops; of a true box also what lies outside the crop counts."""
-        for seen, labels in self.seen(split, partial(centre, self.recipe)):
-            boxes = padded([in_frame(image.boxes, image.frame) for image in seen])
-            images = self.plain(stack_pixels(seen).to(self.device))
+        for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.recipe)):
+            boxes = padded([in_frame(image.boxes, image.frame) for image in boxed_views])
+            images = self.plain(stack_pixels(boxed_views).to(self.device))
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
 
 
-def stack_pixels(seen: Sequence[Seen]) -> Tensor:
+def stack_pixels(boxed_views: Sequence[BoxedView]) -> Tensor:
     """The pixels of images of one size, [n, 3, H, W] uint8."""
-    return torch.stack([image.pixels for image in seen]).permute(0, 3, 1, 2)
+    return torch.stack([image.pixels for image in boxed_views]).permute(0, 3, 1, 2)
 
 
-def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
+def view_centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
     """The middle of an image (Table 13: "1-crop")."""
     side, size = recipe.test.shorter_side, recipe.input_size
     return centre_crop(image, side, size), frame_of(image.size, side, size, 0.5, 0.5)
 
 
-def _see(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
+def _load_views(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
     source = "test" if split == "test" else "train"
     labels, annotations = (getattr(images, f"{source}_{what}") for what in ("labels", "annotations"))
-    seen = []
+    boxed_views = []
     for index in chunk:
         image = images.load(source, index)
         pixels, frame = view(image)
-        seen.append(Seen(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
-    return seen, labels[list(chunk)]
+        boxed_views.append(BoxedView(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
+    return boxed_views, labels[list(chunk)]
 
 
 make_batches = BoxBatches

@@ -21,7 +21,7 @@ from replication.data.store import Images
 from replication.nets.boxes import encode_boxes, overlap
 from replication.tasks.batches import Split, Start, derived_seed, draw_indices
 from replication.tasks.imagenet.feed import PIXELS, draw_slot_view, prefetch
-from replication.tasks.localization.feed import BoxedBatches, Seen, centre
+from replication.tasks.localization.feed import BoxedBatches, BoxedView, view_centre
 from replication.tasks.localization.recipe import LocalizationRecipe
 from replication.tasks.rcnn.proposals import Proposals, propose_boxes
 from replication.tasks.rcnn.recipe import RcnnRecipe
@@ -49,14 +49,14 @@ class RegionBatches(BoxedBatches):
     def training(self, iteration: int) -> tuple[Tensor, Regions]:
         part, recipe = self.slots(), self.recipe
         load = partial(_load_training, self.images, recipe, self.start.batches.recipe, self.trained, part)
-        photographs, seen, labels = self.load_next(iteration, load)
-        _, boxes = self.proposals(seen, labels[:, None])
+        photographs, boxed_views, labels = self.load_next(iteration, load)
+        _, boxes = self.proposals(boxed_views, labels[:, None])
         generator = torch.Generator().manual_seed(derived_seed(recipe.seeds[1], PROPOSALS, iteration))
         draws = torch.rand((recipe.schedule.batch_size, 2), generator=generator)[part]
         views = [draw_slot_view(recipe, iteration, slot) for slot in range(part.start, part.stop)]
         chosen = [
             self.draw(of_class[0], image.boxes, *draw)
-            for of_class, image, draw in zip(boxes, seen, draws.tolist(), strict=True)
+            for of_class, image, draw in zip(boxes, boxed_views, draws.tolist(), strict=True)
         ]  # fmt: skip
         regions = [(image, box, view.mirror) for image, (box, *_), view in zip(photographs, chosen, views, strict=True)]
         pixels = torch.from_numpy(np.stack(list(prefetch(partial(_region, recipe.input_size), regions, self.workers))))
@@ -87,16 +87,17 @@ class RegionBatches(BoxedBatches):
         index = among[int(which * len(among))]
         return boxes[index], is_positive, encode_boxes(true[nearest[index]], boxes[index])
 
-    def propose_in_views(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+    def propose_in_views(self, boxed_views: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n], in pixels of the views."""
-        return propose_boxes(self.start, seen, classes, self.recipe.regions.proposals)
+        return propose_boxes(self.start, boxed_views, classes, self.recipe.regions.proposals)
 
-    def proposals(self, seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+    def proposals(self, boxed_views: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n]: probabilities [B, n, P], and boxes
         [B, n, P, 4] in pixels of the images, inside them. Where the view has fewer than P anchors, all of them.
         """
-        scores, boxes = self.propose_in_views(seen, classes)
-        return scores, torch.stack([clip_to_image(of_view, image) for of_view, image in zip(boxes, seen, strict=True)])
+        scores, boxes = self.propose_in_views(boxed_views, classes)
+        clipped_boxes = [clip_to_image(corners, view) for corners, view in zip(boxes, boxed_views, strict=True)]
+        return scores, torch.stack(clipped_boxes)
 
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """Image, mirror and colour of each region; which box of an image it is depends on the net that proposes."""
@@ -110,11 +111,11 @@ class RegionBatches(BoxedBatches):
     def propose(self, split: Split) -> Iterator[Proposals]:
         """Boxes for the true class of each image of this process's part of a split, from its centre crop."""
         source = "test" if split == "test" else "train"
-        for seen, labels in self.seen(split, partial(centre, self.start.batches.recipe)):
+        for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.start.batches.recipe)):
             classes = labels[:, None]
-            scores, boxes = self.proposals(seen, classes)
-            images = [(source, image.index) for image in seen]
-            yield from self.parts(Proposals(images, [image.boxes for image in seen], classes, scores, boxes))
+            scores, boxes = self.proposals(boxed_views, classes)
+            images = [(source, image.index) for image in boxed_views]
+            yield from self.parts(Proposals(images, [image.boxes for image in boxed_views], classes, scores, boxes))
 
     def parts(self, proposals: Proposals) -> Iterator[Proposals]:
         """In parts whose regions fit in one forward pass; of one image at least."""
@@ -135,7 +136,7 @@ class RegionBatches(BoxedBatches):
         return self.plain(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
 
 
-def clip_to_image(boxes: Tensor, image: Seen) -> Tensor:
+def clip_to_image(boxes: Tensor, image: BoxedView) -> Tensor:
     """Boxes [..., 4] of a view in pixels of its image, and what of them lies inside."""
     width, height = image.size
     return clipped(in_image(boxes.float(), image.frame), (width, height))
@@ -149,15 +150,16 @@ def _region(size: int, item: tuple[Image.Image, Tensor, bool]) -> np.ndarray:
 
 def _load_training(
     images: Images, recipe: RcnnRecipe, proposing: LocalizationRecipe, trained: Tensor, slots: slice, step: int
-) -> tuple[list[Image.Image], list[Seen], Tensor]:
+) -> tuple[list[Image.Image], list[BoxedView], Tensor]:
     """This process's images of an iteration's batch: whole, as the proposer sees them, and their labels."""
     chosen = trained[draw_indices(recipe, step)[slots]]
     photographs = [images.load("train", index) for index in chosen.tolist()]
-    seen = []
+    boxed_views = []
     for image, index in zip(photographs, chosen.tolist(), strict=True):
-        pixels, frame = centre(proposing, image)
-        seen.append(Seen(torch.from_numpy(pixels), frame, images.train_annotations[index].boxes, image.size, index))
-    return photographs, seen, images.train_labels[chosen]
+        pixels, frame = view_centre(proposing, image)
+        boxes = images.train_annotations[index].boxes
+        boxed_views.append(BoxedView(torch.from_numpy(pixels), frame, boxes, image.size, index))
+    return photographs, boxed_views, images.train_labels[chosen]
 
 
 make_batches = RegionBatches

@@ -10,7 +10,7 @@ from replication.nets.boxes import decode_boxes
 from replication.tasks.batches import Start
 from replication.tasks.inference import autocast
 from replication.tasks.localization.boxes import candidates
-from replication.tasks.localization.feed import Seen, stack_pixels
+from replication.tasks.localization.feed import BoxedView, stack_pixels
 from replication.tasks.rcnn.net import Features
 
 
@@ -25,7 +25,7 @@ class Proposals(NamedTuple):
 
 
 @torch.no_grad()
-def propose_boxes(start: Start, seen: Sequence[Seen], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def propose_boxes(start: Start, views: Sequence[BoxedView], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The `count` most probable boxes of a localization net for the classes [B, n] of images, from one view of each.
 
     Returns:
@@ -33,7 +33,7 @@ def propose_boxes(start: Start, seen: Sequence[Seen], classes: Tensor, count: in
         anchors.
     """
     net, batches = start
-    images = stack_pixels(seen).to(batches.device)
+    images = stack_pixels(views).to(batches.device)
     with autocast(batches):
         answers = net(batches.plain(images))
         scores, boxes = candidates(answers, "per_class_rpn", classes.to(batches.device), batches.recipe, count)
