@@ -139,7 +139,7 @@ def rates(test: Test, kind: Kind, n: int, count: int = STUDIES) -> dict[str, flo
     error = ERRORS.get(test.claim.id, ERROR)
     studies = Studies(test.task, kind, n, error, count, EDGES.get(test.claim.id, ("", 0.0)))
     comparisons = test.compare(studies)
-    deciding = [c for c in comparisons if c.deciding and c.evidence]  # what is not built yet supports nothing
+    deciding = [c for c in comparisons if c.is_deciding and c.evidence]  # what is not built yet supports nothing
     holds, reversed_ = rule.decide([c.evidence for c in deciding])
     must = np.array([c.part == "must" for c in deciding])
     contradicted = reversed_.any(0)
@@ -164,7 +164,7 @@ def on_errors(task: Task) -> list[Test]:
     """The claims that are simulated: those on errors of nets. K21 to K23 weigh what was measured layer by layer, by the
     same difference, trend and bound; no such numbers are made up here.
     """
-    return [test for test in list_tests(task) if not test.counted and test.compare.__module__ != signals.__name__]
+    return [test for test in list_tests(task) if not test.is_counted and test.compare.__module__ != signals.__name__]
 
 
 def main() -> None:

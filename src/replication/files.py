@@ -1,4 +1,4 @@
-"""The one place that writes files and folders: whole or not at all, with digests by which a reader sees damage."""
+"""Write files and folders, whole or not at all, with digests by which every read is checked."""
 
 import errno
 import hashlib
@@ -45,13 +45,13 @@ def kind_of(error: Exception) -> Kind:
 
 @contextmanager
 def replacing(folder: Path, note: str = "") -> Iterator[Path]:
-    """A new folder to write in. At the end it takes the place of `folder`; after an error nothing is left of it.
+    """A new folder to write in. It replaces `folder` at the end; after an error it is removed.
 
-    Its files are sealed by their digests in `SUMS`, which `check_whole` compares. What processes that were killed while
-    writing this folder left behind goes.
+    Its files are sealed by their digests in `SUMS`, which `check_whole` compares. Leftovers of killed processes are
+    removed.
 
     Args:
-        note: what a user who reads that it could not be written should know besides, "the training is kept".
+        note: added to the message of a failure, "the resume state is kept" say.
 
     Raises:
         UserError: it could not be written; says why.
@@ -75,7 +75,7 @@ def replacing(folder: Path, note: str = "") -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that are gone left beside `folder`, as they were killed while writing it."""
+    """Remove what processes left beside `folder` that were killed while writing it."""
     for unfinished in folder.parent.glob(f".{folder.name}-*"):
         process = unfinished.name.removeprefix(f".{folder.name}-")
         if process.isdecimal() and (int(process) == os.getpid() or not _runs(int(process))):
@@ -90,10 +90,10 @@ def seal(folder: Path) -> None:
 
 
 def regular(path: Path) -> Path:
-    """The path of a file that can be read to its end, or that is missing.
+    """The path of a regular file, or of a missing one.
 
     Raises:
-        OSError: it is a pipe, which would be waited for, or a device, which has no end.
+        OSError: it is a pipe, which would block, or a device, which has no end.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "no regular file", str(path))
@@ -101,10 +101,10 @@ def regular(path: Path) -> Path:
 
 
 def check_whole(folder: Path, name: str, remake: str) -> Path:
-    """The file `name` of a folder, if it is as `replacing` wrote it there; all that is read back comes by here.
+    """The file `name` of a folder, if it is as `replacing` wrote it. Every read is checksummed here.
 
     Args:
-        remake: what makes the folder anew, "run `dvc repro`".
+        remake: the command that makes the folder again, "run `dvc repro`".
 
     Raises:
         UserError: it is missing, was changed since, or cannot be read.
@@ -154,9 +154,9 @@ UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Replace several files of a folder, all or none: once all lie there whole, they are renamed in this order.
+    """Replace several files of a folder, all or none: all are written first, then renamed in this order.
 
-    Killed in the middle, `settle` makes the folder whole.
+    If it is killed in between, `settle` completes the folder.
 
     Raises:
         UserError: one cannot be written; the old files are untouched.
@@ -176,7 +176,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def settle(folder: Path, names: Sequence[str]) -> None:
-    """End what a killed `write_together` of these files began: all of them are whole once the first was renamed."""
+    """Complete or undo a killed `write_together` of these files: all are complete once the first was renamed."""
     is_incomplete = (folder / (names[0] + UNFINISHED)).exists()
     for name in names:
         unfinished = folder / (name + UNFINISHED)
@@ -192,7 +192,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Let a power cut not take back what was renamed in a folder."""
+    """Make renames in a folder survive a power cut."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -201,7 +201,7 @@ def _sync(folder: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes, before: Path | None = None) -> None:
-    """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
+    """Replace a file so that a crash or a power cut leaves either the old one or the new one.
 
     Args:
         before: where the old file is kept.

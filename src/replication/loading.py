@@ -1,4 +1,4 @@
-"""A trained net that takes images as they are: what `replication.load` gives."""
+"""Load a trained net for raw images: `replication.load`."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from replication.tasks.batches import subtract_mean
 class Ready(nn.Module):
     """A net for uint8 images [n, 3, H, W] → probabilities [n, classes]; `classes` are their names.
 
-    Images are of the side `input_size`, or of another for a net of section 4.1; none is cropped or rescaled.
+    Images have the side `input_size`; nets of section 4.1 take any size. None is cropped or rescaled.
     """
 
     def __init__(self, net: nn.Module, mean: Tensor, classes: list[str], input_size: int):
@@ -33,11 +33,10 @@ def load(path: Path | str) -> Ready:
     """A trained net on the CPU, ready for raw images.
 
     Args:
-        path: of a run's folder, "runs/cifar/resnet-20/seed-0", or of its net.safetensors alone, wherever that lies.
+        path: of a run's folder, "runs/cifar/resnet-20/seed-0", or of its net.safetensors alone, anywhere.
 
     Raises:
-        UserError: there is no run, it is damaged, its net answers with boxes, or the file does not say all that is
-            needed.
+        UserError: there is no run, it is damaged, its net is a localization model, or the file lacks metadata.
     """
     path = Path(path)
     is_lone_file = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()

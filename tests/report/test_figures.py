@@ -22,7 +22,7 @@ def test_the_forest_draws_each_measured_comparison_of_errors() -> None:
     found = made_up(PAPER, seeds=3, spread=0.2)
     told = label(report.forest([found]))
     assert re.search(r"K02 plain-56 − plain-20, test error: \+3\.54 \(paper \+3\.54\), supported", told)
-    drawn = [c for t in judge_claims(found) for c in t.comparisons if c.deciding and c.evidence and c.evidence.n]
+    drawn = [c for t in judge_claims(found) for c in t.comparisons if c.is_deciding and c.evidence and c.evidence.n]
     assert 5 < told.count("(paper ") <= len(drawn)
     assert report.forest([made_up({"plain-20": (1, 9)})]) == "", "nothing to compare"
 

@@ -244,7 +244,7 @@ def test_where_the_paper_gives_no_training_error_nothing_is_undertrained() -> No
 @pytest.mark.parametrize("studies", [[], [digits()], [sixteenth(), digits()], [exact(), quarter(), sixteenth()]])
 def test_each_of_the_32_claims_has_a_square_and_is_counted_once(studies: Sequence[Study]) -> None:
     found = screen(*studies)
-    own = [study for study in studies if study.has_own_data]
+    own = [study for study in studies if study.has_paper_data]
     counts = count_kinds(judge_paper(own, PAPER_PROFILE))
     assert list(found.squares) == paper.claim_ids() and sum(counts.values()) == len(paper.claim_ids())
     kinds = [kind.replace("-", " ") for kind, _ in found.squares.values()]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from replication.results.studies import Study
 from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Role, list_tests
-from replication.verdicts.claims.findings import TOLD, Finding, choose_answer, findings, read_paper_study
+from replication.verdicts.claims.findings import DECIDED, Finding, choose_answer, findings, read_paper_study
 from replication.verdicts.comparisons import TRAIN
 from replication.verdicts.rule import SEEDS
 from replication.words import format_points
@@ -32,7 +32,7 @@ def choose_main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
     by_task = {task: _choose_own_data(studies, task) for task in list_main_tasks()}
     answers = {task: answer for task, own in by_task.items() if (answer := choose_answer(own))}
     if answers:
-        return max(answers.items(), key=lambda item: sum(finding.is_told for finding in findings(item[1])))
+        return max(answers.items(), key=lambda item: sum(finding.is_decided for finding in findings(item[1])))
     for task, own in by_task.items():
         if own:
             return task, max(own, key=lambda study: (len(_list_measured(study)), study.share))
@@ -41,7 +41,7 @@ def choose_main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
 
 def _choose_own_data(studies: Sequence[Study], task: Task) -> list[Study]:
     """The studies of a task on the paper's own data."""
-    return [study for study in studies if study.task == task and study.has_own_data]
+    return [study for study in studies if study.task == task and study.has_paper_data]
 
 
 def _list_measured(study: Study) -> list[Finding]:
@@ -54,7 +54,7 @@ def write_answer(rows: Sequence[Finding], study: Study | None) -> str:
     if study is None:
         return "Not yet: no model has been trained on the paper's own data."
     data, where = study.task.label, f"on {study.task.label}, {describe_conditions(study)}"
-    if not any(finding.is_told for finding in rows):
+    if not any(finding.is_decided for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
@@ -99,7 +99,7 @@ def describe_conditions(study: Study) -> str:
 def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studies: Sequence[Study]) -> list[str]:
     """Short sentences after the answer: what is open, what to beware of, longer runs, and what was not run."""
     sentences = []
-    roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in TOLD}
+    roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in DECIDED}
     if study:
         if contradicted := [STATEMENTS[role] for role in roles["contradicted"]]:
             sentences.append(f"Contradicted: {'; '.join(contradicted)}.")
@@ -116,7 +116,7 @@ def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studie
 
 def _describe_undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     """The worst net of those that did not converge."""
-    nets = {net for row in rows if row.is_told for net in row.undertrained}
+    nets = {net for row in rows if row.is_decided for net in row.undertrained}
     errors = {net: float(TRAIN.sample(study, net).mean) for net in sorted(nets)}
     if not errors:
         return []

@@ -37,7 +37,7 @@ def claim_cards(studies: Sequence[Study]) -> list[Figure]:
     task, verdicts = studies[0].task, [judge_claims(study) for study in studies]
     cards, numbers = [], []
     for printed, *of_claim in zip(judge_claims(make_paper_study(task, studies[0].paper)), *verdicts, strict=True):
-        pairs = list(zip(studies, of_claim, strict=True))[: 1 if printed.test.counted else None]  # counted: all alike
+        pairs = list(zip(studies, of_claim, strict=True))[: 1 if printed.test.is_counted else None]  # all alike
         cards.append(_card(printed, pairs))
         numbers += [_describe(study, tested, one) for study, tested in pairs for one in tested.comparisons]
     return [Figure(
@@ -64,7 +64,7 @@ def _card(printed: Tested, pairs: Sequence[tuple[Study, Tested]]) -> dict[str, o
         "claim": test.claim,
         "support": _list_support(test.claim),
         "verdicts": [_describe_verdict(study, tested) for study, tested in pairs],
-        "counted": test.counted,
+        "counted": test.is_counted,
         "printed": "" if printed.verdict == "not tested" else printed.words,
     }
 
@@ -97,10 +97,10 @@ def _comparisons_table(study: Study, tested: Tested) -> Table:
         cells = [one.what, one.paper, Cell(one.here, "here", _find_runs(study, one))]
         cells += [Cell(one.interval, "interval")] * has_intervals + [str(one.n or "")] * has_seeds
         cells.append(Cell(SYMBOL[one.outcome], label=words, title=words))
-        rows.append(Row(cells, f"{one.outcome.replace(' ', '-')}{'' if one.deciding else ' aside'}"))
+        rows.append(Row(cells, f"{one.outcome.replace(' ', '-')}{'' if one.is_deciding else ' aside'}"))
     return Table(
         id=f"{tested.test.claim.id}-{study.folder}", script=__name__, style="comparisons", rows=rows,
-        caption=f"{tested.test.claim.id} · {tested.test.title}{'' if tested.test.counted else f' {study.name}'}",
+        caption=f"{tested.test.claim.id} · {tested.test.title}{'' if tested.test.is_counted else f' {study.name}'}",
         columns=[*columns, Cell(label="outcome")],
     )  # fmt: skip
 

@@ -48,9 +48,9 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
 
 def count_claims(studies: Sequence[Study], profile: Profile) -> dict[str, dict[str, int]]:
     """Verdicts counted for `dvc metrics` and `dvc exp`: on the paper's own data, and apart from it."""
-    others = [study for study in studies if not study.has_own_data]
+    others = [study for study in studies if not study.has_paper_data]
     groups = {
-        "own_data": count_kinds(judge_paper([s for s in studies if s.has_own_data], profile)),
+        "own_data": count_kinds(judge_paper([s for s in studies if s.has_paper_data], profile)),
         "smoke_test": _count_on_other_data([s for s in others if s.dataset in SMOKE_TESTS], profile),
         "proxy": _count_on_other_data([s for s in others if s.dataset not in SMOKE_TESTS], profile),
     }
@@ -96,7 +96,7 @@ def _group_studies(studies: Sequence[Study]) -> tuple[list[Study], dict[str, lis
     """The setups on the paper's own data, and the others by what they are."""
     own, others = [], {}
     for study in studies:
-        if study.has_own_data:
+        if study.has_paper_data:
             own.append(study)
         else:
             name = SMOKE_TESTS.get(study.dataset, f"{data_name(study)} (proxy)")

@@ -71,6 +71,6 @@ def list_cards(source: str, studies: Sequence[Study]) -> list[dict[str, str]]:
     for claim_id in paper.claim_ids():
         if source in (place.partition(" ")[0] for place in paper.claim(claim_id).support):
             tests = [test for task in TASKS.values() for test in list_tests(task) if test.claim.id == claim_id]
-            ids = [f"{claim_id}-{test.task.name}" for test in tests if test.counted or test.task.name in tasks]
+            ids = [f"{claim_id}-{test.task.name}" for test in tests if test.is_counted or test.task.name in tasks]
             cards += [{"words": claim_id, "id": card} for card in (ids if tests else [claim_id])]
     return cards

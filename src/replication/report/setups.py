@@ -33,7 +33,7 @@ def choose_shown(studies: Sequence[Study], profile: str) -> list[Study]:
 def choose_judged(studies: Sequence[Study], profile: str) -> list[Study]:
     """The studies of a task that have claim cards and a record: those shown, and all on the paper's own data."""
     shown = choose_shown(studies, profile) if studies else []
-    return [study for study in studies if study in shown or study.has_own_data]
+    return [study for study in studies if study in shown or study.has_paper_data]
 
 
 def data_name(study: Study) -> str:

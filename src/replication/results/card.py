@@ -1,4 +1,4 @@
-"""The model card of a study: README.md beside its tables, made from them alone. Needs neither torch nor pandas."""
+"""The model card of a study: README.md, made from its tables alone. Needs neither torch nor pandas."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,7 +93,7 @@ def _facts(recipes: Sequence[Recipe]) -> list[str]:
 
 
 def _differences(pairs: Sequence[tuple[Recipe, Recipe]]) -> list[str]:
-    """What differs from the paper's recipes, each value once."""
+    """The differences from the paper, each value once."""
     lines: dict[str, None] = {}
     for pair in pairs:
         for difference in differences(*pair):

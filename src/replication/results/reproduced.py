@@ -18,7 +18,7 @@ Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run that was made again, and what was recorded of it before, by the headline metric of its task."""
+    """A run that was made again and its record, by the headline metric of its task."""
 
     name: str
     seed: int

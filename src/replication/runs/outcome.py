@@ -46,7 +46,7 @@ def score_rows(outcomes: Mapping[str, Outcome], task: Task) -> list[dict[str, An
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, task: Task, weights: str = "") -> None:
-    """Write the folder of an evaluation, whole or not at all.
+    """Write the folder of an evaluation, complete or not at all.
 
     Args:
         weights: sha256 of the file of the net that was tested.
@@ -109,7 +109,7 @@ def read_responses(folder: Path) -> list[float]:
 
 
 def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":
-    """All that is kept of the outcomes, by protocol and name.
+    """The kept tensors of the outcomes, by protocol and name.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -124,7 +124,7 @@ def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":
 
 
 def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
-    """The outcomes of the nets in several folders together, by each protocol that kept what this needs of all of them.
+    """The outcomes of an ensemble of the nets in several folders, by each protocol with the tensors of all of them.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -142,13 +142,13 @@ def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
 def make_ensemble_rows(
     nets: Sequence[str], seed: int, folders: Sequence[Path], task: Task, variant: str = DEFAULT
 ) -> list[dict[str, Any]]:
-    """Rows of scores of an ensemble; its net is called "a + b"."""
+    """Rows of scores of an ensemble; its name is "a + b"."""
     name = {"net": " + ".join(nets), "variant": variant, "seed": seed}
     return [name | row for row in score_rows(average_outcomes(folders, task), task)]
 
 
 def make_seed_ensembles(runs: Mapping[tuple[str, str], Mapping[int, Path]], task: Task) -> Iterator[dict[str, Any]]:
-    """Rows of scores of all seeds of each net together, for nets with several; one is called "net + net + …".
+    """Rows of scores of the ensemble of all seeds of each net, for nets with several; its name is "net + net + …".
 
     Args:
         runs: by net and variant the folder of each seed.

@@ -16,12 +16,12 @@ from replication.tasks.task import TOP1, Metric
 from replication.verdicts import rule
 from replication.verdicts.rule import Evidence, Outcome, Sample
 
-# must: the claim needs it to hold; guard: it may only not be reversed; aside: it is shown, and decides nothing.
+# must: the claim needs it to hold; guard: it must not be reversed; aside: it is shown and decides nothing.
 Part = Literal["must", "guard", "aside"]
 Samples = Mapping[str, Sample]
 Weigh = Callable[[Samples], Evidence]
 
-# How a value is written. Of a level or a spread the interval is about what stands in its cell.
+# How a value is printed. The interval of a level or a spread is about the printed value.
 POINTS, LEVEL, SPREAD = "{:+.2f}", "{:.2f} %", "{:.2f}"
 ITERATIONS, ORDER = "{:+,.0f} iterations", "{:.0%} of pairs of runs in order"
 
@@ -61,20 +61,20 @@ class Comparison:
     note: str = ""  # what was counted, or why there is nothing
     form: str = POINTS
     samples: Samples = field(default_factory=dict)  # by net
-    weigh: Weigh | None = None  # samples of these nets → evidence; to see what more seeds would tell
+    weigh: Weigh | None = None  # samples of these nets → evidence; planning calls it with more seeds
     worse: str = ""  # the two nets compared, the one with the larger error in the paper first
     better: str = ""
     measure: Measure | None = None
-    elsewhere: bool = False  # no more runs of this study could tell
+    is_out_of_reach: bool = False  # more runs of this study cannot settle it
     outcome: Outcome = "not tested"  # given by `judge`, as it depends on the other comparisons
 
     @property
-    def deciding(self) -> bool:
+    def is_deciding(self) -> bool:
         return self.part != "aside"
 
     @property
     def here(self) -> str:
-        """What was measured, counted or missing here; with too few seeds for an interval, each value too."""
+        """What was measured, counted or missing here. With too few seeds for an interval: each value too."""
         if self.evidence is None or not self.evidence.n:
             return self.note
         text = "" if isnan(self.evidence.value) else self.form.format(float(self.evidence.value))
@@ -208,7 +208,7 @@ def require_paper_data(study: Study, comparison: Comparison) -> Comparison:
     """A comparison with numbers that others measured; on another data set there is none."""
     if study.dataset == study.task.datasets[-1]:
         return comparison
-    return Comparison(comparison.what, comparison.paper, note=f"needs {study.task.label}", elsewhere=True)
+    return Comparison(comparison.what, comparison.paper, note=f"needs {study.task.label}", is_out_of_reach=True)
 
 
 def _values(sample: Sample, form: str) -> str:

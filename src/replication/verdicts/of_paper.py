@@ -1,4 +1,4 @@
-"""The paper's own numbers as a study, so that the rule of verdicts can be held against them as against ours."""
+"""The paper's own numbers as a study, so that the rule of verdicts can judge them like our results."""
 
 from collections.abc import Iterator
 
@@ -19,9 +19,9 @@ Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
 
 
 def make_paper_study(task: Task, paper: Profile) -> Study:
-    """What tables 2 to 4, 6 and 13 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
+    """The numbers of tables 2 to 4, 6 and 13, the ends of figures 4 and 6, and Figure 7; one run a net.
 
-    ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
+    ResNet-110 was run five times. The paper prints mean and standard deviation: five errors are made up to match.
     """
     data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
     images = number("N09" if task.photographs else "N16")[1]
@@ -68,7 +68,7 @@ def _printed(task: Task) -> Iterator[Score]:
 
 
 def _table_13() -> Iterator[Score]:
-    """The single nets; VGG-16's per-class regression as if it were of the other rows' net."""
+    """The single nets. VGG-16's per-class regression counts as one of ResNet-101, the net of the other rows."""
     methods = {"VGG's": "pcr", "RPN": "per_class_rpn", "RPN+RCNN": "rcnn"}
     *single, _ = table(13)  # the last row is an ensemble
     for row in single:

@@ -56,7 +56,7 @@ def test_a_gradient_that_vanishes_on_its_way_to_the_input_is_no_healthy_one(firs
     )
     found = judged(replace(study(PAPER, seeds=3), gradients=pd.concat([early, end])), "K23")
     assert found.verdict == verdict
-    assert [c.deciding for c in found.comparisons] == [True, True, False, False]
+    assert [c.is_deciding for c in found.comparisons] == [True, True, False, False]
 
 
 def test_where_nothing_was_measured_there_is_no_verdict_but_that() -> None:

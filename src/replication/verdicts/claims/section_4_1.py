@@ -70,7 +70,7 @@ def plain_nets_degrade(study: Study) -> list[Comparison]:
 
 
 def _throughout(study: Study, worse: str, better: str) -> Comparison:
-    """How much of the training curve of one net lies above that of another; decides nothing."""
+    """The share of the training curve of one net that lies above that of another. It decides nothing."""
     what = f"{worse} above {better} throughout training, training error"
     means = [study.curve(net, "train").groupby("iteration")["value"].mean() for net in (worse, better)]
     if any(mean.empty for mean in means):
@@ -199,7 +199,7 @@ def bottlenecks_need_identity_shortcuts(_: Study) -> list[Comparison]:
 
 
 def _weights(block: nn.Module) -> int:
-    """Weights of its convolutions; maps are of one size, so that multiply-adds have the same ratios."""
+    """Weights of a block's convolutions. All maps have one size, so multiply-adds have the same ratios."""
     return sum(layer.weight.numel() for layer in block.modules() if isinstance(layer, nn.Conv2d))
 
 

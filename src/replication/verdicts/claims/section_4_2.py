@@ -54,12 +54,12 @@ def plain_nets_degrade(study: Study) -> list[Comparison]:
         for worse, better, part in pairs
         for measure, paper in ((TRAIN, end_errors("4.2")["train"]), (TEST, end_errors("4.2")["test"]))
     ]
-    return [c for c in compared if c.deciding or c.evidence]
+    return [c for c in compared if c.is_deciding or c.evidence]
 
 
 @claim("K03", "A plain net of 110 layers does not train.", task=CIFAR, needs=["plain-110"])
 def plain_110_fails(study: Study) -> list[Comparison]:
-    """Whether it learned is the question here, so that a run at chance decides too."""
+    """The question is whether it learned, so a run at chance decides too."""
     bound = number("N20")
     comparisons = []
     for measure in (TRAIN, TEST):
@@ -145,7 +145,7 @@ def spread_of_110(study: Study) -> list[Comparison]:
     spread_words = f"standard deviation of resnet-110, {TEST.words}, between {std / 2:g} and {2 * std:g}", f"{std:.2f}"
     if study.fidelity_of(["resnet-110"]) != "exact":
         note = "needs the paper's recipe and data"
-        return [Comparison(*words, note=note, elsewhere=True) for words in (mean_words, spread_words)]
+        return [Comparison(*words, note=note, is_out_of_reach=True) for words in (mean_words, spread_words)]
     samples = {"resnet-110": TEST.sample(study, "resnet-110")}
     best = Comparison("best of resnet-110, test error", f"{OF_110['best']:.2f} % of {n}", part="aside", note="not run")
     if sample := samples["resnet-110"]:

@@ -22,7 +22,7 @@ class Settling:
 
 def plan_settling(tested: Tested, study: Study) -> Settling | None:
     """What would settle a claim without a verdict; None where more seeds are not what it needs."""
-    if tested.verdict in ("supported", "contradicted") or any(c.elsewhere for c in tested.comparisons):
+    if tested.verdict in ("supported", "contradicted") or any(c.is_out_of_reach for c in tested.comparisons):
         return None
     present = {name: len(study.runs_named(name)) for name in tested.test.rests_on(study)}
     needed = {name: SEEDS for name, seeds in present.items() if seeds < SEEDS}
