@@ -1,4 +1,4 @@
-"""The training loop: all that happens to the weights, in the order in which it happens."""
+"""The training loop."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def iterate(
 ) -> Iterator[list[Point]]:
     """Train a net from its `state` to the end of its schedule; yields after each iteration.
 
-    Between two iterations `state` is whole: it can be saved, or left, and another call continues from it bit for bit.
+    Between two iterations `state` is complete: it can be saved, and another call resumes from it bit for bit.
 
     Args:
         processes: this process among all that train this net; `batches` must be its share of them.
@@ -32,7 +32,7 @@ def iterate(
         The new points of `state.curve`; none at most iterations.
 
     Raises:
-        NonFiniteLoss: a loss since the last row is not finite.
+        NonFiniteLoss: a loss since the last points is not finite.
     """
     schedule, logging = recipe.schedule, recipe.logging
     task = get_task(recipe.task)
@@ -45,7 +45,7 @@ def iterate(
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)
         set_rate(state.optimizer, rate, recipe.optimiser.rate_in_momentum)
 
-        # Make the gradient, and step; loss and errors are remembered without waiting for the device.
+        # Compute the gradient, and step; loss and errors are stored without waiting for the device.
         state.optimizer.zero_grad()
         loss, wrong = backward(net, batches, state.iteration, loss_function, averages, processes)
         state.optimizer.step()
@@ -100,7 +100,7 @@ def _summarise(state: State, rate: float, batch_size: int) -> list[Point]:
 
 
 def _measure(state: State, batches: Batches, processes: Processes, task: Task) -> list[Point]:
-    """Test error, for the curve only: it selects nothing. Held-out error, if images are held out."""
+    """Test error, for the curve only: no model selection on test data. Held-out error, if images are held out."""
     counts: dict[Split, int] = {TEST: batches.test_count, HELDOUT: batches.heldout_count}
     points = []
     for split, images in counts.items():

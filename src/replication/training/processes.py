@@ -1,8 +1,8 @@
-"""Several processes training one net, one a GPU, under torchrun: what they must agree on.
+"""Several processes that train one net under torchrun, one a GPU.
 
 Data, schedule and weights do not depend on their number. Each process takes whole batch-norm groups of the global
-batch; gradients are summed by DistributedDataParallel, and running batch-norm averages are joined so that they are
-those of one process that had seen all groups in order.
+batch. DistributedDataParallel sums gradients. Running batch-norm averages are joined: they equal those of one process
+that sees all groups in order.
 """
 
 import os
@@ -33,14 +33,14 @@ class Processes:
 
     @classmethod
     def under_torchrun(cls, device: torch.device) -> "Processes":
-        """Join the processes that torchrun started, or be alone."""
+        """Join the processes that torchrun started; without torchrun, a single process."""
         if not is_under_torchrun():
             return cls()
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse a recipe whose batch-norm groups cannot be dealt out evenly.
+        """Refuse a recipe whose batch-norm groups the processes cannot share evenly.
 
         Raises:
             UserError: bn_group times the number of processes does not divide the batch.
@@ -57,7 +57,7 @@ class Processes:
             )
 
     def wrap(self, net: nn.Module) -> nn.Module:
-        """The net as the loop calls it."""
+        """The net that the loop calls."""
         if self.count == 1:
             return net
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # the argument has a new name since 2.13
@@ -65,7 +65,7 @@ class Processes:
 
     @contextmanager
     def group(self, net: nn.Module, last: bool) -> Iterator[None]:
-        """Forward and backward of one group; gradients are exchanged with the last of an iteration."""
+        """Run forward and backward of one group; gradients are exchanged with the last group of an iteration."""
         if self.count > 1 and not last:
             with net.no_sync():
                 yield
@@ -90,7 +90,7 @@ class Processes:
         return values
 
     def any(self, flag: bool) -> bool:
-        """Whether `flag` is set in any process; all get the same answer, without waiting for a GPU."""
+        """Whether `flag` is set in any process; all get the same answer, without a GPU synchronisation."""
         if self.count == 1:
             return flag
         maximum = torch.tensor(int(flag))
@@ -99,7 +99,7 @@ class Processes:
         return bool(maximum)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait for all processes."""
         if self.count > 1:
             with _fail_together():
                 dist.barrier()
@@ -107,7 +107,7 @@ class Processes:
 
 @contextmanager
 def _fail_together() -> Iterator[None]:
-    """What all processes do at once fails in those that are left when one has ended, which has said why."""
+    """Turn the failure of a collective call, after another process has ended, into a user-facing error."""
     try:
         yield
     except RuntimeError as error:
@@ -120,7 +120,7 @@ class RunningAverages:
     """The running batch-norm averages of a net, joined over processes after each iteration.
 
     One process that sees groups 1..G has r = k^G r0 + sum of k^(G-i) m s_i, with s_i the statistic of group i, m the
-    momentum and k = 1 - m. It is linear in the groups, so each process adds the part of its own groups.
+    momentum and k = 1 - m. This is linear in the groups, so each process adds the part of its groups.
     """
 
     def __init__(self, net: nn.Module, processes: Processes):
@@ -132,7 +132,7 @@ class RunningAverages:
         self.before: Tensor | None = None
 
     def start(self) -> None:
-        """Remember the averages before an iteration."""
+        """Store the averages before an iteration."""
         if self.processes.count > 1:
             self.before = torch.cat(self.buffers)
 

@@ -1,4 +1,4 @@
-"""A supervised training: locked, resumable, shown, tracked; and the run that comes of it."""
+"""A supervised training: locked, resumable, with progress bar and tracking; and the run folder that it makes."""
 
 import sys
 import time
@@ -40,7 +40,7 @@ from replication.training.progress import (
 )
 from replication.training.state import State
 
-BACKBONE = "backbone"  # the role of the run whose weights the first layers are initialised from
+BACKBONE = "backbone"  # role of the run that initialises the first layers
 
 __all__ = ["Stopped", "train", "train_run"]
 
@@ -58,24 +58,24 @@ def train(
     origin: Mapping[str, Any] = MappingProxyType({}),
     progress: Progress | None = None,
 ) -> State:
-    """Train a net to the end of its schedule, from the state in `work` if there is one.
+    """Train a net to the end of its schedule; resume from the checkpoint in `work` if there is one.
 
     Args:
         backbone: weights of the trained net that the first layers are initialised from.
-        checkpoints: iterations after which the weights are kept beside the resume state too, 0 for the first ones.
-        compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
-        work: folder of the resume state, to be named by the recipe's hash; it is the caller's to delete.
-        live: the run in MLflow, from the first save on; a shorter run is imported when it has finished.
-        save_seconds: how much work a kill -9 may cost.
-        processes: this process among all that train this net; `batches` must be its share of them. The first of them
+        checkpoints: iterations after which weights are also saved for the run folder, 0 for the initial ones.
+        compiled: whether torch.compile makes its kernels; a resumed training keeps the setting of its first start.
+        work: folder of the resume state, named by the recipe's hash. The caller deletes it.
+        live: the run in MLflow, from the first save on; a shorter run is imported at its end.
+        save_seconds: between two saves: the most that a kill -9 costs.
+        processes: this process among all that train this net; `batches` must be its share of them. The first one
             shows, tracks and saves; the others only train.
         origin: machine and code of this start, for the history of the run; "code" is the digest of the code.
         progress: takes the share of the schedule that is done, for a supervisor that shows it; None: a bar is shown.
 
     Raises:
-        Stopped: asked to stop; the state is saved.
-        NonFiniteLoss: the loss is not finite; the last good state is kept.
-        UserError: another process trains this run, or the state cannot be read.
+        Stopped: asked to stop; the checkpoint is saved.
+        NonFiniteLoss: the loss is not finite; the last good checkpoint is kept.
+        UserError: another process trains this run, or the checkpoint cannot be read.
     """
     processes.check(recipe)
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
@@ -94,9 +94,9 @@ def train(
         with make_bar(state, recipe, is_visible=first and progress is None) as bar:
             if first and resumed:
                 at_end = state.iteration == schedule.iterations
-                done = f"is trained to its end already; delete {work} to train it again"
-                told_as = done if at_end else f"resumes at iteration {state.iteration:,}"
-                bar.write(f"{name}: {told_as}", file=sys.stderr)
+                done = f"already trained to its end; delete {work} to train it again"
+                text = done if at_end else f"resumes at iteration {state.iteration:,}"
+                bar.write(f"{name}: {text}", file=sys.stderr)
             for points in iterate(state, recipe, batches, processes):
                 update_bar(bar, points, schedule.batch_size)
                 if progress is not None:
@@ -104,7 +104,7 @@ def train(
                 if first:
                     _save_checkpoint(state, work, checkpoints)
 
-                # Save, so that nothing that may come costs more than a minute.
+                # Save, so that a crash costs a minute at most.
                 last, now = state.iteration == schedule.iterations, time.monotonic()
                 stopping = processes.any(bool(stop))
                 if stopping or last or now - saved_at > save_seconds:
@@ -114,20 +114,20 @@ def train(
                             state.mlflow_run_id = live.log(state.curve, state.mlflow_run_id)
                         state.save(work)
                 if stopping and not last:
-                    processes.wait()  # torchrun ends all once one has left, and the first may still be saving
+                    processes.wait()  # torchrun ends all processes once one ends, and the first may still be saving
                     raise Stopped(f"{name} stopped at iteration {state.iteration:,}; the same command resumes it.")
     return state
 
 
 def _save_checkpoint(state: State, work: Path, checkpoints: Collection[int]) -> None:
-    """Keep the weights if they are to be kept after this iteration; before the state is saved, so that none is lost."""
+    """Save the weights if this iteration is one of `checkpoints`; before the state is saved, so that none is lost."""
     if state.iteration in checkpoints:
         tensors = {key: value.contiguous().cpu() for key, value in state.net.state_dict().items()}
         write_durably(work / checkpoint(state.iteration), save(tensors))
 
 
 def _load_checkpoints(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict[str, Tensor]]:
-    """The weights that were kept; of those that were asked for too late it is told that there are none.
+    """Load the saved checkpoints; warn about those that training has already passed.
 
     Raises:
         UserError: one is damaged.
@@ -141,8 +141,8 @@ def _load_checkpoints(work: Path, checkpoints: Collection[int], name: str) -> di
             else:
                 late.append(iteration)
         except SafetensorError as error:
-            sentence = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
-            raise UserError(sentence, kind="damaged", file=path) from error
+            message = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
+            raise UserError(message, kind="damaged", file=path) from error
     if late:
         iterations = ", ".join(f"{iteration:,}" for iteration in late)
         print(f"{name}: checkpoint {iterations} unavailable: training had already passed it.", file=sys.stderr)
@@ -165,14 +165,14 @@ def train_run(
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
-    The state of its end is kept: should the folder not be written (the disk was full), it is in seconds at the next
-    start. It is the caller's to delete.
+    The final checkpoint is kept: if the folder cannot be written (the disk is full), the next start writes it in
+    seconds. The caller deletes it.
 
     Args:
-        work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
-        destination: where MLflow keeps the run; None: nowhere.
+        work: with the resume states of all runs, each in a folder named by its recipe's hash.
+        destination: where MLflow keeps the run; None: not tracked.
         starts: folders of the runs that it starts from, by role; `backbone` gives the weights of the first layers.
-        checkpoints: iterations after which the weights are kept too, 0 for the first ones.
+        checkpoints: iterations after which weights are saved too, 0 for the initial ones.
         code: digest of the code that trains.
         progress: see `train`.
 
@@ -180,7 +180,7 @@ def train_run(
         The record that was written; None in all processes but the first.
 
     Raises:
-        Stopped: asked to stop; the state is saved.
+        Stopped: asked to stop; the checkpoint is saved.
         UserError: as `train` and `write_run` say.
     """
     processes, task = Processes.under_torchrun(device), get_task(recipe.task)
