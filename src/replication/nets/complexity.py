@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a net, counted on the built net, never typed."""
+"""Parameters and multiply-adds of a net, counted on the built net."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def _walk(net: str, input_size: int, classes: int, options: Mapping[str, Any]) -
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
             layer.register_forward_hook(lambda layer, _, output, name=name: add_layer(name, layer, output))
         elif isinstance(layer, nn.BatchNorm2d):
-            layer.forward = nn.Identity().forward  # changes no shape, and is half of the time of a deep net
+            layer.forward = nn.Identity().forward  # changes no shape, and takes half of the time of a deep net
     with torch.inference_mode():
         module(image)
     return tuple(walked), sum(p.numel() for p in module.parameters())

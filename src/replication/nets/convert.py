@@ -1,8 +1,8 @@
-"""Weights of others, whose nets are the paper's under other names: of torchvision, and of akamaster's CIFAR nets.
+"""Convert weights of other projects: torchvision, and akamaster's CIFAR nets.
 
 `resnet-18-B` and `resnet-34-B` are torchvision's resnet18 and resnet34; `resnet-50`, `-101` and `-152`, with the stride
-in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A and C and the CIFAR nets are not there.
-The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202, as the paper has them.
+in the 3x3 layer, its resnet50, resnet101 and resnet152. It lacks plain nets, options A and C, and the CIFAR nets.
+The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202.
 """
 
 import re
@@ -58,7 +58,7 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         UserError: there is no such residual net of section 4.2, or the state is not one of `net`.
     """
-    count = blocks_of_cifar(net)  # on maps of each size: theirs are three modules, ours one
+    count = blocks_of_cifar(net)  # on maps of each size: three modules there, one here
     if not net.startswith("resnet-"):
         raise UserError(f"{net}: akamaster has residual nets only, such as resnet-20.", kind="unknown")
 
@@ -72,7 +72,7 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """A state dict, loaded without running code from the file.
+    """Load a state dict without running code from the file.
 
     Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
 
@@ -93,7 +93,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             state = state[key]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(
-            f"{path} holds {type(state).__name__}, not a state dict of names and tensors.", kind="invalid", file=path
+            f"{path} holds {type(state).__name__}, not a state dict of names and tensors; choose another file.",
+            kind="invalid",
+            file=path,
         )
     return {str(key).removeprefix("module."): value for key, value in state.items()}
 
@@ -113,7 +115,7 @@ def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dic
 
 
 def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Batch-norm layers of older files have no counter of their batches; it is added as 0, as nothing reads it."""
+    """Add the batch counters of batch norm, which older files lack, as 0: nothing reads them."""
     state = dict(state)
     for key in list(state):
         if key.endswith("running_mean"):
@@ -122,13 +124,13 @@ def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _of_torchvision(key: str) -> str:
-    """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc are called the same."""
+    """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc keep their names."""
     key = re.sub(r"^conv([2-5])\.", lambda stage: f"layer{int(stage[1]) - 1}.", key)
     return key.replace(".shortcut.", ".downsample.")
 
 
 def _check(net: str, state: Mapping[str, Tensor], is_torchvision: bool) -> list[str]:
-    """As `_refuse_others`, of a net that torchvision has."""
+    """`_refuse_others` for a net that torchvision has."""
     if net not in COUNTERPARTS:
         raise UserError(f"{net}: torchvision has no such net; choose one of {', '.join(COUNTERPARTS)}.", kind="unknown")
     if is_torchvision:
@@ -139,7 +141,7 @@ def _check(net: str, state: Mapping[str, Tensor], is_torchvision: bool) -> list[
 def _refuse_others(
     net: str, state: Mapping[str, Tensor], name_of: Callable[[str], str], whose: str, bias: str = "fc.bias"
 ) -> list[str]:
-    """Our keys in order, if the state has exactly those of `net`, with their shapes; the number of classes is free."""
+    """Our keys in order, if the state has exactly the keys and shapes of `net`; the number of classes is free."""
     classes = len(state[bias]) if bias in state else 1
     with torch.device("meta"):
         expected = build(net, classes).state_dict()

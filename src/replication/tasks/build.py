@@ -1,4 +1,4 @@
-"""The net of a run: a net of the paper by its name, with the task's own layers on top where it has some."""
+"""Build the net of a run: a net of the paper, with the task's own layers on top if it has some."""
 
 from typing import Any
 

@@ -85,7 +85,7 @@ def _probabilities(
     for views, labels in batches.views("test", view):
         result: list[Tensor] = [torch.empty(0)] * len(views)
         shapes = [pixels.shape for pixels in views]
-        for shape in dict.fromkeys(shapes):  # images of one size go together
+        for shape in dict.fromkeys(shapes):  # images of one size are tested together
             members = [index for index, other in enumerate(shapes) if other == shape]
             images = batches.plain(torch.cat([views[index] for index in members]).permute(0, 3, 1, 2))
             all_views = _forward(forward, batches, images)

@@ -1,5 +1,5 @@
-"""Batches of section 4.1: photographs are rescaled, cropped and mirrored one by one, by loader threads if they must be
-decoded first; the colour shift and the mean are batched operations on the device.
+"""Batches of section 4.1: photographs are rescaled, cropped and mirrored one by one, in loader threads if they must be
+decoded first. Colour shift and mean are batched operations on the device.
 """
 
 import os
@@ -36,7 +36,7 @@ class PhotographBatches(Batches):
     def __init__(self, images: Images, recipe: ImagenetRecipe, device: torch.device, rank: int = 0, ranks: int = 1):
         super().__init__(images, recipe, device, rank, ranks)
         self.images = images
-        # Decoding keeps a GPU busy only with every core at it; images in memory need no worker.
+        # Decoding needs every core to keep a GPU busy; images in memory need no worker.
         self.workers = 0 if images.in_memory else max(1, _cores() // ranks)
         self.mean = images.mean[None].to(device)
         variances, components = torch.linalg.eigh(images.colour_covariance.double())
@@ -50,7 +50,7 @@ class PhotographBatches(Batches):
         return images, labels
 
     def load_with_sizes(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-        """`training`, and the width and height of the images that the crops are from, [B / ranks, 2]."""
+        """`training`, and width and height of the original images, [B / ranks, 2]."""
         pinned = self.device.type == "cuda"
         views = partial(_training_views, self.images, self.recipe, self.trained, self.slots(), pinned)
         *parts, sizes = self.load_next(iteration, views)
@@ -58,7 +58,7 @@ class PhotographBatches(Batches):
         return self.shift_colours(pixels, colours), labels, sizes
 
     def load_next(self, iteration: int, load: Callable[[int], Any]) -> Any:
-        """What `load` makes of an iteration; threads are at those after it. Each call must have the same `load`."""
+        """The result of `load` for an iteration; threads prefetch the next ones. `load` is the same in all calls."""
         planned = self.recipe.schedule.iterations  # statistics may be recomputed over more batches than were trained on
         if self._training is None or iteration != self._next or iteration >= planned:
             self._training = prefetch(load, range(iteration, max(planned, iteration + 1)), self.workers)
@@ -66,7 +66,7 @@ class PhotographBatches(Batches):
         return next(self._training)
 
     def shift_colours(self, pixels: Tensor, colours: Tensor) -> Tensor:
-        """uint8 views [B, S, S, 3] as a net sees them, shifted by `colours` [B, 3] of the principal components."""
+        """uint8 views [B, S, S, 3] less the mean, shifted by `colours` [B, 3] times the principal components."""
         return self.plain(pixels.permute(0, 3, 1, 2)) + (colours @ self.components)[:, :, None, None]
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
@@ -83,7 +83,7 @@ class PhotographBatches(Batches):
         ]
 
     def views(self, split: Split, view: View) -> Iterator[tuple[list[Tensor], Tensor]]:
-        """A split in parts: for each image what `view` makes of it, uint8 on the device; labels [n]."""
+        """A split in parts: the `view` of each image, uint8 on the device, and labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
         views = partial(_test_views, self.images, split, view)
@@ -97,10 +97,10 @@ def _cores() -> int:
 
 
 def prefetch(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> Iterator[Any]:
-    """What `load` makes of each item, in their order, by threads that work ahead; without workers, when asked for.
+    """The results of `load` for each item, in order; worker threads prefetch the next ones. Without workers: on demand.
 
-    Threads, as Pillow decodes and rescales without the interpreter's lock: processes would hand their batches over in
-    shared memory, wait for ever where there is too little of it, and cannot be forked from a process that uses CUDA.
+    Threads suffice, as Pillow decodes and rescales without the interpreter's lock. Processes would need shared memory,
+    wait for ever where it is too small, and cannot be forked from a process that uses CUDA.
     """
     if not workers:
         yield from map(load, items)
@@ -117,7 +117,8 @@ def prefetch(load: Callable[[Any], Any], items: Iterable[Any], workers: int) -> 
         pool.shutdown(cancel_futures=True)
 
 
-# These do not hold the batches, which hold what `prefetch` gives: on a cycle its threads would live until Python looks.
+# These functions do not refer to the batches, which hold the generator of `prefetch`: in a cycle its threads would live
+# until the garbage collector runs.
 
 
 def _training_views(
@@ -143,12 +144,12 @@ def _training_view(
 
 
 def draw_slot_view(recipe: ImagenetRecipe, iteration: int, slot: int) -> "RandomView":
-    """How the image in a place of an iteration's batch is shown."""
+    """The random view of the image in a slot of an iteration's batch."""
     return draw_view(recipe.augmentation, np.random.default_rng((recipe.seeds[1], AUGMENTATION, iteration, slot)))
 
 
 def _test_views(images: Images, split: Split, view: View, chunk: Sequence[int]) -> tuple[list[Tensor], Tensor]:
-    """What `view` makes of each of some images, and labels [n]."""
+    """The `view` of each of some images, and labels [n]."""
     source = "test" if split == "test" else "train"
     labels = images.test_labels if source == "test" else images.train_labels
     return [torch.from_numpy(view(images.load(source, index))) for index in chunk], labels[list(chunk)]

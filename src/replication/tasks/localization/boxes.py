@@ -1,6 +1,6 @@
-"""The boxes that a net of appendix C answers with, and whether they are right. Training needs this alone.
+"""The boxes that a localization net predicts, and whether they are correct.
 
-A box is right if it overlaps a true box of the class by half or more (intersection over union).
+A box is correct if its intersection over union with a true box of the class is half or more.
 """
 
 import torch
@@ -41,12 +41,12 @@ def best_boxes(answers: Maps, method: str, classes: Tensor, recipe: Localization
 
 
 def is_missed(boxes: Tensor, true: Tensor) -> Tensor:
-    """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
+    """Whether each of the boxes [B, 4] overlaps none of its image's true boxes [B, K, 4] by half, [B]."""
     return nearest_overlap(boxes, true) < RIGHT
 
 
 def merge_boxes(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
-    """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
+    """Merge several boxes [..., M, 4] into one: the mean, weighted by scores [..., M], of those that overlap the best.
 
     Args:
         overlapping: from this overlap on.

@@ -1,4 +1,4 @@
-"""Test protocols of appendix C: the true class or the five guessed ones, a box for each; centre crop, or dense."""
+"""Test protocols of appendix C: a box for the true class or for five guessed ones; on the centre crop, or dense."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,7 +26,7 @@ GUESSES = 5
 
 @torch.inference_mode()
 def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
-    """The true class is given, one crop from the middle (Table 13, "1-crop"), by all four methods."""
+    """The true class, one crop from the middle (Table 13, "1-crop"), by all four methods."""
     net = fold_batch_norm(net)
     boxes: dict[str, list[Tensor]] = {method: [] for method in METHODS}
     true: list[Tensor] = []
@@ -45,21 +45,21 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
 
 
 def oracle_dense(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
-    """The true class is given, the net slid over the whole image at several scales, the boxes merged (Table 13)."""
+    """The true class; the net slides over the whole image at several scales, and boxes are merged (Table 13)."""
     labels = batches.images.test_labels[:, None]
     return _dense(net, batches, labels, ("per_class_rpn", "rpn"))
 
 
 def predicted_dense(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
-    """The five classes that the classifier finds most probable, a box for each, dense (Table 13, last column).
+    """The five most probable classes of the classifier, a box for each, dense (Table 13, last column).
 
-    The classifier is the net of section 4.1 that the backbone is from, tested by 10 crops.
+    The classifier is the net of section 4.1 that initialised the backbone, tested by 10 crops.
     """
     return _dense(net, batches, guess_classes(batches), ("per_class_rpn",))
 
 
 def guess_classes(batches: BoxedBatches) -> Tensor:
-    """The five classes of each test image that the classifier finds most probable, [N, 5]."""
+    """The five most probable classes of each test image by the classifier, [N, 5]."""
     guesses = ten_crop(*batches.starts["backbone"]).probabilities
     return guesses.topk(min(GUESSES, guesses.shape[1])).indices
 
@@ -72,7 +72,7 @@ def _dense(net: LocalizationNet, batches: BoxBatches, classes: Tensor, methods: 
 
 
 def choose_true_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: BoxedBatches) -> BoxOutcome:
-    """Of a box for each of the classes [N, n] of each test image, [N, n, 4], that of the true class, if it is one."""
+    """The box of the true class among boxes [N, n, 4] for the classes [N, n] of each test image; NaN if it has none."""
     is_true = classes == batches.images.test_labels[:, None]
     true = [batches.images.test_annotations[index].boxes for index in range(len(classes))]
     chosen = {}
@@ -89,8 +89,8 @@ Candidates = tuple[Tensor, Tensor]  # probabilities [N, n, M] and boxes [N, n, M
 def dense_candidates(
     net: nn.Module, batches: BoxBatches, classes: Tensor, methods: Sequence[str], count: int
 ) -> dict[str, Candidates]:
-    """What a net slid over each whole test image answers for its classes [N, n], in pixels of the image: by each method
-    the `count` most probable boxes of each scale and mirror image.
+    """Candidates for the classes [N, n] of each test image, in pixels of the image: by each method the `count` most
+    probable boxes of each scale and mirror image, with the net slid over the whole image.
     """
     scales: dict[str, list[Candidates]] = {method: [] for method in methods}
     for side in batches.recipe.test.scales:
@@ -112,7 +112,7 @@ def _slide(
     """Candidates by each method for images of any sizes, in pixels of the images: [B, n, M] and [B, n, M, 4]."""
     of_images: dict[str, dict[int, Candidates]] = {method: {} for method in methods}
     shapes = [image.pixels.shape for image in views]
-    for shape in dict.fromkeys(shapes):  # images of one size go together
+    for shape in dict.fromkeys(shapes):  # images of one size are tested together
         members = [index for index, other in enumerate(shapes) if other == shape]
         images = batches.plain(stack_pixels([views[index] for index in members]).to(batches.device))
         asked = classes[members].to(batches.device)
@@ -145,7 +145,7 @@ def _join(parts: Sequence[Candidates], dimension: int) -> Candidates:
 
 
 def in_images(boxes: Tensor, views: Sequence[BoxedView]) -> Tensor:
-    """Boxes [n, 4] of views, a view each, in pixels of their images."""
+    """Boxes [n, 4], one a view, converted to pixels of their images."""
     return torch.stack([in_image(box, image.frame) for box, image in zip(boxes, views, strict=True)])
 
 

@@ -1,4 +1,4 @@
-"""Batches of appendix C: photographs as section 4.1 sees them, with the boxes that are in the crop."""
+"""Batches of appendix C: photographs as in section 4.1, with the boxes inside the crop."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -22,11 +22,11 @@ ANCHORS = 3  # a stream of random numbers, after those of tasks.batches
 
 
 class Truth(NamedTuple):
-    """What is known of n images. An image with fewer than K boxes of its class in its crop has NaN for the others."""
+    """The truth of n images. An image with fewer than K boxes of its class in its crop is padded with NaN."""
 
     classes: Tensor  # [n]
     boxes: Tensor  # [n, K, 4], pixels of the crop
-    draws: Tensor  # [n, P] from 0 to 1: which anchors are trained on; [n, 0] in a test
+    draws: Tensor  # [n, P] from 0 to 1, to sample anchors; [n, 0] in a test
     recipe: LocalizationRecipe
 
     def split(self, size: int) -> list["Truth"]:
@@ -43,7 +43,7 @@ def make_recipe_anchors(recipe: LocalizationRecipe, map_size: Sequence[int], str
 
 
 class BoxedView(NamedTuple):
-    """An image as a view shows it, and how its boxes and those of the view are to be compared."""
+    """A view of an image, its true boxes, and the frame that converts between the two."""
 
     pixels: Tensor  # [H, W, 3] uint8
     frame: Frame
@@ -56,7 +56,7 @@ Part = tuple[list[BoxedView], Tensor]  # some images, and their labels [n]
 
 
 class BoxedBatches(PhotographBatches):
-    """Photographs with boxes, for all of appendix C. Only images that have one are trained on."""
+    """Photographs with boxes, for all of appendix C. Only images with a box are trained on."""
 
     recipe: LocalizationRecipe
 
@@ -66,7 +66,7 @@ class BoxedBatches(PhotographBatches):
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
 
     def iterate_views(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
-        """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
+        """A split in parts: the `view` of each image, with its true boxes, and labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
         views = partial(_load_views, self.images, split, view)
@@ -96,7 +96,7 @@ class BoxBatches(BoxedBatches):
         return images, truth.to(self.device)
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Truth]]:
-        """Centre crops; of a true box also what lies outside the crop counts."""
+        """Centre crops; true boxes include their parts outside the crop."""
         for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.recipe)):
             boxes = padded([in_frame(image.boxes, image.frame) for image in boxed_views])
             images = self.plain(stack_pixels(boxed_views).to(self.device))
@@ -110,7 +110,7 @@ def stack_pixels(boxed_views: Sequence[BoxedView]) -> Tensor:
 
 
 def view_centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
-    """The middle of an image (Table 13: "1-crop")."""
+    """The centre crop of an image (Table 13: "1-crop")."""
     side, size = recipe.test.shorter_side, recipe.input_size
     return centre_crop(image, side, size), frame_of(image.size, side, size, 0.5, 0.5)
 

@@ -1,4 +1,4 @@
-"""What a protocol of appendix C measures: a box an image, by each method; and pairs of methods, image by image."""
+"""Outcomes of appendix C: a box an image by each method; and pairs of methods, image by image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,8 +69,8 @@ class BoxOutcome:
 class PairOutcome:
     """For each pair of methods, whether the first and the second are wrong, each [N] bool.
 
-    How often one alone is wrong gives the difference of their errors and its standard error over images, which is what
-    a bootstrap of images gives, without random numbers.
+    The rates at which one alone is wrong give the difference of their errors and its standard error over images, as a
+    bootstrap of images does, but without random numbers.
     """
 
     wrong: Mapping[str, tuple[Tensor, Tensor]]
@@ -102,5 +102,5 @@ def compare_pairs(outcomes: Mapping[str, BoxOutcome], pairs: Mapping[str, Pair])
 
 
 def measure_overlaps(boxes: Tensor, true: Sequence[Tensor]) -> Tensor:
-    """The overlap of each box [N, 4] with the nearest of its image's true ones, lists of [K, 4]; of NaN 0."""
+    """The largest overlap of each box [N, 4] with its image's true boxes, lists of [K, 4]; 0 for NaN."""
     return torch.stack([overlap(box[None], of_image).amax() for box, of_image in zip(boxes, true, strict=True)])

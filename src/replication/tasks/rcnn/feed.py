@@ -1,9 +1,9 @@
-"""Batches of R-CNN (appendix C): boxes that a trained net proposes, each cropped out of its image and warped.
+"""Batches of R-CNN (appendix C): proposals of a trained localization net, cropped from their images and warped.
 
     image ─ centre crop ─ localization net ─ the most probable boxes of its class ─ one is drawn ─ warped ─ RegionNet
 
-The paper trains on the 200 best boxes of each image for its own class. Here they are proposed anew whenever an image is
-drawn, from its centre crop: nothing must be kept, and each iteration depends on nothing but seed and number.
+The paper trains on the 200 best boxes of each image for its own class. Here they are proposed again whenever an image
+is drawn, from its centre crop: nothing is stored, and an iteration depends only on seed and number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ PROPOSALS = 4  # a stream of random numbers, after those of tasks.localization.f
 
 
 class Regions(NamedTuple):
-    """What is known of n regions that are trained on."""
+    """The truth of n training regions."""
 
     classes: Tensor  # [n], of their images
     positive: Tensor  # [n] bool: whether they overlap a true box enough
@@ -73,12 +73,12 @@ class RegionBatches(BoxedBatches):
         return self.starts["proposals"]
 
     def draw(self, boxes: Tensor, true: Tensor, share: float, which: float) -> tuple[Tensor, bool, Tensor]:
-        """One of an image's proposed boxes [P, 4], whether it is positive, and its offsets to the true box that is
-        nearest among `true` [K, 4].
+        """Draw one of an image's proposals [P, 4]; return it, whether it is positive, and its offsets to the nearest
+        box of `true` [K, 4].
 
         Args:
             share: from 0 to 1; below `regions.positive` a positive box is drawn, if there is one, else a negative one.
-            which: from 0 to 1; all of its kind are equally likely.
+            which: from 0 to 1; chooses among the boxes of that kind.
         """
         overlaps, nearest = overlap(boxes, true).max(1)
         positive = overlaps >= self.recipe.regions.positive_from
@@ -104,7 +104,7 @@ class RegionBatches(BoxedBatches):
         return [{key: row[key] for key in ("image", "mirror", "colour")} for row in super().contents(iteration)]
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Proposals]]:
-        """Regions [n * P, 3, S, S] of n images, and what is proposed for their own classes, in small parts."""
+        """Regions [n * P, 3, S, S] of n images, and the proposals for their own classes, in small parts."""
         for proposals in self.propose(split):
             yield self.regions(proposals), proposals
 
@@ -118,14 +118,14 @@ class RegionBatches(BoxedBatches):
             yield from self.parts(Proposals(images, [image.boxes for image in boxed_views], classes, scores, boxes))
 
     def parts(self, proposals: Proposals) -> Iterator[Proposals]:
-        """In parts whose regions fit in one forward pass; of one image at least."""
+        """Split proposals into parts whose regions fit in one forward pass, of at least one image."""
         pixels = proposals.scores[0].numel() * self.recipe.input_size**2  # of the regions of one image
         size = max(1, PIXELS // pixels)
         for first in range(0, len(proposals.images), size):
             yield Proposals(*(field[first : first + size] for field in proposals))
 
     def regions(self, proposals: Proposals) -> Tensor:
-        """All boxes of `proposals`, cropped and warped, as the net sees them, [B * n * P, 3, S, S]."""
+        """The regions of all proposals, cropped, warped, less the mean, [B * n * P, 3, S, S]."""
         photographs = prefetch(lambda image: self.images.load(*image), proposals.images, self.workers)
         items = [
             (photograph, box, False)
@@ -137,7 +137,7 @@ class RegionBatches(BoxedBatches):
 
 
 def clip_to_image(boxes: Tensor, image: BoxedView) -> Tensor:
-    """Boxes [..., 4] of a view in pixels of its image, and what of them lies inside."""
+    """Convert boxes [..., 4] of a view to pixels of its image, and clip them to it."""
     width, height = image.size
     return clipped(in_image(boxes.float(), image.frame), (width, height))
 
@@ -151,7 +151,7 @@ def _region(size: int, item: tuple[Image.Image, Tensor, bool]) -> np.ndarray:
 def _load_training(
     images: Images, recipe: RcnnRecipe, proposing: LocalizationRecipe, trained: Tensor, slots: slice, step: int
 ) -> tuple[list[Image.Image], list[BoxedView], Tensor]:
-    """This process's images of an iteration's batch: whole, as the proposer sees them, and their labels."""
+    """This process's part of an iteration's batch: whole images, their centre crops for the proposer, and labels."""
     chosen = trained[draw_indices(recipe, step)[slots]]
     photographs = [images.load("train", index) for index in chosen.tolist()]
     boxed_views = []

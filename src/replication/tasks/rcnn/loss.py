@@ -1,4 +1,4 @@
-"""What a training of R-CNN minimises (appendix C; Fast R-CNN's where it says nothing), and what its curve watches."""
+"""The loss of R-CNN (appendix C; where the paper says nothing, Fast R-CNN's), and the error of its curve."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from replication.tasks.rcnn.proposals import Proposals, choose_best, judge
 
 def loss(answers: Features, truth: Regions) -> Loss:
     """The logistic loss of the images' own classes, and for positive regions the smooth L1 loss of the offsets, summed
-    over the four. A region counts as wrong if its logistic is on the wrong side of half.
+    over the four. A region is wrong if its logistic is on the wrong side of half.
     """
     logits, offsets = (values[:, 0, 0] for values in answers.answers(truth.classes[:, None]))
     total = binary_cross_entropy_with_logits(logits, truth.positive.float(), reduction="sum")

@@ -1,4 +1,4 @@
-"""Proposals: the boxes that a trained localization net proposes, and what R-CNN makes of them."""
+"""Proposals of a trained localization net, and R-CNN's scores of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from replication.tasks.rcnn.net import Features
 
 
 class Proposals(NamedTuple):
-    """Boxes that are proposed for n classes of each of B images."""
+    """The proposals for n classes of each of B images."""
 
     images: list[tuple[str, int]]  # split and index of each, as `Images.load` takes them
     true: list[Tensor]  # true boxes of each image, [K, 4] in its pixels
@@ -41,7 +41,7 @@ def propose_boxes(start: Start, views: Sequence[BoxedView], classes: Tensor, cou
 
 
 def judge(answers: Features, proposals: Proposals) -> tuple[Tensor, Tensor]:
-    """What R-CNN makes of proposals: probabilities [B, n, P], and the boxes moved, [B, n, P, 4]."""
+    """R-CNN's probabilities of proposals [B, n, P], and the moved boxes [B, n, P, 4]."""
     shape = proposals.scores.shape
     classes = proposals.classes[..., None].expand(shape).reshape(-1, 1)
     logits, offsets = answers.answers(classes.to(answers.features.device))
@@ -50,5 +50,5 @@ def judge(answers: Features, proposals: Proposals) -> tuple[Tensor, Tensor]:
 
 
 def choose_best(scores: Tensor, boxes: Tensor) -> Tensor:
-    """Of boxes [B, n, P, 4] those of the largest scores [B, n, P], [B, n, 4]."""
+    """The boxes with the largest scores [B, n, P] among boxes [B, n, P, 4], [B, n, 4]."""
     return boxes.gather(2, scores.argmax(2)[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
