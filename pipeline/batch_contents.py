@@ -1,9 +1,9 @@
 """Print what the batch of any iteration of a run holds, without training. Not a stage.
 
 `python -m pipeline.batch_contents cifar resnet-20 0 399`, after `dvc repro prepare`, prints a row of CSV an image, in
-in the order of the batch: its position among the prepared training images (data/<task>), where it is cropped and
-whether it is mirrored. Iterations count from 0. The last line is the digest of the thousand iterations that it belongs
-to, as the run's run.json has it in `order_digests`. Takes seconds.
+the order of the batch: its position among the prepared training images (data/<task>), its crop, and whether it is
+mirrored. Iterations count from 0. The last line is the digest of its thousand iterations, to compare with
+`order_digests` in run.json. Takes seconds.
 """
 
 import csv

@@ -1,7 +1,7 @@
-"""Stage `check`: refuse bad params before anything is fetched or trained, and write what each run is. Takes a second.
+"""Stage `check`: validate params before anything is fetched or trained, and write recipes. Takes a second.
 
-Makes recipes/<task>/, what is prepared, trained and tabulated (`pipeline.plan`), and recipes/code/, which code each
-stage runs (`pipeline.code`). Every other stage depends on the files there that concern it.
+Writes recipes/<task>/, what to prepare, train and tabulate (`pipeline.plan`), and recipes/code/, the code of each
+stage (`pipeline.code`). Every other stage depends on the files that concern it.
 """
 
 import json

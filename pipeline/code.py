@@ -1,10 +1,10 @@
-"""Which code a stage runs, by content: recipes/code/<stage>.json names each file of it with its sha256.
+"""The code of each stage, by content: recipes/code/<stage>.json names its files with their sha256.
 
-`check` writes these files and each stage depends on its own: an edit runs again what it can change, and nothing else.
+`check` writes these files, and each stage depends on its own: an edit reruns only the stages that it can change.
 A stage compares its file with the code on disk when it starts and when it ends (`guard_code`), because `dvc repro -s`
 skips `check`, and sources can be edited while a stage runs.
 
-Files are found, not listed: the modules that the roots of a stage import, anywhere in them, directly or not.
+The files are the modules that the roots of a stage import, anywhere in them, directly or not.
 """
 
 import ast
@@ -23,7 +23,7 @@ from replication.tasks import TASKS
 CODE = Path("recipes/code")
 SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
 
-# Modules on which no number of a training or an evaluation depends: they show, track, record, or find other modules.
+# No number of a training or an evaluation depends on these modules: they show, track, record, or find other modules.
 CHANGES_NO_NUMBER = frozenset({
     "replication.__init__",  # `replication.load`
     "replication.tasks.__init__",  # finds a task; the task's own module is a root
@@ -45,15 +45,15 @@ CHANGES_NO_NUMBER = frozenset({
 
 @dataclass(frozen=True)
 class Code:
-    """What the code of a stage is found from."""
+    """The roots of a stage's code."""
 
     roots: tuple[str, ...]  # modules; "package.*" means all modules of a package
     excluded: frozenset[str] = frozenset()
-    data: tuple[str, ...] = ()  # patterns of files that are read beside the code
+    data: tuple[str, ...] = ()  # patterns of other files that it reads
 
 
 def list_stage_code() -> dict[str, Code]:
-    """Each stage with its code, "train-cifar" say. The modules of a task are roots: no import leads to them."""
+    """Each stage with its code, "train-cifar" say. A task's modules are roots, as nothing imports them by name."""
     stages = {}
     for name, task in TASKS.items():
         trains = [
@@ -74,7 +74,7 @@ def list_stage_code() -> dict[str, Code]:
 
 
 class Sources:
-    """The modules of this project as they are on disk; each is read once."""
+    """The modules of this project on disk; each is read once."""
 
     def __init__(self) -> None:
         self.files: dict[str, Path | None] = {}
@@ -108,7 +108,7 @@ class Sources:
         return [package, *(f"{package}.{file.stem}" for file in folder.glob("*.py") if file.stem != "__init__")]
 
     def _file(self, module: str) -> Path | None:
-        """The file of a module; None for one of another project, and for a name of something in a module."""
+        """The file of a module; None for a module of another project, and for a name inside a module."""
         if module not in self.files:
             parts = module.split(".")
             file = None
@@ -147,15 +147,15 @@ def write_digests(folder: Path) -> None:
 
 @contextmanager
 def guard_code(stage: str) -> Iterator[str]:
-    """Do the work of a stage with the code that `check` saw; gives the digest of that code.
+    """Guard the work of a stage: its code must be that of `check`, before and after. Gives the digest of the code.
 
     Raises:
-        UserError: a file of the code is another one now, or became another one meanwhile.
+        UserError: a file of the code changed after `check`, or while the stage ran.
     """
     planned = _read_planned(stage)
-    _compare(stage, planned, "after `check` had looked at it")
+    _compare(stage, planned, "after `check`")
     yield combine_digests(planned)
-    _compare(stage, planned, "while the stage ran, so its result does not count")
+    _compare(stage, planned, "while the stage ran, so its result is discarded")
 
 
 def combine_digests(digests: Mapping[str, str]) -> str:
@@ -184,7 +184,7 @@ def _compare(stage: str, planned: Mapping[str, str], when: str) -> None:
     if changed:
         others = f" and {len(changed) - 1} more files" if len(changed) > 1 else ""
         raise UserError(
-            f"{changed[0]}{others} changed {when}; run `dvc repro`, which starts {stage} again with the present code.",
+            f"{changed[0]}{others} changed {when}; run `dvc repro`, which runs {stage} again with the present code.",
             kind="conflict",
             file=Path(changed[0]),
         )

@@ -1,10 +1,10 @@
-"""Join runs that were made elsewhere, on another machine or in another clone. Not a stage.
+"""Import runs from another machine or another clone. Not a stage.
 
 `python -m pipeline.join FOLDER …`: each the folder of a run, with run.json, curve.csv and net.safetensors.
 
-Each run's recipe must be that of a profile here, its data the prepared ones (data/<task>); strangers are refused, and
-nothing of them is added. The weights are scored and analysed anew, by the code that stands here; then the rows are
-added to results/<profile>/<task>/, next to what is there. On 2 cores 10 to 20 seconds for a CIFAR net.
+Each run's recipe must be that of a profile here, and its data the prepared ones (data/<task>); other runs are refused.
+The weights are evaluated again by the code of this checkout. Then rows are added to results/<profile>/<task>/. On 2
+cores it takes 10 to 20 seconds for a CIFAR net.
 """
 
 import argparse

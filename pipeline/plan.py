@@ -1,11 +1,11 @@
-"""What params.yaml and the profile mean, run by run: what the stage `check` writes, and the others read.
+"""The runs that params.yaml and the profile define: the stage `check` writes them, the other stages read them.
 
     recipes/<task>/data.json     what to prepare
     recipes/<task>/study.json    what the tables of the study hold
     recipes/<task>/runs/         what to train: list.json, and <net>[/<variant>]/seed-<n>.json, the recipe of each run
                                  but for its data; fields at their default are left out
 
-Of all params a task's trainings depend on its folder runs/ alone.
+A task's trainings depend on its folder runs/ alone, on no other params.
 """
 
 import json
@@ -30,8 +30,8 @@ RECIPES = Path("recipes")
 DATA = Path("data")
 RUNS = Path("runs")
 OUTCOMES = Path("outcomes")
-BACKBONE = "backbone"  # the role of the run whose weights a net's first layers are initialised from
-REMAKE = "run `dvc repro check`, which makes it for the runs of params.yaml"
+BACKBONE = "backbone"  # role of the run that initialises a net's first layers
+REMAKE = "run `dvc repro check`, which writes it for the runs of params.yaml"
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Its weights, curve and record."""
+        """The folder of its weights, curve and record."""
         return RUNS / self.task.name / self.name / f"seed-{self.seed}"
 
     @property
     def outcome(self) -> Path:
-        """What its evaluation measured."""
+        """The folder of its evaluation."""
         return OUTCOMES / self.task.name / self.name / f"seed-{self.seed}"
 
 
@@ -79,7 +79,7 @@ class Plan:
 
 
 def runs_of(params: BaseParams, task: Task) -> list[Run]:
-    """All runs of a task: its nets, with the net of `depth`, each with every seed. Without nets there are none."""
+    """All runs of a task: its nets and the net of `depth`, each with every seed. Without nets there are none."""
     section = params.section(task)
     names = [*section.nets]
     more = net_of_depth(params, task)
@@ -89,10 +89,10 @@ def runs_of(params: BaseParams, task: Task) -> list[Run]:
 
 
 def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
-    """The files of a task and their content.
+    """The files of a task in recipes/ and their content.
 
     Raises:
-        UserError: params.yaml and the profile do not fit each other, or what is in results/.
+        UserError: params.yaml, the profile and results/ contradict each other.
     """
     section, runs = params.section(task), runs_of(params, task)
     study_label = label(section.override)
@@ -117,7 +117,7 @@ def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
 
 
 def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe) -> None:
-    """Refuse a run whose starts are not trained with it, or whose backbone would be built as another net.
+    """Refuse a run that starts from runs that are not trained, or whose backbone has another architecture.
 
     Raises:
         UserError: names what to add to params.yaml.
@@ -137,10 +137,10 @@ def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe
 
 
 def _refuse_another_net(recipe: Recipe, first: Recipe) -> None:
-    """A net must be built as the one that it starts from, or its weights would mean something else.
+    """Refuse a net that is built differently from the one that it starts from.
 
     Raises:
-        UserError: the two recipes build different nets.
+        UserError: the two recipes build different nets; names the field.
     """
     options, first_options = recipe.net_options, first.net_options
     for key in sorted(first_options.keys() - {"initialisation"}):
@@ -155,10 +155,10 @@ def _refuse_another_net(recipe: Recipe, first: Recipe) -> None:
 
 
 def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]) -> dict[str, Any]:
-    """What `prepare` needs to know: the data set, where its images lie, and how the nets see them.
+    """The input of `prepare`: the data set, its place, and the input size of the nets.
 
     Raises:
-        UserError: the runs do not agree in it.
+        UserError: the runs of the task disagree.
     """
     dataset = {"dataset": profile.dataset(task)}
     if not runs:
@@ -197,20 +197,20 @@ def parse_run(task: str, name: str, seed: str) -> Run:
 
 
 def read_planned(file: Path) -> dict[str, Any]:
-    """What `check` wrote in `recipes/`.
+    """Read a file that `check` wrote into `recipes/`.
 
     Raises:
-        UserError: it wrote no such file, or it is damaged.
+        UserError: the file is missing or damaged.
     """
     task, _, name = file.relative_to(RECIPES).as_posix().partition("/")
     return json.loads(check_whole(RECIPES / task, name, REMAKE).read_text(encoding="utf-8"))
 
 
 def plan_of(task: Task) -> Plan:
-    """What `check` planned to train of a task.
+    """The planned runs of a task.
 
     Raises:
-        UserError: it did not, or its file is damaged.
+        UserError: the plan is missing or damaged.
     """
     values = read_planned(RECIPES / task.name / "runs/list.json")
     return Plan([Run(task, name, seed) for name, seed in values["runs"]], values["threads"])
@@ -231,7 +231,7 @@ def planned_starts(run: Run) -> dict[str, Run]:
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The whole recipe of a planned run: with its data, and the recipes of the runs that it starts from.
+    """The complete recipe of a planned run, with its data and the hashes of the runs that it starts from.
 
     Raises:
         UserError: it is not planned, its data are not prepared, or a file is damaged.
@@ -261,19 +261,19 @@ def read_finished(run: Run) -> RunRecord:
 
 
 def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
-    """Folders of the runs that a run which was made elsewhere starts from, by role; they must be here too.
+    """Folders of the runs that an imported run starts from, by role; they must be imported too.
 
     Raises:
-        UserError: one is missing, or is another than it was made from.
+        UserError: one is missing, or has another recipe.
     """
     folders = {}
     for role, start in starts_of(run, recipe.values).items():
         expected = recipe.started_from[role]
         present = read_run(start.folder).recipe.hash if start.folder.exists() else None
         if present != expected:
-            here = "is not here" if present is None else f"is another than the one here ({present})"
+            here = "is missing" if present is None else f"is not the one here ({present})"
             raise UserError(
-                f"{run.name} was made from a run of recipe {expected}, which {here}; copy it to {start.folder}.",
+                f"{run.name} starts from a run of recipe {expected}, which {here}; copy it to {start.folder}.",
                 kind="missing",
                 file=start.folder,
             )

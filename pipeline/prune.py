@@ -1,7 +1,7 @@
-"""Delete what the run store keeps beside the runs of params.yaml: `make prune`, or `python -m pipeline.prune`.
+"""Delete from the run store all but the runs of params.yaml: `make prune`, or `python -m pipeline.prune`.
 
-Runs and outcomes of other params, of other code, and those that were trained on other threads go; resume states stay.
-DVC's cache is another one: `dvc gc --workspace` prunes it.
+It deletes runs and outcomes of other params, other code or other threads, and keeps resume states. `dvc gc --workspace`
+prunes DVC's cache.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Stage `report`: run the notebooks of reports/notebooks/ with papermill and join them to reports/replication.html.
 
-Takes 20 seconds. The page is one file that loads nothing; equal results give equal bytes. Also writes
+Takes 20 seconds. The page is one file and works offline; equal results give equal bytes. Also writes
 reports/replication.svg, the picture of the README, and reports/claims.json, verdicts counted for `dvc metrics`.
 """
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def write_page() -> None:
-    """Make the page, the picture and the counts of the results as they are."""
+    """Write the page, the picture and the counts of claims."""
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run_notebook(join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
@@ -57,7 +57,7 @@ def write_page() -> None:
 
 
 def describe_reproduction() -> str:
-    """How the runs of params.yaml, as the stages made or found them, compare with the recorded ones."""
+    """How the present runs of params.yaml compare with the recorded ones."""
     runs = read_outcomes()
     old = [run for run in runs if run["comparison"] != "new"]
     equal, within = (sum(run["comparison"] == kind for run in old) for kind in ("equal", "within"))
@@ -75,7 +75,7 @@ def describe_reproduction() -> str:
 
 
 def read_outcomes() -> list[dict[str, Any]]:
-    """How each run compares with the recorded one, task by task, as the stage `tabulate` wrote it.
+    """How each run compares with the recorded one, as the stage `tabulate` wrote it.
 
     Raises:
         UserError: a file is missing or damaged.

@@ -2,11 +2,11 @@
 
     python -m pipeline.tabulate cifar        or imagenet, localization
 
-These tables are committed: they are the record of the study, and all that the page reads. Rows are added, and those of
-other runs stay. A run with the numbers that are recorded already stays as it is recorded. Runs under an override, or on
-other pixels than the official ones of the paper's data set, go to a folder of their own in it, named after that.
+These tables are committed: they are the record of the study, and the page reads nothing else. Rows of other runs stay.
+A run with its recorded numbers stays as it is recorded. Runs under an override, or on other pixels than the official
+ones of the paper's data set, get a subfolder, named after these.
 
-MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reproduce what was recorded.
+MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reproduce their record.
 """
 
 import json
@@ -69,7 +69,7 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
         _check_outcome(run)
         scores = read_scores(run.outcome)
-        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # lost, they would count as not measured
+        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # a lost file would count as not measured
             check_whole(run.outcome, RESPONSES, REMAKE)
         results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
     folder = task_folder / study_folder(plan["label"], pixels_label(task, results[0].record.recipe.data))
@@ -83,10 +83,10 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
 
 
 def _check_outcome(run: Run) -> None:
-    """Refuse an outcome of other weights than the run has: stages that are called by hand can leave one.
+    """Refuse an outcome of other weights than the run's: stages called by hand can leave one.
 
     Raises:
-        UserError: it is of other weights, or damaged.
+        UserError: the weights differ, or the outcome is damaged.
     """
     if read_weights_digest(run.outcome) != sha256(run.folder / NET):
         raise UserError(
@@ -127,7 +127,7 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
 
 
 def _describe_making(run: Run) -> dict[str, Any]:
-    """When and how a run was made here: it need not be what its row in results/ says."""
+    """When and how a run was made here; its row in results/ can have an earlier date and machine."""
     record = read_finished(run)
     machine = record.provenance["machine"]
     when = {"date": record.provenance["date"], "commit": record.provenance["commit"], "starts": record.starts}

@@ -1,7 +1,7 @@
 """Log the finished runs that MLflow lacks: `make runs`, or `python -m pipeline.track`. Not a stage.
 
-First those of runs/, then the committed ones of results/, to browse without training; a curve of these has the points
-of the page. A run that is there gets what it lacks. Half a minute.
+First those of runs/, then the committed ones of results/, to browse without training; their curves have the points of
+the page. A run that MLflow has gets what it lacks. Takes half a minute.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def all_runs() -> list[tuple[FinishedRun, Destination | None]]:
-    """All runs, each once, with its destination. A run of runs/ is of the study that has it, or else of params.yaml."""
+    """All runs, each once, with its destination. A run of runs/ belongs to the study that has it, else params.yaml."""
     params, paper = read_params(), read_profile(PROFILES, "paper")
     studies = [study for task in TASKS.values() for study in read_studies(RESULTS, task, paper, needed=False)]
     folders = {recipe: RESULTS / study.folder for study in studies for recipe in study.recipes}

@@ -1,4 +1,4 @@
-"""Where MLflow keeps a run: in mlflow.db or as REPLICATION_TRACKING says, in the experiment of its study."""
+"""The destination of a run in MLflow: mlflow.db or REPLICATION_TRACKING, and the experiment of its study."""
 
 import os
 from pathlib import Path
@@ -28,11 +28,11 @@ def study_of(params: BaseParams, recipe: Recipe) -> Path:
 def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Destination | None:
     """The destination of a run; None: it is not tracked.
 
-    Tags decide nothing, so the paper's profile is no dependency of the stage `train`.
+    Tags affect no number, so the stage `train` does not depend on the paper's profile.
 
     Args:
         study: folder of its study, whose runs are compared in one experiment.
-        note: where its weights are, and how to train it again; None: in runs/.
+        note: where its weights are and how to train it again; None: in runs/.
     """
     uri = store_uri()
     if uri is None:

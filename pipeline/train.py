@@ -3,10 +3,10 @@
     python -m pipeline.train cifar                all runs that params.yaml names
     python -m pipeline.train cifar resnet-56 0    one of them, in this process
 
-Run it after `check` and `prepare`. A run that the store has is taken from there (`pipeline.store`). A training that was
-stopped or killed resumes bit for bit. On a CPU each training has one thread and there are as many as cores, unless the
-profile fixes `threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1 one net at a time is
-trained by that many processes under torchrun, in a Slurm job dealt out to its nodes.
+Run it after `check` and `prepare`. Runs in the store are copied (`pipeline.store`). A stopped or killed training
+resumes bit for bit. On a CPU each training has one thread, and there are as many as cores, unless the profile fixes
+`threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1, that many processes train one net
+at a time under torchrun; a Slurm job distributes them over its nodes.
 """
 
 import os
@@ -32,7 +32,7 @@ def main() -> None:
             run = parse_run(task.name, options.net, options.seed)
             entry = store.run_entry(recipe_of(run).hash, digest)
             if store.is_usable(entry, plan_of(task).threads):
-                stage.forget(recipe_of(run))  # killed before it could
+                stage.forget(recipe_of(run))  # a killed process left it
             else:
                 train_one(run, digest)
             if os.environ.get("RANK", "0") == "0":  # under torchrun the first process alone has written it
@@ -43,24 +43,24 @@ def main() -> None:
 
 
 def train_all(task: Task, digest: str) -> None:
-    """Train what the store lacks of a task's runs, and fill runs/<task>/ with all of them.
+    """Train the runs of a task that the store lacks, and fill runs/<task>/ with all of them.
 
     Raises:
-        UserError: some runs failed; the others are there.
+        UserError: some runs failed; the others are kept.
     """
     params, plan = read_params(), plan_of(task)
     entries = {run: store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not store.is_usable(entries[run], plan.threads)]
     for run in plan.runs:
         if run not in missing:
-            stage.forget(recipe_of(run))  # killed before it could
+            stage.forget(recipe_of(run))  # a killed process left it
     for run in missing:
-        shutil.rmtree(entries[run], ignore_errors=True)  # one that was trained on other threads
+        shutil.rmtree(entries[run], ignore_errors=True)  # trained on another number of threads
     failed = _train(missing, digest, params, plan) if missing else []
     store.fill(RUNS / task.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
-            f"{len(failed)} of {len(plan.runs)} runs of {task.name} failed: {', '.join(failed)}. The reasons stand "
+            f"{len(failed)} of {len(plan.runs)} runs of {task.name} failed: {', '.join(failed)}. The reasons are "
             "above; the other runs are kept. Run the same command again.",
             kind="failed",
         )
@@ -82,7 +82,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
 
     Args:
         digest: of the code that trains.
-        progress: takes the share that is done; None: a bar is shown.
+        progress: receives the finished share; None: a bar is shown.
     """
     from pipeline.launch.torchrun import torchrun
     from pipeline.tracking import destination_of, study_of
@@ -116,7 +116,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
 
 
 def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:
-    """Say which checkpoints runs lack, because they were asked for after the training."""
+    """Warn about checkpoints that were requested after the training."""
     for run in runs:
         late = [at for at in params.section(run.task).checkpoints if not (run.folder / checkpoint(at)).exists()]
         if late:

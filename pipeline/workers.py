@@ -1,8 +1,8 @@
-"""Run jobs side by side, each in a process of its own: `run_jobs`.
+"""Run jobs side by side, each in its own process: `run_jobs`.
 
-torch is imported once, by a server process from which all workers are forked. The server never touches a GPU, so its
-children may. What a worker prints stands above one line of progress. A job that fails does not stop the others.
-Ctrl-C and SIGTERM are passed on to the workers: a training saves its state. So does one whose parent was killed.
+A server process imports torch once, and all workers are forked from it. The server never touches a GPU, so its children
+can. The output of workers is printed above one progress line. A failing job does not stop the others. Ctrl-C and
+SIGTERM are forwarded to the workers: a training saves its checkpoint. It also does so when its parent is killed.
 """
 
 import os
@@ -26,17 +26,17 @@ PRELOAD = ["torch", "torch.optim", "safetensors.torch", "replication.training.ru
 
 @dataclass(frozen=True)
 class Job:
-    """A call `function(*arguments, progress)`; the function sets `progress.value` to the share that it has done."""
+    """A call `function(*arguments, progress)`; the function sets `progress.value` to the finished share."""
 
     name: str  # for people: "resnet-56 · seed 1"
-    function: Callable[..., None]  # of a module's top level, as another process must find it
+    function: Callable[..., None]  # at a module's top level, so that another process can import it
     arguments: tuple[Any, ...]
-    cost: float = 1.0  # relative to other jobs: the longest starts first, and progress is weighted by it
+    cost: float = 1.0  # relative: the longest job starts first, and progress is weighted by it
 
 
 @dataclass(frozen=True)
 class Slots:
-    """How many jobs run at a time, with how many threads each (None: as torch chooses), and on which GPUs."""
+    """The number of jobs at a time, the threads of each (None: torch chooses), and their GPUs."""
 
     count: int
     threads: int | None = None
@@ -58,7 +58,7 @@ class Worker:
         self.printer.start()
 
     def has_succeeded(self) -> bool:
-        """Wait for the end of the process and of what it prints."""
+        """Wait for the process and its output; whether it exited with 0."""
         self.process.join()
         self.printer.join(timeout=5)
         return self.process.exitcode == 0
@@ -82,7 +82,7 @@ def run_jobs(jobs: Sequence[Job], slots: Slots) -> list[str]:
                 job = waiting.pop(0)
                 free = min(set(range(slots.count)) - {worker.slot for worker in running})
                 running.append(Worker(job, free, slots, status))
-            if not running:  # stopping was asked for
+            if not running:  # asked to stop
                 break
             status.show(succeeded, running)
             wait([worker.process.sentinel for worker in running], timeout=0.5)
@@ -94,14 +94,14 @@ def run_jobs(jobs: Sequence[Job], slots: Slots) -> list[str]:
                     failed.append(worker.job.name)
         status.show(succeeded, running)  # leaves an empty line on a terminal
     if stops:
-        print("\nstopped; all that was done is kept: run the same command again\n", file=sys.stderr)
+        print("\nstopped; finished work is kept. Run the same command again\n", file=sys.stderr)
         sys.exit(130)
     return failed
 
 
 @contextmanager
 def _forward_signals(running: Sequence[Worker]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the workers as SIGTERM; gives the list of those that came."""
+    """Forward SIGINT and SIGTERM to the workers as SIGTERM; gives the list of received signals."""
     stops: list[int] = []
 
     def stop(number: int, _: object) -> None:
@@ -119,8 +119,8 @@ def _forward_signals(running: Sequence[Worker]) -> Iterator[list[int]]:
 
 
 class Status:
-    """The last line of a terminal: how many jobs are done, which run, how long it will take. Elsewhere the same line is
-    printed when a job has ended, and each minute.
+    """The progress line: jobs done, jobs running, time left. Without a terminal it is printed when a job ends, and each
+    minute.
     """
 
     def __init__(self, jobs: Sequence[Job]):
@@ -159,7 +159,7 @@ def _format_seconds(seconds: float) -> str:
 
 
 def _print_lines(reader: Connection, status: Status) -> None:
-    """Print what a worker says, line by line."""
+    """Print the output of a worker, line by line."""
     with os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.strip():
@@ -167,8 +167,8 @@ def _print_lines(reader: Connection, status: Status) -> None:
 
 
 def _work(job: Job, progress: Any, writer: Connection, threads: int | None, gpu: str | None) -> None:
-    """The life of a worker."""
-    os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on
+    """Run a job in a worker process."""
+    os.setpgrp()  # Ctrl-C reaches the parent alone, which forwards it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for stream in (1, 2):
         os.dup2(writer.fileno(), stream)

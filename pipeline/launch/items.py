@@ -11,7 +11,7 @@ from replication.tasks import TASKS
 
 
 def wave_of(run: Run) -> int:
-    """How many runs must be trained before this one, one after the other."""
+    """The length of the chain of runs that must be trained before this one."""
     return max((1 + wave_of(start) for start in planned_starts(run).values()), default=0)
 
 
