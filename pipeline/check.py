@@ -9,14 +9,14 @@ import json
 from pipeline import code, stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import RECIPES, plans
-from replication.files import replacing, seal
+from replication.files import replace_folder, seal
 from replication.tasks import TASKS
 
 
 def main() -> None:
     params = read_params()
     profile = profile_of(params)
-    with replacing(RECIPES) as folder:
+    with replace_folder(RECIPES) as folder:
         for task in TASKS.values():
             for file, content in plans(params, profile, task).items():
                 path = folder / task.name / file

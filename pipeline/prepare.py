@@ -13,7 +13,7 @@ from pipeline.params import ROOT
 from pipeline.plan import DATA, RECIPES, read_planned
 from replication.data.sources import DATASETS, Place
 from replication.data.sources.prepare import Requirements, describe, prepare
-from replication.files import replacing
+from replication.files import replace_folder
 from replication.tasks import TASKS, get_task
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     task = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task)
     folder, plan = DATA / task.name, read_planned(RECIPES / task.name / "data.json")
     if "skip" in plan:
-        with replacing(folder) as unfinished:  # DVC expects the folder
+        with replace_folder(folder) as unfinished:  # DVC expects the folder
             (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n", encoding="utf-8")
         print(f"prepare {task.name}: skipped: {plan['skip']}")
         return

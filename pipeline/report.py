@@ -15,7 +15,7 @@ from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.config.profiles import read_profile
 from replication.errors import UserError
-from replication.files import kind_of, regular, write_durably
+from replication.files import classify_error, require_regular, write_durably
 from replication.nets.names import depth_of
 from replication.report.answer import choose_main_setup
 from replication.report.depth import error_by_depth
@@ -84,10 +84,10 @@ def read_outcomes() -> list[dict[str, Any]]:
     for task in TASKS:
         file = OUTCOMES / f"{task}.json"
         try:
-            runs += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]
+            runs += json.loads(require_regular(file).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{task}`."
-            raise UserError(message, kind=kind_of(error), file=file) from error
+            raise UserError(message, kind=classify_error(error), file=file) from error
     return runs
 
 

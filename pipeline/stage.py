@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from filelock import FileLock, Timeout
 
 from replication.errors import UserError
-from replication.files import REMEDIES, why
+from replication.files import REMEDIES, describe_cause
 
 if TYPE_CHECKING:
     from pipeline.params import BaseParams
@@ -38,7 +38,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
-        sentence = f"{error.filename or 'A file'} cannot be read or written: {why(error)}."
+        sentence = f"{error.filename or 'A file'} cannot be read or written: {describe_cause(error)}."
     else:
         sys.exit(0)
     print(f"\n{sentence}\n", file=sys.stderr)

@@ -19,7 +19,16 @@ from pipeline.params import WORK
 from pipeline.plan import Run, planned_starts, recipe_of
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.files import SUMS, kind_of, regular, remove_leftovers, replacing, seal, sha256, why
+from replication.files import (
+    SUMS,
+    classify_error,
+    describe_cause,
+    remove_leftovers,
+    replace_folder,
+    require_regular,
+    seal,
+    sha256,
+)
 from replication.runs.folder import NET, RECORD, read_run
 
 EMPTY = "skipped.txt"
@@ -65,7 +74,7 @@ def take(entry: Path, folder: Path) -> None:
     sums = _sums_of(entry)
     if _is_copy(folder, sums):
         return
-    with replacing(folder) as unfinished:
+    with replace_folder(folder) as unfinished:
         for file in entry.iterdir():
             if file.is_file() and file.name != SUMS:
                 _copy(file, unfinished / file.name)
@@ -78,10 +87,10 @@ def take(entry: Path, folder: Path) -> None:
 def _is_copy(folder: Path, sums: str) -> bool:
     """Whether all files match the checksums of an entry. The files are read: DVC would keep a damaged one."""
     try:
-        if regular(folder / SUMS).read_text(encoding="utf-8") != sums:
+        if require_regular(folder / SUMS).read_text(encoding="utf-8") != sums:
             return False
         lines = (line.partition("  ") for line in sums.splitlines())
-        return all(sha256(regular(folder / name)) == digest for digest, _, name in lines)
+        return all(sha256(require_regular(folder / name)) == digest for digest, _, name in lines)
     except (OSError, ValueError):
         return False
 
@@ -110,14 +119,14 @@ def _sums_of(folder: Path) -> str:
     """
     path = folder / SUMS
     try:
-        return regular(path).read_text(encoding="utf-8")
+        return require_regular(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         if not folder.exists():
             message = f"{folder} is missing; run `dvc repro`, or train this net."
             raise UserError(message, kind="missing", file=folder) from error
-        if (kind := kind_of(error)) == "unreadable":
-            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
-        message = f"{folder} is damaged ({SUMS}: {why(error)}); delete {folder} and run `dvc repro`."
+        if (kind := classify_error(error)) == "unreadable":
+            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
+        message = f"{folder} is damaged ({SUMS}: {describe_cause(error)}); delete {folder} and run `dvc repro`."
         raise UserError(message, kind="damaged", file=folder) from error
 
 
@@ -139,7 +148,7 @@ def fill(root: Path, entries: Mapping[Path, Path]) -> None:
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Remove unfinished folders, named as `replacing` names them, of killed processes."""
+    """Remove unfinished folders, named as `replace_folder` names them, of killed processes."""
     for unfinished in list(folders):
         remove_leftovers(unfinished.with_name(unfinished.name[1:].rpartition("-")[0]))
 

@@ -28,7 +28,7 @@ REMEDIES = {
 }
 
 
-def why(error: Exception) -> str:
+def describe_cause(error: Exception) -> str:
     """The cause of an error of the operating system, with its remedy where there is one."""
     number = getattr(error, "errno", None)
     if match := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
@@ -36,7 +36,7 @@ def why(error: Exception) -> str:
     return REMEDIES.get(number) or " ".join((getattr(error, "strerror", None) or str(error)).split())
 
 
-def kind_of(error: Exception) -> Kind:
+def classify_error(error: Exception) -> Kind:
     """The kind of an error that reading a file raised."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "missing"
@@ -44,7 +44,7 @@ def kind_of(error: Exception) -> Kind:
 
 
 @contextmanager
-def replacing(folder: Path, note: str = "") -> Iterator[Path]:
+def replace_folder(folder: Path, note: str = "") -> Iterator[Path]:
     """A new folder to write in. It replaces `folder` at the end; after an error it is removed.
 
     Its files are sealed by their digests in `SUMS`, which `check_whole` compares. Leftovers of killed processes are
@@ -67,7 +67,7 @@ def replacing(folder: Path, note: str = "") -> Iterator[Path]:
         unfinished.rename(folder)
     except Exception as error:
         if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
-            message = f"{folder} could not be written: {why(error)}{note and f'; {note}'}."
+            message = f"{folder} could not be written: {describe_cause(error)}{note and f'; {note}'}."
             raise UserError(message, kind="unwritable", file=folder) from error
         raise
     finally:
@@ -89,7 +89,7 @@ def seal(folder: Path) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def regular(path: Path) -> Path:
+def require_regular(path: Path) -> Path:
     """The path of a regular file, or of a missing one.
 
     Raises:
@@ -101,7 +101,7 @@ def regular(path: Path) -> Path:
 
 
 def check_whole(folder: Path, name: str, remake: str) -> Path:
-    """The file `name` of a folder, if it is as `replacing` wrote it. Every read is checksummed here.
+    """The file `name` of a folder, if it is as `replace_folder` wrote it. Every read is checksummed here.
 
     Args:
         remake: the command that makes the folder again, "run `dvc repro`".
@@ -111,14 +111,14 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     """
     path, sums = folder / name, folder / SUMS
     try:
-        digest = sha256(regular(path))
-        lines = _lines(regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
+        digest = sha256(require_regular(path))
+        lines = _lines(require_regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        kind = kind_of(error)
+        kind = classify_error(error)
         if kind == "unreadable":  # nothing is wrong with the file
-            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
+            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
         raise UserError(
             f"{path} cannot be read ({error}); delete {folder} and {remake}.", kind=kind, file=path
         ) from error
@@ -156,7 +156,7 @@ UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Replace several files of a folder, all or none: all are written first, then renamed in this order.
 
-    If it is killed in between, `settle` completes the folder.
+    If it is killed in between, `finish_writing` completes the folder.
 
     Raises:
         UserError: one cannot be written; the old files are untouched.
@@ -168,14 +168,14 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
         for name in contents:
             with suppress(OSError):
                 (folder / (name + UNFINISHED)).unlink(missing_ok=True)
-        message = f"{folder / name} could not be written: {why(error)}."
+        message = f"{folder / name} could not be written: {describe_cause(error)}."
         raise UserError(message, kind="unwritable", file=folder / name) from error
     for name in contents:
         (folder / (name + UNFINISHED)).replace(folder / name)
     _sync(folder)
 
 
-def settle(folder: Path, names: Sequence[str]) -> None:
+def finish_writing(folder: Path, names: Sequence[str]) -> None:
     """Complete or undo a killed `write_together` of these files: all are complete once the first was renamed."""
     is_incomplete = (folder / (names[0] + UNFINISHED)).exists()
     for name in names:
@@ -223,5 +223,5 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        message = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}."
+        message = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {describe_cause(error)}."
         raise UserError(message, kind="unwritable", file=path) from error

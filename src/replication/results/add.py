@@ -15,7 +15,7 @@ from typing import Any
 from replication.config.profiles import named
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.files import settle, write_together
+from replication.files import finish_writing, write_together
 from replication.results import schema
 from replication.results.fidelity import compare_recipes
 from replication.results.reproduced import Recorded, compare_with_record, group_by_run, has_same_numbers
@@ -86,7 +86,7 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
 
 def _has_study(folder: Path) -> bool:
     """Whether there is a study, complete or damaged. Completes what a killed writer began."""
-    settle(folder, [RECIPES, *TABLES, *LAYERS])
+    finish_writing(folder, [RECIPES, *TABLES, *LAYERS])
     return any((folder / name).exists() for name in (RECIPES, *TABLES))
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from replication.config.validation import validate
-from replication.files import check_whole, replacing
+from replication.files import check_whole, replace_folder
 from replication.runs.curve import Point, read_curve_file, write_curve
 from replication.runs.record import RunRecord, upgrade_record
 
@@ -51,7 +51,7 @@ def write_run(
     }
     about["options"] = recipe.net_options
     nets = {NET: weights} | {checkpoint(iteration): state for iteration, state in checkpoints.items()}
-    with replacing(folder, "the resume state is kept") as unfinished:
+    with replace_folder(folder, "the resume state is kept") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
         write_curve(unfinished / CURVE, curve)
         for name, state in nets.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replication.config.profiles import DEFAULT
-from replication.files import check_whole, replacing
+from replication.files import check_whole, replace_folder
 from replication.tasks import Task
 from replication.tasks.outcome import Outcome
 
@@ -61,7 +61,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, task: Task, weights: 
         for protocol, outcome in evaluation.outcomes.items()
         for name, tensor in outcome.tensors().items()
     }
-    with replacing(folder) as unfinished:
+    with replace_folder(folder) as unfinished:
         (unfinished / WEIGHTS).write_text(f"{weights}\n", encoding="utf-8")
         with (unfinished / SCORES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

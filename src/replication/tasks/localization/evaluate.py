@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from replication.data.boxes import in_image, mirrored, padded
+from replication.data.boxes import mirror_boxes, pad_boxes, to_image
 from replication.data.crops import Frame, Pixels, whole_frame
 from replication.tasks.imagenet.evaluate import ten_crop
 from replication.tasks.imagenet.views import resize_whole
@@ -40,7 +40,7 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
         true += [image.boxes for image in views]
     joined = {method: torch.cat(parts) for method, parts in boxes.items()}
     return BoxOutcome(
-        {method: measure_overlaps(values, true) for method, values in joined.items()}, joined, padded(true)
+        {method: measure_overlaps(values, true) for method, values in joined.items()}, joined, pad_boxes(true)
     )
 
 
@@ -79,7 +79,7 @@ def choose_true_class(boxes: Mapping[str, Tensor], classes: Tensor, batches: Box
     for method, of_classes in boxes.items():
         box = of_classes[torch.arange(len(of_classes)), is_true.float().argmax(1)]
         chosen[method] = torch.where(is_true.any(1, keepdim=True), box, torch.nan)
-    return BoxOutcome({method: measure_overlaps(box, true) for method, box in chosen.items()}, chosen, padded(true))
+    return BoxOutcome({method: measure_overlaps(box, true) for method, box in chosen.items()}, chosen, pad_boxes(true))
 
 
 Candidates = tuple[Tensor, Tensor]  # probabilities [N, n, M] and boxes [N, n, M, 4]
@@ -118,7 +118,7 @@ def _slide(
         asked = classes[members].to(batches.device)
         for method, (scores, boxes) in _candidates(net, batches, images, asked, methods, count).items():
             for row, index in enumerate(members):
-                of_images[method][index] = scores[row], in_image(boxes[row], views[index].frame)
+                of_images[method][index] = scores[row], to_image(boxes[row], views[index].frame)
     return {
         method: tuple(torch.stack([by_index[index][kind] for index in range(len(views))]) for kind in (0, 1))
         for method, by_index in of_images.items()
@@ -135,7 +135,7 @@ def _candidates(
             answers = net(images.flip(3) if flip else images)
             for method in methods:
                 scores, boxes = candidates(answers, method, classes, batches.recipe, count)
-                boxes = mirrored(boxes, images.shape[3]) if flip else boxes
+                boxes = mirror_boxes(boxes, images.shape[3]) if flip else boxes
                 views[method].append((scores.cpu(), boxes.cpu()))
     return {method: _join(by_view, 2) for method, by_view in views.items()}
 
@@ -146,7 +146,7 @@ def _join(parts: Sequence[Candidates], dimension: int) -> Candidates:
 
 def in_images(boxes: Tensor, views: Sequence[BoxedView]) -> Tensor:
     """Boxes [n, 4], one a view, converted to pixels of their images."""
-    return torch.stack([in_image(box, image.frame) for box, image in zip(boxes, views, strict=True)])
+    return torch.stack([to_image(box, image.frame) for box, image in zip(boxes, views, strict=True)])
 
 
 def _view_whole(side: int, image: Image.Image) -> tuple[Pixels, Frame]:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from replication.data.boxes import in_frame, in_view, padded
+from replication.data.boxes import pad_boxes, to_frame, to_view
 from replication.data.crops import Frame, Pixels, centre_crop, frame_of
 from replication.data.store import Images
 from replication.errors import UserError
@@ -89,16 +89,16 @@ class BoxBatches(BoxedBatches):
         for slot, index, size in zip(range(slots.start, slots.stop), indices, sizes.tolist(), strict=True):
             view = draw_slot_view(self.recipe, iteration, slot)
             frame = frame_of(tuple(size), view.shorter_side, self.recipe.input_size, view.down, view.across)
-            boxes.append(in_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
+            boxes.append(to_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
         generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))
         draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[slots]
-        truth = Truth(labels, padded(boxes), draws, self.recipe)
+        truth = Truth(labels, pad_boxes(boxes), draws, self.recipe)
         return images, truth.to(self.device)
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Truth]]:
         """Centre crops; true boxes include their parts outside the crop."""
         for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.recipe)):
-            boxes = padded([in_frame(image.boxes, image.frame) for image in boxed_views])
+            boxes = pad_boxes([to_frame(image.boxes, image.frame) for image in boxed_views])
             images = self.plain(stack_pixels(boxed_views).to(self.device))
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)

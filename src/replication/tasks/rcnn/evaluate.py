@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from replication.data.boxes import clipped
+from replication.data.boxes import clip_boxes
 from replication.tasks.inference import autocast, fold_batch_norm
 from replication.tasks.localization.boxes import merge_boxes
 from replication.tasks.localization.evaluate import choose_true_class, dense_candidates, guess_classes
@@ -48,7 +48,7 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
         [images.test_annotations[index].boxes for index in indices],
         classes,
         scores,
-        torch.stack([clipped(of_image, size) for of_image, size in zip(boxes, sizes, strict=True)]),
+        torch.stack([clip_boxes(of_image, size) for of_image, size in zip(boxes, sizes, strict=True)]),
     )
     merged = [
         merge_boxes(scores, moved, recipe.merged_from)

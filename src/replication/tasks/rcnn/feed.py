@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from replication.data.boxes import clipped, in_image
-from replication.data.crops import warped
+from replication.data.boxes import clip_boxes, to_image
+from replication.data.crops import warp_region
 from replication.data.store import Images
 from replication.nets.boxes import encode_boxes, overlap
 from replication.tasks.batches import Split, Start, derived_seed, draw_indices
@@ -139,12 +139,12 @@ class RegionBatches(BoxedBatches):
 def clip_to_image(boxes: Tensor, image: BoxedView) -> Tensor:
     """Convert boxes [..., 4] of a view to pixels of its image, and clip them to it."""
     width, height = image.size
-    return clipped(in_image(boxes.float(), image.frame), (width, height))
+    return clip_boxes(to_image(boxes.float(), image.frame), (width, height))
 
 
 def _region(size: int, item: tuple[Image.Image, Tensor, bool]) -> np.ndarray:
     image, box, mirror = item
-    pixels = warped(image, tuple(box.tolist()), size)
+    pixels = warp_region(image, tuple(box.tolist()), size)
     return pixels[:, ::-1] if mirror else pixels
 
 

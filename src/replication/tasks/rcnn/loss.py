@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from replication.data.boxes import padded
+from replication.data.boxes import pad_boxes
 from replication.tasks.batches import Split
 from replication.tasks.inference import count_wrong
 from replication.tasks.localization.boxes import is_missed
@@ -29,6 +29,6 @@ def watch(net: nn.Module, batches: RegionBatches, split: Split) -> ErrorCount:
     """R-CNN's error on this process's part of a split, for the true class: its most probable box, moved."""
 
     def is_wrong(answers: Features, proposals: Proposals) -> Tensor:
-        return is_missed(choose_best(*judge(answers, proposals))[:, 0], padded(proposals.true))
+        return is_missed(choose_best(*judge(answers, proposals))[:, 0], pad_boxes(proposals.true))
 
     return count_wrong(net, batches, split, "rcnn_error", is_wrong)
