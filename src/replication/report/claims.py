@@ -14,7 +14,7 @@ from replication.verdicts.claim import Kind
 from replication.verdicts.claims import WAITING, Tested, judge_claims
 from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison
-from replication.verdicts.of_paper import make_paper_study
+from replication.verdicts.paper_study import make_paper_study
 from replication.verdicts.planning import MOST, POWER
 from replication.verdicts.rule import SEEDS, Outcome
 from replication.verdicts.rule_since import first_ended, present_rule

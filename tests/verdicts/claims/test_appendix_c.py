@@ -12,7 +12,7 @@ from replication.tasks import TASKS
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.claims.appendix_c import differences
 from replication.verdicts.claims.settling import plan_settling
-from replication.verdicts.of_paper import make_paper_study
+from replication.verdicts.paper_study import make_paper_study
 
 LOCALIZATION, RCNN_TASK = TASKS["localization"], TASKS["rcnn"]
 SEED = {  # errors and shares of images on which one alone is wrong, in percent

@@ -10,7 +10,7 @@ from replication.verdicts.claim import claim
 from replication.verdicts.claim import list_tests as task_folder
 from replication.verdicts.claims import WAITING, judge_claims
 from replication.verdicts.claims.settling import plan_settling
-from replication.verdicts.of_paper import make_paper_study
+from replication.verdicts.paper_study import make_paper_study
 
 OFFICIAL = {"pixels": "official"}
 

@@ -10,7 +10,7 @@ from replication.results.studies import Study
 from replication.tasks import TASKS
 from replication.verdicts.claim import Tested
 from replication.verdicts.claims import judge_claims
-from replication.verdicts.of_paper import make_paper_study
+from replication.verdicts.paper_study import make_paper_study
 
 DEPTHS = {"plain-20": 1.8, "plain-56": 1.5, "resnet-20": 1.6, "resnet-56": 1.1, "resnet-110": 1.0}
 

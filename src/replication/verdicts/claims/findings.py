@@ -11,7 +11,7 @@ from replication.results.studies import Study
 from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Role, Tested, judge_claims
 from replication.verdicts.comparisons import TRAIN, Comparison, Measure
-from replication.verdicts.of_paper import make_paper_study
+from replication.verdicts.paper_study import make_paper_study
 from replication.verdicts.rule import Verdict
 
 TITLES: dict[Role, str] = {
