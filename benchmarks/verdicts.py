@@ -114,7 +114,9 @@ class Studies:
     def ensemble_of(self, net: str) -> None:
         return None
 
-    def paired(self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object) -> rule.Sample:
+    def sample_differences(
+        self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object
+    ) -> rule.Sample:
         self.differing.add(net)
         one, other = (self.sample(net, *number) for number in (first, second))
         return rule.Sample(one.values - other.values, np.asarray(one.least) + np.asarray(other.least))

@@ -96,7 +96,7 @@ class Sources:
             path = self._file(name)
             if path and name not in code.excluded and f"{name}.__init__" not in code.excluded:
                 files.add(path)
-                todo += self._imported(name, path)
+                todo += self._read_imports(name, path)
         files |= {path for pattern in code.data for path in Path().glob(pattern) if path.is_file()}
         return {path.as_posix(): self._digest(path) for path in sorted(files)}
 
@@ -119,7 +119,7 @@ class Sources:
             self.files[module] = file
         return self.files[module]
 
-    def _imported(self, module: str, file: Path) -> tuple[str, ...]:
+    def _read_imports(self, module: str, file: Path) -> tuple[str, ...]:
         if module not in self.imports:
             names: list[str] = []
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

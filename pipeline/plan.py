@@ -225,7 +225,7 @@ def starts_of(run: Run, values: dict[str, Any]) -> dict[str, Run]:
     return {role: Run(get_task(task), run.net, run.seed) for role, task in values.get("starts", {}).items()}
 
 
-def planned_starts(run: Run) -> dict[str, Run]:
+def read_planned_starts(run: Run) -> dict[str, Run]:
     """The runs that a planned run starts from, by role."""
     return starts_of(run, read_planned(run.recipe_file))
 

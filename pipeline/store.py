@@ -16,7 +16,7 @@ from dvc_objects.fs.system import reflink
 
 from pipeline import code
 from pipeline.params import WORK
-from pipeline.plan import Run, planned_starts, recipe_of
+from pipeline.plan import Run, read_planned_starts, recipe_of
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import (
@@ -160,7 +160,7 @@ def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
         UserError: one was not trained, or has another recipe.
     """
     folders = {}
-    for role, start in planned_starts(run).items():
+    for role, start in read_planned_starts(run).items():
         folder = start.folder
         if not folder.exists():
             with code.guard_code(f"train-{start.task.name}") as digest:

@@ -33,7 +33,7 @@ def to_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
     _check(net, state, is_torchvision=False)
-    return {_of_torchvision(key): value for key, value in state.items()}
+    return {_to_torchvision_name(key): value for key, value in state.items()}
 
 
 def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -44,9 +44,9 @@ def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     Raises:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
-    state = _with_counters(state)
+    state = _add_counters(state)
     order = _check(net, state, is_torchvision=True)
-    return {key: state[_of_torchvision(key)] for key in order}
+    return {key: state[_to_torchvision_name(key)] for key in order}
 
 
 def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -66,7 +66,7 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         key = re.sub(r"^blocks\.(\d+)\.", lambda b: f"layer{int(b[1]) // count + 1}.{int(b[1]) % count}.", key)
         return re.sub(r"^fc\.", "linear.", key)
 
-    state = _with_counters(state)
+    state = _add_counters(state)
     order = _refuse_others(net, state, name_of, f"akamaster's {net.replace('-', '')}", "linear.bias")
     return {key: state[name_of(key)] for key in order}
 
@@ -114,7 +114,7 @@ def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dic
     return dict(state) | {"conv1.weight": weight / weight.new_tensor(std)[:, None, None]}
 
 
-def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _add_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Add the batch counters of batch norm, which older files lack, as 0: nothing reads them."""
     state = dict(state)
     for key in list(state):
@@ -123,7 +123,7 @@ def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _of_torchvision(key: str) -> str:
+def _to_torchvision_name(key: str) -> str:
     """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc keep their names."""
     key = re.sub(r"^conv([2-5])\.", lambda stage: f"layer{int(stage[1]) - 1}.", key)
     return key.replace(".shortcut.", ".downsample.")
@@ -134,7 +134,7 @@ def _check(net: str, state: Mapping[str, Tensor], is_torchvision: bool) -> list[
     if net not in COUNTERPARTS:
         raise UserError(f"{net}: torchvision has no such net; choose one of {', '.join(COUNTERPARTS)}.", kind="unknown")
     if is_torchvision:
-        return _refuse_others(net, state, _of_torchvision, f"torchvision's {COUNTERPARTS[net]}")
+        return _refuse_others(net, state, _to_torchvision_name, f"torchvision's {COUNTERPARTS[net]}")
     return _refuse_others(net, state, lambda key: key, net)
 
 

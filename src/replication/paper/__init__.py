@@ -14,10 +14,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from replication.paper.names import by_our_names, rows_with_nets
+from replication.paper.names import rows_with_nets, use_our_names
 
 __all__ = [
-    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "nets_drawn",
+    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "list_curve_nets",
     "number", "protocol", "published_spread", "replications", "replications_seen", "table",
     "trained_nets",
 ]  # fmt: skip
@@ -101,7 +101,7 @@ def curve(figure_id: str, split: str, net: str) -> list[tuple[float, float]]:
     return [(x * 10_000, y) for x, y in _curves().get((figure_id, split, net), [])]
 
 
-def nets_drawn(figure_id: str) -> list[str]:
+def list_curve_nets(figure_id: str) -> list[str]:
     """The nets of whose training `curve` has curves in a figure, "fig6" say, in its order."""
     return list(dict.fromkeys(net for curve_figure, _, net in _curves() if curve_figure == figure_id))
 
@@ -170,13 +170,13 @@ def _replications() -> dict[str, Any]:
 def _paper() -> dict[str, Any]:
     content = YAML(typ="safe").load(files(__package__).joinpath("paper.yaml").read_text(encoding="utf-8"))
     tables = [t | {"rows": rows_with_nets(t["id"], t["rows"])} for t in content["tables"]]
-    return content | {"tables": tables, "figures": by_our_names(content["figures"])}
+    return content | {"tables": tables, "figures": use_our_names(content["figures"])}
 
 
 @cache
 def _curves() -> dict[tuple[str, ...], list[list[float]]]:
     curves = json.loads(files(__package__).joinpath("curves.json").read_text(encoding="utf-8"))["curves"]
     return {
-        (figure_id, "test" if split == "val" else split, by_our_names(net)): points
+        (figure_id, "test" if split == "val" else split, use_our_names(net)): points
         for (figure_id, split, net), points in ((key.split("."), points) for key, points in curves.items())
     }

@@ -60,10 +60,10 @@ def has_same_numbers(run: Run, now: Tables, before: Tables) -> bool:
     if any(new[key] != old[key] for key in new if key not in MAKING):
         return False
     tables = [name for name in now if name != RUNS and (name in TABLES or run in before[name])]
-    return all(_in_order(now[name].get(run, ())) == _in_order(before[name].get(run, ())) for name in tables)
+    return all(_sort_rows(now[name].get(run, ())) == _sort_rows(before[name].get(run, ())) for name in tables)
 
 
-def _in_order(rows: Iterable[Row]) -> list[list[str]]:
+def _sort_rows(rows: Iterable[Row]) -> list[list[str]]:
     return sorted([str(value) for value in row.values()] for row in rows)
 
 

@@ -132,7 +132,9 @@ class Study:
         errors = self.errors(net, protocol, metric, variant)
         return self._sample(net, variant, errors, protocol, published_spread(self.task.name, protocol, metric))
 
-    def paired(self, name: str, first: Number, second: Number, lone_errors: Sequence[Number]) -> rule.Sample | None:
+    def sample_differences(
+        self, name: str, first: Number, second: Number, lone_errors: Sequence[Number]
+    ) -> rule.Sample | None:
         """By how many points the first of two errors of a net, or of a net under a variant, exceeds the second, a value
         a seed; None: not measured.
 
@@ -308,10 +310,12 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
         pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
         for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
     )
-    return Study(task, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, task, paper), *others)
+    return Study(
+        task, profile, "/".join(label), paper, recipes, add_recipe_columns(runs, recipes, task, paper), *others
+    )
 
 
-def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, paper: Profile) -> pd.DataFrame:
+def add_recipe_columns(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, paper: Profile) -> pd.DataFrame:
     """Rows of runs.csv with columns that follow from their recipes."""
     of_run = [recipes[key] for key in runs["recipe"]]
     # pandas reads None among texts as a missing number, which is neither false nor a text.

@@ -9,7 +9,7 @@ from replication.config.profiles import Profile
 from replication.config.recipe import Data
 from replication.paper import end_errors, figure, number, table
 from replication.results.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
-from replication.results.studies import Study, with_recipes
+from replication.results.studies import Study, add_recipe_columns
 from replication.runs.record import END_OF_TRAINING
 from replication.tasks import Task
 from replication.verdicts.planning import make_typical_values
@@ -26,7 +26,7 @@ def make_paper_study(task: Task, paper: Profile) -> Study:
     data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
     images = number("N09" if task.photographs else "N16")[1]
     recipes, runs, scores = {}, {}, []
-    for net, protocol, metric, value in _printed(task):
+    for net, protocol, metric, value in _read_scores(task):
         seed = sum((row["net"], row["protocol"], row["metric"]) == (net, protocol, metric) for row in scores)
         recipe = paper.recipe(task, net, seed=seed, data=data)
         recipes[recipe.hash] = recipe
@@ -36,12 +36,12 @@ def make_paper_study(task: Task, paper: Profile) -> Study:
         last = int(schedule.iterations * schedule.batch_size * END_OF_TRAINING)
         image_count = last if protocol == TRAINING else images
         scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": image_count})
-    table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, task, paper)
+    table_of_runs = add_recipe_columns(pd.DataFrame(runs.values()), recipes, task, paper)
     tables = table_of_runs, pd.DataFrame(scores), _curves(task), _responses(task)
     return Study(task, paper.name, "as printed", paper, recipes, *tables)
 
 
-def _printed(task: Task) -> Iterator[Score]:
+def _read_scores(task: Task) -> Iterator[Score]:
     if task.needs_boxes:
         metrics = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
         yield from (score for score in _table_13() if score[1:3] in metrics)

@@ -36,7 +36,7 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
             answers, classes = net(images), labels[:, None].to(batches.device)
             for method in METHODS:
                 best = best_boxes(answers, method, classes, batches.recipe)[:, 0].cpu()
-                boxes[method].append(in_images(best, views))
+                boxes[method].append(to_images(best, views))
         true += [image.boxes for image in views]
     joined = {method: torch.cat(parts) for method, parts in boxes.items()}
     return BoxOutcome(
@@ -144,7 +144,7 @@ def _join(parts: Sequence[Candidates], dimension: int) -> Candidates:
     return tuple(torch.cat(tensors, dimension) for tensors in zip(*parts, strict=True))
 
 
-def in_images(boxes: Tensor, views: Sequence[BoxedView]) -> Tensor:
+def to_images(boxes: Tensor, views: Sequence[BoxedView]) -> Tensor:
     """Boxes [n, 4], one a view, converted to pixels of their images."""
     return torch.stack([to_image(box, image.frame) for box, image in zip(boxes, views, strict=True)])
 

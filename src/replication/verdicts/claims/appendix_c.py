@@ -91,7 +91,7 @@ def differences(study: Study, net: str, name: str) -> Sample | None:
     """By how many points the first of a pair has more errors than the second, a value a seed; None: not measured."""
     pair, counted = COUNTED[study.task.name][name]
     first, second = ((protocol, f"{method}_error") for protocol, method in pair)
-    sample = study.paired(net, first, second, [(counted, f"{name}_{suffix}") for suffix in ALONE])
+    sample = study.sample_differences(net, first, second, [(counted, f"{name}_{suffix}") for suffix in ALONE])
     baselines = [study.errors(net, "floors", f"{baseline}_error") for baseline in BASELINES]
     if sample is None or any(errors.empty for errors in baselines):
         return sample

@@ -108,11 +108,11 @@ def is_undertrained(study: Study, net: str) -> bool:
 
 def read_paper_study(task: Task, profile: Profile) -> Study:
     """The paper's own numbers as a study; cached."""
-    return _read_printed(task, profile.path)
+    return _cache_paper_study(task, profile.path)
 
 
 @lru_cache(maxsize=8)
-def _read_printed(task: Task, path: Path) -> Study:
+def _cache_paper_study(task: Task, path: Path) -> Study:
     return make_paper_study(task, read_profile(path.parent, path.stem))
 
 

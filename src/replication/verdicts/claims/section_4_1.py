@@ -44,14 +44,14 @@ DEPTH_MEASURES = [
 ]
 
 
-def _printed() -> dict[str, float]:
+def _read_errors() -> dict[str, float]:
     """10-crop top-1 errors (tables 2 and 3)."""
     return {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
 
 
 def _both(study: Study, worse: str, better: str) -> list[Comparison]:
     """On validation and on training data."""
-    printed, trained = _printed(), end_errors("4.1")["train"]
+    printed, trained = _read_errors(), end_errors("4.1")["train"]
     return [
         compare(study, TEN_CROP, worse, better, printed[worse] - printed[better]),
         compare(study, TRAIN, worse, better, trained[worse] - trained[better]),
@@ -111,7 +111,7 @@ def residual_beats_plain(study: Study) -> list[Comparison]:
     needs=["plain-18", "resnet-18-A"],
 )
 def shallow_nets_end_alike(study: Study) -> list[Comparison]:
-    printed, early = _printed(), figure(4)["digitised"]["val_at_5e4"]
+    printed, early = _read_errors(), figure(4)["digitised"]["val_at_5e4"]
     gaps = {d: printed[f"plain-{d}"] - printed[f"resnet-{d}-A"] for d in (18, 34)}
     larger, smaller = ("plain-34", "resnet-34-A"), ("plain-18", "resnet-18-A")
     return [
@@ -136,7 +136,7 @@ def _early(study: Study, worse: str, better: str, paper: float) -> Comparison:
     needs=["plain-34", "resnet-34-A", "resnet-34-B", "resnet-34-C"],
 )
 def shortcut_options(study: Study) -> list[Comparison]:
-    printed, residual = _printed(), [f"resnet-34-{option}" for option in "ABC"]
+    printed, residual = _read_errors(), [f"resnet-34-{option}" for option in "ABC"]
     plain, a, c = "plain-34", "resnet-34-A", "resnet-34-C"
     gap = printed[plain] - printed[a] - (printed[a] - printed[c])
     return [
