@@ -35,7 +35,7 @@ from replication.runs.record import RunRecord
 labels = torch.arange(360) % 10
 probabilities = torch.eye(10)[labels]
 machine = PROVENANCE["machine"] | {"threads": "1"}
-with code.unchanged("train-cifar") as training, code.unchanged("evaluate-cifar") as evaluation:
+with code.guard_code("train-cifar") as training, code.guard_code("evaluate-cifar") as evaluation:
     for run in plan_of(CIFAR).runs:
         recipe = recipe_of(run)
         entry = store.run_entry(recipe.hash, training)

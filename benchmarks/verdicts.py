@@ -19,7 +19,7 @@ from replication.paper import published_spread
 from replication.results.schema import TRAINING
 from replication.tasks import TASKS, Task
 from replication.verdicts import rule
-from replication.verdicts.claim import Test, tests_of
+from replication.verdicts.claim import Test, list_tests
 from replication.verdicts.claims import signals
 from replication.verdicts.claims.section_4_2 import ALIKE, OF_110
 from replication.verdicts.comparisons import ORDER, SPREAD, Comparison
@@ -105,7 +105,7 @@ class Studies:
     def iterations_until(self, name: str, error: float) -> rule.Sample:
         return self.sample(name, f"{error} %", "iterations")
 
-    def watched_from(self, names: list[str], share: float) -> int:
+    def first_test_from(self, names: list[str], share: float) -> int:
         return 1
 
     def errors(self, net: str, protocol: str, metric: str) -> pd.Series:
@@ -114,7 +114,9 @@ class Studies:
     def ensemble_of(self, net: str) -> None:
         return None
 
-    def paired(self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object) -> rule.Sample:
+    def sample_differences(
+        self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object
+    ) -> rule.Sample:
         self.differing.add(net)
         one, other = (self.sample(net, *number) for number in (first, second))
         return rule.Sample(one.values - other.values, np.asarray(one.least) + np.asarray(other.least))
@@ -139,7 +141,7 @@ def rates(test: Test, kind: Kind, n: int, count: int = STUDIES) -> dict[str, flo
     error = ERRORS.get(test.claim.id, ERROR)
     studies = Studies(test.task, kind, n, error, count, EDGES.get(test.claim.id, ("", 0.0)))
     comparisons = test.compare(studies)
-    deciding = [c for c in comparisons if c.deciding and c.evidence]  # what is not built yet supports nothing
+    deciding = [c for c in comparisons if c.is_deciding and c.evidence]  # what is not built yet supports nothing
     holds, reversed_ = rule.decide([c.evidence for c in deciding])
     must = np.array([c.part == "must" for c in deciding])
     contradicted = reversed_.any(0)
@@ -164,7 +166,7 @@ def on_errors(task: Task) -> list[Test]:
     """The claims that are simulated: those on errors of nets. K21 to K23 weigh what was measured layer by layer, by the
     same difference, trend and bound; no such numbers are made up here.
     """
-    return [test for test in tests_of(task) if not test.counted and test.compare.__module__ != signals.__name__]
+    return [test for test in list_tests(task) if not test.is_counted and test.compare.__module__ != signals.__name__]
 
 
 def main() -> None:

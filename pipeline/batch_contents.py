@@ -1,9 +1,9 @@
 """Print what the batch of any iteration of a run holds, without training. Not a stage.
 
 `python -m pipeline.batch_contents cifar resnet-20 0 399`, after `dvc repro prepare`, prints a row of CSV an image, in
-in the order of the batch: its position among the prepared training images (data/<task>), where it is cropped and
-whether it is mirrored. Iterations count from 0. The last line is the digest of the thousand iterations that it belongs
-to, as the run's run.json has it in `order_digests`. Takes seconds.
+the order of the batch: its position among the prepared training images (data/<task>), its crop, and whether it is
+mirrored. Iterations count from 0. The last line is the digest of its thousand iterations, to compare with
+`order_digests` in run.json. Takes seconds.
 """
 
 import csv
@@ -11,7 +11,7 @@ import sys
 
 from pipeline import stage
 from pipeline.params import read_params
-from pipeline.plan import named_run, recipe_of
+from pipeline.plan import parse_run, recipe_of
 from replication.errors import UserError
 from replication.tasks import TASKS
 from replication.tasks.batches import THOUSAND
@@ -22,7 +22,7 @@ def main() -> None:
     options = stage.arguments(
         __doc__, task=", ".join(TASKS), net="resnet-110, …", seed="0, 1, …", iteration="counted from 0"
     )
-    run, params = named_run(options.task, options.net, options.seed), read_params()
+    run, params = parse_run(options.task, options.net, options.seed), read_params()
     images = stage.images_of(params, run.task)
     recipe = recipe_of(run)
     if not options.iteration.isdecimal() or int(options.iteration) >= recipe.schedule.iterations:

@@ -1,6 +1,6 @@
-"""Print where the MLflow UI shows the curves of each study: `python -m pipeline.charts 5000`, called by `make ui`.
+"""Print the addresses of each study's curves in the MLflow UI: `python -m pipeline.charts 5000`, called by `make ui`.
 
-The root of the UI opens another product's page, and a list of runs shows no curve. Before that, runs that were killed
+The root of the UI is another product's page, and a list of runs shows no curve. Before that, runs that were killed
 (-9, a power cut) and not resumed are marked KILLED. Takes 3 seconds.
 """
 

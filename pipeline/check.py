@@ -1,7 +1,7 @@
-"""Stage `check`: refuse bad params before anything is fetched or trained, and write what each run is. Takes a second.
+"""Stage `check`: validate params before anything is fetched or trained, and write recipes. Takes a second.
 
-Makes recipes/<task>/, what is prepared, trained and tabulated (`pipeline.plan`), and recipes/code/, which code each
-stage runs (`pipeline.code`). Every other stage depends on the files there that concern it.
+Writes recipes/<task>/, what to prepare, train and tabulate (`pipeline.plan`), and recipes/code/, the code of each
+stage (`pipeline.code`). Every other stage depends on the files that concern it.
 """
 
 import json
@@ -9,14 +9,14 @@ import json
 from pipeline import code, stage
 from pipeline.params import profile_of, read_params
 from pipeline.plan import RECIPES, plans
-from replication.files import replacing, seal
+from replication.files import replace_folder, seal
 from replication.tasks import TASKS
 
 
 def main() -> None:
     params = read_params()
     profile = profile_of(params)
-    with replacing(RECIPES) as folder:
+    with replace_folder(RECIPES) as folder:
         for task in TASKS.values():
             for file, content in plans(params, profile, task).items():
                 path = folder / task.name / file

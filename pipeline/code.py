@@ -1,10 +1,10 @@
-"""Which code a stage runs, by content: recipes/code/<stage>.json names each file of it with its sha256.
+"""The code of each stage, by content: recipes/code/<stage>.json names its files with their sha256.
 
-`check` writes these files and each stage depends on its own: an edit runs again what it can change, and nothing else.
-A stage compares its file with the code on disk when it starts and when it ends (`unchanged`), because `dvc repro -s`
+`check` writes these files, and each stage depends on its own: an edit reruns only the stages that it can change.
+A stage compares its file with the code on disk when it starts and when it ends (`guard_code`), because `dvc repro -s`
 skips `check`, and sources can be edited while a stage runs.
 
-Files are found, not listed: the modules that the roots of a stage import, anywhere in them, directly or not.
+The files are the modules that the roots of a stage import, anywhere in them, directly or not.
 """
 
 import ast
@@ -17,13 +17,13 @@ from itertools import accumulate
 from pathlib import Path
 
 from replication.errors import UserError
-from replication.files import kind_of, regular, sha256, why
+from replication.files import classify_error, describe_cause, require_regular, sha256
 from replication.tasks import TASKS
 
 CODE = Path("recipes/code")
 SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
 
-# Modules on which no number of a training or an evaluation depends: they show, track, record, or find other modules.
+# No number of a training or an evaluation depends on these modules: they show, track, record, or find other modules.
 CHANGES_NO_NUMBER = frozenset({
     "replication.__init__",  # `replication.load`
     "replication.tasks.__init__",  # finds a task; the task's own module is a root
@@ -45,15 +45,15 @@ CHANGES_NO_NUMBER = frozenset({
 
 @dataclass(frozen=True)
 class Code:
-    """What the code of a stage is found from."""
+    """The roots of a stage's code."""
 
     roots: tuple[str, ...]  # modules; "package.*" means all modules of a package
     excluded: frozenset[str] = frozenset()
-    data: tuple[str, ...] = ()  # patterns of files that are read beside the code
+    data: tuple[str, ...] = ()  # patterns of other files that it reads
 
 
-def code_of_stages() -> dict[str, Code]:
-    """Each stage with its code, "train-cifar" say. The modules of a task are roots: no import leads to them."""
+def list_stage_code() -> dict[str, Code]:
+    """Each stage with its code, "train-cifar" say. A task's modules are roots, as nothing imports them by name."""
     stages = {}
     for name, task in TASKS.items():
         trains = [
@@ -66,13 +66,15 @@ def code_of_stages() -> dict[str, Code]:
         stages[f"evaluate-{name}"] = Code(evaluates, CHANGES_NO_NUMBER)
     packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
     stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
-    shown = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
-    stages["report"] = Code(("pipeline.report", "replication.verdicts.claims.*", "replication.report.*"), data=shown)
+    page_files = ("reports/notebooks/*.py", "pipeline/profiles/*.yaml", "src/replication/report/templates/*", *packaged)
+    stages["report"] = Code(
+        ("pipeline.report", "replication.verdicts.claims.*", "replication.report.*"), data=page_files
+    )
     return stages
 
 
 class Sources:
-    """The modules of this project as they are on disk; each is read once."""
+    """The modules of this project on disk; each is read once."""
 
     def __init__(self) -> None:
         self.files: dict[str, Path | None] = {}
@@ -81,7 +83,7 @@ class Sources:
 
     def digests_of(self, code: Code) -> dict[str, str]:
         """The files of a stage's code with their sha256, by path from the project's root."""
-        seen: set[Path] = set()
+        files: set[Path] = set()
         visited: set[str] = set()
         todo = [module for root in code.roots for module in self._expand(root)]
         while todo:
@@ -93,10 +95,10 @@ class Sources:
             todo += [f"{package}.__init__" for package in accumulate(name.split(".")[:-1], "{}.{}".format)]
             path = self._file(name)
             if path and name not in code.excluded and f"{name}.__init__" not in code.excluded:
-                seen.add(path)
-                todo += self._imported(name, path)
-        seen |= {path for pattern in code.data for path in Path().glob(pattern) if path.is_file()}
-        return {path.as_posix(): self._digest(path) for path in sorted(seen)}
+                files.add(path)
+                todo += self._read_imports(name, path)
+        files |= {path for pattern in code.data for path in Path().glob(pattern) if path.is_file()}
+        return {path.as_posix(): self._digest(path) for path in sorted(files)}
 
     def _expand(self, root: str) -> list[str]:
         package = root.removesuffix(".*")
@@ -106,7 +108,7 @@ class Sources:
         return [package, *(f"{package}.{file.stem}" for file in folder.glob("*.py") if file.stem != "__init__")]
 
     def _file(self, module: str) -> Path | None:
-        """The file of a module; None for one of another project, and for a name of something in a module."""
+        """The file of a module; None for a module of another project, and for a name inside a module."""
         if module not in self.files:
             parts = module.split(".")
             file = None
@@ -117,7 +119,7 @@ class Sources:
             self.files[module] = file
         return self.files[module]
 
-    def _imported(self, module: str, file: Path) -> tuple[str, ...]:
+    def _read_imports(self, module: str, file: Path) -> tuple[str, ...]:
         if module not in self.imports:
             names: list[str] = []
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -138,38 +140,38 @@ def write_digests(folder: Path) -> None:
     """Write the digests of all stages into `folder`, a file a stage."""
     sources = Sources()
     folder.mkdir(parents=True)
-    for stage, code in code_of_stages().items():
+    for stage, code in list_stage_code().items():
         text = json.dumps(sources.digests_of(code), indent=2) + "\n"
         (folder / f"{stage}.json").write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def unchanged(stage: str) -> Iterator[str]:
-    """Do the work of a stage with the code that `check` saw; gives the digest of that code.
+def guard_code(stage: str) -> Iterator[str]:
+    """Guard the work of a stage: its code must be that of `check`, before and after. Gives the digest of the code.
 
     Raises:
-        UserError: a file of the code is another one now, or became another one meanwhile.
+        UserError: a file of the code changed after `check`, or while the stage ran.
     """
-    planned = _planned(stage)
-    _compare(stage, planned, "after `check` had looked at it")
-    yield combined(planned)
-    _compare(stage, planned, "while the stage ran, so its result does not count")
+    planned = _read_planned(stage)
+    _compare(stage, planned, "after `check`")
+    yield combine_digests(planned)
+    _compare(stage, planned, "while the stage ran, so its result is discarded")
 
 
-def combined(digests: Mapping[str, str]) -> str:
+def combine_digests(digests: Mapping[str, str]) -> str:
     """One digest of all files of a stage's code, 16 hex digits."""
     return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _planned(stage: str) -> dict[str, str]:
+def _read_planned(stage: str) -> dict[str, str]:
     path = CODE / f"{stage}.json"
     try:
-        planned = json.loads(regular(path).read_text(encoding="utf-8"))
+        planned = json.loads(require_regular(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; run `dvc repro check`.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        if (kind := kind_of(error)) == "unreadable":
-            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
+        if (kind := classify_error(error)) == "unreadable":
+            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
         raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path) from error
     if not isinstance(planned, dict):
         raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path)
@@ -177,12 +179,12 @@ def _planned(stage: str) -> dict[str, str]:
 
 
 def _compare(stage: str, planned: Mapping[str, str], when: str) -> None:
-    now = Sources().digests_of(code_of_stages()[stage])
+    now = Sources().digests_of(list_stage_code()[stage])
     changed = sorted(file for file in planned.keys() | now.keys() if planned.get(file) != now.get(file))
     if changed:
         others = f" and {len(changed) - 1} more files" if len(changed) > 1 else ""
         raise UserError(
-            f"{changed[0]}{others} changed {when}; run `dvc repro`, which starts {stage} again with the present code.",
+            f"{changed[0]}{others} changed {when}; run `dvc repro`, which runs {stage} again with the present code.",
             kind="conflict",
             file=Path(changed[0]),
         )

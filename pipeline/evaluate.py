@@ -4,17 +4,17 @@
     python -m pipeline.evaluate cifar resnet-56 0    one of them
 
 Run it after `train`. Each net is tested by all protocols of its task: section 4.2 by the single original view; 4.1 by
-centre crop, 10 crops and fully convolutionally at five scales. Of CIFAR nets the responses of the layers are measured
+centre crop, 10 crops and fully convolutionally at five scales. The responses of the layers of CIFAR nets are measured
 too (Figure 7). Probabilities are kept for ensembles. On 2 cores it takes seconds for CIFAR-10 and minutes for Tiny
-ImageNet. What the store has is not measured again.
+ImageNet. Outcomes in the store are not measured again.
 """
 
 from pathlib import Path
 
 from pipeline import code, machine, stage, store
 from pipeline.params import read_params
-from pipeline.plan import OUTCOMES, Run, finished, named_run, plan_of, recipe_of
-from pipeline.workers import Job, side_by_side
+from pipeline.plan import OUTCOMES, Run, parse_run, plan_of, read_finished, recipe_of
+from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.files import sha256
 from replication.nets.names import depth_of
@@ -26,9 +26,9 @@ from replication.training.progress import Progress
 def main() -> None:
     options = stage.task_or_run(__doc__)
     task = get_task(options.task)
-    with code.unchanged(f"evaluate-{task.name}") as digest:
+    with code.guard_code(f"evaluate-{task.name}") as digest:
         if options.net:
-            run = named_run(task.name, options.net, options.seed)
+            run = parse_run(task.name, options.net, options.seed)
             if not entry_of(run, digest).exists():
                 evaluate_one(run, digest)
             store.take(entry_of(run, digest), run.outcome)
@@ -37,39 +37,39 @@ def main() -> None:
 
 
 def evaluate_all(task: Task, digest: str) -> None:
-    """Test what the store lacks of a task's runs, and fill outcomes/<task>/.
+    """Evaluate the runs of a task that the store lacks, and fill outcomes/<task>/.
 
     Raises:
-        UserError: some evaluations failed; the others are there.
+        UserError: some evaluations failed; the others are kept.
     """
     params, plan = read_params(), plan_of(task)
     entries = {run: entry_of(run, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not entries[run].exists()]
     jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
-    failed = side_by_side(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
+    failed = run_jobs(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
     store.fill(OUTCOMES / task.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
             f"{len(failed)} of {len(plan.runs)} evaluations of {task.name} failed: {', '.join(failed)}. The reasons "
-            "stand above; the others are kept. Run the same command again.",
+            "are above; the other evaluations are kept. Run the same command again.",
             kind="failed",
         )
     print(f"evaluate {task.name}: {len(missing)} nets tested, {len(plan.runs) - len(missing)} taken from the store")
 
 
 def entry_of(run: Run, digest: str) -> Path:
-    """Where the store keeps what the evaluation of a run measures."""
+    """The store's folder for the outcome of a run."""
     starts = store.start_folders(run, recipe_of(run))
     return store.outcome_entry([*starts.values(), run.folder], digest)
 
 
 def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
-    """Test the net of a run in this process, and put the outcome into the store."""
+    """Evaluate the net of a run in this process, and put the outcome into the store."""
     from replication.evaluate import evaluate_run
     from replication.runs.outcome import score_rows, write_evaluation
     from replication.training.device import choose_device
 
-    params, record, task = read_params(), finished(run), run.task
+    params, record, task = read_params(), read_finished(run), run.task
     machine.use_threads(plan_of(task).threads)
     images, device = stage.images_of(params, task), choose_device(params.device)
     evaluation = evaluate_run(run.folder, images, device, store.start_folders(run, record.recipe))

@@ -1,12 +1,12 @@
-"""Score weights that others publish by the paper's protocols, on the images of their task. Not a stage.
+"""Evaluate published weights by the paper's protocols, on the images of their task. Not a stage.
 
 `python -m pipeline.evaluate_weights resnet-50 resnet50-0676ba61.pth` prints top-1 and top-5 error by centre crop, 10
 crops and fully convolutional; resnet-18-B, resnet-34-B, resnet-50, -101 and -152 are known. It needs data/imagenet
-(`dvc repro prepare@imagenet` under profile paper) and decodes its 50,000 photographs seven times: on a GPU as long as
-that takes, on 2 cores about a day. torchvision itself reports 23.87 % for the centre crop of this file; it is another
-recipe than the paper's, so nothing of it goes into results/.
+(`dvc repro prepare@imagenet` under profile paper) and decodes its 50,000 photographs seven times: about a day on 2
+cores; on a GPU decoding sets the time. torchvision reports 23.87 % for the centre crop of this file. Its recipe is not
+the paper's, so nothing goes into results/.
 
-`python -m pipeline.evaluate_weights resnet-56 resnet56-4bfd9763.th` scores the CIFAR nets of
+`python -m pipeline.evaluate_weights resnet-56 resnet56-4bfd9763.th` evaluates the CIFAR nets of
 akamaster/pytorch_resnet_cifar10 on data/cifar (`dvc repro prepare@cifar` under profile cpu) in seconds; on the official
 pixels expect 8.27, 7.37, 6.90 and 6.61 % for 20, 32, 44 and 56 layers.
 """
@@ -24,7 +24,7 @@ from replication.nets.names import NETS
 from replication.tasks import get_task
 from replication.training.device import choose_device
 
-# Of torchvision's preprocessing, and of akamaster's, in 0..1.
+# The preprocessing of torchvision and of akamaster, in 0..1.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -1,8 +1,8 @@
-"""What the runs of params.yaml would take, before anything is fetched or trained: `make plan PROFILE=paper GPU=10`.
+"""Estimate the cost of the runs of params.yaml before anything is trained: `make plan PROFILE=paper GPU=10`.
 
-Each net trains on random images for a second in either precision (half a minute for a study of 14). Times are those of
+Each net trains on random images for a second in either precision (half a minute for a study of 14). Times are for
 one training after the other, on this machine, and on a GPU at the TFLOP/s that you give: no GPU is measured. Memory is
-an estimate, see `replication.cost.memory`; disk is what a run leaves, see `gb_kept`.
+an estimate, see `replication.cost.memory`; disk is what a run keeps, see `gb_kept`.
 """
 
 import argparse
@@ -37,7 +37,9 @@ def main() -> None:
         for run in (run for run in runs if run.seed == section.seeds[0]):
             recipe = profile.recipe(task, run.net, run.variant, override=section.override)
             images, flop = recipe.schedule.iterations * recipe.schedule.batch_size, training_flop(recipe, data.classes)
-            times = [images / images_per_second(recipe, data.classes, device, of) for of in ("fp32", "bf16")]
+            times = [
+                images / images_per_second(recipe, data.classes, device, precision) for precision in ("fp32", "bf16")
+            ]
             times += [flop / (options.gpu * 1e12)] if options.gpu else []
             all_times = [total + seeds * more for total, more in zip(all_times, times, strict=False)]
             disk, images_of_task = disk + seeds * gb_kept(recipe, data), gb_prepared(recipe, data)
@@ -47,12 +49,12 @@ def main() -> None:
             print(f"{run.name:32} {counts} {rooms} {words}{' *' if recipe.precision == 'bf16' else ''}", flush=True)
         disk += images_of_task
     print(f"\n{'all, with every seed':77} {' '.join(f'{format_duration(seconds):>9}' for seconds in all_times)}")
-    print("Recipes are in fp32, or where a * stands in bf16. Tests are not counted, nor what proposes boxes for R-CNN.")
+    print("Recipes are in fp32; * marks bf16. Tests and the proposals for R-CNN are not counted.")
     print(f"Disk: {disk:.1f} GB, prepared images included; twice that where DVC's cache has to copy its files.")
     if options.gpu:
-        print(f"GPU: at the {options.gpu:g} TFLOP/s that you gave; none was measured.")
+        print(f"GPU: at the given {options.gpu:g} TFLOP/s; no GPU was measured.")
     if os.getloadavg()[0] > 1:
-        print("This machine is at work on something else; idle, it would take less than this.")
+        print("warning: the machine is busy, the estimate is unreliable.")
 
 
 if __name__ == "__main__":

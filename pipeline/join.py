@@ -1,10 +1,10 @@
-"""Join runs that were made elsewhere, on another machine or in another clone. Not a stage.
+"""Import runs from another machine or another clone. Not a stage.
 
 `python -m pipeline.join FOLDER …`: each the folder of a run, with run.json, curve.csv and net.safetensors.
 
-Each run's recipe must be that of a profile here, its data the prepared ones (data/<task>); strangers are refused, and
-nothing of them is added. The weights are scored and analysed anew, by the code that stands here; then the rows are
-added to results/<profile>/<task>/, next to what is there. On 2 cores 10 to 20 seconds for a CIFAR net.
+Each run's recipe must be that of a profile here, and its data the prepared ones (data/<task>); other runs are refused.
+The weights are evaluated again by the code of this checkout. Then rows are added to results/<profile>/<task>/. On 2
+cores it takes 10 to 20 seconds for a CIFAR net.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import Run, start_folders
 from replication.config.profiles import named, read_profile
 from replication.evaluate import evaluate_run
-from replication.results.add import Result, add_results, summarise
+from replication.results.add import Result, add_results
 from replication.results.card import write_card
-from replication.results.fidelity import made_under
+from replication.results.fidelity import find_profile
 from replication.results.labels import pixels_label, study_folder
+from replication.results.summary import summarise
 from replication.runs.folder import read_curve, read_run
 from replication.runs.outcome import score_rows
 from replication.tasks import get_task
@@ -32,8 +33,8 @@ def main() -> None:
     device = choose_device(params.device)
     profiles = [read_profile(PROFILES, path.stem) for path in sorted(PROFILES.glob("*.yaml"))]
     folders = parser.parse_args().folders
-    made = [(folder, made_under(read_run(folder).recipe, profiles, str(folder))) for folder in folders]
-    for folder, profile in made:
+    matches = [(folder, find_profile(read_run(folder).recipe, profiles, folder)) for folder in folders]
+    for folder, profile in matches:
         record = read_run(folder)
         task = get_task(record.recipe.task)
         images = stage.images_of(params, task)

@@ -9,14 +9,13 @@ from replication.errors import UserError
 
 
 def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
-    """Places for so many jobs.
+    """Choose how many jobs run at a time, with how many threads, on which GPUs.
 
     Args:
-        threads: of each job on a CPU, where the profile fixes them; else OMP_NUM_THREADS does, else each job gets its
-            share of the cores.
+        threads: of each job on a CPU, if the profile fixes them; else OMP_NUM_THREADS, else a share of the cores.
 
     Raises:
-        UserError: the device that params.yaml names is not here.
+        UserError: this machine lacks the device of params.yaml.
     """
     kind, gpus = _devices(params.device)
     if params.processes > 1:
@@ -26,7 +25,7 @@ def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
         return Slots(count, None, gpus)
     if kind == "mps":
         return Slots(1 if params.jobs == "auto" else params.jobs)
-    first, *_ = os.environ.get("OMP_NUM_THREADS", "").split(",")  # "4,2" says how many each of four may start
+    first, *_ = os.environ.get("OMP_NUM_THREADS", "").split(",")  # "4,2": the second level is for nested regions
     threads = threads or (int(first) if first.strip().isdecimal() else 0)
     cores = usable_cores()
     count = min(jobs, max(1, cores // (threads or 1)) if params.jobs == "auto" else params.jobs)
@@ -39,7 +38,7 @@ def usable_cores() -> int:
 
 
 def use_threads(threads: int | None) -> None:
-    """Let this process compute on so many threads; None: on as many as it does."""
+    """Set the number of threads of this process; None: leave it as it is."""
     if threads:
         import torch
 
@@ -47,8 +46,8 @@ def use_threads(threads: int | None) -> None:
 
 
 def _devices(setting: str) -> tuple[str, tuple[str, ...]]:
-    """The kind of device that params.yaml means, and the GPUs by number. Asked of a process of its own: a server that
-    has touched CUDA cannot fork workers that use it.
+    """The kind of device of params.yaml, and the numbers of its GPUs. A child process lists them: a server that has
+    touched CUDA cannot fork workers that use it.
     """
     if setting == "cpu":
         return "cpu", ()
@@ -61,7 +60,7 @@ def _devices(setting: str) -> tuple[str, tuple[str, ...]]:
         kind, visible = reader.recv()
     except EOFError as error:
         raise UserError(
-            "the devices of this machine could not be listed; the reason stands above.",
+            "the devices of this machine could not be listed; the reason is above. Set device to cpu to do without.",
             kind="unavailable",
             key="device",
         ) from error

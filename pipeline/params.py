@@ -1,4 +1,4 @@
-"""params.yaml, typed, and where the stages keep things. The library below src/ knows nothing of these files."""
+"""params.yaml, typed, and the folders of the stages. The library below src/ does not know these files."""
 
 import os
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ from replication.data.sources import DATASETS, Place
 from replication.errors import UserError
 from replication.tasks import TASKS, Task
 
-# DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the checkout that the user stands in.
-# Resume state, tracking and the user's data belong there.
+# DVC runs queued and --temp experiments in a copy of the project; DVC_ROOT is the user's checkout. Resume states,
+# tracking and the user's data belong there.
 ROOT = Path(os.environ.get("DVC_ROOT") or Path(__file__).parents[1]).resolve()
-# REPLICATION_SCRATCH puts the resume state on a disk that other machines see, or that outlives this one.
+# REPLICATION_SCRATCH moves the resume state to a shared disk, or to one that outlives this machine.
 WORK = ROOT / Path(os.environ.get("REPLICATION_SCRATCH") or ".work").expanduser()
-# Relative, as MLflow reads "%20" or "?" in the name of a folder above as something else.
+# Relative, as MLflow misreads "%20" or "?" in the name of a parent folder.
 TRACKING_URI = f"sqlite:///{os.path.relpath(ROOT / 'mlflow.db')}"
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("pipeline/profiles")
 RESULTS = Path("results")
 
-Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]  # one line, which a file system and a screen can take
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$")]  # one line without control characters
 
 
 class Strict(BaseModel):
@@ -35,12 +35,12 @@ class Strict(BaseModel):
 
 
 class Section(Strict):
-    """What is run of a task. A task without nets is not run."""
+    """The runs of a task. A task without nets is skipped."""
 
     nets: list[Name]  # "resnet-56", or with a variant of the profile "resnet-110/no-warmup"
     seeds: list[Seed] = Field(min_length=1)
-    checkpoints: list[Annotated[Whole, Field(ge=0)]] = []  # iterations after which weights are kept too
-    ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # scored where all of their nets are in the list
+    checkpoints: list[Annotated[Whole, Field(ge=0)]] = []  # iterations after which weights are saved too
+    ensembles: list[Annotated[list[Name], Field(min_length=2)]] = []  # evaluated if all of their nets are in the list
     override: dict[str, Any] = {}
 
     @model_validator(mode="after")
@@ -60,7 +60,7 @@ class Section(Strict):
 
 
 class Location(Strict):
-    """Where a data set lies: a source, as its readers are called, and its folder from the project's root."""
+    """The place of a data set: its source, named like its reader, and its folder from the project's root."""
 
     source: Name
     root: Name
@@ -68,14 +68,14 @@ class Location(Strict):
 
 
 def _jobs(value: object) -> object:
-    """Of a union of types pydantic would tell an error for each."""
+    """Validate `jobs` by hand: for a union of types pydantic reports an error each."""
     if value == "auto" or (type(value) is int and 1 <= value <= 1000):
         return value
     raise ValueError("expected auto or a whole number of 1 to 1000")
 
 
 class BaseParams(Strict):
-    """params.yaml; its sections of the tasks and of the data sets are those that the library has."""
+    """params.yaml, with a section for each task and each data set of the library."""
 
     profile: str
     depth: Whole
@@ -88,7 +88,7 @@ class BaseParams(Strict):
         return getattr(self, task.name)
 
     def place(self, dataset: str) -> Place | None:
-        """Where a data set lies; None for one that is embedded."""
+        """The place of a data set; None for an embedded one."""
         location = getattr(self.data, dataset, None)
         return location and Place(location.source, ROOT / Path(location.root).expanduser(), location.url)
 
@@ -103,18 +103,18 @@ Params = create_model(
 
 
 def read_params() -> BaseParams:
-    """params.yaml; REPLICATION_<DATASET>_SOURCE, _ROOT and _URL, if they are set, say where a data set lies.
+    """Read params.yaml; REPLICATION_<DATASET>_SOURCE, _ROOT and _URL override the place of a data set.
 
     Raises:
-        UserError: an unknown key, a wrong type, an unknown net, depth, source or profile, or something named twice.
+        UserError: an unknown key, net, depth, source or profile, a wrong type, or a duplicate.
     """
     values = read_yaml(PARAMS)
     data = values.get("data") if isinstance(values, dict) else None
     for dataset, place in data.items() if isinstance(data, dict) else ():
         for key in ("source", "root", "url"):
-            given = os.environ.get(f"REPLICATION_{dataset.upper()}_{key.upper()}")
-            if given and isinstance(place, dict):
-                place[key] = given
+            value = os.environ.get(f"REPLICATION_{dataset.upper()}_{key.upper()}")
+            if value and isinstance(place, dict):
+                place[key] = value
     params = validate(Params, values, str(PARAMS), PARAMS)
     if problems := list(_unknown(params)):
         raise make_error(str(PARAMS), problems, PARAMS)
@@ -122,7 +122,7 @@ def read_params() -> BaseParams:
 
 
 def _unknown(params: BaseParams) -> Iterator[Problem]:
-    """Names that are no source, net or variant, with those that are."""
+    """Unknown sources, nets and variants, with the possible ones."""
     for dataset in PLACED:
         source, readers = getattr(params.data, dataset).source, DATASETS[dataset].readers
         if source not in readers:
@@ -152,10 +152,10 @@ def profile_of(params: BaseParams) -> Profile:
     Raises:
         UserError: there is no such profile.
     """
-    known = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
-    if params.profile not in known:
+    names = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
+    if params.profile not in names:
         raise UserError(
-            f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(known)}.",
+            f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(names)}.",
             kind="unknown",
             key="profile",
             file=PARAMS,

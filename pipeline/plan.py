@@ -1,11 +1,11 @@
-"""What params.yaml and the profile mean, run by run: what the stage `check` writes, and the others read.
+"""The runs that params.yaml and the profile define: the stage `check` writes them, the other stages read them.
 
     recipes/<task>/data.json     what to prepare
     recipes/<task>/study.json    what the tables of the study hold
     recipes/<task>/runs/         what to train: list.json, and <net>[/<variant>]/seed-<n>.json, the recipe of each run
                                  but for its data; fields at their default are left out
 
-Of all params a task's trainings depend on its folder runs/ alone.
+A task's trainings depend on its folder runs/ alone, on no other params.
 """
 
 import json
@@ -30,8 +30,8 @@ RECIPES = Path("recipes")
 DATA = Path("data")
 RUNS = Path("runs")
 OUTCOMES = Path("outcomes")
-BACKBONE = "backbone"  # the role of the run whose weights a net's first layers are initialised from
-REMAKE = "run `dvc repro check`, which makes it for the runs of params.yaml"
+BACKBONE = "backbone"  # role of the run that initialises a net's first layers
+REMAKE = "run `dvc repro check`, which writes it for the runs of params.yaml"
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Its weights, curve and record."""
+        """The folder of its weights, curve and record."""
         return RUNS / self.task.name / self.name / f"seed-{self.seed}"
 
     @property
     def outcome(self) -> Path:
-        """What its evaluation measured."""
+        """The folder of its evaluation."""
         return OUTCOMES / self.task.name / self.name / f"seed-{self.seed}"
 
 
@@ -79,7 +79,7 @@ class Plan:
 
 
 def runs_of(params: BaseParams, task: Task) -> list[Run]:
-    """All runs of a task: its nets, with the net of `depth`, each with every seed. Without nets there are none."""
+    """All runs of a task: its nets and the net of `depth`, each with every seed. Without nets there are none."""
     section = params.section(task)
     names = [*section.nets]
     more = net_of_depth(params, task)
@@ -89,10 +89,10 @@ def runs_of(params: BaseParams, task: Task) -> list[Run]:
 
 
 def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
-    """The files of a task and their content.
+    """The files of a task in recipes/ and their content.
 
     Raises:
-        UserError: params.yaml and the profile do not fit each other, or what is in results/.
+        UserError: params.yaml, the profile and results/ contradict each other.
     """
     section, runs = params.section(task), runs_of(params, task)
     study_label = label(section.override)
@@ -117,7 +117,7 @@ def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
 
 
 def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe) -> None:
-    """Refuse a run whose starts are not trained with it, or whose backbone would be built as another net.
+    """Refuse a run that starts from runs that are not trained, or whose backbone has another architecture.
 
     Raises:
         UserError: names what to add to params.yaml.
@@ -137,28 +137,28 @@ def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe
 
 
 def _refuse_another_net(recipe: Recipe, first: Recipe) -> None:
-    """A net must be built as the one that it starts from, or its weights would mean something else.
+    """Refuse a net that is built differently from the one that it starts from.
 
     Raises:
-        UserError: the two recipes build different nets.
+        UserError: the two recipes build different nets; names the field.
     """
-    ours, theirs = recipe.net_options, first.net_options
-    for key in sorted(theirs.keys() - {"initialisation"}):
-        if ours.get(key) != theirs[key]:
+    options, first_options = recipe.net_options, first.net_options
+    for key in sorted(first_options.keys() - {"initialisation"}):
+        if options.get(key) != first_options[key]:
             raise UserError(
                 f"params.yaml: {recipe.task}.nets: {recipe.net} starts from a net of {first.task} that is built with "
-                f"{key} {theirs[key]}, and would itself be built with {ours.get(key, 'another')}; override both tasks "
-                f"alike, or set {recipe.task}.nets=[].",
+                f"{key} {first_options[key]}, but would be built with {options.get(key, 'another')}; override both "
+                f"tasks alike, or set {recipe.task}.nets=[].",
                 kind="conflict",
                 key=f"{recipe.task}.nets",
             )
 
 
 def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]) -> dict[str, Any]:
-    """What `prepare` needs to know: the data set, where its images lie, and how the nets see them.
+    """The input of `prepare`: the data set, its place, and the input size of the nets.
 
     Raises:
-        UserError: the runs do not agree in it.
+        UserError: the runs of the task disagree.
     """
     dataset = {"dataset": profile.dataset(task)}
     if not runs:
@@ -185,7 +185,7 @@ def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]
     return dataset | first | {"train_images": default.train_images} | (location.model_dump() if location else {})
 
 
-def named_run(task: str, name: str, seed: str) -> Run:
+def parse_run(task: str, name: str, seed: str) -> Run:
     """The run that a command names.
 
     Raises:
@@ -196,23 +196,23 @@ def named_run(task: str, name: str, seed: str) -> Run:
     return Run(get_task(task), name, int(seed))
 
 
-def planned(file: Path) -> dict[str, Any]:
-    """What `check` wrote in `recipes/`.
+def read_planned(file: Path) -> dict[str, Any]:
+    """Read a file that `check` wrote into `recipes/`.
 
     Raises:
-        UserError: it wrote no such file, or it is damaged.
+        UserError: the file is missing or damaged.
     """
     task, _, name = file.relative_to(RECIPES).as_posix().partition("/")
     return json.loads(check_whole(RECIPES / task, name, REMAKE).read_text(encoding="utf-8"))
 
 
 def plan_of(task: Task) -> Plan:
-    """What `check` planned to train of a task.
+    """The planned runs of a task.
 
     Raises:
-        UserError: it did not, or its file is damaged.
+        UserError: the plan is missing or damaged.
     """
-    values = planned(RECIPES / task.name / "runs/list.json")
+    values = read_planned(RECIPES / task.name / "runs/list.json")
     return Plan([Run(task, name, seed) for name, seed in values["runs"]], values["threads"])
 
 
@@ -225,24 +225,24 @@ def starts_of(run: Run, values: dict[str, Any]) -> dict[str, Run]:
     return {role: Run(get_task(task), run.net, run.seed) for role, task in values.get("starts", {}).items()}
 
 
-def planned_starts(run: Run) -> dict[str, Run]:
+def read_planned_starts(run: Run) -> dict[str, Run]:
     """The runs that a planned run starts from, by role."""
-    return starts_of(run, planned(run.recipe_file))
+    return starts_of(run, read_planned(run.recipe_file))
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The whole recipe of a planned run: with its data, and the recipes of the runs that it starts from.
+    """The complete recipe of a planned run, with its data and the hashes of the runs that it starts from.
 
     Raises:
         UserError: it is not planned, its data are not prepared, or a file is damaged.
     """
-    values = planned(run.recipe_file)
+    values = read_planned(run.recipe_file)
     started_from = {role: recipe_of(start).hash for role, start in starts_of(run, values).items()}
     identity = read_meta(DATA / run.task.images_folder).identity
     return validate(run.task.recipe, values | {"data": identity, "started_from": started_from}, str(run.recipe_file))
 
 
-def finished(run: Run) -> RunRecord:
+def read_finished(run: Run) -> RunRecord:
     """The record of a run that was trained as planned.
 
     Raises:
@@ -250,9 +250,9 @@ def finished(run: Run) -> RunRecord:
     """
     record = read_run(run.folder)
     if record.recipe != recipe_of(run):
-        theirs = f"{named(record.recipe.net, record.recipe.variant)} · seed {record.recipe.seed}"
+        other = f"{named(record.recipe.net, record.recipe.variant)} · seed {record.recipe.seed}"
         raise UserError(
-            f"{run.folder} holds another run ({theirs}, recipe {record.recipe.hash}) than {run.recipe_file} plans; "
+            f"{run.folder} holds another run ({other}, recipe {record.recipe.hash}) than {run.recipe_file} plans; "
             "delete it and run `dvc repro`.",
             kind="conflict",
             file=run.folder,
@@ -261,19 +261,19 @@ def finished(run: Run) -> RunRecord:
 
 
 def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
-    """Folders of the runs that a run which was made elsewhere starts from, by role; they must be here too.
+    """Folders of the runs that an imported run starts from, by role; they must be imported too.
 
     Raises:
-        UserError: one is missing, or is another than it was made from.
+        UserError: one is missing, or has another recipe.
     """
     folders = {}
     for role, start in starts_of(run, recipe.values).items():
-        wanted = recipe.started_from[role]
+        expected = recipe.started_from[role]
         present = read_run(start.folder).recipe.hash if start.folder.exists() else None
-        if present != wanted:
-            here = "is not here" if present is None else f"is another than the one here ({present})"
+        if present != expected:
+            here = "is missing" if present is None else f"is not the one here ({present})"
             raise UserError(
-                f"{run.name} was made from a run of recipe {wanted}, which {here}; copy it to {start.folder}.",
+                f"{run.name} starts from a run of recipe {expected}, which {here}; copy it to {start.folder}.",
                 kind="missing",
                 file=start.folder,
             )

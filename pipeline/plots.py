@@ -1,7 +1,7 @@
-"""Make the page of `dvc plots` one that loads nothing: `make plots`, which then runs `dvc plots show`.
+"""Make the page of `dvc plots` work offline: `make plots`, which then runs `dvc plots show`.
 
 Writes .dvc/tmp/plots.html, a page with vega in it (0.9 MB, from the package vl-convert-python), and names it in
-.dvc/config.local, so that `dvc plots show` and `dvc plots diff` of this checkout take it. DVC's own page fetches vega
+.dvc/config.local, so that `dvc plots show` and `dvc plots diff` of this checkout use it. DVC's own page fetches vega
 from the network. Takes 5 seconds.
 """
 

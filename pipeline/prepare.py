@@ -10,18 +10,18 @@ from pathlib import Path
 
 from pipeline import code, stage
 from pipeline.params import ROOT
-from pipeline.plan import DATA, RECIPES, planned
+from pipeline.plan import DATA, RECIPES, read_planned
 from replication.data.sources import DATASETS, Place
 from replication.data.sources.prepare import Requirements, describe, prepare
-from replication.files import replacing
+from replication.files import replace_folder
 from replication.tasks import TASKS, get_task
 
 
 def main() -> None:
     task = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task)
-    folder, plan = DATA / task.name, planned(RECIPES / task.name / "data.json")
+    folder, plan = DATA / task.name, read_planned(RECIPES / task.name / "data.json")
     if "skip" in plan:
-        with replacing(folder) as unfinished:  # DVC expects the folder
+        with replace_folder(folder) as unfinished:  # DVC expects the folder
             (unfinished / "skipped.txt").write_text(f"{plan['skip']}\n", encoding="utf-8")
         print(f"prepare {task.name}: skipped: {plan['skip']}")
         return
@@ -30,7 +30,7 @@ def main() -> None:
         place = Place(plan["source"], ROOT / Path(plan["root"]).expanduser(), plan["url"])
         print(f"prepare {task.name}: reading {plan['dataset']} ({place.source}) from {plan['root']}", flush=True)
     requirements = Requirements(plan["input_size"], plan["train_images"], plan["shorter_side"], task.needs_boxes)
-    with code.unchanged(f"prepare-{task.name}"):
+    with code.guard_code(f"prepare-{task.name}"):
         meta = prepare(folder, DATASETS[plan["dataset"]], place, requirements)
     print(f"prepare {task.name}: {describe(meta)}")
 

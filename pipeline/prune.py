@@ -1,7 +1,7 @@
-"""Delete what the run store keeps beside the runs of params.yaml: `make prune`, or `python -m pipeline.prune`.
+"""Delete from the run store all but the runs of params.yaml: `make prune`, or `python -m pipeline.prune`.
 
-Runs and outcomes of other params, of other code, and those that were trained on other threads go; resume states stay.
-DVC's cache is another one: `dvc gc --workspace` prunes it.
+It deletes runs and outcomes of other params, other code or other threads, and keeps resume states. `dvc gc --workspace`
+prunes DVC's cache.
 """
 
 import shutil
@@ -14,21 +14,21 @@ from replication.tasks import TASKS
 
 
 def main() -> None:
-    kept = set()
+    used = set()
     for task in TASKS.values():
-        with code.unchanged(f"train-{task.name}") as training, code.unchanged(f"evaluate-{task.name}") as evaluation:
+        with code.guard_code(f"train-{task.name}") as training, code.guard_code(f"evaluate-{task.name}") as evaluation:
             for run in plan_of(task).runs:
-                kept.add(store.run_entry(recipe_of(run).hash, training))
+                used.add(store.run_entry(recipe_of(run).hash, training))
                 if run.folder.exists():
-                    kept.add(entry_of(run, evaluation))
+                    used.add(entry_of(run, evaluation))
     for kind in ("runs", "outcomes"):
         store.remove_unfinished((WORK / kind).glob(".*"))
     entries = [entry for kind in ("runs", "outcomes") for entry in (WORK / kind).glob("[!.]*")]
-    folders = [entry for entry in entries if entry not in kept]
+    folders = [entry for entry in entries if entry not in used]
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
     for folder in folders:
         shutil.rmtree(folder)
-    print(f"prune: {len(folders)} entries deleted, {size / 1e6:.0f} MB; {len(kept)} kept in {WORK}")
+    print(f"prune: {len(folders)} entries deleted, {size / 1e6:.0f} MB; {len(used)} kept in {WORK}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Stage `report`: run the notebooks of reports/notebooks/ with papermill and join them to reports/replication.html.
 
-Takes 20 seconds. The page is one file that loads nothing; equal results give equal bytes. Also writes
+Takes 20 seconds. The page is one file and works offline; equal results give equal bytes. Also writes
 reports/replication.svg, the picture of the README, and reports/claims.json, verdicts counted for `dvc metrics`.
 """
 
@@ -15,7 +15,7 @@ from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.config.profiles import read_profile
 from replication.errors import UserError
-from replication.files import kind_of, regular, write_durably
+from replication.files import classify_error, require_regular, write_durably
 from replication.nets.names import depth_of
 from replication.report.answer import choose_main_setup
 from replication.report.depth import error_by_depth
@@ -37,13 +37,13 @@ CLAIMS = Path("reports/claims.json")
 
 def main() -> None:
     compared = describe_reproduction()
-    with code.unchanged("report"):
+    with code.guard_code("report"):
         write_page()
     print(f"\n{compared}\nOpen {PAGE}\n")
 
 
 def write_page() -> None:
-    """Make the page, the picture and the counts of the results as they are."""
+    """Write the page, the picture and the counts of claims."""
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run_notebook(join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
@@ -57,7 +57,7 @@ def write_page() -> None:
 
 
 def describe_reproduction() -> str:
-    """How the runs of params.yaml, as the stages made or found them, compare with the recorded ones."""
+    """How the present runs of params.yaml compare with the recorded ones."""
     runs = read_outcomes()
     old = [run for run in runs if run["comparison"] != "new"]
     equal, within = (sum(run["comparison"] == kind for run in old) for kind in ("equal", "within"))
@@ -75,7 +75,7 @@ def describe_reproduction() -> str:
 
 
 def read_outcomes() -> list[dict[str, Any]]:
-    """How each run compares with the recorded one, task by task, as the stage `tabulate` wrote it.
+    """How each run compares with the recorded one, as the stage `tabulate` wrote it.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -84,10 +84,10 @@ def read_outcomes() -> list[dict[str, Any]]:
     for task in TASKS:
         file = OUTCOMES / f"{task}.json"
         try:
-            runs += json.loads(regular(file).read_text(encoding="utf-8"))["runs"]
+            runs += json.loads(require_regular(file).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{task}`."
-            raise UserError(message, kind=kind_of(error), file=file) from error
+            raise UserError(message, kind=classify_error(error), file=file) from error
     return runs
 
 

@@ -1,4 +1,4 @@
-"""What the stage scripts share: arguments, images, and errors that end in a sentence, not in a traceback."""
+"""What the stage scripts share: arguments, images, and errors as a sentence without a traceback."""
 
 import argparse
 import math
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from filelock import FileLock, Timeout
 
 from replication.errors import UserError
-from replication.files import REMEDIES, why
+from replication.files import REMEDIES, describe_cause
 
 if TYPE_CHECKING:
     from pipeline.params import BaseParams
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage and exit: 0, 1 with one sentence for what the user can mend, or 130 after a Ctrl-C."""
+    """Run a stage and exit: with 0, with 1 after a user-facing error, or with 130 after a Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a locale without UTF-8 cannot print "·"
     try:
@@ -30,7 +30,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except UserError as error:
         sentence = str(error)
     except KeyboardInterrupt:
-        print("\nstopped; nothing is half written: run the same command again\n", file=sys.stderr)
+        print("\nstopped; no file is half written. Run the same command again\n", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -38,7 +38,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
-        sentence = f"{error.filename or 'A file'} cannot be read or written: {why(error)}."
+        sentence = f"{error.filename or 'A file'} cannot be read or written: {describe_cause(error)}."
     else:
         sys.exit(0)
     print(f"\n{sentence}\n", file=sys.stderr)
@@ -84,20 +84,20 @@ def seconds(variable: str, default: float) -> float:
 
 
 def images_of(params: "BaseParams", task: "Task") -> "Images":
-    """The prepared images of a task; an index finds its photographs where params.yaml says.
+    """The prepared images of a task; params.yaml says where an index finds its photographs.
 
     Raises:
         UserError: they are missing or damaged.
     """
-    from pipeline.plan import DATA, RECIPES, planned
+    from pipeline.plan import DATA, RECIPES, read_planned
     from replication.data.index import read_images
 
-    place = params.place(planned(RECIPES / task.images_folder / "data.json")["dataset"])
+    place = params.place(read_planned(RECIPES / task.images_folder / "data.json")["dataset"])
     return read_images(DATA / task.images_folder, place.root if place else DATA)
 
 
 def forget(recipe: "Recipe") -> None:
-    """Delete the resume state of a run that is safe, unless another process is training it just now."""
+    """Delete the resume state of a finished run, unless another process is training it."""
     from pipeline.params import WORK
 
     state = WORK / recipe.hash

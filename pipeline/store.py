@@ -1,10 +1,10 @@
-"""The run store: finished runs and outcomes, kept by what made them, in .work/ (REPLICATION_SCRATCH).
+"""The run store: finished runs and outcomes, by recipe and code, in .work/ (REPLICATION_SCRATCH).
 
     .work/runs/<recipe>-<code>/          a run: its recipe's hash and the digest of the code that trained it
     .work/outcomes/<weights>-<code>/     what an evaluation measured: digest of the weights, and of the code
 
-Stages that run again, experiments in copies, Slurm's items and runs that are made by hand all fill it and take from it:
-what is there is not made again. DVC keeps runs/ and outcomes/, which are copies.
+Repeated stages, experiments in copies, Slurm items and runs by hand all fill it and take from it: nothing is made
+twice. runs/ and outcomes/, which DVC keeps, are copies.
 """
 
 import hashlib
@@ -16,32 +16,41 @@ from dvc_objects.fs.system import reflink
 
 from pipeline import code
 from pipeline.params import WORK
-from pipeline.plan import Run, planned_starts, recipe_of
+from pipeline.plan import Run, read_planned_starts, recipe_of
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.files import SUMS, kind_of, regular, remove_leftovers, replacing, seal, sha256, why
+from replication.files import (
+    SUMS,
+    classify_error,
+    describe_cause,
+    remove_leftovers,
+    replace_folder,
+    require_regular,
+    seal,
+    sha256,
+)
 from replication.runs.folder import NET, RECORD, read_run
 
 EMPTY = "skipped.txt"
 
 
 def run_entry(recipe: str, code: str) -> Path:
-    """The folder of a run in the store, there or not."""
+    """The folder of a run in the store; it need not exist."""
     return WORK / "runs" / f"{recipe}-{code}"
 
 
 def outcome_entry(runs: Sequence[Path], code: str) -> Path:
-    """The folder of an outcome in the store, there or not.
+    """The folder of an outcome in the store; it need not exist.
 
     Args:
-        runs: folders of the runs whose nets were tested together; the last is the one that the outcome is of.
+        runs: folders of the tested run, last, and of the runs that it starts from.
     """
     digests = "".join(_line_of(folder, NET) for folder in runs)
     return WORK / "outcomes" / f"{hashlib.sha256(digests.encode()).hexdigest()[:16]}-{code}"
 
 
 def is_usable(entry: Path, threads: int | None) -> bool:
-    """Whether the store has a run, trained on that many threads where their number is fixed.
+    """Whether the store has a run, trained on `threads` threads if their number is fixed.
 
     Raises:
         UserError: the entry is damaged, or holds another run.
@@ -57,31 +66,31 @@ def is_usable(entry: Path, threads: int | None) -> bool:
 
 
 def take(entry: Path, folder: Path) -> None:
-    """Copy an entry into the workspace, unless it is there already; by reference where the file system can.
+    """Copy an entry into the workspace, unless it is there already; by reflink where the file system can.
 
     Raises:
-        UserError: the copy is not what the store's checksums say, or cannot be written. `folder` stays as it was.
+        UserError: the copy does not match the store's checksums, or cannot be written. `folder` stays as it was.
     """
     sums = _sums_of(entry)
     if _is_copy(folder, sums):
         return
-    with replacing(folder) as unfinished:
+    with replace_folder(folder) as unfinished:
         for file in entry.iterdir():
             if file.is_file() and file.name != SUMS:
                 _copy(file, unfinished / file.name)
         seal(unfinished)
         if _sums_of(unfinished) != sums:
-            message = f"{entry} is damaged (its files are not those in {SUMS}); delete {entry} and run again."
+            message = f"{entry} is damaged (its files do not match {SUMS}); delete {entry} and run again."
             raise UserError(message, kind="damaged", file=entry)
 
 
 def _is_copy(folder: Path, sums: str) -> bool:
-    """Whether all files are as the checksums of an entry say. They are read: DVC would keep a damaged one."""
+    """Whether all files match the checksums of an entry. The files are read: DVC would keep a damaged one."""
     try:
-        if regular(folder / SUMS).read_text(encoding="utf-8") != sums:
+        if require_regular(folder / SUMS).read_text(encoding="utf-8") != sums:
             return False
         lines = (line.partition("  ") for line in sums.splitlines())
-        return all(sha256(regular(folder / name)) == digest for digest, _, name in lines)
+        return all(sha256(require_regular(folder / name)) == digest for digest, _, name in lines)
     except (OSError, ValueError):
         return False
 
@@ -89,7 +98,7 @@ def _is_copy(folder: Path, sums: str) -> bool:
 def _copy(source: Path, target: Path) -> None:
     try:
         reflink(str(source), str(target))
-    except (OSError, NotImplementedError):  # a file system without
+    except (OSError, NotImplementedError):  # a file system without reflinks
         target.unlink(missing_ok=True)
         shutil.copyfile(source, target)
 
@@ -110,19 +119,19 @@ def _sums_of(folder: Path) -> str:
     """
     path = folder / SUMS
     try:
-        return regular(path).read_text(encoding="utf-8")
+        return require_regular(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         if not folder.exists():
             message = f"{folder} is missing; run `dvc repro`, or train this net."
             raise UserError(message, kind="missing", file=folder) from error
-        if (kind := kind_of(error)) == "unreadable":
-            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
-        message = f"{folder} is damaged ({SUMS}: {why(error)}); delete {folder} and run `dvc repro`."
+        if (kind := classify_error(error)) == "unreadable":
+            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
+        message = f"{folder} is damaged ({SUMS}: {describe_cause(error)}); delete {folder} and run `dvc repro`."
         raise UserError(message, kind="damaged", file=folder) from error
 
 
 def fill(root: Path, entries: Mapping[Path, Path]) -> None:
-    """Let a task's folder, runs/cifar say, hold these entries of the store by their folders there, and nothing else."""
+    """Make a task's folder, runs/cifar say, hold exactly these entries of the store, by their target folders."""
     root.mkdir(parents=True, exist_ok=True)
     remove_unfinished(root.rglob(".seed-*"))
     for folder in sorted(root.rglob("seed-*"), reverse=True):
@@ -139,27 +148,27 @@ def fill(root: Path, entries: Mapping[Path, Path]) -> None:
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Remove those of these folders, named as `replacing` names them, whose process was killed."""
+    """Remove unfinished folders, named as `replace_folder` names them, of killed processes."""
     for unfinished in list(folders):
         remove_leftovers(unfinished.with_name(unfinished.name[1:].rpartition("-")[0]))
 
 
 def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
-    """Folders of the runs that a run starts from, by role; of the store where they are not in runs/.
+    """Folders of the runs that a run starts from, by role; in the store if they are not in runs/.
 
     Raises:
-        UserError: one was not trained, or is another than the one that the recipe starts from.
+        UserError: one was not trained, or has another recipe.
     """
     folders = {}
-    for role, start in planned_starts(run).items():
+    for role, start in read_planned_starts(run).items():
         folder = start.folder
         if not folder.exists():
-            with code.unchanged(f"train-{start.task.name}") as digest:
+            with code.guard_code(f"train-{start.task.name}") as digest:
                 folder = run_entry(recipe_of(start).hash, digest)
-        present, wanted = read_run(folder).recipe.hash, recipe.started_from[role]
-        if present != wanted:
+        present, expected = read_run(folder).recipe.hash, recipe.started_from[role]
+        if present != expected:
             raise UserError(
-                f"{folder} is not the run that {run.name} starts from ({present} instead of {wanted}); run "
+                f"{folder} is not the run that {run.name} starts from ({present} instead of {expected}); run "
                 f"`dvc repro train@{start.task.name}`.",
                 kind="conflict",
                 file=folder,

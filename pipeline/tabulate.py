@@ -2,37 +2,39 @@
 
     python -m pipeline.tabulate cifar        or imagenet, localization
 
-These tables are committed: they are the record of the study, and all that the page reads. Rows are added, and those of
-other runs stay. A run with the numbers that are recorded already stays as it is recorded. Runs under an override, or on
-other pixels than the official ones of the paper's data set, go to a folder of their own in it, named after that.
+These tables are committed: they are the record of the study, and the page reads nothing else. Rows of other runs stay.
+A run with its recorded numbers stays as it is recorded. Runs under an override, or on other pixels than the official
+ones of the paper's data set, get a subfolder, named after these.
 
-MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reproduce what was recorded.
+MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reproduce their record.
 """
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
-from pipeline.plan import OUTCOMES, RECIPES, Run, finished, plan_of, planned
+from pipeline.plan import OUTCOMES, RECIPES, Run, plan_of, read_finished, read_planned
 from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import SUMS, check_whole, sha256, write_durably
-from replication.results.add import Result, add_results, write_summary
+from replication.results.add import Result, add_results
 from replication.results.card import write_card
 from replication.results.labels import pixels_label, study_folder
 from replication.results.reproduced import Recorded
+from replication.results.summary import write_summary
 from replication.runs.folder import NET, read_curve
 from replication.runs.outcome import (
     PICTURE,
     REMAKE,
     RESPONSES,
-    ensemble_rows,
-    ensembles_of_seeds,
+    make_ensemble_rows,
+    make_seed_ensembles,
     read_responses,
     read_scores,
     read_weights_digest,
@@ -44,29 +46,30 @@ from replication.tracking.importer import import_runs, read_finished_run
 def main() -> None:
     task, params = get_task(stage.arguments(__doc__, task=", ".join(TASKS)).task), read_params()
     task_folder, runs = RESULTS / params.profile / task.name, plan_of(task).runs
-    with code.unchanged("tabulate"):
+    with code.guard_code("tabulate"):
         task_folder.mkdir(parents=True, exist_ok=True)
         recorded = add(task, params, runs, task_folder) if runs else []
-    made = [
-        asdict(of) | {"comparison": of.comparison, "made": _made(run)} for run, of in zip(runs, recorded, strict=True)
+    entries = [
+        asdict(record) | {"comparison": record.comparison, "made": _describe_making(run)}
+        for run, record in zip(runs, recorded, strict=True)
     ]
     OUTCOMES.mkdir(exist_ok=True)
-    write_durably(OUTCOMES / f"{task.name}.json", (json.dumps({"runs": made}, indent=2) + "\n").encode())
-    print(f"tabulate {task.name}: {in_words(recorded)}")
+    write_durably(OUTCOMES / f"{task.name}.json", (json.dumps({"runs": entries}, indent=2) + "\n").encode())
+    print(f"tabulate {task.name}: {describe_counts(recorded)}")
 
 
 def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> list[Recorded]:
     """Add runs to the tables of a study below `task_folder`; returns what was recorded of them before."""
-    plan = planned(RECIPES / task.name / "study.json")
+    plan = read_planned(RECIPES / task.name / "study.json")
     tracked = _track(params, runs)
     results = []
     for run in runs:
-        record = finished(run)
+        record = read_finished(run)
         if record.mlflow_run_id is None:
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
         _check_outcome(run)
         scores = read_scores(run.outcome)
-        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # lost, they would count as not measured
+        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # a lost file would count as not measured
             check_whole(run.outcome, RESPONSES, REMAKE)
         results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
     folder = task_folder / study_folder(plan["label"], pixels_label(task, results[0].record.recipe.data))
@@ -80,10 +83,10 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
 
 
 def _check_outcome(run: Run) -> None:
-    """Refuse an outcome of other weights than the run has: stages that are called by hand can leave one.
+    """Refuse an outcome of other weights than the run's: stages called by hand can leave one.
 
     Raises:
-        UserError: it is of other weights, or damaged.
+        UserError: the weights differ, or the outcome is damaged.
     """
     if read_weights_digest(run.outcome) != sha256(run.folder / NET):
         raise UserError(
@@ -101,12 +104,12 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
     for nets in ensembles:
         for seed in sorted({run.seed for run in runs}):
             if all((net, seed) in outcomes for net in nets):
-                rows += ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
+                rows += make_ensemble_rows(nets, seed, [outcomes[net, seed] for net in nets], task)
     if task.averages_seeds:
         nets: dict[tuple[str, str], dict[int, Path]] = {}
         for run in runs:
             nets.setdefault((run.net, run.variant), {})[run.seed] = run.outcome
-        rows += ensembles_of_seeds(nets, task)
+        rows += make_seed_ensembles(nets, task)
     return rows
 
 
@@ -114,8 +117,8 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
     """Log the runs that MLflow lacks; returns the ids of the MLflow runs by the hashes of their recipes."""
     tracked = []
     for run in runs:
-        found = read_finished_run(run.folder, read_scores(run.outcome))
-        tracked.append((found, destination_of(found.recipe, study_of(params, found.recipe))))
+        finished_run = read_finished_run(run.folder, read_scores(run.outcome))
+        tracked.append((finished_run, destination_of(finished_run.recipe, study_of(params, finished_run.recipe))))
     try:
         return import_runs(tracked, WORK)[0]
     except UserError as error:
@@ -123,18 +126,19 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
         return {}
 
 
-def _made(run: Run) -> dict[str, Any]:
-    """When and how a run was made here: it need not be what its row in results/ says."""
-    record = finished(run)
+def _describe_making(run: Run) -> dict[str, Any]:
+    """When and how a run was made here; its row in results/ can have an earlier date and machine."""
+    record = read_finished(run)
     machine = record.provenance["machine"]
     when = {"date": record.provenance["date"], "commit": record.provenance["commit"], "starts": record.starts}
     return when | {"seconds": record.seconds, "threads": machine.get("threads"), "cpu": machine["cpu"]}
 
 
-def in_words(recorded: list[Recorded]) -> str:
+def describe_counts(recorded: list[Recorded]) -> str:
     """How runs compare with what was recorded of them."""
-    counts = {kind: [of for of in recorded if of.comparison == kind] for kind in COMPARISONS}
-    return "; ".join(f"{len(of)} {COMPARISONS[kind]}" for kind, of in counts.items() if of) or "no nets, nothing to add"
+    counts = Counter(run.comparison for run in recorded)
+    parts = [f"{counts[kind]} {words}" for kind, words in COMPARISONS.items() if counts[kind]]
+    return "; ".join(parts) or "skipped: no nets"
 
 
 COMPARISONS = {

@@ -1,7 +1,7 @@
 """Log the finished runs that MLflow lacks: `make runs`, or `python -m pipeline.track`. Not a stage.
 
-First those of runs/, then the committed ones of results/, to browse without training; a curve of these has the points
-of the page. A run that is there gets what it lacks. Half a minute.
+First those of runs/, then the committed ones of results/, to browse without training; their curves have the points of
+the page. A run that MLflow has gets what it lacks. Takes half a minute.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from pipeline.tracking import destination_of, store_uri, study_of
 from replication.config.profiles import named, read_profile
 from replication.errors import UserError
 from replication.report.setups import build_command
-from replication.results.reproduced import by_run
+from replication.results.reproduced import group_by_run
 from replication.results.studies import Study, read_studies
-from replication.results.tables import CURVES, SCORES, read_tables, run_of
+from replication.results.tables import CURVES, SCORES, read_tables, run_key
 from replication.results.tables import RUNS as RUNS_TABLE
 from replication.runs.curve import Point
 from replication.runs.folder import RECORD
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def all_runs() -> list[tuple[FinishedRun, Destination | None]]:
-    """All runs, each once, with its destination. A run of runs/ is of the study that has it, or else of params.yaml."""
+    """All runs, each once, with its destination. A run of runs/ belongs to the study that has it, else params.yaml."""
     params, paper = read_params(), read_profile(PROFILES, "paper")
     studies = [study for task in TASKS.values() for study in read_studies(RESULTS, task, paper, needed=False)]
     folders = {recipe: RESULTS / study.folder for study in studies for recipe in study.recipes}
@@ -56,10 +56,10 @@ def all_runs() -> list[tuple[FinishedRun, Destination | None]]:
 def runs_of_study(study: Study) -> Iterator[FinishedRun]:
     """The runs of a committed study, in the order of its tables."""
     recipes, tables = read_tables(RESULTS / study.folder, study.task)
-    scores, points = by_run(tables[SCORES]), by_run(tables[CURVES])
+    scores, points = group_by_run(tables[SCORES]), group_by_run(tables[CURVES])
     for row in tables[RUNS_TABLE]:
-        curve = [Point(*(point[field] for field in Point._fields)) for point in points[run_of(row)]]
-        yield FinishedRun(recipes[row["recipe"]], row, curve, scores[run_of(row)])
+        curve = [Point(*(point[field] for field in Point._fields)) for point in points[run_key(row)]]
+        yield FinishedRun(recipes[row["recipe"]], row, curve, scores[run_key(row)])
 
 
 if __name__ == "__main__":

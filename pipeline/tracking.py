@@ -1,4 +1,4 @@
-"""Where MLflow keeps a run: in mlflow.db or as REPLICATION_TRACKING says, in the experiment of its study."""
+"""The destination of a run in MLflow: mlflow.db or REPLICATION_TRACKING, and the experiment of its study."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
 from replication.config.profiles import named, read_profile
 from replication.config.recipe import Recipe
-from replication.results.fidelity import fidelity, of_paper
-from replication.results.labels import in_words, label, pixels_label, study_folder
+from replication.results.fidelity import fidelity, find_paper_recipe
+from replication.results.labels import describe_label, label, pixels_label, study_folder
 from replication.tasks import get_task
 from replication.tracking.store import Destination
 
@@ -28,11 +28,11 @@ def study_of(params: BaseParams, recipe: Recipe) -> Path:
 def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Destination | None:
     """The destination of a run; None: it is not tracked.
 
-    Tags decide nothing, so the paper's profile is no dependency of the stage `train`.
+    Tags affect no number, so the stage `train` does not depend on the paper's profile.
 
     Args:
         study: folder of its study, whose runs are compared in one experiment.
-        note: where its weights are, and how to train it again; None: in runs/.
+        note: where its weights are and how to train it again; None: in runs/.
     """
     uri = store_uri()
     if uri is None:
@@ -43,7 +43,7 @@ def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Dest
         f"The weights are in `runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors`, which DVC keeps.\n\n"
         f"Train it again, or resume it: `python -m pipeline.train {task.name} {name} {recipe.seed}`"
     )
-    paper = of_paper(recipe, task, read_profile(PROFILES, "paper"))
+    paper = find_paper_recipe(recipe, task, read_profile(PROFILES, "paper"))
     tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
-    experiment = " · ".join([profile, task.name, *in_words("/".join(labels), recipe.data.pixels)])
+    experiment = " · ".join([profile, task.name, *describe_label("/".join(labels), recipe.data.pixels)])
     return Destination(uri, experiment, tags, note)

@@ -3,10 +3,10 @@
     python -m pipeline.train cifar                all runs that params.yaml names
     python -m pipeline.train cifar resnet-56 0    one of them, in this process
 
-Run it after `check` and `prepare`. A run that the store has is taken from there (`pipeline.store`). A training that was
-stopped or killed resumes bit for bit. On a CPU each training has one thread and there are as many as cores, unless the
-profile fixes `threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1 one net at a time is
-trained by that many processes under torchrun, in a Slurm job dealt out to its nodes.
+Run it after `check` and `prepare`. Runs in the store are copied (`pipeline.store`). A stopped or killed training
+resumes bit for bit. On a CPU each training has one thread, and there are as many as cores, unless the profile fixes
+`threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1, that many processes train one net
+at a time under torchrun; a Slurm job distributes them over its nodes.
 """
 
 import os
@@ -15,8 +15,8 @@ import sys
 
 from pipeline import code, machine, stage, store
 from pipeline.params import WORK, BaseParams, read_params
-from pipeline.plan import RUNS, Plan, Run, named_run, plan_of, recipe_of
-from pipeline.workers import Job, side_by_side
+from pipeline.plan import RUNS, Plan, Run, parse_run, plan_of, recipe_of
+from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.runs.folder import checkpoint
@@ -27,12 +27,12 @@ from replication.training.progress import Progress
 def main() -> None:
     options = stage.task_or_run(__doc__)
     task = get_task(options.task)
-    with code.unchanged(f"train-{task.name}") as digest:
+    with code.guard_code(f"train-{task.name}") as digest:
         if options.net:
-            run = named_run(task.name, options.net, options.seed)
+            run = parse_run(task.name, options.net, options.seed)
             entry = store.run_entry(recipe_of(run).hash, digest)
             if store.is_usable(entry, plan_of(task).threads):
-                stage.forget(recipe_of(run))  # killed before it could
+                stage.forget(recipe_of(run))  # a killed process left it
             else:
                 train_one(run, digest)
             if os.environ.get("RANK", "0") == "0":  # under torchrun the first process alone has written it
@@ -43,24 +43,24 @@ def main() -> None:
 
 
 def train_all(task: Task, digest: str) -> None:
-    """Train what the store lacks of a task's runs, and fill runs/<task>/ with all of them.
+    """Train the runs of a task that the store lacks, and fill runs/<task>/ with all of them.
 
     Raises:
-        UserError: some runs failed; the others are there.
+        UserError: some runs failed; the others are kept.
     """
     params, plan = read_params(), plan_of(task)
     entries = {run: store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
     missing = [run for run in plan.runs if not store.is_usable(entries[run], plan.threads)]
     for run in plan.runs:
         if run not in missing:
-            stage.forget(recipe_of(run))  # killed before it could
+            stage.forget(recipe_of(run))  # a killed process left it
     for run in missing:
-        shutil.rmtree(entries[run], ignore_errors=True)  # one that was trained on other threads
+        shutil.rmtree(entries[run], ignore_errors=True)  # trained on another number of threads
     failed = _train(missing, digest, params, plan) if missing else []
     store.fill(RUNS / task.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
-            f"{len(failed)} of {len(plan.runs)} runs of {task.name} failed: {', '.join(failed)}. The reasons stand "
+            f"{len(failed)} of {len(plan.runs)} runs of {task.name} failed: {', '.join(failed)}. The reasons are "
             "above; the other runs are kept. Run the same command again.",
             kind="failed",
         )
@@ -74,7 +74,7 @@ def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> l
         schedule = recipe_of(run).schedule
         cost = depth_of(run.net) * schedule.iterations * schedule.batch_size
         jobs.append(Job(run.title, train_one, (run, digest), cost))
-    return side_by_side(jobs, machine.slots(params, plan.threads, len(jobs)))
+    return run_jobs(jobs, machine.slots(params, plan.threads, len(jobs)))
 
 
 def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
@@ -82,14 +82,14 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
 
     Args:
         digest: of the code that trains.
-        progress: takes the share that is done; None: a bar is shown.
+        progress: receives the finished share; None: a bar is shown.
     """
     from pipeline.launch.torchrun import torchrun
     from pipeline.tracking import destination_of, study_of
     from replication.training.device import choose_device
-    from replication.training.processes import launched
+    from replication.training.processes import is_under_torchrun
     from replication.training.run import Stopped, train_run
-    from replication.training.speed import compiles
+    from replication.training.speed import choose_compilation
 
     params, recipe = read_params(), recipe_of(run)
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
@@ -97,10 +97,10 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     images = stage.images_of(params, run.task)
     starts = store.start_folders(run, recipe)
     device = choose_device(params.device)
-    if params.processes > 1 and not launched():
+    if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
-    compiled = compiles(params.compile, recipe, len(images.meta.classes), device)
+    compiled = choose_compilation(params.compile, recipe, len(images.meta.classes), device)
     destination, checkpoints = destination_of(recipe, study_of(params, recipe)), params.section(run.task).checkpoints
     try:
         record = train_run(
@@ -116,12 +116,12 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
 
 
 def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:
-    """Say which checkpoints runs lack, because they were asked for after the training."""
+    """Warn about checkpoints that were requested after the training."""
     for run in runs:
         late = [at for at in params.section(run.task).checkpoints if not (run.folder / checkpoint(at)).exists()]
         if late:
-            told = ", ".join(map(str, late))
-            print(f"warning: {run.title} was trained without the checkpoints {told}", file=sys.stderr)
+            missing = ", ".join(map(str, late))
+            print(f"warning: {run.title} was trained without the checkpoints {missing}", file=sys.stderr)
 
 
 if __name__ == "__main__":

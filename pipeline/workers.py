@@ -1,8 +1,8 @@
-"""Run jobs side by side, each in a process of its own: `side_by_side`.
+"""Run jobs side by side, each in its own process: `run_jobs`.
 
-torch is imported once, by a server process from which all workers are forked. The server never touches a GPU, so its
-children may. What a worker prints stands above one line of progress. A job that fails does not stop the others.
-Ctrl-C and SIGTERM are passed on to the workers: a training saves its state. So does one whose parent was killed.
+A server process imports torch once, and all workers are forked from it. The server never touches a GPU, so its children
+can. The output of workers is printed above one progress line. A failing job does not stop the others. Ctrl-C and
+SIGTERM are forwarded to the workers: a training saves its checkpoint. It also does so when its parent is killed.
 """
 
 import os
@@ -26,17 +26,17 @@ PRELOAD = ["torch", "torch.optim", "safetensors.torch", "replication.training.ru
 
 @dataclass(frozen=True)
 class Job:
-    """A call `function(*arguments, progress)`; the function sets `progress.value` to the share that it has done."""
+    """A call `function(*arguments, progress)`; the function sets `progress.value` to the finished share."""
 
     name: str  # for people: "resnet-56 · seed 1"
-    function: Callable[..., None]  # of a module's top level, as another process must find it
+    function: Callable[..., None]  # at a module's top level, so that another process can import it
     arguments: tuple[Any, ...]
-    cost: float = 1.0  # relative to other jobs: the longest starts first, and progress is weighted by it
+    cost: float = 1.0  # relative: the longest job starts first, and progress is weighted by it
 
 
 @dataclass(frozen=True)
 class Slots:
-    """How many jobs run at a time, with how many threads each (None: as torch chooses), and on which GPUs."""
+    """The number of jobs at a time, the threads of each (None: torch chooses), and their GPUs."""
 
     count: int
     threads: int | None = None
@@ -58,13 +58,13 @@ class Worker:
         self.printer.start()
 
     def has_succeeded(self) -> bool:
-        """Wait for the end of the process and of what it prints."""
+        """Wait for the process and its output; whether it exited with 0."""
         self.process.join()
         self.printer.join(timeout=5)
         return self.process.exitcode == 0
 
 
-def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
+def run_jobs(jobs: Sequence[Job], slots: Slots) -> list[str]:
     """Run all jobs; returns the names of those that failed.
 
     Raises:
@@ -76,13 +76,13 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
     succeeded: set[str] = set()
     failed: list[str] = []
     status = Status(jobs)
-    with _passed_on(running) as stops:
+    with _forward_signals(running) as stops:
         while waiting or running:
             while waiting and len(running) < slots.count and not stops:
                 job = waiting.pop(0)
                 free = min(set(range(slots.count)) - {worker.slot for worker in running})
                 running.append(Worker(job, free, slots, status))
-            if not running:  # stopping was asked for
+            if not running:  # asked to stop
                 break
             status.show(succeeded, running)
             wait([worker.process.sentinel for worker in running], timeout=0.5)
@@ -94,14 +94,14 @@ def side_by_side(jobs: Sequence[Job], slots: Slots) -> list[str]:
                     failed.append(worker.job.name)
         status.show(succeeded, running)  # leaves an empty line on a terminal
     if stops:
-        print("\nstopped; all that was done is kept: run the same command again\n", file=sys.stderr)
+        print("\nstopped; finished work is kept. Run the same command again\n", file=sys.stderr)
         sys.exit(130)
     return failed
 
 
 @contextmanager
-def _passed_on(running: Sequence[Worker]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the workers as SIGTERM; gives the list of those that came."""
+def _forward_signals(running: Sequence[Worker]) -> Iterator[list[int]]:
+    """Forward SIGINT and SIGTERM to the workers as SIGTERM; gives the list of received signals."""
     stops: list[int] = []
 
     def stop(number: int, _: object) -> None:
@@ -119,8 +119,8 @@ def _passed_on(running: Sequence[Worker]) -> Iterator[list[int]]:
 
 
 class Status:
-    """The last line of a terminal: how many jobs are done, which run, how long it will take. Elsewhere the same line is
-    printed when a job has ended, and each minute.
+    """The progress line: jobs done, jobs running, time left. Without a terminal it is printed when a job ends, and each
+    minute.
     """
 
     def __init__(self, jobs: Sequence[Job]):
@@ -136,7 +136,9 @@ class Status:
         line = f"{len(succeeded)}/{len(self.jobs)} {names}"
         if self.terminal or line != self.shown or now - self.shown_at > 60:
             self.shown, self.shown_at = line, now
-            left = f" … {_in_words((now - self.began) * (total - done) / done)} left" if done > 0.01 * total else ""
+            left = (
+                f" … {_format_seconds((now - self.began) * (total - done) / done)} left" if done > 0.01 * total else ""
+            )
             self.print(line + left if names else "", last=True)
 
     def print(self, line: str, last: bool = False) -> None:
@@ -150,14 +152,14 @@ class Status:
                 print(line, file=sys.stderr, flush=True)
 
 
-def _in_words(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds < 90:
         return f"{max(5, 5 * round(seconds / 5))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _print_lines(reader: Connection, status: Status) -> None:
-    """Print what a worker says, line by line."""
+    """Print the output of a worker, line by line."""
     with os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.strip():
@@ -165,12 +167,12 @@ def _print_lines(reader: Connection, status: Status) -> None:
 
 
 def _work(job: Job, progress: Any, writer: Connection, threads: int | None, gpu: str | None) -> None:
-    """The life of a worker."""
-    os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on
+    """Run a job in a worker process."""
+    os.setpgrp()  # Ctrl-C reaches the parent alone, which forwards it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for stream in (1, 2):
         os.dup2(writer.fileno(), stream)
-    sys.stdout, sys.stderr = (os.fdopen(os.dup(of), "w", 1, "utf-8", "backslashreplace") for of in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", 1, "utf-8", "backslashreplace") for number in (1, 2))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     if threads:

@@ -7,7 +7,7 @@ from made_up import PAPER, study
 from replication.results.studies import Study
 from replication.verdicts import claims
 from replication.verdicts.claim import judge
-from replication.verdicts.claim import tests_of as task_folder
+from replication.verdicts.claim import list_tests as task_folder
 
 
 def seeds(errors: dict[str, tuple[float, float]] = PAPER, count: int = 3, **options: Any) -> Study:

@@ -11,7 +11,7 @@ from replication.config.profiles import Profile, read_profile
 from replication.config.recipe import Data, Recipe
 from replication.results.add import Result
 from replication.results.schema import TRAINING, CurveRow, columns
-from replication.results.studies import Study, with_recipes
+from replication.results.studies import Study, add_recipe_columns
 from replication.runs.curve import Point
 from replication.runs.record import RunRecord
 from replication.tasks import TASKS
@@ -94,7 +94,7 @@ def study(
                 ]
             seen = made.schedule.iterations * made.schedule.batch_size // 16
             scores.append(name | {"protocol": TRAINING, "metric": "top1_error", "value": train, "images": seen})
-    table = with_recipes(pd.DataFrame(runs), recipes, of, PAPER_PROFILE)
+    table = add_recipe_columns(pd.DataFrame(runs), recipes, of, PAPER_PROFILE)
     return Study(of, profile, "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from made_up import NO_CURVES, PAPER_PROFILE, RUN, recipe_of
 
-from replication.results.studies import Study, with_recipes
+from replication.results.studies import Study, add_recipe_columns
 from replication.tasks import TASKS
 
 LOCALIZATION, RCNN_TASK = TASKS["localization"], TASKS["rcnn"]
@@ -44,7 +44,7 @@ def judged_again(seeds: int = 3, together: float | None = 8.9, net: str = "resne
     if together is not None:
         joined = name | {"net": " + ".join([net] * seeds), "seed": 0, "protocol": "predicted_dense"}
         scores.append(joined | {"metric": "rcnn_error", "value": together, "images": 10_000})
-    table = with_recipes(pd.DataFrame(runs), recipes, RCNN_TASK, PAPER_PROFILE)
+    table = add_recipe_columns(pd.DataFrame(runs), recipes, RCNN_TASK, PAPER_PROFILE)
     return Study(RCNN_TASK, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
 
 
@@ -63,5 +63,5 @@ def located(seeds: int = 1, spread: float = 0.2, net: str = "resnet-18-A", **cha
                 row = {"protocol": protocol, "metric": metric, "value": value + shift, "images": 10_000}
                 scores.append(name | row)
         scores.append(name | {"protocol": "training", "metric": "top1_error", "value": 20.0, "images": 1000})
-    table = with_recipes(pd.DataFrame(runs), recipes, LOCALIZATION, PAPER_PROFILE)
+    table = add_recipe_columns(pd.DataFrame(runs), recipes, LOCALIZATION, PAPER_PROFILE)
     return Study(LOCALIZATION, "cpu", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)

@@ -32,7 +32,7 @@ def stages_after(edited: str) -> set[str]:
     file.write_text(file.read_text(encoding="utf-8") + "\n# a comment\n", encoding="utf-8")
     before = {path.stem: json.loads(path.read_text()) for path in code.CODE.glob("*.json")}
     now = code.Sources()
-    return {stage for stage, of in code.code_of_stages().items() if now.digests_of(of) != before[stage]}
+    return {stage for stage, of in code.list_stage_code().items() if now.digests_of(of) != before[stage]}
 
 
 TASKS = ("cifar", "imagenet", "localization", "rcnn")
@@ -76,26 +76,26 @@ def test_the_folder_of_a_task_is_its_code(sources: Path) -> None:
 
 def test_a_stage_refuses_code_that_check_did_not_see(sources: Path) -> None:
     loop = sources / "src/replication/training/loop.py"
-    with code.unchanged("train-cifar") as digest:
+    with code.guard_code("train-cifar") as digest:
         assert len(digest) == 16
     loop.write_text(loop.read_text() + "\n# another\n")
-    with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
+    with pytest.raises(UserError) as error, code.guard_code("train-cifar"):
         raise AssertionError("the stage ran")
     assert (error.value.kind, error.value.file) == ("conflict", Path("src/replication/training/loop.py"))
-    with code.unchanged("report"):
+    with code.guard_code("report"):
         pass
 
 
 def test_a_stage_fails_when_its_code_changes_while_it_runs(sources: Path) -> None:
     loop = sources / "src/replication/training/loop.py"
-    with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
+    with pytest.raises(UserError) as error, code.guard_code("train-cifar"):
         loop.write_text(loop.read_text() + "\n# meanwhile\n")
     assert error.value.kind == "conflict"
 
 
 def test_a_stage_without_check_says_what_to_run(sources: Path) -> None:
     (code.CODE / "train-cifar.json").unlink()
-    with pytest.raises(UserError) as error, code.unchanged("train-cifar"):
+    with pytest.raises(UserError) as error, code.guard_code("train-cifar"):
         raise AssertionError("the stage ran")
     assert error.value.kind == "missing" and "dvc repro check" in str(error.value)
 

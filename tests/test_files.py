@@ -15,7 +15,7 @@ from checkout import PROJECT
 
 from pipeline import check, stage
 from replication import files
-from replication.files import replacing, settle, why, write_together
+from replication.files import describe_cause, finish_writing, replace_folder, write_together
 
 NOBODY = 65534
 
@@ -31,7 +31,7 @@ NOBODY = 65534
     ],
 )
 def test_each_cause_has_its_own_remedy(number: int, remedy: str) -> None:
-    assert remedy in why(OSError(number, os.strerror(number)))
+    assert remedy in describe_cause(OSError(number, os.strerror(number)))
 
 
 def test_the_cause_of_a_full_disk_is_known_from_what_safetensors_raises(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_the_cause_of_a_full_disk_is_known_from_what_safetensors_raises(tmp_path
         pass
 
     raised = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-    assert why(raised) == why(OSError(errno.ENOSPC, ""))
+    assert describe_cause(raised) == describe_cause(OSError(errno.ENOSPC, ""))
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> Non
     left, living = tmp_path / f".made-{dead.pid}", tmp_path / f".made-{os.getppid()}"
     for folder in (left, living):
         folder.mkdir()
-    with replacing(tmp_path / "made") as unfinished:
+    with replace_folder(tmp_path / "made") as unfinished:
         (unfinished / "file").write_text("whole", encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == [living.name, "made"]
 
@@ -123,7 +123,7 @@ def test_files_that_are_written_together_are_all_old_or_all_new_after_a_kill(
         patched.setattr(Path, "replace", killed(Path.replace))
         write_together(tmp_path, new)
     (tmp_path / "other.unfinished").write_bytes(b"half")
-    settle(tmp_path, "abc")
+    finish_writing(tmp_path, "abc")
     assert (tmp_path / "other.unfinished").read_bytes() == b"half", "what another began is not whole"
     (tmp_path / "other.unfinished").unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == (new if killed_at > 3 else old)

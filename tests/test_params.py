@@ -12,7 +12,7 @@ from pipeline.plan import plans
 from replication.config.profiles import read_profile
 from replication.config.recipe import Data, Recipe
 from replication.errors import Kind, UserError
-from replication.results.fidelity import differences
+from replication.results.fidelity import compare_recipes
 from replication.tasks import TASKS
 from replication.tasks.cifar import CIFAR
 from replication.tasks.imagenet import IMAGENET
@@ -136,13 +136,13 @@ def test_every_variant_of_every_profile_makes_a_recipe_that_is_not_the_profiles_
     for task, net in ((CIFAR, "plain-56"), (IMAGENET, "resnet-34-A")):
         own = profile.recipe(task, net, seed=1)
         for variant in profile.variants(task).keys() - {"no-warmup"}:  # which changes nets of 110 layers
-            assert differences(profile.recipe(task, net, variant, seed=1), own, ignored={"variant"}), variant
+            assert compare_recipes(profile.recipe(task, net, variant, seed=1), own, ignored={"variant"}), variant
 
 
 def test_every_variant_that_a_claim_needs_is_in_the_papers_profile() -> None:
     paper = read_profile(PROFILES[0].parent, "paper")
     for task in TASKS.values():
-        needed = {name.partition("/")[2] for test in claim.tests_of(task) for name in test.needs} - {""}
+        needed = {name.partition("/")[2] for test in claim.list_tests(task) for name in test.needs} - {""}
         assert needed <= paper.variants(task).keys()
 
 

@@ -12,7 +12,7 @@ from made_up import recipe_of as made_up_recipe
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import Run, named_run, plans, runs_of, start_folders, starts_of
+from pipeline.plan import Run, parse_run, plans, runs_of, start_folders, starts_of
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.results.add import add_results
@@ -211,7 +211,7 @@ def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
     localization = localization.model_copy(update={"started_from": {"backbone": classifier.hash}})
     hashes = {"backbone": classifier.hash, "proposals": localization.hash}
     rcnn = made_up_recipe("cpu", "rcnn", "resnet-18-A", **options).model_copy(update={"started_from": hashes})
-    run = named_run("rcnn", "resnet-18-A", "0")
+    run = parse_run("rcnn", "resnet-18-A", "0")
     for recipe in (classifier, localization):
         folder = Path("runs") / recipe.task / "resnet-18-A/seed-0"
         with pytest.raises(UserError) as error:
@@ -230,7 +230,7 @@ def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
 
 
 def test_a_run_is_named_by_task_net_variant_and_seed() -> None:
-    run = named_run("imagenet", "resnet-50/no-warmup", "3")
+    run = parse_run("imagenet", "resnet-50/no-warmup", "3")
     assert (run.task, run.net, run.variant, run.seed) == (IMAGENET, "resnet-50", "no-warmup", 3)
     assert run.outcome.as_posix() == "outcomes/imagenet/resnet-50/no-warmup/seed-3"
 

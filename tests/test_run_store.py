@@ -7,7 +7,7 @@ from errors import refused
 from made_up import recipe_of, result
 
 from pipeline import store
-from replication.files import replacing
+from replication.files import replace_folder
 from replication.runs.folder import write_run
 
 torch = pytest.importorskip("torch")
@@ -84,7 +84,7 @@ def test_a_tasks_folder_holds_the_runs_of_its_list_and_no_other(tmp_path: Path) 
 
 def test_an_outcome_belongs_to_the_weights_and_to_those_that_they_start_from(tmp_path: Path) -> None:
     for name, text in (("one", "1"), ("two", "2")):
-        with replacing(tmp_path / name) as folder:
+        with replace_folder(tmp_path / name) as folder:
             (folder / "net.safetensors").write_text(text, encoding="utf-8")
     one, two = tmp_path / "one", tmp_path / "two"
     names = {store.outcome_entry(runs, code).name for runs in ([one], [two], [one, two]) for code in ("a", "b")}

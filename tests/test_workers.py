@@ -35,7 +35,7 @@ def work(name, seconds, fails, progress):
 if __name__ == "__main__":
     workers.PRELOAD.clear()
     jobs = [workers.Job(name, work, (name, *how), cost) for name, *how, cost in {jobs}]
-    print("failed:", workers.side_by_side(jobs, workers.Slots({count}, None, {gpus})))
+    print("failed:", workers.run_jobs(jobs, workers.Slots({count}, None, {gpus})))
 """
 
 

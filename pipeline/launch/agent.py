@@ -1,6 +1,6 @@
-"""torchrun, ended in words: `python -m pipeline.launch.agent <options of torchrun> -m pipeline.train cifar …`.
+"""torchrun without its tracebacks: `python -m pipeline.launch.agent <options of torchrun> -m pipeline.train cifar …`.
 
-After a Ctrl-C or a failure torchrun would print a traceback of its own, below what its processes have already said.
+After a Ctrl-C or a failure torchrun prints a traceback below the messages of its processes.
 """
 
 import logging
@@ -17,13 +17,16 @@ def main() -> None:
     try:
         run.main(sys.argv[1:])
     except (KeyboardInterrupt, SignalException):
-        sys.exit(130)  # its processes have saved, or said what else they did
+        sys.exit(130)  # its processes have saved and printed why
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
         if first.exitcode > 0:
-            sys.exit(first.exitcode)  # it has said why
+            sys.exit(first.exitcode)  # it has printed why
         killed = signal.Signals(-first.exitcode).name
-        print(f"\none of the processes was ended by {killed}; SIGKILL is often a lack of memory.\n", file=sys.stderr)
+        print(
+            f"\none of the processes was ended by {killed}; SIGKILL often means a lack of memory.\n",
+            file=sys.stderr,
+        )
         sys.exit(128 - first.exitcode)
 
 

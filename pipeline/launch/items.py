@@ -5,14 +5,14 @@ Wave 0 has the runs that start from no other, wave 1 those that start from runs 
 """
 
 from pipeline import stage
-from pipeline.plan import Run, plan_of, planned_starts
+from pipeline.plan import Run, plan_of, read_planned_starts
 from replication.errors import UserError
 from replication.tasks import TASKS
 
 
 def wave_of(run: Run) -> int:
-    """How many runs must be trained before this one, one after the other."""
-    return max((1 + wave_of(start) for start in planned_starts(run).values()), default=0)
+    """The length of the chain of runs that must be trained before this one."""
+    return max((1 + wave_of(start) for start in read_planned_starts(run).values()), default=0)
 
 
 def main() -> None:

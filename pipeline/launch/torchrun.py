@@ -13,16 +13,18 @@ from replication.training.processes import Processes
 
 
 def torchrun(module: str, arguments: list[str], count: int, recipe: Recipe, device: torch.device) -> NoReturn:
-    """Run `module` with `arguments` once in each of `count` processes, dealt out to the nodes of the job, and exit.
+    """Run `module` with `arguments` in each of `count` processes, distributed over the nodes of the job, and exit.
 
     Raises:
-        UserError: the batch or the nodes cannot be shared by so many, or there are fewer GPUs.
+        UserError: so many processes cannot share the batch or the nodes, or there are fewer GPUs.
     """
     Processes(0, count).check(recipe)
     nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
     here, left = divmod(count, nodes)
     if left:
-        raise UserError(f"params.yaml: processes: {count} cannot be dealt out to {nodes} nodes evenly; change either.")
+        raise UserError(
+            f"params.yaml: processes: {count} cannot be distributed over {nodes} nodes evenly; change either."
+        )
     if device.type == "cuda" and torch.cuda.device_count() < here:
         raise UserError(
             f"params.yaml: processes: {here} on this machine need a GPU each, and it has {torch.cuda.device_count()}; "

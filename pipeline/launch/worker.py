@@ -1,6 +1,6 @@
 """Run a module so that it dies with the torchrun above it: `python -m pipeline.launch.worker pipeline.train cifar …`.
 
-An orphan would train on, keep Slurm from seeing that its torchrun is gone, and have all its work done again at the end.
+An orphan would train on, hide from Slurm that its torchrun is gone, and all its work would be done again.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What runs cost: operations, hours, memory and disk, before there are any."""
+"""Estimates of what runs cost: operations, hours, memory and disk."""
 
 import torch
 
@@ -9,9 +9,9 @@ from replication.nets.complexity import complexity
 from replication.paper import protocol
 from replication.results.studies import Study
 from replication.tasks import get_task
-from replication.tasks.build import build_net, count_net, layers_of
+from replication.tasks.build import build_net, count_net, list_layers
 
-# Sustained arithmetic assumed of one GPU. An assumption for estimates: no GPU was measured in this project.
+# The assumed sustained speed of one GPU. An assumption for estimates: no GPU was benchmarked here.
 GPU_FLOP_PER_SECOND = 10e12
 FORWARD_AND_BACKWARD = 3  # forward passes that one training step costs
 
@@ -31,11 +31,11 @@ def training_flop(recipe: Recipe, classes: int) -> float:
 
 
 def memory(recipe: Recipe, classes: int) -> float:
-    """GiB that a training takes, without the library and the images: weights, gradients and momentum, and of each layer
-    the maps of a batch-norm group after convolution, batch norm and ReLU; where blocks are run again, of one stage of
-    them, and those between stages. An estimate within a factor of two.
+    """GiB that a training takes, without library and images: weights, gradients and momentum, and each layer's maps of
+    a batch-norm group after convolution, batch norm and ReLU. Where blocks are recomputed: the maps of one stage of
+    blocks, and those between stages. An estimate within a factor of two.
     """
-    sizes = [layer.channels * layer.output_size**2 for layer in layers_of(recipe, classes)]
+    sizes = [layer.channels * layer.output_size**2 for layer in list_layers(recipe, classes)]
     parameters, maps = count_net(recipe, classes).parameters, float(sum(sizes))
     with torch.device("meta"):
         net = build_net(recipe, classes)
@@ -46,9 +46,9 @@ def memory(recipe: Recipe, classes: int) -> float:
 
 
 def gb_kept(recipe: Recipe, dataset: Dataset) -> float:
-    """GB that a run leaves: its weights, and the probabilities of the test images by each protocol in half precision.
+    """GB that a run keeps: its weights, and the probabilities of the test images by each protocol in half precision.
 
-    While it is trained its two resume states, of weights and momentum, take four times the weights.
+    During training two checkpoints with weights and momentum take four times the weights.
     """
     task = get_task(recipe.task)
     parameters = count_net(recipe, dataset.classes).parameters
@@ -57,16 +57,16 @@ def gb_kept(recipe: Recipe, dataset: Dataset) -> float:
 
 
 def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
-    """GB of the prepared images of a task; none where they are indexed and read where they lie."""
+    """GB of the prepared images of a task; 0 where they are indexed in place."""
     side = recipe.test.shorter_side if get_task(recipe.task).photographs else recipe.input_size
     return 0.0 if dataset.is_indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
 
 
 def hours_a_run(study: Study, name: str) -> float | None:
-    """Hours that one more run of a net, or of a net under a variant, would take on the machine of the study.
+    """Estimated hours of one more run of a net, or of a net under a variant, on the machine of the study.
 
-    As its other runs took, else by the multiply-adds that these did in a second. None for a variant that the paper's
-    profile does not have.
+    The mean of its other runs, else from the multiply-adds a second of the study's runs. None for a variant that the
+    paper's profile lacks.
     """
     net, _, variant = name.partition("/")
     if study.has(name):

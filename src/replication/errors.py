@@ -1,9 +1,9 @@
-"""The one exception that a user is meant to read."""
+"""The user-facing error."""
 
 from pathlib import Path
 from typing import Literal
 
-# What went wrong, for code that reacts to it and for tests; the message is for people.
+# What went wrong, for code and tests; the message is for people.
 Kind = Literal[
     "invalid",  # a value that makes no sense, or that does not fit another one
     "unknown",  # a name that does not exist: a key, net, variant, data set, profile, protocol
@@ -12,7 +12,7 @@ Kind = Literal[
     "unreadable",  # the operating system refuses to read a file now; nothing is wrong with its content
     "unwritable",  # a file cannot be written: no space, no permission
     "conflict",  # two things that belong together disagree: run and recipe, code and record, weights and net
-    "busy",  # another process is at work on it
+    "busy",  # another process is working on it
     "unavailable",  # this machine lacks it: a device, a compiler, a server
     "diverged",  # a loss or a weight is not finite
     "failed",  # runs of a stage failed; the message names them
@@ -20,13 +20,13 @@ Kind = Literal[
 
 
 class UserError(Exception):
-    """Bad input or a hopeless situation: what failed, why, and the key or command that mends it.
+    """A user-facing error: what failed, why, and the key or command that mends it.
 
     Args:
         message: for people, in that order; one sentence or two.
         kind: for code and tests.
-        key: the key of a params file, profile or recipe that is at fault, such as "cifar.seeds", or None.
-        file: the file or folder that is at fault, or None.
+        key: the wrong key of a params file, profile or recipe, such as "cifar.seeds", or None.
+        file: the wrong file or folder, or None.
     """
 
     def __init__(self, message: str, *, kind: Kind = "invalid", key: str | None = None, file: Path | None = None):

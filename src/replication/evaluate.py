@@ -21,13 +21,13 @@ from replication.tasks.outcome import Outcome
 def evaluate_run(
     folder: Path, images: Images, device: torch.device, starts: Mapping[str, Path] | None = None
 ) -> Evaluation:
-    """Test the net of a run folder on the test images by each protocol that can test it, and measure its layers.
+    """Evaluate the net of a run folder by each protocol that can test it, and measure its layers.
 
     Args:
         starts: folders of the runs that it starts from, by role.
 
     Raises:
-        UserError: the run was trained on other images, or its weights are missing or not those of its net.
+        UserError: the run was trained on other images, or its weights are missing or belong to another net.
     """
     recipe, identity = read_run(folder).recipe, images.meta.identity
     if recipe.data != identity:
@@ -41,7 +41,7 @@ def evaluate_run(
     batches.starts = load_starts(starts or {}, images, device)
     task = get_task(recipe.task)
     code = task.code("evaluate")
-    # The responses of the layers are those with running statistics, whatever the tests take.
+    # Responses are measured with running statistics, also where the tests use recomputed ones.
     layers = code.measure_layers(net, batches) if task.measures_layers else []
     if recipe.bn_statistics == "recomputed":
         recompute_bn_statistics(net, batches)

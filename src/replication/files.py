@@ -1,4 +1,4 @@
-"""The one place that writes files and folders: whole or not at all, with digests by which a reader sees damage."""
+"""Write files and folders, whole or not at all, with digests by which every read is checked."""
 
 import errno
 import hashlib
@@ -28,15 +28,15 @@ REMEDIES = {
 }
 
 
-def why(error: Exception) -> str:
+def describe_cause(error: Exception) -> str:
     """The cause of an error of the operating system, with its remedy where there is one."""
     number = getattr(error, "errno", None)
-    if found := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
-        number = int(found[1])
+    if match := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
+        number = int(match[1])
     return REMEDIES.get(number) or " ".join((getattr(error, "strerror", None) or str(error)).split())
 
 
-def kind_of(error: Exception) -> Kind:
+def classify_error(error: Exception) -> Kind:
     """The kind of an error that reading a file raised."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "missing"
@@ -44,14 +44,14 @@ def kind_of(error: Exception) -> Kind:
 
 
 @contextmanager
-def replacing(folder: Path, note: str = "") -> Iterator[Path]:
-    """A new folder to write in. At the end it takes the place of `folder`; after an error nothing is left of it.
+def replace_folder(folder: Path, note: str = "") -> Iterator[Path]:
+    """A new folder to write in. It replaces `folder` at the end; after an error it is removed.
 
-    Its files are sealed by their digests in `SUMS`, which `check_whole` compares. What processes that were killed while
-    writing this folder left behind goes.
+    Its files are sealed by their digests in `SUMS`, which `check_whole` compares. Leftovers of killed processes are
+    removed.
 
     Args:
-        note: what a user who reads that it could not be written should know besides, "the training is kept".
+        note: added to the message of a failure, "the resume state is kept" say.
 
     Raises:
         UserError: it could not be written; says why.
@@ -67,15 +67,15 @@ def replacing(folder: Path, note: str = "") -> Iterator[Path]:
         unfinished.rename(folder)
     except Exception as error:
         if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
-            told = f"{folder} could not be written: {why(error)}{note and f'; {note}'}."
-            raise UserError(told, kind="unwritable", file=folder) from error
+            message = f"{folder} could not be written: {describe_cause(error)}{note and f'; {note}'}."
+            raise UserError(message, kind="unwritable", file=folder) from error
         raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that are gone left beside `folder`, as they were killed while writing it."""
+    """Remove what processes left beside `folder` that were killed while writing it."""
     for unfinished in folder.parent.glob(f".{folder.name}-*"):
         process = unfinished.name.removeprefix(f".{folder.name}-")
         if process.isdecimal() and (int(process) == os.getpid() or not _runs(int(process))):
@@ -89,11 +89,11 @@ def seal(folder: Path) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def regular(path: Path) -> Path:
-    """The path of a file that can be read to its end, or that is missing.
+def require_regular(path: Path) -> Path:
+    """The path of a regular file, or of a missing one.
 
     Raises:
-        OSError: it is a pipe, which would be waited for, or a device, which has no end.
+        OSError: it is a pipe, which would block, or a device, which has no end.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "no regular file", str(path))
@@ -101,30 +101,30 @@ def regular(path: Path) -> Path:
 
 
 def check_whole(folder: Path, name: str, remake: str) -> Path:
-    """The file `name` of a folder, if it is as `replacing` wrote it there; all that is read back comes by here.
+    """The file `name` of a folder, if it is as `replace_folder` wrote it. Every read is checksummed here.
 
     Args:
-        remake: what makes the folder anew, "run `dvc repro`".
+        remake: the command that makes the folder again, "run `dvc repro`".
 
     Raises:
         UserError: it is missing, was changed since, or cannot be read.
     """
     path, sums = folder / name, folder / SUMS
     try:
-        found = sha256(regular(path))
-        lines = _lines(regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
+        digest = sha256(require_regular(path))
+        lines = _lines(require_regular(sums), sums.stat().st_mtime_ns) if sums.exists() else frozenset()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        kind = kind_of(error)
+        kind = classify_error(error)
         if kind == "unreadable":  # nothing is wrong with the file
-            raise UserError(f"{path} cannot be read: {why(error)}.", kind=kind, file=path) from error
+            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
         raise UserError(
             f"{path} cannot be read ({error}); delete {folder} and {remake}.", kind=kind, file=path
         ) from error
-    if f"{found}  {name}" not in lines:
-        told = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
-        raise UserError(f"{path} is damaged ({told}); delete {folder} and {remake}.", kind="damaged", file=path)
+    if f"{digest}  {name}" not in lines:
+        cause = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
+        raise UserError(f"{path} is damaged ({cause}); delete {folder} and {remake}.", kind="damaged", file=path)
     return path
 
 
@@ -154,9 +154,9 @@ UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Replace several files of a folder, all or none: once all lie there whole, they are renamed in this order.
+    """Replace several files of a folder, all or none: all are written first, then renamed in this order.
 
-    Killed in the middle, `settle` makes the folder whole.
+    If it is killed in between, `finish_writing` completes the folder.
 
     Raises:
         UserError: one cannot be written; the old files are untouched.
@@ -168,20 +168,20 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
         for name in contents:
             with suppress(OSError):
                 (folder / (name + UNFINISHED)).unlink(missing_ok=True)
-        told = f"{folder / name} could not be written: {why(error)}."
-        raise UserError(told, kind="unwritable", file=folder / name) from error
+        message = f"{folder / name} could not be written: {describe_cause(error)}."
+        raise UserError(message, kind="unwritable", file=folder / name) from error
     for name in contents:
         (folder / (name + UNFINISHED)).replace(folder / name)
     _sync(folder)
 
 
-def settle(folder: Path, names: Sequence[str]) -> None:
-    """End what a killed `write_together` of these files began: all of them are whole once the first was renamed."""
-    begun = (folder / (names[0] + UNFINISHED)).exists()
+def finish_writing(folder: Path, names: Sequence[str]) -> None:
+    """Complete or undo a killed `write_together` of these files: all are complete once the first was renamed."""
+    is_incomplete = (folder / (names[0] + UNFINISHED)).exists()
     for name in names:
         unfinished = folder / (name + UNFINISHED)
         if unfinished.exists():
-            unfinished.unlink() if begun else unfinished.replace(folder / name)
+            unfinished.unlink() if is_incomplete else unfinished.replace(folder / name)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -192,7 +192,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Let a power cut not take back what was renamed in a folder."""
+    """Make renames in a folder survive a power cut."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -201,7 +201,7 @@ def _sync(folder: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes, before: Path | None = None) -> None:
-    """Replace a file so that a crash or a power cut leaves the old one or the new one, whole.
+    """Replace a file so that a crash or a power cut leaves either the old one or the new one.
 
     Args:
         before: where the old file is kept.
@@ -223,5 +223,5 @@ def write_durably(path: Path, content: bytes, before: Path | None = None) -> Non
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        told = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {why(error)}."
-        raise UserError(told, kind="unwritable", file=path) from error
+        message = f"{path} ({len(content) / 2**20:.0f} MiB) could not be written: {describe_cause(error)}."
+        raise UserError(message, kind="unwritable", file=path) from error

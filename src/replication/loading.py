@@ -1,4 +1,4 @@
-"""A trained net that takes images as they are: what `replication.load` gives."""
+"""Load a trained net for raw images: `replication.load`."""
 
 import json
 from pathlib import Path
@@ -7,17 +7,17 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from replication.errors import UserError
-from replication.files import SUMS, check_whole, kind_of
+from replication.files import SUMS, check_whole, classify_error
 from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, REMAKE, read_run
 from replication.tasks import get_task
-from replication.tasks.batches import as_seen
+from replication.tasks.batches import subtract_mean
 
 
 class Ready(nn.Module):
     """A net for uint8 images [n, 3, H, W] → probabilities [n, classes]; `classes` are their names.
 
-    Images are of the side `input_size`, or of another for a net of section 4.1; none is cropped or rescaled.
+    Images have the side `input_size`; nets of section 4.1 take any size. None is cropped or rescaled.
     """
 
     def __init__(self, net: nn.Module, mean: Tensor, classes: list[str], input_size: int):
@@ -26,31 +26,30 @@ class Ready(nn.Module):
         self.register_buffer("mean", mean)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.net(as_seen(images, self.mean)).softmax(1)
+        return self.net(subtract_mean(images, self.mean)).softmax(1)
 
 
 def load(path: Path | str) -> Ready:
     """A trained net on the CPU, ready for raw images.
 
     Args:
-        path: of a run's folder, "runs/cifar/resnet-20/seed-0", or of its net.safetensors alone, wherever that lies.
+        path: of a run's folder, "runs/cifar/resnet-20/seed-0", or of its net.safetensors alone, anywhere.
 
     Raises:
-        UserError: there is no run, it is damaged, its net answers with boxes, or the file does not say all that is
-            needed.
+        UserError: there is no run, it is damaged, its net is a localization model, or the file lacks metadata.
     """
     path = Path(path)
-    alone = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()
+    is_lone_file = path.suffix == ".safetensors" and not (path.parent / SUMS).exists()
     folder, name = (path.parent, path.name) if path.suffix == ".safetensors" else (path, NET)
-    file = path if alone else check_whole(folder, name, REMAKE)
+    file = path if is_lone_file else check_whole(folder, name, REMAKE)
     try:
         with safe_open(file, "pt") as opened:
             about = json.loads((opened.metadata() or {}).get("about", "{}"))
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        told = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
-        raise UserError(told, kind=kind_of(error), file=file) from error
-    if not alone:  # a file that was written before these were kept in it
+        message = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
+        raise UserError(message, kind=classify_error(error), file=file) from error
+    if not is_lone_file:  # a file that was written before these were kept in it
         recipe = read_run(folder).recipe
         about = {"options": recipe.net_options, "task": recipe.task} | about
     lacking = {"task", "net", "classes", "input_size", "options"} - about.keys() or {MEAN} - tensors.keys()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from errors import refused
 
-from replication.data.boxes import in_frame, in_image, in_view, mirrored, padded
+from replication.data.boxes import mirror_boxes, pad_boxes, to_frame, to_image, to_view
 from replication.data.crops import Frame, centre_crop, crop, frame_of, whole_frame
 from replication.data.sources import DATASETS, Place
 from replication.data.sources.boxes import check_box, read_localization_boxes, read_parquet, read_tiny_imagenet
@@ -23,14 +23,14 @@ def test_a_box_in_a_crop_worked_by_hand() -> None:
     # An image of 64x48, twice as large, the 100 pixels from (10, -) on.
     frame = Frame((2.0, 2.0), (10, 0), (100, 90))
     box = torch.tensor([[5.0, 10, 25, 30]])  # as large: 10..50 and 20..60
-    assert in_view(box, frame, mirror=False, visible=0.5).tolist() == [[0, 20, 40, 60]]
-    assert in_view(box, frame, mirror=True, visible=0.5).tolist() == [[60, 20, 100, 60]]
+    assert to_view(box, frame, mirror=False, visible=0.5).tolist() == [[0, 20, 40, 60]]
+    assert to_view(box, frame, mirror=True, visible=0.5).tolist() == [[60, 20, 100, 60]]
     half = torch.tensor([[0.0, 0, 10, 10]])  # 0..20 across, of which 10..20 are shown
-    assert in_view(half, frame, False, visible=0.5).tolist() == [[0, 0, 10, 20]]
-    assert in_view(half, frame, False, visible=0.51).shape == (0, 4), "too little of it is seen"
-    assert in_frame(half, frame).tolist() == [[-10, 0, 10, 20]], "for a test also what lies outside counts"
-    assert in_image(in_frame(box, frame), frame).tolist() == box.tolist()
-    assert mirrored(mirrored(box, 64), 64).tolist() == box.tolist()
+    assert to_view(half, frame, False, visible=0.5).tolist() == [[0, 0, 10, 20]]
+    assert to_view(half, frame, False, visible=0.51).shape == (0, 4), "too little of it is seen"
+    assert to_frame(half, frame).tolist() == [[-10, 0, 10, 20]], "for a test also what lies outside counts"
+    assert to_image(to_frame(box, frame), frame).tolist() == box.tolist()
+    assert mirror_boxes(mirror_boxes(box, 64), 64).tolist() == box.tolist()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (75, 50), (50, 83)])
@@ -44,16 +44,16 @@ def test_a_frame_is_what_a_crop_shows(size: tuple[int, int], place: tuple[float,
     pixels[12:44, 8:40] = 255
     image = Image.fromarray(pixels)
     shown = crop(image, 64, 56, *place)[:, :, 0] > 127
-    (left, top, right, bottom) = in_view(box, frame_of(image.size, 64, 56, *place), False, 0.1)[0].tolist()
+    (left, top, right, bottom) = to_view(box, frame_of(image.size, 64, 56, *place), False, 0.1)[0].tolist()
     rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
     found = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
     assert np.allclose(found, [left, top, right, bottom], atol=1.0)
     assert centre_crop(image, 64, 56).shape == (56, 56, 3)
-    assert in_frame(WHOLE, whole_frame((64, 48), 96))[0].tolist() == [0, 0, 128, 96]
+    assert to_frame(WHOLE, whole_frame((64, 48), 96))[0].tolist() == [0, 0, 128, 96]
 
 
 def test_lists_of_boxes_are_padded_with_nan() -> None:
-    rows = padded([torch.ones(2, 4), torch.empty(0, 4), torch.tensor([[1.0, 1, 3, 3]])])
+    rows = pad_boxes([torch.ones(2, 4), torch.empty(0, 4), torch.tensor([[1.0, 1, 3, 3]])])
     assert rows.shape == (3, 2, 4) and rows[1].isnan().all() and rows[2, 0].tolist() == [1, 1, 3, 3]
 
 

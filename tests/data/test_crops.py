@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from replication.data.crops import Pixels, centre_crop, crop, rescaled_size
-from replication.tasks.imagenet.views import whole
+from replication.tasks.imagenet.views import resize_whole
 
 
 def coded(width: int, height: int) -> Image.Image:
@@ -45,23 +45,23 @@ def test_the_shorter_side_is_rescaled_and_the_ratio_of_the_sides_kept(
     image = Image.new("RGB", (width, height))
     assert rescaled_size(image.size, shorter_side) == expected
     if width < 1000:
-        assert whole(image, shorter_side).shape == (expected[1], expected[0], 3)
+        assert resize_whole(image, shorter_side).shape == (expected[1], expected[0], 3)
 
 
 def test_an_image_of_the_right_size_is_left_as_it_is() -> None:
     image = noise(50, 40)
-    assert np.array_equal(whole(image, 40), np.array(image))
+    assert np.array_equal(resize_whole(image, 40), np.array(image))
     assert np.array_equal(crop(image, 40, 40, 0, 0), np.array(image)[:, :40])
 
 
 def test_a_slope_that_is_halved_is_a_slope_twice_as_steep() -> None:
     """Antialiased: each new pixel averages a neighbourhood, so it keeps the slope and its place."""
-    halved = whole(coded(120, 80), 40).astype(int)
+    halved = resize_whole(coded(120, 80), 40).astype(int)
     middle = halved[4:-4, 4:-4]
     assert set(np.diff(middle[..., 1], axis=1).ravel()) == {2}
     assert np.abs(middle[0, :, 1] - (2 * np.arange(4, 56) + 0.5)).max() <= 1
     fine = np.indices((80, 80)).sum(0) % 2 * 255  # a chequerboard of single pixels averages to grey
-    grey = whole(Image.fromarray(np.stack([fine] * 3, 2).astype(np.uint8)), 20).astype(int)
+    grey = resize_whole(Image.fromarray(np.stack([fine] * 3, 2).astype(np.uint8)), 20).astype(int)
     assert np.abs(grey[2:-2, 2:-2] - 127.5).max() < 10
 
 
@@ -73,7 +73,7 @@ def test_a_slope_that_is_halved_is_a_slope_twice_as_steep() -> None:
 def test_a_crop_is_a_part_of_the_rescaled_image(width: int, height: int, shorter_side: int) -> None:
     """Made in one step from the original pixels, it is the same to a grey level or two, at the image's border too."""
     image, size = noise(width, height), 32
-    rescaled = whole(image, shorter_side).astype(int)
+    rescaled = resize_whole(image, shorter_side).astype(int)
     high, wide = rescaled.shape[:2]
     for down, across in [(0, 0), (1, 1), (0.5, 0.5), (0.31, 0.77), (0, 1)]:
         top, left = (min(int(at * (side - size + 1)), side - size) for at, side in ((down, high), (across, wide)))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from replication.nets.boxes import anchors, decoded, encoded, overlap
+from replication.nets.boxes import anchors, decode_boxes, encode_boxes, overlap
 
 
 def test_anchors_of_a_map_of_two_places_worked_by_hand() -> None:
@@ -17,13 +17,13 @@ def test_anchors_of_a_map_of_two_places_worked_by_hand() -> None:
 
 def test_offsets_worked_by_hand_and_back() -> None:
     anchor, box = torch.tensor([0.0, 0, 10, 20]), torch.tensor([5.0, 10, 25, 30])
-    offsets = encoded(box, anchor)
+    offsets = encode_boxes(box, anchor)
     assert offsets.tolist() == pytest.approx([1, 0.5, math.log(2), 0]), "the centre goes from (5, 10) to (15, 20)"
-    assert torch.allclose(decoded(offsets, anchor), box)
+    assert torch.allclose(decode_boxes(offsets, anchor), box)
     random = torch.rand(50, 4)
     boxes = torch.cat([random[:, :2], random[:, :2] + random[:, 2:] + 0.1], 1) * 30
-    assert torch.allclose(decoded(encoded(boxes, anchor), anchor), boxes, atol=1e-3)
-    assert torch.isfinite(decoded(torch.full((4,), 1e9), anchor)).all()
+    assert torch.allclose(decode_boxes(encode_boxes(boxes, anchor), anchor), boxes, atol=1e-3)
+    assert torch.isfinite(decode_boxes(torch.full((4,), 1e9), anchor)).all()
 
 
 def test_overlaps_are_those_of_torchvision_and_0_of_what_is_no_box() -> None:

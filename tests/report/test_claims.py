@@ -12,7 +12,7 @@ from replication.report.html import render_item
 from replication.report.setups import build_command
 from replication.results.studies import Study
 from replication.verdicts.claims import WAITING, judge_claims
-from replication.verdicts.claims.settling import settling
+from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.rule_since import present_rule
 
 
@@ -55,7 +55,7 @@ def test_with_one_seed_each_value_is_printed_and_no_interval() -> None:
 
 
 def needed(found: Study, claim_id: str) -> object:
-    return next(settling(tested, found) for tested in judge_claims(found) if tested.test.claim.id == claim_id)
+    return next(plan_settling(tested, found) for tested in judge_claims(found) if tested.test.claim.id == claim_id)
 
 
 def test_without_a_verdict_a_card_says_what_three_seeds_would_take() -> None:

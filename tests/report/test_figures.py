@@ -19,7 +19,7 @@ from replication.report.forest import forest
 from replication.report.html import render_item
 from replication.report.responses import figure_7
 from replication.report.values import Figure
-from replication.results.labels import in_words
+from replication.results.labels import describe_label
 from replication.results.studies import Study
 from replication.verdicts.claims import judge_claims
 
@@ -110,7 +110,7 @@ def test_the_forest_draws_each_measured_comparison_of_errors() -> None:
     found = study(PAPER, seeds=3, spread=0.2)
     (figure,) = forest([found])
     assert re.search(r"K02 plain-56 − plain-20, test error: \+3\.54 \(paper \+3\.54\), supported", label(figure))
-    drawn = [c for t in judge_claims(found) for c in t.comparisons if c.deciding and c.evidence and c.evidence.n]
+    drawn = [c for t in judge_claims(found) for c in t.comparisons if c.is_deciding and c.evidence and c.evidence.n]
     assert 5 < len(figure.numbers) == label(figure).count("(paper ") <= len(drawn)
     assert forest([study({"plain-20": (1, 9)})]) == [], "nothing to compare"
 
@@ -162,4 +162,4 @@ def test_tables_that_nothing_fills_have_the_papers_rows(number: int) -> None:
     ],
 )
 def test_a_folder_is_told_in_words(folder: str, words: list[str]) -> None:
-    assert in_words(folder, "re-compressed as JPEG") == words
+    assert describe_label(folder, "re-compressed as JPEG") == words

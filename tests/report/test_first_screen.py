@@ -16,7 +16,7 @@ from replication.report.first_screen import count_claims, first_screen
 from replication.report.setups import choose_judged, choose_shown
 from replication.results.studies import Study
 from replication.tasks import TASKS
-from replication.verdicts.claims.findings import answering, count_kinds, findings, is_undertrained, judge_paper
+from replication.verdicts.claims.findings import choose_answer, count_kinds, findings, is_undertrained, judge_paper
 
 # (training, test) errors in percent of the committed study of a sixteenth of the schedule.
 SHORT = {"plain-20": (19, 19.1), "plain-56": (63, 60.3), "resnet-20": (16, 16.45), "resnet-56": (25, 25.0)}
@@ -174,7 +174,7 @@ def test_all_pairs_at_the_depths_tested_make_the_answer_depend_on_them() -> None
 
 
 def test_an_exact_single_seed_alone_has_no_answer_yet() -> None:
-    assert word(exact()) == "Not yet" and answering([exact()]) is None
+    assert word(exact()) == "Not yet" and choose_answer([exact()]) is None
     assert choose_main_setup([exact()])[1] is not None, "its numbers are shown"
     whole = exact(1, LONG)
     assert word(whole, sixteenth()) == "Partly", "a borrowed spread is no spread of its own"
@@ -250,7 +250,7 @@ def test_where_the_paper_gives_no_training_error_nothing_is_undertrained() -> No
 @pytest.mark.parametrize("studies", [[], [digits()], [sixteenth(), digits()], [exact(), quarter(), sixteenth()]])
 def test_each_of_the_32_claims_has_a_square_and_is_counted_once(studies: Sequence[Study]) -> None:
     found = screen(*studies)
-    own = [study for study in studies if study.has_own_data]
+    own = [study for study in studies if study.has_paper_data]
     counts = count_kinds(judge_paper(own, PAPER_PROFILE))
     assert list(found.squares) == paper.claim_ids() and sum(counts.values()) == len(paper.claim_ids())
     kinds = [kind.replace("-", " ") for kind, _ in found.squares.values()]

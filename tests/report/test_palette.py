@@ -30,7 +30,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def as_seen(colour: str) -> np.ndarray:
+def subtract_mean(colour: str) -> np.ndarray:
     """CIELAB of a colour as seen with deuteranopia."""
     x = XYZ @ np.clip(DEUTERANOPIA @ linear(colour), 0, 1) / np.array([0.95047, 1, 1.08883])
     f = np.where(x > 0.008856, np.cbrt(x), 7.787 * x + 16 / 116)
@@ -45,7 +45,7 @@ def test_nets_of_a_figure_are_told_apart_with_deuteranopia_and_stand_out_from_th
     looks = [LOOKS[net] for net in FIGURES[figure]]
     colours = [getattr(of, scheme) for of in looks]
     for one, other in combinations(colours, 2):
-        assert np.linalg.norm(as_seen(one) - as_seen(other)) > 12, (one, other)
+        assert np.linalg.norm(subtract_mean(one) - subtract_mean(other)) > 12, (one, other)
     assert all(contrast(of, page) >= 3 for of in (*colours, getattr(OTHER, scheme)) for page in PAGE[scheme])
     assert len({of.mark for of in looks}) == len(looks), "and without any colour"
 

@@ -13,8 +13,9 @@ from errors import refused
 from made_up import JPEG, PAPER_PROFILE, recipe_of, result
 
 from replication.report.record import runs_table
-from replication.results.add import add_results, summarise, write_summary
+from replication.results.add import add_results
 from replication.results.studies import Study, read_studies, read_study
+from replication.results.summary import summarise, write_summary
 from replication.results.tables import CURVES, RECIPES, RUNS, SCORES, read_tables
 from replication.tasks import TASKS
 

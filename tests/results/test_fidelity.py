@@ -86,3 +86,17 @@ def test_the_words_of_section_3_4_instead_of_its_figure_are_a_difference() -> No
 @pytest.mark.parametrize(("key", "value"), [("bottleneck_stride", "3x3"), ("bn_group", 256)])
 def test_each_open_question_of_section_4_1_shows_as_a_difference(key: str, value: object) -> None:
     assert [d.key for d in differences(imagenet("paper", **{key: value}), imagenet("paper"))] == [key]
+
+
+@pytest.mark.parametrize(("task", "net"), [("cifar", "resnet-26"), ("imagenet", "resnet-18-B"), ("imagenet", "vgg-16")])
+def test_a_net_that_the_paper_did_not_train_is_reduced_under_the_papers_recipe(task: str, net: str) -> None:
+    recipe = recipe_of("paper", task, net)
+    assert fidelity(recipe, recipe) == "reduced"
+    assert [(d.key, d.here) for d in differences(recipe, recipe)] == [("net", net)]
+
+
+@pytest.mark.parametrize(
+    ("task", "net"), [("cifar", "plain-110"), ("cifar", "resnet-1202"), ("imagenet", "resnet-34-C")]
+)
+def test_a_net_of_the_papers_tables_and_figures_is_exact_under_its_recipe(task: str, net: str) -> None:
+    assert fidelity(recipe_of("paper", task, net), recipe_of("paper", task, net)) == "exact"

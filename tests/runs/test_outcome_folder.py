@@ -15,7 +15,7 @@ from replication.runs.outcome import (
     TENSORS,
     Evaluation,
     average_outcomes,
-    ensemble_rows,
+    make_ensemble_rows,
     read_scores,
     read_tensors,
     write_evaluation,
@@ -85,8 +85,8 @@ def test_equal_outcomes_are_equal_files(folders: list[Path], tmp_path: Path) -> 
 
 
 def test_an_ensemble_is_tested_by_the_protocols_that_all_its_members_have(folders: list[Path]) -> None:
-    two = ensemble_rows(["a", "b"], 3, folders[:2], IMAGENET)
-    three = ensemble_rows(["a", "b", "c"], 3, folders, IMAGENET)
+    two = make_ensemble_rows(["a", "b"], 3, folders[:2], IMAGENET)
+    three = make_ensemble_rows(["a", "b", "c"], 3, folders, IMAGENET)
     assert {row["protocol"] for row in two} - {row["protocol"] for row in three} == {"fully_convolutional"}
     assert average_outcomes(folders, IMAGENET).keys() == {"centre_crop", "ten_crop"}
     members = [made_up(10 * seed + len("ten_crop")) for seed in range(3)]

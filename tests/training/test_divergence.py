@@ -11,7 +11,7 @@ import torch
 from errors import refused
 
 from replication.runs.curve import Point
-from replication.runs.record import status_of
+from replication.runs.record import judge_status
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.state import STATE, NonFiniteLoss, State
@@ -92,7 +92,7 @@ def test_a_run_ends_at_chance_if_its_last_tenth_is_no_better(
     make_recipe: Recipes, errors: list[float], chance: bool
 ) -> None:
     recipe = make_recipe(schedule={"iterations": 100})
-    assert status_of(recipe, curve(errors), 4) == ("chance" if chance else "trained")
+    assert judge_status(recipe, curve(errors), 4) == ("chance" if chance else "trained")
 
 
 def test_a_net_that_learns_nothing_is_recorded_as_no_better_than_chance(project: Any) -> None:

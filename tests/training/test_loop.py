@@ -14,7 +14,7 @@ from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.classification import watch_top1
 from replication.training.loop import iterate
-from replication.training.schedule import warms_up
+from replication.training.schedule import has_warmup
 from replication.training.state import State
 
 Recipes = Callable[..., CifarRecipe]
@@ -276,7 +276,7 @@ def test_a_warmup_that_never_ends_is_recorded_as_such(make_recipe: Recipes, fit:
 
 def test_a_shallower_net_has_no_warmup(make_recipe: Recipes, fit: Fit) -> None:
     recipe = make_recipe(warmup={"from_depth": 14})
-    assert not warms_up(recipe)
+    assert not has_warmup(recipe)
     state = fit(recipe)
     assert state.warmup_ended_at is None
     assert select(state.curve, "train", "learning_rate")[8] == 0.05

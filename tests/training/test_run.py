@@ -21,7 +21,7 @@ from replication.loading import load
 from replication.nets.complexity import complexity
 from replication.runs.curve import last_value, select
 from replication.runs.folder import NET, read_curve, read_run, read_weights
-from replication.runs.provenance import in_columns
+from replication.runs.provenance import to_columns
 from replication.runs.record import training_score
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
@@ -122,7 +122,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
         "profile": "tiny", "fidelity": "proxy", "task": "cifar", "variant": "no-warmup", "dataset": "tiny (noise)",
         "net_and_variant": "resnet-8/no-warmup",
         "recipe_hash": recipe.hash, "status": record.status, "starts": "1", "data_digest": recipe.data.fingerprint,
-        **{key: value for key, value in in_columns(record.provenance).items() if key != "date"},
+        **{key: value for key, value in to_columns(record.provenance).items() if key != "date"},
     }  # fmt: skip
     assert {key: run.data.tags[key] for key in expected} == expected
     note = run.data.tags["mlflow.note.content"]

@@ -16,7 +16,7 @@ from replication.runs.curve import select
 from replication.tasks.cifar import CIFAR
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.training.progress import Stopped
-from replication.training.schedule import learning_rate, reached_plateau, warms_up
+from replication.training.schedule import has_reached_plateau, has_warmup, learning_rate
 from replication.training.state import State
 
 Recipes = Callable[..., CifarRecipe]
@@ -47,7 +47,7 @@ def test_the_paper_trains_64k_iterations_of_128_images() -> None:
 @pytest.mark.parametrize(("net", "warms"), [("resnet-56", False), ("resnet-110", True), ("plain-110", True)])
 def test_only_110_layers_and_more_warm_up(net: str, warms: bool) -> None:
     recipe = paper(net)
-    assert warms_up(recipe) is warms
+    assert has_warmup(recipe) is warms
     assert learning_rate(0, recipe) == pytest.approx(0.01 if warms else 0.1)
 
 
@@ -106,7 +106,7 @@ PLATEAU = Plateau(window=8, points=0.5, most=2)
 def test_a_plateau_is_a_window_that_is_hardly_better_than_the_one_before(
     before: float | None, now: float, dropped_at: list[int], drops: bool
 ) -> None:
-    assert reached_plateau(before, now, dropped_at, PLATEAU) is drops
+    assert has_reached_plateau(before, now, dropped_at, PLATEAU) is drops
 
 
 def by_plateau(make: Recipes, **changes: Any) -> CifarRecipe:

@@ -11,7 +11,7 @@ from errors import refused
 from locating import made_up_store, rcnn_recipe_of, recipe_of
 
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.training.speed import Outlook, compiles, images_per_second, outlook, told
+from replication.training.speed import Outlook, choose_compilation, describe_outlook, images_per_second, outlook
 
 Recipes = Callable[..., CifarRecipe]
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ def test_a_long_training_is_measured_in_both_precisions(
     make_recipe: Recipes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = make_recipe(**LONG)
-    assert compiles("never", recipe, 4, CPU) is False
+    assert choose_compilation("never", recipe, 4, CPU) is False
     said = capsys.readouterr().err
     assert "resnet-8 · seed 0" in said and "fp32" in said
     measured = outlook(recipe, 4, CPU, 10**7)
@@ -68,31 +68,31 @@ def test_images_of_a_wider_net_take_longer(make_recipe: Recipes) -> None:
 
 @pytest.mark.parametrize(("bf16", "hint"), [(2.4, True), (1.05, False), (0.8, False)])
 def test_another_precision_is_named_where_it_would_be_faster(make_recipe: Recipes, bf16: float, hint: bool) -> None:
-    words = told(Outlook({"fp32": 500.0, "bf16": 500.0 * bf16}, 7200.0, False), make_recipe(**LONG), False)
+    words = describe_outlook(Outlook({"fp32": 500.0, "bf16": 500.0 * bf16}, 7200.0, False), make_recipe(**LONG), False)
     assert all(part in words for part in ("2 hours", "fp32", "500 images/s"))
     assert ("2.4" in words and "-S '++cifar.override.precision=bf16'" in words) == hint
 
 
 def test_kernels_are_compiled_where_a_long_run_repays_it_or_it_is_asked_for(make_recipe: Recipes) -> None:
-    assert compiles("auto", make_recipe(**LONG), 4, CPU)
-    assert not compiles("auto", make_recipe(), 4, CPU)
-    assert compiles("always", make_recipe(), 4, CPU)
+    assert choose_compilation("auto", make_recipe(**LONG), 4, CPU)
+    assert not choose_compilation("auto", make_recipe(), 4, CPU)
+    assert choose_compilation("always", make_recipe(), 4, CPU)
 
 
 def test_without_a_compiler_auto_does_without_and_always_says_what_is_missing(
     make_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    assert not compiles("auto", make_recipe(**LONG), 4, CPU)
+    assert not choose_compilation("auto", make_recipe(**LONG), 4, CPU)
     with refused("unavailable", "params.yaml", "auto", key="compile"):
-        compiles("always", make_recipe(), 4, CPU)
+        choose_compilation("always", make_recipe(), 4, CPU)
 
 
 def test_a_net_that_computes_its_blocks_again_is_not_compiled(make_recipe: Recipes) -> None:
     """dynamo refuses `checkpoint(context_fn=…)`: ResNet-1202 would end in a traceback at its first iteration."""
-    assert not compiles("auto", make_recipe(net="resnet-404", input_size=4, **LONG), 4, CPU)
+    assert not choose_compilation("auto", make_recipe(net="resnet-404", input_size=4, **LONG), 4, CPU)
     with refused("invalid", "resnet-404", "auto", key="compile"):
-        compiles("always", make_recipe(net="resnet-404", input_size=4), 4, CPU)
+        choose_compilation("always", make_recipe(net="resnet-404", input_size=4), 4, CPU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -82,7 +82,7 @@ def test_a_flipped_bit_is_seen_and_the_state_before_it_continued(
     recipe, work = saved
     _flip(work / STATE, random.Random(bit))
     assert_same(fit(recipe, work), fit(recipe, tmp_path / "whole"))
-    told = r"state\.pt cannot be read \(.*digest.*\); going on from state-before\.pt"
+    told = r"state\.pt cannot be read \(.*digest.*\); resuming from state-before\.pt"
     assert re.search(told, capsys.readouterr().err)
 
 

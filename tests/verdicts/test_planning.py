@@ -10,8 +10,8 @@ from replication.cost import gb_kept, gb_prepared, hours_a_run, training_flop
 from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.verdicts import rule
-from replication.verdicts.comparisons import Comparison, alike_of, difference_of, weighed
-from replication.verdicts.planning import MOST, POWER, seeds_to_settle, typical
+from replication.verdicts.comparisons import Comparison, weigh_alikeness, weigh_difference, weigh_samples
+from replication.verdicts.planning import MOST, POWER, make_typical_values, seeds_to_settle
 from replication.verdicts.rule import Sample
 
 WEIGHTS = {"a": 1, "b": -1}
@@ -20,15 +20,15 @@ WEIGHTS = {"a": 1, "b": -1}
 def apart(points: float, std: float, seeds: int = 3, weigh: object = None) -> Comparison:
     """Two nets whose seeds spread by `std`, so many points apart."""
     samples = {
-        "a": rule.of_errors(typical(8 + points, std, seeds), 10**9),
-        "b": rule.of_errors(typical(8, std, seeds), 10**9),
+        "a": rule.of_errors(make_typical_values(8 + points, std, seeds), 10**9),
+        "b": rule.of_errors(make_typical_values(8, std, seeds), 10**9),
     }
-    return weighed("a − b", "", samples, weigh or difference_of(WEIGHTS))
+    return weigh_samples("a − b", "", samples, weigh or weigh_difference(WEIGHTS))
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 8])
 def test_typical_values_have_the_mean_and_the_standard_deviation(seeds: int) -> None:
-    values = typical(6.61, 0.16, seeds)
+    values = make_typical_values(6.61, 0.16, seeds)
     assert (values.mean(), values.std(ddof=1)) == pytest.approx((6.61, 0.16))
 
 
@@ -50,15 +50,15 @@ def test_so_many_seeds_settle_it_in_four_of_five_studies(points: float) -> None:
 
 def test_nets_that_are_equal_are_never_told_apart_but_are_shown_to_be_alike() -> None:
     assert seeds_to_settle(apart(0.001, 0.2)) is None
-    assert seeds_to_settle(apart(0.001, 0.2, weigh=alike_of(WEIGHTS, 0.5))) <= 10
-    assert seeds_to_settle(apart(0.001, 0.2, weigh=alike_of(WEIGHTS, 0.005))) is None
+    assert seeds_to_settle(apart(0.001, 0.2, weigh=weigh_alikeness(WEIGHTS, 0.5))) <= 10
+    assert seeds_to_settle(apart(0.001, 0.2, weigh=weigh_alikeness(WEIGHTS, 0.005))) is None
     assert MOST == 300
 
 
 def test_a_trend_needs_fewer_seeds_the_steeper_it_is() -> None:
     def slope(step: float) -> int | None:
-        nets = {f"net {i}": rule.of_errors(typical(8 - step * i, 1.0, 3), 10**9) for i in range(4)}
-        return seeds_to_settle(weighed("falls", "", nets, lambda of: rule.trend(list(of.values()))))
+        nets = {f"net {i}": rule.of_errors(make_typical_values(8 - step * i, 1.0, 3), 10**9) for i in range(4)}
+        return seeds_to_settle(weigh_samples("falls", "", nets, lambda of: rule.trend(list(of.values()))))
 
     assert slope(3.0) == 3
     assert 3 < slope(0.5) < slope(0.2) <= MOST
@@ -70,7 +70,7 @@ def test_one_seed_with_a_published_spread_is_planned_by_it() -> None:
         "a": rule.of_errors([8.36], 10**9, published=published),
         "b": rule.of_errors([8.0], 10**9, published=published),
     }
-    assert 6 <= seeds_to_settle(weighed("a − b", "", samples, difference_of(WEIGHTS))) <= 8
+    assert 6 <= seeds_to_settle(weigh_samples("a − b", "", samples, weigh_difference(WEIGHTS))) <= 8
 
 
 def test_a_run_takes_as_long_as_those_of_its_net_or_as_its_multiply_adds_say() -> None:

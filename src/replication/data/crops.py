@@ -54,7 +54,7 @@ def crop(image: Image.Image, shorter_side: int, size: int, down: float, across: 
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
-def warped(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Pixels:
+def warp_region(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Pixels:
     """A box of an image, warped to a square of `size` pixels (R-CNN), [size, size, 3]."""
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 

@@ -26,7 +26,7 @@ from replication.data.decoding import BadImage, decode, join_lines
 from replication.data.meta import REMAKE, Meta, read_meta, write_meta
 from replication.data.store import Images, Statistics, read_store
 from replication.errors import UserError
-from replication.files import check_whole, kind_of, replacing
+from replication.files import check_whole, classify_error, replace_folder
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 
@@ -127,7 +127,7 @@ def write_index(folder: Path, files: Files, statistics: Statistics, *, name: str
         input_size=None,
         fingerprint=files.fingerprint,
     )
-    with replacing(folder) as unfinished:
+    with replace_folder(folder) as unfinished:
         entries = pyarrow.concat_tables([files.train.entries, files.test.entries])
         pyarrow.parquet.write_table(entries, unfinished / ENTRIES, compression="zstd")
         save_file(vars(statistics), unfinished / STATISTICS)
@@ -193,7 +193,7 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int, dataset: str) ->
     except (OSError, pyarrow.ArrowException, IndexError) as error:
         raise BadImage(
             f"{where} cannot be read ({join_lines(error)}); was data.{dataset}.root changed since `dvc repro prepare`?",
-            kind=kind_of(error),
+            kind=classify_error(error),
             key=f"data.{dataset}.root",
             file=path,
         ) from error

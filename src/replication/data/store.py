@@ -20,7 +20,7 @@ from replication.data.annotations import (
     write_annotations,
 )
 from replication.data.meta import REMAKE, Meta, read_meta, write_meta
-from replication.files import check_whole, replacing
+from replication.files import check_whole, replace_folder
 
 ARRAYS = "store.safetensors"
 
@@ -131,7 +131,7 @@ def write_store(
     )
     arrays = {"train_images": train.images, "test_images": test.images}
     tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
-    with replacing(folder) as unfinished:
+    with replace_folder(folder) as unfinished:
         save_file(tensors | (vars(statistics) if statistics else {}), unfinished / ARRAYS)
         write_annotations(unfinished, *annotations)
         write_meta(unfinished, meta)

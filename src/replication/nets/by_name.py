@@ -35,14 +35,14 @@ def build(
         max_pooling: of a net of Table 1: "padded" by a pixel, or without and "rounded_up", as in the authors' Caffe.
         block: of a CIFAR net: "two_layers", "bottleneck" or "one_layer"; see `blocks_of_cifar`.
         subsample, zero_channels: see `option_a`.
-        head: makes of the net and `classes` another one on top of it, which draws its own weights by `initialise`.
+        head: wraps the net, given `classes`, in another net, which draws its weights by `initialise`.
 
     Raises:
         UserError: no such net.
     """
     of_option_a = {"subsample": subsample, "zero_channels": zero_channels}
     if net in EARLIER:
-        from torchvision import models  # takes a second, and few need it
+        from torchvision import models  # takes a second to import, and few need it
 
         options = {"aux_logits": False} if net == "googlenet" else {}
         module = models.get_model(net.replace("-", ""), num_classes=classes, init_weights=False, **options)

@@ -8,8 +8,8 @@ Every pair of 3x3 layers is a block; in a residual net a shortcut (option A, no 
 plain net and the residual net of its depth have the same parameters. `resnet-20` has 269,722 of them, `resnet-110`
 1,727,962.
 
-Two of the paper's side experiments have other blocks, and as many layers in all. Bottlenecks (Figure 5, right) of 16,
-32 and 64 filters end in 64, 128 and 256 maps; plain nets of them are footnote 4 of section 4.1. Blocks of one layer
+Two of the paper's side experiments have other blocks, with the same number of layers. Bottlenecks (Figure 5, right) of
+16, 32 and 64 filters end in 64, 128 and 256 maps; plain nets of them are footnote 4 of section 4.1. Blocks of one layer
 are section 3.2's.
 """
 
@@ -22,14 +22,14 @@ from torch.utils.checkpoint import checkpoint
 
 from replication.nets.blocks import Block, Bottleneck, OneLayer, shortcut
 
-DEEP = 200  # blocks; a net of more keeps no maps but those between its stages for the backward pass
-STAGE = 25  # blocks of such a stage: about the square root of 600 costs the least memory
+DEEP = 200  # blocks; a deeper net keeps only the maps between its stages for the backward pass
+STAGE = 25  # blocks a stage: about the square root of 600 takes the least memory
 
 
 class CifarNet(nn.Module):
     """A plain or residual net of 6n+2 layers (section 4.2).
 
-    `stage` blocks at a time are run again in the backward pass, so that their maps need not be kept; 0: all are kept.
+    The backward pass recomputes `stage` blocks at a time, so that their maps need not be kept; 0: all are kept.
     Weights, gradients and batch-norm statistics are the same bit for bit.
     """
 
@@ -67,7 +67,7 @@ class CifarNet(nn.Module):
 
 
 def _run_again(blocks: nn.Sequential, maps: Tensor) -> Tensor:
-    """What `blocks` make of `maps`; in the backward pass they are run again, without a second count of statistics."""
+    """Run `blocks` on `maps`; the backward pass recomputes them without updating the statistics again."""
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
         return nullcontext(), _statistics_stand_still(blocks)
@@ -77,12 +77,12 @@ def _run_again(blocks: nn.Sequential, maps: Tensor) -> Tensor:
 
 @contextmanager
 def _statistics_stand_still(blocks: nn.Module) -> Iterator[None]:
-    """Batch norm normalises as it does in training, and counts on copies of its running averages and its counter."""
-    buffers = [(norm, name, of) for norm in blocks.modules() for name, of in norm.named_buffers(recurse=False)]
-    for norm, name, of in buffers:
-        setattr(norm, name, of.clone())
+    """Let batch norm update copies of its running averages and counter; it normalises as in training."""
+    buffers = [(norm, name, buffer) for norm in blocks.modules() for name, buffer in norm.named_buffers(recurse=False)]
+    for norm, name, buffer in buffers:
+        setattr(norm, name, buffer.clone())
     try:
         yield
     finally:
-        for norm, name, of in buffers:
-            setattr(norm, name, of)
+        for norm, name, buffer in buffers:
+            setattr(norm, name, buffer)

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a net, counted on the built net, never typed."""
+"""Parameters and multiply-adds of a net, counted on the built net."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ def complexity(net: str, input_size: int, classes: int = 10, **options: Any) -> 
 
 
 def _walk(net: str, input_size: int, classes: int, options: Mapping[str, Any]) -> tuple[tuple[Layer, ...], int]:
-    found: list[Layer] = []
+    walked: list[Layer] = []
 
-    def note(name: str, layer: nn.Module, output: Tensor) -> None:
+    def add_layer(name: str, layer: nn.Module, output: Tensor) -> None:
         channels = output.shape[1]
         side = output.shape[2] if output.ndim == 4 else 1
         weights = layer.weight.numel() if hasattr(layer, "weight") else 0
@@ -64,16 +64,16 @@ def _walk(net: str, input_size: int, classes: int, options: Mapping[str, Any]) -
             (value[0] if isinstance(value, tuple) else value)
             for value in (getattr(layer, "kernel_size", 0), getattr(layer, "stride", 1))
         )
-        found.append(Layer(name, kind, kernel, stride, channels, side, weights * output.numel() // channels))
+        walked.append(Layer(name, kind, kernel, stride, channels, side, weights * output.numel() // channels))
 
     with torch.device("meta"):
         module = build(net, classes, **options).eval()
         image = torch.empty(1, 3, input_size, input_size)
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
-            layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))
+            layer.register_forward_hook(lambda layer, _, output, name=name: add_layer(name, layer, output))
         elif isinstance(layer, nn.BatchNorm2d):
-            layer.forward = nn.Identity().forward  # changes no shape, and is half of the time of a deep net
+            layer.forward = nn.Identity().forward  # changes no shape, and takes half of the time of a deep net
     with torch.inference_mode():
         module(image)
-    return tuple(found), sum(p.numel() for p in module.parameters())
+    return tuple(walked), sum(p.numel() for p in module.parameters())

@@ -1,8 +1,8 @@
-"""Weights of others, whose nets are the paper's under other names: of torchvision, and of akamaster's CIFAR nets.
+"""Convert weights of other projects: torchvision, and akamaster's CIFAR nets.
 
 `resnet-18-B` and `resnet-34-B` are torchvision's resnet18 and resnet34; `resnet-50`, `-101` and `-152`, with the stride
-in the 3x3 layer, its resnet50, resnet101 and resnet152. Plain nets, options A and C and the CIFAR nets are not there.
-The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202, as the paper has them.
+in the 3x3 layer, its resnet50, resnet101 and resnet152. It lacks plain nets, options A and C, and the CIFAR nets.
+The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202.
 """
 
 import re
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from replication.errors import UserError
-from replication.files import kind_of
+from replication.files import classify_error
 from replication.nets.by_name import build
 from replication.nets.names import blocks_of_cifar
 
@@ -32,8 +32,8 @@ def to_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
-    _check(net, state, theirs=False)
-    return {_of_torchvision(key): value for key, value in state.items()}
+    _check(net, state, is_torchvision=False)
+    return {_to_torchvision_name(key): value for key, value in state.items()}
 
 
 def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -44,9 +44,9 @@ def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     Raises:
         UserError: torchvision has no such net, or the state is not one of `net`.
     """
-    state = _with_counters(state)
-    order = _check(net, state, theirs=True)
-    return {key: state[_of_torchvision(key)] for key in order}
+    state = _add_counters(state)
+    order = _check(net, state, is_torchvision=True)
+    return {key: state[_to_torchvision_name(key)] for key in order}
 
 
 def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -58,7 +58,7 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         UserError: there is no such residual net of section 4.2, or the state is not one of `net`.
     """
-    count = blocks_of_cifar(net)  # on maps of each size: theirs are three modules, ours one
+    count = blocks_of_cifar(net)  # on maps of each size: three modules there, one here
     if not net.startswith("resnet-"):
         raise UserError(f"{net}: akamaster has residual nets only, such as resnet-20.", kind="unknown")
 
@@ -66,13 +66,13 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         key = re.sub(r"^blocks\.(\d+)\.", lambda b: f"layer{int(b[1]) // count + 1}.{int(b[1]) % count}.", key)
         return re.sub(r"^fc\.", "linear.", key)
 
-    state = _with_counters(state)
+    state = _add_counters(state)
     order = _refuse_others(net, state, name_of, f"akamaster's {net.replace('-', '')}", "linear.bias")
     return {key: state[name_of(key)] for key in order}
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """A state dict, loaded without running code from the file.
+    """Load a state dict without running code from the file.
 
     Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
 
@@ -80,22 +80,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         UserError: there is no such file, or no state dict in it.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        told = f"{path} is missing; give the path of a downloaded weight file."
-        raise UserError(told, kind="missing", file=path) from error
+        message = f"{path} is missing; give the path of a downloaded weight file."
+        raise UserError(message, kind="missing", file=path) from error
     except Exception as error:  # a file from elsewhere can raise anything
         cause = (str(error).splitlines() or [type(error).__name__])[0]
-        told = f"{path} is not a state dict of torch ({cause}); download it again."
-        raise UserError(told, kind=kind_of(error), file=path) from error
+        message = f"{path} is not a state dict of torch ({cause}); download it again."
+        raise UserError(message, kind=classify_error(error), file=path) from error
     for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(
-            f"{path} holds {type(found).__name__}, not a state dict of names and tensors.", kind="invalid", file=path
+            f"{path} holds {type(state).__name__}, not a state dict of names and tensors; choose another file.",
+            kind="invalid",
+            file=path,
         )
-    return {str(key).removeprefix("module."): value for key, value in found.items()}
+    return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
 def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dict[str, Tensor]:
@@ -112,8 +114,8 @@ def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dic
     return dict(state) | {"conv1.weight": weight / weight.new_tensor(std)[:, None, None]}
 
 
-def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Batch-norm layers of older files have no counter of their batches; it is added as 0, as nothing reads it."""
+def _add_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add the batch counters of batch norm, which older files lack, as 0: nothing reads them."""
     state = dict(state)
     for key in list(state):
         if key.endswith("running_mean"):
@@ -121,39 +123,39 @@ def _with_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _of_torchvision(key: str) -> str:
-    """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc are called the same."""
+def _to_torchvision_name(key: str) -> str:
+    """conv2.0.shortcut.1.weight → layer1.0.downsample.1.weight; conv1, bn1 and fc keep their names."""
     key = re.sub(r"^conv([2-5])\.", lambda stage: f"layer{int(stage[1]) - 1}.", key)
     return key.replace(".shortcut.", ".downsample.")
 
 
-def _check(net: str, state: Mapping[str, Tensor], theirs: bool) -> list[str]:
-    """As `_refuse_others`, of a net that torchvision has."""
+def _check(net: str, state: Mapping[str, Tensor], is_torchvision: bool) -> list[str]:
+    """`_refuse_others` for a net that torchvision has."""
     if net not in COUNTERPARTS:
         raise UserError(f"{net}: torchvision has no such net; choose one of {', '.join(COUNTERPARTS)}.", kind="unknown")
-    if theirs:
-        return _refuse_others(net, state, _of_torchvision, f"torchvision's {COUNTERPARTS[net]}")
+    if is_torchvision:
+        return _refuse_others(net, state, _to_torchvision_name, f"torchvision's {COUNTERPARTS[net]}")
     return _refuse_others(net, state, lambda key: key, net)
 
 
 def _refuse_others(
     net: str, state: Mapping[str, Tensor], name_of: Callable[[str], str], whose: str, bias: str = "fc.bias"
 ) -> list[str]:
-    """Our keys in order, if the state has exactly those of `net`, with their shapes; the number of classes is free."""
+    """Our keys in order, if the state has exactly the keys and shapes of `net`; the number of classes is free."""
     classes = len(state[bias]) if bias in state else 1
     with torch.device("meta"):
-        ours = build(net, classes).state_dict()
-    wanted = {name_of(key): value.shape for key, value in ours.items()}
-    for key in [*wanted, *state]:
-        if key not in state or key not in wanted:
+        expected = build(net, classes).state_dict()
+    shapes = {name_of(key): value.shape for key, value in expected.items()}
+    for key in [*shapes, *state]:
+        if key not in state or key not in shapes:
             raise UserError(
-                f"these are not the weights of {whose}: {key} is {'missing' if key in wanted else 'extra'}.",
+                f"these are not the weights of {whose}: {key} is {'missing' if key in shapes else 'extra'}.",
                 kind="conflict",
             )
-        if state[key].shape != wanted[key]:
+        if state[key].shape != shapes[key]:
             raise UserError(
                 f"these are not the weights of {whose}: {key} is {list(state[key].shape)} "
-                f"instead of {list(wanted[key])}.",
+                f"instead of {list(shapes[key])}.",
                 kind="conflict",
             )
-    return list(ours)
+    return list(expected)

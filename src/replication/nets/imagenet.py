@@ -32,7 +32,7 @@ class ImagenetNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        # Even maps are halved either way; their windows lie a pixel apart.
+        # Both halve even maps; their windows are a pixel apart.
         self.pool = nn.MaxPool2d(3, 2, padding=1) if max_pooling == "padded" else nn.MaxPool2d(3, 2, ceil_mode=True)
         in_channels = 64
         for stage, count in enumerate(BLOCKS[layers]):

@@ -1,4 +1,4 @@
-"""The names of the paper's nets, and what they say. Needs no torch."""
+"""Parse the names of the paper's nets. Needs no torch."""
 
 import re
 
@@ -49,10 +49,10 @@ def blocks_of_cifar(net: str, block: str = "two_layers") -> int:
 
     Args:
         block: "two_layers" (section 4.2), "bottleneck" of three layers (Figure 5, right), or "one_layer"; the depth
-            counts layers whatever they are joined to.
+            counts layers in all of them.
 
     Raises:
-        UserError: there is no such net, or its layers do not make up whole blocks.
+        UserError: there is no such net, or its layers do not fill whole blocks.
     """
     layers, depth = {"two_layers": 2, "bottleneck": 3, "one_layer": 1}[block], parse_cifar(net)
     if (depth - 2) % (3 * layers):
@@ -87,10 +87,10 @@ def check_imagenet(net: str) -> None:
     """Refuse a name that is neither a net of Table 1 nor an earlier system.
 
     Raises:
-        UserError: there is no such net; the sentence names the nearest ones.
+        UserError: there is no such net; names the nearest ones.
     """
     if net not in EARLIER:
-        parse_imagenet(net)  # whose refusal names the paper's own nets
+        parse_imagenet(net)  # its error names the paper's nets
 
 
 def depth_of(net: str) -> int:

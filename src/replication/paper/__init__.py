@@ -14,11 +14,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from replication.paper.names import by_our_names, rows_with_nets
+from replication.paper.names import rows_with_nets, use_our_names
 
 __all__ = [
-    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "nets_drawn",
+    "Claim", "about", "about_table", "claim", "claim_ids", "curve", "end_errors", "figure", "list_curve_nets",
     "number", "protocol", "published_spread", "replications", "replications_seen", "table",
+    "trained_nets",
 ]  # fmt: skip
 
 
@@ -51,26 +52,26 @@ def claim(claim_id: str) -> Claim:
     Raises:
         KeyError: there is none.
     """
-    found = next((c for c in _paper()["claims"] if c["id"] == claim_id), None)
-    if found is None:
+    entry = next((c for c in _paper()["claims"] if c["id"] == claim_id), None)
+    if entry is None:
         raise KeyError(f"paper.yaml has no claim {claim_id}")
-    return Claim(found["id"], found["statement"], tuple(found["support"]), found.get("caveat"))
+    return Claim(entry["id"], entry["statement"], tuple(entry["support"]), entry.get("caveat"))
 
 
 def claim_ids() -> list[str]:
     """The ids of all claims of the paper, in its order."""
-    return [found["id"] for found in _paper()["claims"]]
+    return [entry["id"] for entry in _paper()["claims"]]
 
 
 def about() -> dict[str, str]:
     """How the paper is cited: `authors`, `year`, `arxiv`, and its `address`."""
-    found = _paper()["paper"]
-    names = [author.rpartition(" ")[2] for author in found["authors"]]
-    number = f"{found['arxiv']}{found['arxiv_version']}"
+    paper = _paper()["paper"]
+    names = [author.rpartition(" ")[2] for author in paper["authors"]]
+    number = f"{paper['arxiv']}{paper['arxiv_version']}"
     authors = f"{', '.join(names[:-1])} and {names[-1]}"
     return {
         "authors": authors,
-        "year": str(found["year"]),
+        "year": str(paper["year"]),
         "arxiv": number,
         "address": f"https://arxiv.org/abs/{number}",
     }
@@ -100,9 +101,9 @@ def curve(figure_id: str, split: str, net: str) -> list[tuple[float, float]]:
     return [(x * 10_000, y) for x, y in _curves().get((figure_id, split, net), [])]
 
 
-def nets_drawn(figure_id: str) -> list[str]:
+def list_curve_nets(figure_id: str) -> list[str]:
     """The nets of whose training `curve` has curves in a figure, "fig6" say, in its order."""
-    return list(dict.fromkeys(net for drawn, _, net in _curves() if drawn == figure_id))
+    return list(dict.fromkeys(net for curve_figure, _, net in _curves() if curve_figure == figure_id))
 
 
 def end_errors(section: str) -> dict[str, dict[str, float]]:
@@ -111,7 +112,7 @@ def end_errors(section: str) -> dict[str, dict[str, float]]:
     Test errors are those of Table 2 (10 crops) and the last points of Figure 6; training errors are means over the last
     points of figures 4 and 6.
     """
-    drawn = figure(6)["digitised"]
+    digitised = figure(6)["digitised"]
     depths = (20, 32, 44, 56)
     small = [f"{kind}-{depth}" for kind in ("plain", "resnet") for depth in depths]
     return {
@@ -120,10 +121,22 @@ def end_errors(section: str) -> dict[str, dict[str, float]]:
             "test": {row["net"]: row["top1"] for row in table(2)},
         },
         "4.2": {
-            "train": {net: drawn["train_mean_59_64k"][net] for net in small},
-            "test": {net: drawn["test_final"][net] for net in small},
+            "train": {net: digitised["train_mean_59_64k"][net] for net in small},
+            "test": {net: digitised["test_final"][net] for net in small},
         },
     }[section]
+
+
+def trained_nets(section: str) -> frozenset[str]:
+    """The nets that the paper trained for a section, "4.1", "4.2" or "C": of its tables, and of Figure 6.
+
+    Empty for any other section.
+    """
+    tables = {"4.1": (2, 3, 4), "4.2": (6,), "C": (13,)}.get(section, ())
+    nets = {row["net"] for number in tables for row in table(number) if row["kind"] == "own"} - {None}
+    if section == "4.2":
+        nets |= {*figure(6)["digitised"]["test_final"], *figure(6)["trained_but_not_drawn"]}
+    return frozenset(nets)
 
 
 def replications() -> list[dict[str, Any]]:
@@ -141,10 +154,10 @@ def published_spread(task: str, protocol: str, metric: str) -> list[tuple[float,
 
     Empty for what nobody has published.
     """
-    of = _replications()["published_spread"]
-    if (task, protocol, metric) != (of["task"], of["protocol"], of["metric"]):
+    spread = _replications()["published_spread"]
+    if (task, protocol, metric) != (spread["task"], spread["protocol"], spread["metric"]):
         return []
-    project = next(project for project in replications() if project["name"] == of["project"])
+    project = next(project for project in replications() if project["name"] == spread["project"])
     return [(std, project["n"]) for std in project["std"].values()]
 
 
@@ -155,15 +168,15 @@ def _replications() -> dict[str, Any]:
 
 @cache
 def _paper() -> dict[str, Any]:
-    found = YAML(typ="safe").load(files(__package__).joinpath("paper.yaml").read_text(encoding="utf-8"))
-    tables = [t | {"rows": rows_with_nets(t["id"], t["rows"])} for t in found["tables"]]
-    return found | {"tables": tables, "figures": by_our_names(found["figures"])}
+    content = YAML(typ="safe").load(files(__package__).joinpath("paper.yaml").read_text(encoding="utf-8"))
+    tables = [t | {"rows": rows_with_nets(t["id"], t["rows"])} for t in content["tables"]]
+    return content | {"tables": tables, "figures": use_our_names(content["figures"])}
 
 
 @cache
 def _curves() -> dict[tuple[str, ...], list[list[float]]]:
-    found = json.loads(files(__package__).joinpath("curves.json").read_text(encoding="utf-8"))["curves"]
+    curves = json.loads(files(__package__).joinpath("curves.json").read_text(encoding="utf-8"))["curves"]
     return {
-        (figure_id, "test" if split == "val" else split, by_our_names(net)): points
-        for (figure_id, split, net), points in ((key.split("."), points) for key, points in found.items())
+        (figure_id, "test" if split == "val" else split, use_our_names(net)): points
+        for (figure_id, split, net), points in ((key.split("."), points) for key, points in curves.items())
     }

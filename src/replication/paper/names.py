@@ -8,12 +8,12 @@ NAMES = re.compile(r"(plain|ResNet|VGG)-\d+( [ABC])?|GoogLeNet")
 OPTION_A = ("resnet-18", "resnet-34")
 
 
-def by_our_names(value: Any) -> Any:
+def use_our_names(value: Any) -> Any:
     """`value` with every key and text in it that is the name of a net in our form, "resnet-34-B" for "ResNet-34 B"."""
     if isinstance(value, dict):
-        return {by_our_names(key): by_our_names(item) for key, item in value.items()}
+        return {use_our_names(key): use_our_names(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [by_our_names(item) for item in value]
+        return [use_our_names(item) for item in value]
     if isinstance(value, str) and NAMES.fullmatch(value):
         net = value.lower().replace(" ", "-")
         net = re.sub("-[abc]$", lambda option: option[0].upper(), net)
@@ -35,5 +35,5 @@ def rows_with_nets(number: int, rows: list[dict[str, Any]]) -> list[dict[str, An
 def _net(number: int, row: dict[str, Any]) -> str | None:
     if number == 6:
         return f"resnet-{row['layers']}" if row["kind"] == "own" else None
-    printed = row.get("model") or row.get("method") or row.get("net") or ""
-    return by_our_names(printed) if NAMES.fullmatch(printed) else None
+    printed = row.get("model") or row.get("method") or row.get("net") or row.get("loc_network") or ""
+    return use_our_names(printed) if NAMES.fullmatch(printed) else None

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from replication.results.studies import Study
 from replication.tasks import TASKS, Task
-from replication.verdicts.claim import Role, tests_of
-from replication.verdicts.claims.findings import TOLD, Finding, answering, findings, printed
+from replication.verdicts.claim import Role, list_tests
+from replication.verdicts.claims.findings import DECIDED, Finding, choose_answer, findings, read_paper_study
 from replication.verdicts.comparisons import TRAIN
 from replication.verdicts.rule import SEEDS
 from replication.words import format_points
@@ -24,15 +24,15 @@ NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 def list_main_tasks() -> list[Task]:
     """The tasks that test the three main findings."""
-    return [task for task in TASKS.values() if any(test.role for test in tests_of(task))]
+    return [task for task in TASKS.values() if any(test.role for test in list_tests(task))]
 
 
 def choose_main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
     """The task and the setup of the first screen: the one that answers, else one on the paper's own data, else none."""
     by_task = {task: _choose_own_data(studies, task) for task in list_main_tasks()}
-    answers = {task: answer for task, own in by_task.items() if (answer := answering(own))}
+    answers = {task: answer for task, own in by_task.items() if (answer := choose_answer(own))}
     if answers:
-        return max(answers.items(), key=lambda item: sum(finding.is_told for finding in findings(item[1])))
+        return max(answers.items(), key=lambda item: sum(finding.is_decided for finding in findings(item[1])))
     for task, own in by_task.items():
         if own:
             return task, max(own, key=lambda study: (len(_list_measured(study)), study.share))
@@ -41,7 +41,7 @@ def choose_main_setup(studies: Sequence[Study]) -> tuple[Task, Study | None]:
 
 def _choose_own_data(studies: Sequence[Study], task: Task) -> list[Study]:
     """The studies of a task on the paper's own data."""
-    return [study for study in studies if study.task == task and study.has_own_data]
+    return [study for study in studies if study.task == task and study.has_paper_data]
 
 
 def _list_measured(study: Study) -> list[Finding]:
@@ -54,7 +54,7 @@ def write_answer(rows: Sequence[Finding], study: Study | None) -> str:
     if study is None:
         return "Not yet: no model has been trained on the paper's own data."
     data, where = study.task.label, f"on {study.task.label}, {describe_conditions(study)}"
-    if not any(finding.is_told for finding in rows):
+    if not any(finding.is_decided for finding in rows):
         return f"Not yet: on {data} no pair of models has the {SEEDS} seeds that a verdict needs."
     partial = sum(row.is_partial for row in rows)
     supported = sum(row.status == "supported" for row in rows) - partial
@@ -99,7 +99,7 @@ def describe_conditions(study: Study) -> str:
 def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studies: Sequence[Study]) -> list[str]:
     """Short sentences after the answer: what is open, what to beware of, longer runs, and what was not run."""
     sentences = []
-    roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in TOLD}
+    roles = {kind: [row.tested.test.role for row in rows if row.status == kind] for kind in DECIDED}
     if study:
         if contradicted := [STATEMENTS[role] for role in roles["contradicted"]]:
             sentences.append(f"Contradicted: {'; '.join(contradicted)}.")
@@ -116,12 +116,12 @@ def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studie
 
 def _describe_undertrained(rows: Sequence[Finding], study: Study) -> list[str]:
     """The worst net of those that did not converge."""
-    nets = {net for row in rows if row.is_told for net in row.undertrained}
+    nets = {net for row in rows if row.is_decided for net in row.undertrained}
     errors = {net: float(TRAIN.sample(study, net).mean) for net in sorted(nets)}
     if not errors:
         return []
     worst = max(errors, key=errors.__getitem__)
-    theirs = float(TRAIN.sample(printed(study.task, study.paper), worst).mean)
+    theirs = float(TRAIN.sample(read_paper_study(study.task, study.paper), worst).mean)
     ends = f"ends with {errors[worst]:.0f}\u00a0% training error (paper: {theirs:.0f}\u00a0%)"
     subject = (
         f"{net_name(worst)} is undertrained: it" if len(errors) == 1 else f"Models are undertrained: {net_name(worst)}"
@@ -141,7 +141,7 @@ def _describe_longer(study: Study) -> str:
 def _describe_task(task: Task, studies: Sequence[Study]) -> str:
     if not studies:
         return f"{task.label} has not been run."
-    answer = answering(studies)
+    answer = choose_answer(studies)
     if answer is None:
         return f"On {task.label} no pair of models has {SEEDS} seeds yet."
     rows = findings(answer)

@@ -12,9 +12,9 @@ from replication.results.studies import Study
 from replication.results.tables import SCORES
 from replication.verdicts.claim import Kind
 from replication.verdicts.claims import WAITING, Tested, judge_claims
-from replication.verdicts.claims.settling import settling
+from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.paper_study import make_paper_study
 from replication.verdicts.planning import MOST, POWER
 from replication.verdicts.rule import SEEDS, Outcome
 from replication.verdicts.rule_since import first_ended, present_rule
@@ -36,8 +36,8 @@ def claim_cards(studies: Sequence[Study]) -> list[Figure]:
         return []
     task, verdicts = studies[0].task, [judge_claims(study) for study in studies]
     cards, numbers = [], []
-    for printed, *of_claim in zip(judge_claims(study_of_paper(task, studies[0].paper)), *verdicts, strict=True):
-        pairs = list(zip(studies, of_claim, strict=True))[: 1 if printed.test.counted else None]  # counted: all alike
+    for printed, *of_claim in zip(judge_claims(make_paper_study(task, studies[0].paper)), *verdicts, strict=True):
+        pairs = list(zip(studies, of_claim, strict=True))[: 1 if printed.test.is_counted else None]  # all alike
         cards.append(_card(printed, pairs))
         numbers += [_describe(study, tested, one) for study, tested in pairs for one in tested.comparisons]
     return [Figure(
@@ -64,13 +64,13 @@ def _card(printed: Tested, pairs: Sequence[tuple[Study, Tested]]) -> dict[str, o
         "claim": test.claim,
         "support": _list_support(test.claim),
         "verdicts": [_describe_verdict(study, tested) for study, tested in pairs],
-        "counted": test.counted,
+        "counted": test.is_counted,
         "printed": "" if printed.verdict == "not tested" else printed.words,
     }
 
 
 def _describe_verdict(study: Study, tested: Tested) -> dict[str, object]:
-    needed, rule, nets = settling(tested, study), present_rule(), tested.test.rests_on(study)
+    needed, rule, nets = plan_settling(tested, study), present_rule(), tested.test.rests_on(study)
     most = max(needed.seeds.values(), default=0) if needed else 0
     is_runnable = needed and 0 < most <= MOST_SEEDS_IN_A_COMMAND
     return {
@@ -97,10 +97,10 @@ def _comparisons_table(study: Study, tested: Tested) -> Table:
         cells = [one.what, one.paper, Cell(one.here, "here", _find_runs(study, one))]
         cells += [Cell(one.interval, "interval")] * has_intervals + [str(one.n or "")] * has_seeds
         cells.append(Cell(SYMBOL[one.outcome], label=words, title=words))
-        rows.append(Row(cells, f"{one.outcome.replace(' ', '-')}{'' if one.deciding else ' aside'}"))
+        rows.append(Row(cells, f"{one.outcome.replace(' ', '-')}{'' if one.is_deciding else ' aside'}"))
     return Table(
         id=f"{tested.test.claim.id}-{study.folder}", script=__name__, style="comparisons", rows=rows,
-        caption=f"{tested.test.claim.id} · {tested.test.title}{'' if tested.test.counted else f' {study.name}'}",
+        caption=f"{tested.test.claim.id} · {tested.test.title}{'' if tested.test.is_counted else f' {study.name}'}",
         columns=[*columns, Cell(label="outcome")],
     )  # fmt: skip
 

@@ -16,8 +16,8 @@ from replication.report.setups import data_name, runs_id
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
 from replication.tasks import TASKS, Task
-from replication.verdicts.claim import Kind, Test, Tested, tests_of
-from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, printed
+from replication.verdicts.claim import Kind, Test, Tested, list_tests
+from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, read_paper_study
 from replication.words import format_points
 
 
@@ -30,7 +30,7 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
         shown: those that have claim cards on the page.
     """
     task, study = choose_main_setup(studies)
-    rows, figure = findings(study or printed(task, profile)), error_by_depth(task, study)
+    rows, figure = findings(study or read_paper_study(task, profile)), error_by_depth(task, study)
     own, others = _group_studies(studies)
     judged = judge_paper(own, profile)
     groups = {name: _group_claims(group, profile, shown) for name, group in others.items()}
@@ -48,9 +48,9 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
 
 def count_claims(studies: Sequence[Study], profile: Profile) -> dict[str, dict[str, int]]:
     """Verdicts counted for `dvc metrics` and `dvc exp`: on the paper's own data, and apart from it."""
-    others = [study for study in studies if not study.has_own_data]
+    others = [study for study in studies if not study.has_paper_data]
     groups = {
-        "own_data": count_kinds(judge_paper([s for s in studies if s.has_own_data], profile)),
+        "own_data": count_kinds(judge_paper([s for s in studies if s.has_paper_data], profile)),
         "smoke_test": _count_on_other_data([s for s in others if s.dataset in SMOKE_TESTS], profile),
         "proxy": _count_on_other_data([s for s in others if s.dataset not in SMOKE_TESTS], profile),
     }
@@ -96,7 +96,7 @@ def _group_studies(studies: Sequence[Study]) -> tuple[list[Study], dict[str, lis
     """The setups on the paper's own data, and the others by what they are."""
     own, others = [], {}
     for study in studies:
-        if study.has_own_data:
+        if study.has_paper_data:
             own.append(study)
         else:
             name = SMOKE_TESTS.get(study.dataset, f"{data_name(study)} (proxy)")
@@ -184,7 +184,7 @@ def _list_squares(
     """A square a claim, with its place on the page."""
     tasks_with_cards, squares = {study.task for study in shown}, []
     for claim_id, tested in judged.items():
-        tests = [test for task in TASKS.values() for test in tests_of(task) if test.claim.id == claim_id]
+        tests = [test for task in TASKS.values() for test in list_tests(task) if test.claim.id == claim_id]
         tests = [tested.test] if tested else sorted(tests, key=lambda test: test.task not in tasks_with_cards)
         kind, words = (tested.kind, tested.words) if tested else ("not tested", "not tested")
         if not tested and (other := elsewhere[claim_id]):

@@ -56,7 +56,7 @@ def _list_lines(study: Study) -> list[Line]:
     for tested in judge_claims(study):
         is_of_errors = tested.test.compare.__module__ != signals.__name__
         for one in tested.comparisons:
-            if is_of_errors and one.deciding and one.evidence and one.evidence.n and one.form == POINTS:
+            if is_of_errors and one.is_deciding and one.evidence and one.evidence.n and one.form == POINTS:
                 with suppress(ValueError):  # "worse": the paper gives no number
                     lines.append(Line(tested.test.claim.id, one, float(one.paper)))
     return lines

@@ -12,7 +12,7 @@ from replication.report.values import Figure, Item, Table, write_csv
 from replication.results.studies import Study
 from replication.results.tables import LAYERS
 from replication.tasks import TASKS
-from replication.verdicts.claim import tests_of
+from replication.verdicts.claim import list_tests
 
 ROOT = "../"  # from reports/, where the page lies
 _templates = Environment(
@@ -70,7 +70,7 @@ def list_cards(source: str, studies: Sequence[Study]) -> list[dict[str, str]]:
     tasks, cards = {study.task.name for study in studies}, []
     for claim_id in paper.claim_ids():
         if source in (place.partition(" ")[0] for place in paper.claim(claim_id).support):
-            tests = [test for task in TASKS.values() for test in tests_of(task) if test.claim.id == claim_id]
-            ids = [f"{claim_id}-{test.task.name}" for test in tests if test.counted or test.task.name in tasks]
+            tests = [test for task in TASKS.values() for test in list_tests(task) if test.claim.id == claim_id]
+            ids = [f"{claim_id}-{test.task.name}" for test in tests if test.is_counted or test.task.name in tasks]
             cards += [{"words": claim_id, "id": card} for card in (ids if tests else [claim_id])]
     return cards

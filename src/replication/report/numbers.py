@@ -28,7 +28,7 @@ def list_curves(studies: Sequence[Study], figures: Sequence[str], nets: Sequence
     """
     points = [
         ("paper", net, split, round(x), round(y, 2), "", "")
-        for figure in figures for net in nets or paper.nets_drawn(figure) for split in SPLITS
+        for figure in figures for net in nets or paper.list_curve_nets(figure) for split in SPLITS
         for x, y in paper.curve(figure, split, net)
     ]  # fmt: skip
     for study in studies:

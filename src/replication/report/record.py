@@ -52,7 +52,7 @@ def differences_table(study: Study) -> Table:
 
 def _measure_effects(study: Study, differing: Collection[str], runs: Collection[str]) -> list[Cell]:
     """What a difference changed, where of a net and its variant one has it and the other has not."""
-    measure, cells = Measure("", study.task.headline, study.task.metric.name), []
+    measure, cells = Measure("", study.task.headline, study.task.metric), []
     for name in sorted(runs):
         net, _, variant = name.partition("/")
         if not variant or net not in runs or (name in differing) == (net in differing):

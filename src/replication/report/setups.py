@@ -15,7 +15,7 @@ from replication.results.fidelity import RANK
 from replication.results.schema import JOINED
 from replication.results.studies import Study
 from replication.tasks import Task
-from replication.verdicts.claims.findings import answering
+from replication.verdicts.claims.findings import choose_answer
 from replication.words import format_mean
 
 
@@ -26,14 +26,14 @@ def choose_shown(studies: Sequence[Study], profile: str) -> list[Study]:
     reader's own: those under `profile`.
     """
     better = [study for study in studies if RANK[study.fidelity] < RANK[studies[0].fidelity]]
-    chosen = (*studies[:1], answering(studies), *better)
+    chosen = (*studies[:1], choose_answer(studies), *better)
     return [study for study in studies if study in chosen or study.profile == profile]
 
 
 def choose_judged(studies: Sequence[Study], profile: str) -> list[Study]:
     """The studies of a task that have claim cards and a record: those shown, and all on the paper's own data."""
     shown = choose_shown(studies, profile) if studies else []
-    return [study for study in studies if study in shown or study.has_own_data]
+    return [study for study in studies if study in shown or study.has_paper_data]
 
 
 def data_name(study: Study) -> str:

@@ -1,4 +1,4 @@
-"""The model card of a study: README.md beside its tables, made from them alone. Needs neither torch nor pandas."""
+"""The model card of a study: README.md, made from its tables alone. Needs neither torch nor pandas."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import write_durably
 from replication.results.commands import command_of
-from replication.results.fidelity import RANK, differences, fidelity, of_paper, overridden
-from replication.results.labels import in_words
+from replication.results.fidelity import RANK, differences, fidelity, find_override, find_paper_recipe
+from replication.results.labels import describe_label
 from replication.results.schema import JOINED, TRAINING
 from replication.results.tables import RUNS, SCORES, Row, read_tables
 from replication.tasks import Task
@@ -43,19 +43,19 @@ def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
     profile, _, *label = folder.relative_to(results).parts
     runs, paper = tables[RUNS], read_profile(profiles, "paper")
     of_runs = [recipes[row["recipe"]] for row in runs]
-    pairs = [(recipe, of_paper(recipe, task, paper)) for recipe in of_runs]
+    pairs = [(recipe, find_paper_recipe(recipe, task, paper)) for recipe in of_runs]
     first, data = of_runs[0], of_runs[0].data
     nearness = sorted({fidelity(*pair) for pair in pairs}, key=RANK.__getitem__)
     names = list(dict.fromkeys(named(recipe.net, recipe.variant) for recipe in of_runs))
     try:
-        override = overridden(first, read_profile(profiles, profile))
+        override = find_override(first, read_profile(profiles, profile))
     except UserError:  # the profile has changed since, or is gone
         override = {}
     again = command_of(task, profile, names, sorted({recipe.seed for recipe in of_runs}), override)
     up, minutes = "../" * (2 + len(label)), sum(row["seconds"] for row in runs) / 60
     machines = "; ".join(sorted({row["machine"] for row in runs}))
     parts = [
-        [f"# Nets of section {task.section}: {', '.join([profile, *in_words('/'.join(label), data.pixels)])}"],
+        [f"# Nets of section {task.section}: {', '.join([profile, *describe_label('/'.join(label), data.pixels)])}"],
         [
             f"Made by the stage `tabulate` from the tables beside it ([their columns]({up}README.md)). Errors are "
             "those of the last iteration: the test set selects nothing."
@@ -93,14 +93,13 @@ def _facts(recipes: Sequence[Recipe]) -> list[str]:
 
 
 def _differences(pairs: Sequence[tuple[Recipe, Recipe]]) -> list[str]:
-    """What differs from the paper's recipes, each value once."""
-    found = dict.fromkeys(
-        f"* {of.what}: {_value(of.here)}; {'our reading of the paper' if of.section == 'not said' else 'the paper'}: "
-        f"{_value(of.paper)}"
-        for pair in pairs
-        for of in differences(*pair)
-    )
-    return ["What differs from the paper:", "", *found] if found else []
+    """The differences from the paper, each value once."""
+    lines: dict[str, None] = {}
+    for pair in pairs:
+        for difference in differences(*pair):
+            source = "our reading of the paper" if difference.section == "not said" else "the paper"
+            lines[f"* {difference.what}: {_value(difference.here)}; {source}: {_value(difference.paper)}"] = None
+    return ["What differs from the paper:", "", *lines] if lines else []
 
 
 def _value(value: object) -> str:
@@ -117,17 +116,17 @@ def _errors(rows: Sequence[Row], task: Task) -> list[str]:
     for row in rows:
         values.setdefault((row["net"], row["variant"], row["protocol"], row["metric"]), []).append(row)
     lines = ["| net | protocol | metric | % | n | images |", "|---|---|---|---|---|---|"]
-    for (net, variant, protocol, metric), of in values.items():
+    for (net, variant, protocol, metric), group in values.items():
         members = net.split(JOINED)
         name = named(net if len(set(members)) == len(members) else members[0], variant)
         name += f", {len(members)} seeds together" if len(set(members)) < len(members) else ""
-        errors = [row["value"] for row in of]
+        errors = [row["value"] for row in group]
         spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
         words = "training, its end", "training error"
         if protocol != TRAINING:
             tested = task.protocol(protocol)
-            words = tested.label, next(known.label for known in tested.metrics if known.name == metric)
-        cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{of[0]['images']:,}"
+            words = tested.label, next(choice.label for choice in tested.metrics if choice.name == metric)
+        cells = name, *words, f"{mean(errors):.2f}{spread}", str(len(errors)), f"{group[0]['images']:,}"
         lines.append(_row(cells))
     return lines
 

@@ -1,4 +1,4 @@
-"""The command that makes a study, or more of it. Needs no torch."""
+"""The command that makes a study or extends it. Needs no torch."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ def command_of(
     """The command that adds nets, "resnet-110" or "resnet-110/no-warmup", with these seeds to a study under a profile.
 
     Args:
-        override: what differs from the profile, "schedule.iterations" → 300.
+        override: fields that differ from the profile, "schedule.iterations" → 300.
     """
     lists = {"nets": list(names), "seeds": [str(seed) for seed in seeds]}
     set_lists = "".join(

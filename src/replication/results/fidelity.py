@@ -1,4 +1,4 @@
-"""How near a run is to the paper: its recipe compared with the `paper` profile, never typed by hand."""
+"""How close a run is to the paper: its net and its recipe are compared with the paper's, never typed by hand."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from pydantic import BaseModel
 from replication.config.profiles import DEFAULT, Profile
 from replication.config.recipe import Data, Recipe
 from replication.errors import UserError
+from replication.paper import trained_nets
 from replication.tasks import Task, get_task
 
 Fidelity = Literal["exact", "reduced", "proxy"]
 RANK: dict[str, int] = {"exact": 0, "reduced": 1, "proxy": 2}
 
-# What tells one run of a study from another, or changes no weight, is no difference from the paper.
+# Fields that differ between the runs of a study, or that change no weight: no differences from the paper.
 NOT_COMPARED = {
     "task",
     "net",
@@ -31,7 +32,7 @@ NOT_COMPARED = {
 
 @dataclass(frozen=True)
 class Difference:
-    """A field in which a recipe differs from the paper's. `section` is where the paper speaks of it, or "not said"."""
+    """A field in which a recipe differs from the paper's. `section` is where the paper gives it, or "not said"."""
 
     key: str
     what: str
@@ -40,60 +41,77 @@ class Difference:
     here: Any
 
 
-def differences(recipe: Recipe, paper: Recipe, ignored: Collection[str] = NOT_COMPARED) -> list[Difference]:
-    """Fields in which `recipe` differs from `paper`, the recipe of the same net under profile `paper`."""
-    return list(_compare(recipe, paper, "", ignored))
+def differences(recipe: Recipe, paper: Recipe) -> list[Difference]:
+    """In what a run differs from the paper: a net that the paper did not train, and fields of the recipe.
+
+    Args:
+        paper: the recipe of the same net under the profile `paper`, see `find_paper_recipe`.
+    """
+    changes = compare_recipes(recipe, paper, NOT_COMPARED)
+    section = get_task(recipe.task).section
+    if recipe.net not in trained_nets(section):
+        changes.insert(0, Difference("net", "net", section, "other nets", recipe.net))
+    return changes
+
+
+def compare_recipes(recipe: Recipe, other: Recipe, ignored: Collection[str] = ()) -> list[Difference]:
+    """Fields in which `recipe` differs from `other`."""
+    return list(_compare(recipe, other, "", ignored))
 
 
 def first_difference(recipe: Recipe, other: Recipe) -> str:
     """The first field of all in which two recipes differ, "schedule.iterations"; empty if they are equal."""
-    return next((difference.key for difference in differences(recipe, other, ignored=())), "")
+    return next((difference.key for difference in compare_recipes(recipe, other)), "")
 
 
-def of_paper(recipe: Recipe, task: Task, paper: Profile) -> Recipe:
+def find_paper_recipe(recipe: Recipe, task: Task, paper: Profile) -> Recipe:
     """The paper's recipe of the same run, on the official pixels.
 
-    A variant that is an experiment of the paper is compared with that one, any other with the default.
+    A variant that is an experiment of the paper has a recipe there. Any other is compared with the default.
     """
     variant = recipe.variant if "section" in paper.variants(task).get(recipe.variant, {}) else DEFAULT
     data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
     return paper.recipe(task, recipe.net, variant, recipe.seed, data)
 
 
-def made_under(recipe: Recipe, profiles: Sequence[Profile], where: str) -> Profile:
-    """The profile under which a run was made.
+def find_profile(recipe: Recipe, profiles: Sequence[Profile], folder: Path) -> Profile:
+    """The profile that makes the recipe of a run.
+
+    Args:
+        folder: of the run.
 
     Raises:
-        UserError: none of them makes this recipe; names its folder, `where`, and the first field in which each differs.
+        UserError: no profile makes this recipe; names the first field in which each differs.
     """
-    task, told = get_task(recipe.task), []
+    task, mismatches = get_task(recipe.task), []
     for profile in profiles:
         if recipe.variant != DEFAULT and recipe.variant not in profile.variants(task):
             continue
-        ours = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data)
-        ours = ours.model_copy(update={"started_from": recipe.started_from})
-        if ours == recipe:
+        expected = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data)
+        expected = expected.model_copy(update={"started_from": recipe.started_from})
+        if expected == recipe:
             return profile
-        told.append(f"{profile.name} has another {first_difference(recipe, ours)}")
+        mismatches.append(f"{profile.name} has another {first_difference(recipe, expected)}")
     raise UserError(
-        f"{where}: its recipe matches no profile here ({'; '.join(told)}); add its profile, and run again.",
+        f"{folder}: its recipe matches no profile here ({'; '.join(mismatches)}); add its profile, and run again.",
         kind="conflict",
-        file=Path(where),
+        file=folder,
     )
 
 
-def overridden(recipe: Recipe, profile: Profile) -> dict[str, Any]:
-    """The fields, "schedule.iterations" say, in which a recipe differs from that of its own profile, and their values.
+def find_override(recipe: Recipe, profile: Profile) -> dict[str, Any]:
+    """The fields in which a recipe differs from its profile, "schedule.iterations" say, and their values.
 
     Raises:
-        UserError: the profile has no such variant any more.
+        UserError: the profile no longer has this variant.
     """
-    own = profile.recipe(get_task(recipe.task), recipe.net, recipe.variant, recipe.seed, recipe.data)
-    return {found.key: found.here for found in differences(recipe, own, ignored=NOT_COMPARED - {"logging"})}
+    base = profile.recipe(get_task(recipe.task), recipe.net, recipe.variant, recipe.seed, recipe.data)
+    changes = compare_recipes(recipe, base, NOT_COMPARED - {"logging"})
+    return {change.key: change.here for change in changes}
 
 
 def fidelity(recipe: Recipe, paper: Recipe) -> Fidelity:
-    """`exact`: no difference; `reduced`: official data, other differences; `proxy`: another data set, other pixels."""
+    """`exact`: no difference; `reduced`: official data, listed differences; `proxy`: other data or other pixels."""
     keys = {difference.key for difference in differences(recipe, paper)}
     if keys & {"data.name", "data.pixels"}:
         return "proxy"
@@ -104,13 +122,13 @@ def _compare(here: BaseModel, paper: BaseModel, prefix: str, ignored: Collection
     for key, field in type(here).model_fields.items():
         if key in ignored:
             continue
-        ours, theirs = getattr(here, key), getattr(paper, key)
-        if isinstance(ours, BaseModel) and isinstance(theirs, BaseModel):
-            yield from _compare(ours, theirs, f"{prefix}{key}.", ignored)
-        elif ours != theirs:
+        value, paper_value = getattr(here, key), getattr(paper, key)
+        if isinstance(value, BaseModel) and isinstance(paper_value, BaseModel):
+            yield from _compare(value, paper_value, f"{prefix}{key}.", ignored)
+        elif value != paper_value:
             what, _, section = (field.description or key).partition(" · ")
-            yield Difference(prefix + key, what, section, _as_value(theirs), _as_value(ours))
+            yield Difference(prefix + key, what, section, _dump(paper_value), _dump(value))
 
 
-def _as_value(value: Any) -> Any:
+def _dump(value: Any) -> Any:
     return value.model_dump() if isinstance(value, BaseModel) else value

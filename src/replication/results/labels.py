@@ -1,4 +1,4 @@
-"""The names of studies: of their folders, if they are not a profile's own, and of their setups as readers see them."""
+"""Names of studies: of their folders below a profile's own, and of their setups on the page."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ def label(override: Mapping[str, Any]) -> str:
 
 
 def pixels_label(task: Task, data: Data) -> str:
-    """The part of a study's name that says that these are not the official pixels of the task's own data set."""
+    """The label for other pixels than the official ones of the task's own data set; empty for those."""
     if data.name != task.datasets[-1] or data.pixels == "official":
         return ""
     return label({"pixels": data.pixels})
@@ -35,30 +35,31 @@ def study_folder(*labels: str) -> str:
     return ",".join(filter(None, labels))
 
 
-def in_words(label: str, pixels: str) -> list[str]:
-    """A label as a reader is told it: "precision=bf16,train_images=45000" is bf16, train_images 45000.
+def describe_label(label: str, pixels: str) -> list[str]:
+    """A label in words: "precision=bf16,train_images=45000" is bf16, train_images 45000.
 
     Args:
-        pixels: what is known of the study's pixels; a label has it without spaces.
+        pixels: the description of the study's pixels; a label has it without spaces.
     """
-    found = []
+    words = []
     for key, _, value in (part.partition("=") for part in label.split(",") if part):
         short = {"precision": value, "pixels": pixels}
-        found.append(short.get(key, f"{key} {value}".strip()))
-    return found
+        words.append(short.get(key, f"{key} {value}".strip()))
+    return words
 
 
 def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) -> str:
-    """A study as readers know it: "CIFAR-10, 1/16 schedule, 3 seeds". What differs from the paper is named.
+    """The name of a setup on the page: "CIFAR-10, 1/16 schedule, 3 seeds". It names what differs from the paper.
 
     Args:
-        recipe, paper: of one of its runs, and the paper's of the same run.
+        recipe: of one of its runs.
+        paper: the paper's recipe of the same run.
         label: of the study, an override of its profile.
-        seeds: how many each net has.
+        seeds: the number of seeds of each net.
     """
     data = recipe.data
     changes = (change for change in label.split(",") if not change.startswith(("precision=", "pixels=")))
-    changed = in_words(",".join(changes), data.pixels)
+    changed = describe_label(",".join(changes), data.pixels)
     if data.name in SMOKE_TESTS:
         return ", ".join([SMOKE_TESTS[data.name], *changed])
     parts = [DATA_NAMES.get(data.name, data.name)]
@@ -72,11 +73,11 @@ def setup_name(recipe: Recipe, paper: Recipe, label: str, seeds: Sequence[int]) 
 
 
 def schedule_name(iterations: int, paper: int) -> str:
-    """The length of a schedule beside the paper's: "1/16 schedule"; "full schedule" if it is that."""
+    """The length of a schedule relative to the paper's: "1/16 schedule", or "full schedule"."""
     share = Fraction(iterations, paper)
     if share == 1:
         return "full schedule"
-    if share.numerator > 1 and (share.denominator > 20 or share > 1):  # no fraction that a reader would know
+    if share.numerator > 1 and (share.denominator > 20 or share > 1):  # not a familiar fraction
         return f"1/{paper / iterations:.3g} schedule" if share < 1 else f"{iterations / paper:.3g} × schedule"
     return f"{share} schedule"
 

@@ -1,4 +1,4 @@
-"""Runs that were made again, beside what the tables of their study have recorded of them. Needs no torch."""
+"""Compare runs that were made again with the recorded ones. Needs no torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from replication.config.profiles import named
 from replication.config.recipe import Recipe
-from replication.results.tables import RUNS, SCORES, TABLES, Row, Run, run_of
+from replication.results.tables import RUNS, SCORES, TABLES, Row, Run, run_key
 from replication.tasks import get_task
 
-# Columns of runs.csv that say how a run was made, not what came of it.
+# Columns of runs.csv that say how a run was made, not what it measured.
 MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "machine", "torch", "commit", "date")
 MAKING += ("mlflow_run_id",)
 Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
@@ -18,14 +18,14 @@ Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run that was made again, and what was recorded of it before, by the headline metric of its task."""
+    """A run that was made again and its record, by the headline metric of its task."""
 
     name: str
     seed: int
     equal: bool  # all numbers are those that were recorded
     error: float | None
     recorded: float | None  # None: the run is new
-    of_seeds: list[float]  # recorded, of all seeds of the net
+    seed_errors: list[float]  # recorded, of all seeds of the net
     images: int  # on which an error is measured
 
     @property
@@ -35,40 +35,42 @@ class Recorded:
         """
         if self.recorded is None or self.equal:
             return "equal" if self.equal else "new"
-        count = len(self.of_seeds)
+        count = len(self.seed_errors)
         if count < 3:
             return "other"
         from scipy.stats import t as student
 
-        centre = mean(self.of_seeds)
+        centre = mean(self.seed_errors)
         binomial = (max(centre, 0.01) * (100 - min(centre, 99.99)) / self.images) ** 0.5
-        spread = max(stdev(self.of_seeds), binomial) * (1 + 1 / count) ** 0.5
+        spread = max(stdev(self.seed_errors), binomial) * (1 + 1 / count) ** 0.5
         return "within" if abs(self.error - centre) <= student.ppf(0.995, count - 1) * spread else "outside"
 
 
-def by_run(rows: Iterable[Row]) -> dict[Run, list[Row]]:
-    """The rows of a table by their run."""
-    found: dict[Run, list[Row]] = {}
+def group_by_run(rows: Iterable[Row]) -> dict[Run, list[Row]]:
+    """The rows of a table by run."""
+    groups: dict[Run, list[Row]] = {}
     for row in rows:
-        found.setdefault(run_of(row), []).append(row)
-    return found
+        groups.setdefault(run_key(row), []).append(row)
+    return groups
 
 
-def same_numbers(run: Run, now: Tables, before: Tables) -> bool:
-    """Whether a run has the numbers that are recorded of it. What was not recorded then is not compared."""
+def has_same_numbers(run: Run, now: Tables, before: Tables) -> bool:
+    """Whether a run has its recorded numbers. A table that had none of its rows is not compared."""
     (new,), (old,) = now[RUNS][run], before[RUNS][run]
     if any(new[key] != old[key] for key in new if key not in MAKING):
         return False
     tables = [name for name in now if name != RUNS and (name in TABLES or run in before[name])]
-    return all(_in_order(now[name].get(run, ())) == _in_order(before[name].get(run, ())) for name in tables)
+    return all(_sort_rows(now[name].get(run, ())) == _sort_rows(before[name].get(run, ())) for name in tables)
 
 
-def _in_order(rows: Iterable[Row]) -> list[list[str]]:
+def _sort_rows(rows: Iterable[Row]) -> list[list[str]]:
     return sorted([str(value) for value in row.values()] for row in rows)
 
 
-def compare(recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables, equal: set[Run]) -> Recorded:
-    """A run that was made again beside what was recorded of it.
+def compare_with_record(
+    recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables, equal: set[Run]
+) -> Recorded:
+    """Compare a run that was made again with what was recorded of it.
 
     Args:
         scores: of the run.
@@ -83,7 +85,7 @@ def compare(recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables,
 
     run = (recipe.net, recipe.variant, recipe.seed)
     seeds = [rows for other, rows in before[SCORES].items() if other[:2] == run[:2]]
-    errors = [found for rows in seeds if (found := error(rows)) is not None]
+    errors = [value for rows in seeds if (value := error(rows)) is not None]
     images = next((row["images"] for row in scores if row["protocol"] == task.headline), 1)
     return Recorded(
         named(recipe.net, recipe.variant), recipe.seed, run in equal, error(scores),

@@ -1,4 +1,4 @@
-"""What stands in the tables of results/<profile>/<task>/: each column, its type and its bounds. Needs no torch.
+"""The columns of the tables in results/<profile>/<task>/, with types and bounds. Needs no torch.
 
 Rows are checked when they are read and when they are written. `python -m replication.results.schema` prints the columns
 as results/README.md has them.
@@ -47,7 +47,7 @@ Percent = Annotated[Number, Field(ge=0, le=100)]
 
 
 class Row(BaseModel):
-    """What the rows of all tables begin with: which run they are of."""
+    """The first columns of all tables: the run that a row belongs to."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -69,7 +69,7 @@ class Row(BaseModel):
 
 
 class RunRow(Row):
-    """A run. What else is known of it follows from its recipe, in recipes.json."""
+    """A run. Everything else follows from its recipe, in recipes.json."""
 
     recipe: str = Field(description="hash of its recipe, a key of recipes.json", pattern="^[0-9a-f]{16}$")
     status: Status = Field(description='"trained", or "chance": it ended no better than chance')
@@ -102,8 +102,8 @@ class ScoreRow(Row):
     @model_validator(mode="after")
     def _protocol_is_of_the_task(self, info: ValidationInfo) -> "ScoreRow":
         task: Task = info.context["task"]
-        known = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
-        if (self.protocol, self.metric) not in known | {(TRAINING, TRAINING_ERROR)}:
+        expected = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
+        if (self.protocol, self.metric) not in expected | {(TRAINING, TRAINING_ERROR)}:
             raise BadValue("metric", f"the task {task.name} has no {self.metric!r} by the protocol {self.protocol!r}")
         return self
 
@@ -118,9 +118,9 @@ class CurveRow(Row):
 
     @model_validator(mode="after")
     def _metric_is_of_a_curve(self, info: ValidationInfo) -> "CurveRow":
-        known = {TRAIN: ERROR, TEST: info.context["task"].curve_metric.name}[self.split]
-        if self.metric != known:
-            raise BadValue("metric", f"{self.metric!r} is not {known}")
+        expected = {TRAIN: ERROR, TEST: info.context["task"].curve_metric.name}[self.split]
+        if self.metric != expected:
+            raise BadValue("metric", f"{self.metric!r} is not {expected}")
         return self
 
 
@@ -137,7 +137,7 @@ def columns(model: type[Row]) -> list[str]:
     return list(model.model_fields)
 
 
-def checked(
+def check_rows(
     model: type[Row],
     rows: Iterable[Mapping[str, Any]],
     task: Task,
@@ -160,9 +160,9 @@ def checked(
         key += [cause.key] if isinstance(cause, BadValue) else []
         column = ".".join(str(part) for part in key) or "the row"
         value = "" if isinstance(first["input"], dict | Row) else f" (found: {first['input']!r})"
-        message = first["msg"].removeprefix("Value error, ")
-        told = f"{where}, line {int(line) + 2}: {column}: {message}{value}; {remedy}."
-        raise UserError(told, kind="damaged", key=str(key[0]) if key else None, file=file) from error
+        reason = first["msg"].removeprefix("Value error, ")
+        message = f"{where}, line {int(line) + 2}: {column}: {reason}{value}; {remedy}."
+        raise UserError(message, kind="damaged", key=str(key[0]) if key else None, file=file) from error
 
 
 def as_markdown() -> str:
@@ -171,8 +171,8 @@ def as_markdown() -> str:
     tables = {"runs.csv": RunRow, "scores.csv": ScoreRow, "curves.csv": CurveRow}
     for name, model in {**tables, "responses.csv and gradients.csv": LayerRow}.items():
         lines += [f"### {name}", "", (model.__doc__ or "").strip(), "", "| column | type | what |", "|---|---|---|"]
-        for key, found in model.model_fields.items():
-            lines.append(f"| {key} | {_type(found.annotation)} | {found.description} |")
+        for key, column in model.model_fields.items():
+            lines.append(f"| {key} | {_type(column.annotation)} | {column.description} |")
         lines.append("")
     return "\n".join(lines)
 

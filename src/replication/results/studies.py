@@ -1,4 +1,4 @@
-"""Studies as the page and the claims see them: a folder of results with what follows from it computed on reading."""
+"""Studies, as the page and the claims read them: a folder of results, and columns computed from its recipes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.paper import published_spread
 from replication.results import schema
-from replication.results.fidelity import RANK, Difference, differences, fidelity, of_paper, overridden
+from replication.results.fidelity import RANK, Difference, differences, fidelity, find_override, find_paper_recipe
 from replication.results.labels import setup_name
 from replication.results.schema import JOINED
 from replication.results.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
@@ -27,7 +27,7 @@ Number = tuple[str, str]  # protocol and metric of scores.csv
 
 
 def no_layers() -> pd.DataFrame:
-    """A table of responses or gradients in which nothing was measured."""
+    """An empty table of responses or gradients."""
     return pd.DataFrame(columns=schema.columns(schema.LayerRow))
 
 
@@ -64,9 +64,9 @@ class Study:
 
     @cached_property
     def default(self) -> pd.DataFrame:
-        """Runs of the default variant, which tables and claims rest on; those of variants where there are no others."""
-        own = self.runs[self.runs["variant"] == DEFAULT]
-        return self.runs if own.empty else own
+        """Runs of the default variant, which tables and claims use; all runs if there are none."""
+        runs = self.runs[self.runs["variant"] == DEFAULT]
+        return self.runs if runs.empty else runs
 
     @property
     def nets(self) -> list[str]:
@@ -75,7 +75,7 @@ class Study:
 
     @property
     def fidelity(self) -> str:
-        """That of its best run."""
+        """The fidelity of its best run."""
         return min(self.default["fidelity"], key=RANK.__getitem__)
 
     @property
@@ -96,7 +96,7 @@ class Study:
         return self.iterations / self.paper_recipe.schedule.iterations
 
     @property
-    def has_own_data(self) -> bool:  # the paper's own, official pixels
+    def has_paper_data(self) -> bool:
         return self.fidelity != "proxy"
 
     @property
@@ -108,7 +108,7 @@ class Study:
     @property
     def paper_recipe(self) -> Recipe:
         """The paper's recipe of the first run's net."""
-        return of_paper(self.recipes[self.default["recipe"].iloc[0]], self.task, self.paper)
+        return find_paper_recipe(self.recipes[self.default["recipe"].iloc[0]], self.task, self.paper)
 
     def runs_named(self, name: str) -> pd.DataFrame:
         """Runs of a net, or of a net under a variant, "resnet-110/no-warmup"."""
@@ -119,54 +119,56 @@ class Study:
         return not self.runs_named(name).empty
 
     def fidelity_of(self, names: Sequence[str]) -> str:
-        """The worst of the runs of some nets; that of the study if none of them was run."""
+        """The worst fidelity among the runs of some nets; that of the study if none of them was run."""
         used = [fidelity for name in names for fidelity in self.runs_named(name)["fidelity"]]
         return max(used, key=RANK.__getitem__) if used else self.fidelity
 
     def sample(self, name: str, protocol: str, metric: str) -> rule.Sample | None:
         """The errors of all seeds of a net, or of a net under a variant; None if there are none.
 
-        Runs of the paper's own recipe and data have the spread that others published for it, if they did.
+        Runs of the paper's own recipe and data get the spread that others published for it, if there is one.
         """
         net, variant = _parts(name)
         errors = self.errors(net, protocol, metric, variant)
         return self._sample(net, variant, errors, protocol, published_spread(self.task.name, protocol, metric))
 
-    def paired(self, name: str, first: Number, second: Number, alone: Sequence[Number]) -> rule.Sample | None:
+    def sample_differences(
+        self, name: str, first: Number, second: Number, lone_errors: Sequence[Number]
+    ) -> rule.Sample | None:
         """By how many points the first of two errors of a net, or of a net under a variant, exceeds the second, a value
         a seed; None: not measured.
 
         Args:
             first, second: protocol and metric.
-            alone: protocol and metric of the percent of images on which the first, and on which the second, alone is
-                wrong. The variance of a value is not below that over images, which follows from these; where they were
-                not counted, from the two errors.
+            lone_errors: protocol and metric of the percent of images that the first alone, and that the second alone,
+                gets wrong. The variance of a value is at least that over images. It follows from these, or from the
+                two errors where these were not measured.
         """
         net, variant = _parts(name)
         errors = [self.errors(net, *number, variant) for number in (first, second)]
-        if any(of.empty for of in errors):
+        if any(values.empty for values in errors):
             return None
-        counted = [self.errors(net, *number, variant) for number in alone]
-        a, b = (float(of.mean()) for of in (errors if any(of.empty for of in counted) else counted))
+        counted = [self.errors(net, *number, variant) for number in lone_errors]
+        a, b = (float(values.mean()) for values in (errors if any(values.empty for values in counted) else counted))
         least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0], variant)  # never quite none
         return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least)
 
     def sample_at(self, name: str, iteration: int) -> rule.Sample | None:
-        """The errors of all seeds on the test images at a point of the curves; None if it was not watched there."""
+        """The errors of all seeds on the test images at a point of the curves; None if there is no such point."""
         net, variant = _parts(name)
         curve = self.curve(net, "test", variant)
         return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "value"], self.task.headline)
 
-    def watched_from(self, names: Sequence[str], share: float) -> int:
-        """The first iteration from a share of the schedule on at which one of the nets was watched; 0 if none was."""
+    def first_test_from(self, names: Sequence[str], share: float) -> int:
+        """The first iteration, from a share of the schedule on, with a test error of one of the nets; 0: none."""
         curves = [self.curve(net, "test", variant) for net, variant in map(_parts, names)]
-        seen = (int(iteration) for curve in curves for iteration in curve["iteration"])
-        return min((iteration for iteration in seen if iteration >= share * self.iterations), default=0)
+        iterations = (int(iteration) for curve in curves for iteration in curve["iteration"])
+        return min((iteration for iteration in iterations if iteration >= share * self.iterations), default=0)
 
     def iterations_until(self, name: str, error: float) -> rule.Sample | None:
         """The first point of each seed's curve with a training error below `error` percent, its end if there is none.
 
-        Their variance is not below that of rounding to the points of the curve.
+        Their variance is at least that of rounding to the points of the curve.
         """
         net, variant = _parts(name)
         curve = self.curve(net, "train", variant)
@@ -179,9 +181,9 @@ class Study:
     def sample_of_layers(
         self, table: pd.DataFrame, name: str, sums_up: Callable[[pd.DataFrame], float]
     ) -> rule.Sample | None:
-        """One number a seed of what was measured layer by layer, `responses` or `gradients`; None if it was not.
+        """One number a seed from a table with a row a layer, `responses` or `gradients`; None if it has no rows.
 
-        Its variance is not below that of rounding to four places.
+        Its variance is at least that of rounding to four places.
         """
         net, variant = _parts(name)
         rows = table[(table["net"] == net) & (table["variant"] == variant)]
@@ -205,7 +207,7 @@ class Study:
     def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Runs of a net, or of all nets of an ensemble "a + b"."""
         nets = dict.fromkeys(net.split(JOINED))  # an ensemble of seeds has its net several times
-        return self.runs.iloc[sorted(at for of in nets for at in self._run_places.get((of, variant), ()))]
+        return self.runs.iloc[sorted(at for member in nets for at in self._run_places.get((member, variant), ()))]
 
     def errors(self, net: str, protocol: str, metric: str, variant: str = DEFAULT) -> pd.Series:
         """A net's scores by a protocol, in percent, one value a seed; empty if there are none."""
@@ -213,7 +215,7 @@ class Study:
         return rows.loc[rows["metric"] == metric].set_index("seed")["value"]
 
     def ensemble_of(self, net: str, variant: str = DEFAULT) -> str | None:
-        """The name under which the most seeds of a net were averaged, "net + net + …"; None if none were."""
+        """The name of the largest ensemble of seeds of a net, "net + net + …"; None if there is none."""
         names = {name for name in self.scores.loc[self.scores["variant"] == variant, "net"] if JOINED in name}
         return max((name for name in names if set(name.split(JOINED)) == {net}), key=len, default=None)
 
@@ -228,22 +230,22 @@ class Study:
         return 0 if rows.empty else int(rows["images"].iloc[0])
 
     def differences(self, recipe: str) -> list[Difference]:
-        """In what a recipe of the study, by its hash, differs from the paper's."""
-        return differences(self.recipes[recipe], of_paper(self.recipes[recipe], self.task, self.paper))
+        """The differences of a recipe of the study, by its hash, from the paper's."""
+        return differences(self.recipes[recipe], find_paper_recipe(self.recipes[recipe], self.task, self.paper))
 
     @cached_property
     def override(self) -> dict[str, Any]:
-        """The fields, "schedule.iterations" say, in which it differs from its own profile; {} if that is not known."""
+        """The fields in which it differs from its profile, "schedule.iterations" say; {} if that is unknown."""
         recipe = self.recipes[self.default["recipe"].iloc[0]]
         try:
-            return overridden(recipe, read_profile(self.paper.path.parent, self.profile))
+            return find_override(recipe, read_profile(self.paper.path.parent, self.profile))
         except UserError:  # the profile has changed since, or is gone
             return {}
 
     def _scores(self, net: str, protocol: str, variant: str) -> pd.DataFrame:
         return self.scores.iloc[self._score_places.get((net, protocol, variant), [])]
 
-    # Where in a table the rows of a net stand: a page asks for some thousand of them.
+    # The positions of a net's rows in a table: a page looks up some thousand of them.
     @cached_property
     def _run_places(self) -> dict[tuple[str, ...], Any]:
         return self.runs.groupby(["net", "variant"]).indices
@@ -275,7 +277,7 @@ def read_studies(results: Path, task: Task, paper: Profile, needed: bool = True)
     Raises:
         UserError: there is none, though it is needed, or a table is damaged.
     """
-    # By any of its files: a study that has lost one is told, not left out.
+    # By any of its files: a study that lost one is an error, not left out.
     places = (f"*/{task.name}/{below}{name}" for below in ("", "*/") for name in (RECIPES, *TABLES))
     folders = sorted({path.parent for place in places for path in results.glob(place)})
     if not folders and needed:
@@ -297,9 +299,9 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
     profile, _, *label = folder.relative_to(results).parts
     recipes, tables = read_tables(folder, task)
     if strange := {recipe.data.name for recipe in recipes.values()}.difference(task.datasets):
-        known, name = " or ".join(task.datasets), min(strange)
+        choices, name = " or ".join(task.datasets), min(strange)
         raise UserError(
-            f"{folder / RECIPES}: data.name is {name!r}, not {known}; restore it with `git checkout {folder}`.",
+            f"{folder / RECIPES}: data.name is {name!r}, not {choices}; restore it with `git checkout {folder}`.",
             kind="damaged",
             key="data.name",
             file=folder / RECIPES,
@@ -308,18 +310,20 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
         pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
         for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
     )
-    return Study(task, profile, "/".join(label), paper, recipes, with_recipes(runs, recipes, task, paper), *others)
+    return Study(
+        task, profile, "/".join(label), paper, recipes, add_recipe_columns(runs, recipes, task, paper), *others
+    )
 
 
-def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, paper: Profile) -> pd.DataFrame:
-    """Rows of runs.csv with what follows from their recipes."""
+def add_recipe_columns(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, paper: Profile) -> pd.DataFrame:
+    """Rows of runs.csv with columns that follow from their recipes."""
     of_run = [recipes[key] for key in runs["recipe"]]
-    # pandas takes None among texts for a number that is missing, which is neither false nor a text.
+    # pandas reads None among texts as a missing number, which is neither false nor a text.
     texts = {column: runs[column].fillna("") for column in ("mlflow_run_id", "threads") if column in runs}
     return runs.assign(
         **texts,
         layers=[depth_of(recipe.net) for recipe in of_run],
-        fidelity=[fidelity(recipe, of_paper(recipe, task, paper)) for recipe in of_run],
+        fidelity=[fidelity(recipe, find_paper_recipe(recipe, task, paper)) for recipe in of_run],
         dataset=[recipe.data.name for recipe in of_run],
         pixels=[recipe.data.pixels for recipe in of_run],
         iterations=[recipe.schedule.iterations for recipe in of_run],
@@ -329,5 +333,5 @@ def with_recipes(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, pap
 
 def _nearness(study: Study) -> tuple[Any, ...]:
     nearest = max(study.task.datasets.index(name) for name in set(study.runs["dataset"]))
-    of_one_depth = study.runs["layers"].nunique() < 2  # it says nothing of depth, which the paper is about
+    of_one_depth = study.runs["layers"].nunique() < 2  # it does not compare depths, which the paper is about
     return (of_one_depth, RANK[study.fidelity], -nearest, bool(study.label), -study.iterations, study.name)

@@ -1,1 +1,1 @@
-"""Runs: the record, the folder, where and with what it was made. Readable without torch."""
+"""Runs: record, folder, curve, outcome and provenance. Readable without torch."""

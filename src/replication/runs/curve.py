@@ -52,7 +52,7 @@ def read_curve_file(path: Path) -> list[Point]:
 
 
 def _points_of_wide(rows: Iterable[dict[str, str]]) -> list[Point]:
-    """A curve of runs that began before each number had a row of its own. Goes with the last of such runs."""
+    """The points of a curve with a column a metric, as older runs have it. Remove it with the last of them."""
     columns = {"learning_rate": (TRAIN, RATE), "train_loss": (TRAIN, LOSS), "train_error": (TRAIN, ERROR)}
     columns |= {"heldout_error": (HELDOUT, "top1_error"), "single_view_error": (TEST, "top1_error")}
     columns |= {"centre_crop_error": (TEST, "top1_error")}

@@ -1,4 +1,4 @@
-"""A run's folder: `run.json` (the record), `curve.csv`, `net.safetensors`. Whole or not at all; read without torch."""
+"""A run's folder: `run.json` (the record), `curve.csv`, `net.safetensors`. Readable without torch."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from replication.config.validation import validate
-from replication.files import check_whole, replacing
+from replication.files import check_whole, replace_folder
 from replication.runs.curve import Point, read_curve_file, write_curve
-from replication.runs.record import RunRecord, upgraded
+from replication.runs.record import RunRecord, upgrade_record
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,18 +28,16 @@ def write_run(
     classes: list[str],
     checkpoints: Mapping[int, Mapping[str, "Tensor"]] = MappingProxyType({}),
 ) -> None:
-    """Write a run folder beside `folder` and rename it, so that a folder that exists is complete.
+    """Write a run folder beside `folder`, then rename it: a folder that exists is complete.
 
-    `net.safetensors` can be used alone: it holds the net's state dict and its mean image, and its metadata `about`, in
-    JSON, says of which task it is, which net, with which options `build` makes it, its classes, the side of its
-    input and the hash of its recipe.
+    `net.safetensors` can be used alone: it holds the net's state dict and its mean image. Its metadata `about` is JSON
+    with task, net, options of `build`, classes, input size and hash of the recipe.
 
     Args:
-        checkpoints: weights on the way, by the iteration after which they were so; each is a file of the same kind,
-            `net-32000.safetensors`.
+        checkpoints: earlier weights, by iteration; each becomes a file of the same kind, `net-32000.safetensors`.
 
     Raises:
-        UserError: it cannot be written; the resume state is still there.
+        UserError: it cannot be written; the resume state is kept.
     """
     from safetensors.torch import save_file
 
@@ -53,17 +51,17 @@ def write_run(
     }
     about["options"] = recipe.net_options
     nets = {NET: weights} | {checkpoint(iteration): state for iteration, state in checkpoints.items()}
-    with replacing(folder, "the training is kept") as unfinished:
+    with replace_folder(folder, "the resume state is kept") as unfinished:
         (unfinished / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
         write_curve(unfinished / CURVE, curve)
         for name, state in nets.items():
             tensors = {key: value.contiguous().cpu() for key, value in state.items()} | {MEAN: mean.contiguous().cpu()}
-            # One key of metadata only: safetensors writes several in any order, and equal runs shall give equal files.
+            # A single key of metadata: safetensors writes several in any order, but equal runs must give equal files.
             save_file(tensors, unfinished / name, metadata={"about": json.dumps(about)})
 
 
 def checkpoint(iteration: int) -> str:
-    """The file of a run's weights as they were after `iteration`."""
+    """The name of the file with a run's weights after `iteration`."""
     return f"net-{iteration}.safetensors"
 
 
@@ -74,7 +72,7 @@ def read_run(folder: Path) -> RunRecord:
         UserError: it is missing or damaged, or not a record of a run.
     """
     path = check_whole(folder, RECORD, REMAKE)
-    return validate(RunRecord, upgraded(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
+    return validate(RunRecord, upgrade_record(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
 
 
 def read_curve(folder: Path) -> list[Point]:

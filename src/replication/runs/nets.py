@@ -1,4 +1,4 @@
-"""The nets of run folders, with the weights that they were trained to."""
+"""Load the trained nets of run folders."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from replication.tasks.inference import fold_batch_norm
 
 
 def load_net(folder: Path, images: Images, device: torch.device) -> tuple[nn.Module, Batches]:
-    """The net of a run folder, and images as it sees them.
+    """The net of a run folder, and batches of images for it.
 
     Raises:
         UserError: `net.safetensors` is missing or damaged, or holds another net.
@@ -25,7 +25,7 @@ def load_net(folder: Path, images: Images, device: torch.device) -> tuple[nn.Mod
     net = build_net(recipe, classes)
     try:
         net.load_state_dict(read_weights(folder))
-    except RuntimeError as error:  # many lines, one for each tensor
+    except RuntimeError as error:  # its message has a line for each tensor
         raise UserError(
             f"{folder / NET} does not hold the weights of {recipe.net} with {classes} classes; delete {folder} and run "
             "`dvc repro`.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replication.config.profiles import DEFAULT
-from replication.files import check_whole, replacing
+from replication.files import check_whole, replace_folder
 from replication.tasks import Task
 from replication.tasks.outcome import Outcome
 
@@ -46,7 +46,7 @@ def score_rows(outcomes: Mapping[str, Outcome], task: Task) -> list[dict[str, An
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, task: Task, weights: str = "") -> None:
-    """Write the folder of an evaluation, whole or not at all.
+    """Write the folder of an evaluation, complete or not at all.
 
     Args:
         weights: sha256 of the file of the net that was tested.
@@ -61,7 +61,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, task: Task, weights: 
         for protocol, outcome in evaluation.outcomes.items()
         for name, tensor in outcome.tensors().items()
     }
-    with replacing(folder) as unfinished:
+    with replace_folder(folder) as unfinished:
         (unfinished / WEIGHTS).write_text(f"{weights}\n", encoding="utf-8")
         with (unfinished / SCORES).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -109,7 +109,7 @@ def read_responses(folder: Path) -> list[float]:
 
 
 def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":
-    """All that is kept of the outcomes, by protocol and name.
+    """The kept tensors of the outcomes, by protocol and name.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -124,7 +124,7 @@ def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":
 
 
 def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
-    """The outcomes of the nets in several folders together, by each protocol that kept what this needs of all of them.
+    """The outcomes of an ensemble of the nets in several folders, by each protocol with the tensors of all of them.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -139,20 +139,20 @@ def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
     return averages
 
 
-def ensemble_rows(
+def make_ensemble_rows(
     nets: Sequence[str], seed: int, folders: Sequence[Path], task: Task, variant: str = DEFAULT
 ) -> list[dict[str, Any]]:
-    """Rows of scores of an ensemble; its net is called "a + b"."""
+    """Rows of scores of an ensemble; its name is "a + b"."""
     name = {"net": " + ".join(nets), "variant": variant, "seed": seed}
     return [name | row for row in score_rows(average_outcomes(folders, task), task)]
 
 
-def ensembles_of_seeds(runs: Mapping[tuple[str, str], Mapping[int, Path]], task: Task) -> Iterator[dict[str, Any]]:
-    """Rows of scores of all seeds of each net together, for nets with several; one is called "net + net + …".
+def make_seed_ensembles(runs: Mapping[tuple[str, str], Mapping[int, Path]], task: Task) -> Iterator[dict[str, Any]]:
+    """Rows of scores of the ensemble of all seeds of each net, for nets with several; its name is "net + net + …".
 
     Args:
         runs: by net and variant the folder of each seed.
     """
     for (net, variant), folders in runs.items():
         if len(folders) > 1:
-            yield from ensemble_rows([net] * len(folders), min(folders), list(folders.values()), task, variant)
+            yield from make_ensemble_rows([net] * len(folders), min(folders), list(folders.values()), task, variant)

@@ -1,4 +1,4 @@
-"""Where and with what a run was made."""
+"""Commit, machine and versions of a run."""
 
 import importlib.metadata
 import os
@@ -26,7 +26,7 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": _git("rev-parse", "HEAD") or "unknown",
         # DVC's own writes (params.yaml of an experiment, dvc.lock) are recorded by recipe and DVC, not by the commit.
-        "dirty": changes != "",  # where git can say nothing, None
+        "dirty": changes != "",  # None, if git cannot tell
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
@@ -40,10 +40,10 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
     }
 
 
-def in_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
-    """A provenance as runs.csv has it, and MLflow's tags: threads, machine, torch, commit and date.
+def to_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
+    """A provenance as columns of runs.csv and tags of MLflow: threads, machine, torch, commit and date.
 
-    The commit is cut to 12 digits; a "+" says that the code was changed since.
+    The commit is cut to 12 digits; "+" means that code was changed since.
     """
     machine, threads = origin["machine"], origin["machine"].get("threads")
     return {
@@ -55,14 +55,14 @@ def in_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
-def start_of(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
-    """What a record says of one start of a training.
+def describe_start(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """One start of a training, for the history of its record.
 
     Args:
         origin: as `provenance` gives it.
         code: digest of the code that trains.
     """
-    machine = in_columns(origin)["machine"]
+    machine = to_columns(origin)["machine"]
     return {"date": origin["date"], "commit": origin["commit"], "dirty": origin["dirty"], "code": code} | {
         "machine": machine,
         "torch": origin["versions"]["torch"],
@@ -70,7 +70,7 @@ def start_of(origin: Mapping[str, Any], code: str) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    # In a container the checkout often belongs to another user, and git says nothing of it unless told that it may.
+    # In a container the checkout often belongs to another user. git refuses to read it without this option.
     command = ["git", "-c", "safe.directory=*", *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

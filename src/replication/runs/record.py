@@ -1,4 +1,4 @@
-"""What `run.json` holds: enough to trust a number of a run, or to make it again. Needs no torch."""
+"""The record of a run, `run.json`: enough to trust its numbers, or to reproduce them. Needs no torch."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union
@@ -33,7 +33,7 @@ class Start(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """A run: its recipe, what came of it, and where and with what it was made."""
+    """A run: its recipe, its results and its provenance."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,24 +46,24 @@ class RunRecord(BaseModel):
     seconds: float
     images_per_second: float
     starts: int  # 1: never interrupted
-    history: list[Start] = []  # of these starts; empty in a record of a run that was made before it was kept
+    history: list[Start] = []  # of these starts; empty in older records
     processes: int
     mlflow_run_id: str | None
     # Norm of the gradient of each convolution's weights, from the input on, at two iterations: one in the first tenth
-    # of the schedule, and the last. Empty in a record of a run that was made before they were kept.
+    # of the schedule, and the last. Empty in older records.
     gradient_norms: dict[int, list[float]] = {}
-    order_digests: list[str] = []  # of the data order, one for each thousand iterations; empty as above
+    order_digests: list[str] = []  # of the data order, one for each thousand iterations; empty in older records
     provenance: dict[str, Any]
 
 
 def run_name(recipe: Recipe) -> str:
-    """What a run is called in the bar, in messages and in MLflow: "resnet-110 · no-warmup · seed 0"."""
+    """The name of a run in progress bar, messages and MLflow: "resnet-110 · no-warmup · seed 0"."""
     variant = [] if recipe.variant == DEFAULT else [recipe.variant]
     return " · ".join([recipe.net, *variant, f"seed {recipe.seed}"])
 
 
-def upgraded(values: Any) -> Any:
-    """A record as it was written before `task` was called `arm`, in today's form. Goes with the last of such runs."""
+def upgrade_record(values: Any) -> Any:
+    """Upgrade a record with `arm`, the earlier name of `task`. Remove it with the last of such runs."""
     if not (isinstance(values, dict) and isinstance(recipe := values.get("recipe"), dict) and "arm" in recipe):
         return values
     return values | {"recipe": {"task" if key == "arm" else key: value for key, value in recipe.items()}}
@@ -94,7 +94,7 @@ def training_score(recipe: Recipe, curve: Sequence[Point]) -> dict[str, Any]:
     }
 
 
-def status_of(recipe: Recipe, curve: Sequence[Point], classes: int) -> Status:
+def judge_status(recipe: Recipe, curve: Sequence[Point], classes: int) -> Status:
     """Whether the training error of the last tenth of the run is better than chance, by three standard errors."""
     chance = 100 * (1 - 1 / classes)
     by_iteration = select(curve, TRAIN, ERROR).items()

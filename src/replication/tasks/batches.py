@@ -40,12 +40,12 @@ class Start(NamedTuple):
 class Batches(ABC):
     """Training, held-out and test images as a net sees them, on the device, mean subtracted.
 
-    As the batch of an iteration depends on nothing but seed and iteration, a resumed run, another device or another
-    number of processes sees the same images in the same order with the same crops. Pixels are scaled to 0..1, a
-    constant factor that the batch norm behind the first layer takes out again; no standard deviation is involved.
+    The batch of an iteration depends only on seed and iteration. So a resumed run, another device or another number of
+    processes sees the same images in the same order with the same crops. Pixels are scaled to 0..1, without a standard
+    deviation: the batch norm after the first layer cancels a constant factor.
     """
 
-    starts: Mapping[str, Start] = MappingProxyType({})  # by role; to be set before use where the recipe names some
+    starts: Mapping[str, Start] = MappingProxyType({})  # by role; set them before use if the recipe names some
     mean: Tensor  # per-pixel mean of the images trained on, [1, 3, S, S] in 0..255, on the device
 
     def __init__(self, images: Images, recipe: Recipe, device: torch.device, rank: int, ranks: int):
@@ -67,7 +67,7 @@ class Batches(ABC):
     def training(self, iteration: int) -> tuple[Tensor, Tensor]:
         """This process's part of the batch of an iteration: images [B / ranks, 3, S, S] augmented, labels.
 
-        Epochs follow each other without a gap: a batch may take the last images of one and the first of the next.
+        Epochs follow each other without a gap: a batch may join the last images of one and the first of the next.
         """
 
     @abstractmethod
@@ -76,13 +76,13 @@ class Batches(ABC):
 
     def indices(self, iteration: int) -> Tensor:
         """Positions of the training images that the batch of an iteration holds, on all processes together, [B]."""
-        return self.trained[drawn(self.recipe, iteration)]
+        return self.trained[draw_indices(self.recipe, iteration)]
 
     @abstractmethod
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """What the batch of an iteration holds, on all processes together: a row an image, in their order.
 
-        `image` is its position in the store; the others say how it is cropped and mirrored.
+        `image` is its position in the store; the other columns describe crop and mirror.
         """
 
     def order_digests(self) -> list[str]:
@@ -90,13 +90,13 @@ class Batches(ABC):
 
         Two runs that saw the same images in the same order have the same digests; crops follow from the same seed.
         """
-        found, iterations = [], self.recipe.schedule.iterations
+        digests, iterations = [], self.recipe.schedule.iterations
         for first in range(0, iterations, THOUSAND):
             digest = hashlib.sha256()
             for iteration in range(first, min(first + THOUSAND, iterations)):
                 digest.update(self.indices(iteration).numpy().tobytes())
-            found.append(digest.hexdigest()[:16])
-        return found
+            digests.append(digest.hexdigest()[:16])
+        return digests
 
     def slots(self) -> slice:
         """The places in the batch that are this process's."""
@@ -104,19 +104,19 @@ class Batches(ABC):
         return slice(self.rank * part, (self.rank + 1) * part)
 
     def plain(self, images: Tensor) -> Tensor:
-        """uint8 images [n, 3, H, W] as a net sees them. For another size than S the mean image is rescaled to it."""
-        return as_seen(images, self.mean)
+        """Subtract the mean image from uint8 images [n, 3, H, W], rescaled to their size, and divide by 255."""
+        return subtract_mean(images, self.mean)
 
 
-def as_seen(images: Tensor, mean: Tensor) -> Tensor:
-    """uint8 images [n, 3, H, W] less the mean image [1, 3, S, S], which is rescaled to their size; in units of 255."""
+def subtract_mean(images: Tensor, mean: Tensor) -> Tensor:
+    """Subtract the mean image [1, 3, S, S], rescaled to their size, from uint8 images [n, 3, H, W]; divide by 255."""
     if images.shape[2:] != mean.shape[2:]:
         mean = interpolate(mean, images.shape[2:], mode="bilinear", antialias=True)
     return ((images.float() - mean) / 255).contiguous(memory_format=torch.channels_last)
 
 
-def drawn(recipe: Recipe, iteration: int) -> Tensor:
-    """Which of the images trained on the batch of an iteration holds, [B], each from 0 up to their number."""
+def draw_indices(recipe: Recipe, iteration: int) -> Tensor:
+    """The images in the batch of an iteration, [B], as positions among the images trained on."""
     batch, count = recipe.schedule.batch_size, recipe.train_images
     position = torch.arange(iteration * batch, (iteration + 1) * batch)
     epochs = position // count

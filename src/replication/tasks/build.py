@@ -1,4 +1,4 @@
-"""The net of a run: a net of the paper by its name, with the task's own layers on top where it has some."""
+"""Build the net of a run: a net of the paper, with the task's own layers on top if it has some."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def count_net(recipe: Recipe, classes: int) -> Complexity:
     return complexity(recipe.net, recipe.input_size, classes, **_options(recipe))
 
 
-def layers_of(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
+def list_layers(recipe: Recipe, classes: int) -> tuple[Layer, ...]:
     """The layers of the net of a recipe, in the order of the forward pass."""
     return layers(recipe.net, recipe.input_size, classes, **_options(recipe))
 

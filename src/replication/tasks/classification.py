@@ -1,4 +1,4 @@
-"""What the tasks that classify images share: their loss and their outcome."""
+"""Loss and outcome of the classification tasks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class ClassOutcome:
         return 100 * (len(right) - int(right.sum())) / len(right)
 
     def tensors(self) -> dict[str, Tensor]:
-        # In half precision: those of ImageNet's validation images would take 200 MB a protocol else.
+        # In half precision: in fp32 ImageNet's validation images take 200 MB a protocol.
         return {"probabilities": self.probabilities.half(), "labels": self.labels}
 
     @classmethod

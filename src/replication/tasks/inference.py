@@ -1,4 +1,4 @@
-"""A net that is tested: in the precision of its recipe, its batch norm as the recipe says."""
+"""Prepare nets for testing: precision, folded batch norm, recomputed statistics."""
 
 import copy
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from replication.tasks.outcome import ErrorCount
 def count_wrong(
     net: nn.Module, batches: Batches, split: Split, metric: str, is_wrong: Callable[[Any, Any], Tensor]
 ) -> ErrorCount:
-    """Count the images of this process's part of a split that a net gets wrong, from a single view of each.
+    """Count the wrong images in this process's part of a split, from a single view of each.
 
     Args:
         metric: the name of the error.
@@ -34,8 +34,9 @@ def count_wrong(
 
 
 def fold_batch_norm(net: nn.Module) -> nn.Module:
-    """A copy of a net for testing: each batch norm becomes part of the convolution before it, which saves a quarter of
-    the time. Test-time batch norm is linear, so that only the last bits of a score differ.
+    """A copy of a net for testing, with each batch norm folded into the convolution before it: a quarter faster.
+
+    Test-time batch norm is linear, so only the last bits of a score differ.
     """
     net = copy.deepcopy(net).eval()
     for module in list(net.modules()):

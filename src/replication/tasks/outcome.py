@@ -1,4 +1,4 @@
-"""What trainings and evaluations of all tasks give: the loss of a batch, the outcome of a protocol."""
+"""What all tasks share: the loss of a batch, and the outcome of a protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Loss(NamedTuple):
-    """Of the images of a batch-norm group; scalars on the device."""
+    """The loss of a batch-norm group of images; scalars on the device."""
 
     total: "Tensor"  # sum of the images' losses, in fp32
     wrong: "Tensor"  # how many images the net gets wrong
@@ -26,19 +26,19 @@ class Outcome(Protocol):
         """Each of its metrics by name, in the metric's unit."""
 
     def tensors(self) -> dict[str, "Tensor"]:
-        """What is kept of it by name, to average nets later; empty if it follows from other outcomes."""
+        """Tensors by name that are saved, to average nets later; empty if it follows from other outcomes."""
 
 
 class EnsembleOutcome(Outcome, Protocol):
-    """One that can be averaged over nets."""
+    """An outcome that can be averaged over nets."""
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, "Tensor"]) -> Self | None:
-        """The outcome of which these tensors were kept; None if they are not those of one that can be averaged."""
+        """The outcome with these saved tensors; None if they cannot be averaged."""
 
     @classmethod
     def average(cls, members: Sequence[Self]) -> Self:
-        """The outcome of several nets together.
+        """The outcome of an ensemble.
 
         Raises:
             ValueError: they were not tested on the same images.
@@ -47,7 +47,7 @@ class EnsembleOutcome(Outcome, Protocol):
 
 @dataclass(frozen=True)
 class ErrorCount:
-    """How many images a net gets wrong: all that a curve needs."""
+    """The number of wrong images: all that a curve needs."""
 
     metric: str  # the name of the error in percent
     wrong: int

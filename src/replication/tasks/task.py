@@ -1,4 +1,4 @@
-"""What a task is: metadata, read without torch. Its code lies in tasks/<name>/, under names that all tasks share:
+"""A task: metadata, readable without torch. Its code is in tasks/<name>/, under names that all tasks share:
 
 recipe.py      the recipe of its runs
 feed.py        make_batches(images, recipe, device, rank, ranks) → `Batches`
@@ -23,7 +23,7 @@ from replication.config.recipe import Recipe
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that a protocol gives. `better` says in which direction: every comparison reads it."""
+    """A number that a protocol measures. Every comparison reads its direction, `better`."""
 
     name: str  # as in scores.csv, "top1_error"
     label: str  # on the page, "top-1 error"
@@ -32,7 +32,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """What a difference is multiplied by, so that the worse net has the larger value."""
+        """Multiplied by it, the values of a worse net are larger."""
         return 1 if self.better == "lower" else -1
 
 
@@ -48,7 +48,7 @@ class Protocol:
     label: str  # on the page, "10 crops"
     metrics: tuple[Metric, ...]
     not_for: frozenset[str] = frozenset()  # nets that it cannot test
-    needs: str = ""  # the role of a run in `Recipe.starts` whose net it uses
+    needs: str = ""  # role in `Recipe.starts` of the run whose net it uses
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class Task:
     label: str  # on the page, "CIFAR-10"
     datasets: tuple[str, ...]  # that a profile may name; the last is the paper's own
     recipe: type[Recipe]
-    check_net: Callable[[str], object]  # raises UserError, with the nearest names, for a net that it does not have
+    check_net: Callable[[str], object]  # raises UserError, with the nearest names, for an unknown net
     protocols: tuple[Protocol, ...]  # the first, a single view, is that of the curves
     headline: str  # the protocol of comparisons and main tables; its first metric is the task's error
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     needs_boxes: bool = False  # images come with the boxes of their objects
     shares_images_of: str = ""  # the task whose prepared images it uses; empty: it has its own
     has_own_net: bool = False  # its layers on top of a net of the paper
-    has_chance_level: bool = True  # False: its classes are too unequal for one
+    has_chance_level: bool = True  # False: its classes are too imbalanced
     measures_layers: bool = False  # the responses of the layers (Figure 7)
-    draws_examples: bool = False  # test images with what the net says of them
-    averages_seeds: bool = False  # an ensemble of all seeds of a net is tested
+    draws_examples: bool = False  # a picture of test images with the net's output
+    averages_seeds: bool = False  # the ensemble of all seeds of a net is tested
     depth_net: str = ""  # the net that `depth` of params.yaml adds, "resnet-{depth}"
     curve_limit: float = 100.0  # error in percent at which the paper's figures of training curves end
 
@@ -89,15 +89,15 @@ class Task:
 
     @property
     def metric(self) -> Metric:
-        """What its nets are compared by."""
+        """The metric of comparisons: the first of the headline protocol."""
         return self.protocol(self.headline).metrics[0]
 
     @property
     def curve_metric(self) -> Metric:
-        """What the curves show of the test images."""
+        """The test metric of training curves."""
         return self.protocols[0].metrics[0]
 
     @property
     def images_folder(self) -> str:
-        """Where its prepared images lie below data/."""
+        """The folder of its prepared images, below data/."""
         return self.shares_images_of or self.name

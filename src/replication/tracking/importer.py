@@ -13,7 +13,7 @@ from replication.errors import UserError
 from replication.files import sha256
 from replication.runs.curve import ERROR, TRAIN, Point
 from replication.runs.folder import CURVE, NET, RECORD, read_curve, read_run
-from replication.runs.provenance import in_columns
+from replication.runs.provenance import to_columns
 from replication.runs.record import run_name, training_score
 from replication.tasks import get_task
 from replication.tracking import store
@@ -55,7 +55,7 @@ def read_finished_run(folder: Path, scores: Sequence[Mapping[str, Any]] = ()) ->
 def environment_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """With what a run was made: the columns of runs.csv, the commit in full, and the DVC experiment."""
     more = {"full_commit": provenance["commit"], "dvc_experiment": provenance.get("dvc_experiment")}
-    return in_columns(provenance) | more
+    return to_columns(provenance) | more
 
 
 def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Path) -> tuple[dict[str, str], list[str]]:

@@ -31,15 +31,15 @@ def backward(
 ) -> tuple[Tensor, Tensor]:
     """Add the gradient of an iteration's mean loss to the weights of `net`.
 
-    The batch passes in batch-norm groups, the GPUs of the paper, one after the other; gradients add up over groups and
-    processes.
+    The batch passes through the net in batch-norm groups, one after the other. They stand for the GPUs of the paper.
+    Gradients add up over groups and processes.
 
     Args:
         net: as `processes.wrap` gave it, with zero gradients.
-        averages: the running batch-norm averages of that net.
+        averages: the running batch-norm averages of `net`.
 
     Returns:
-        Mean loss over the whole batch, and how many of its images are wrong; scalars on the device, not waited for.
+        Mean loss over the whole batch, and its number of wrong images: scalars on the device, not synchronised.
     """
     schedule, size = batches.recipe.schedule, batches.recipe.bn_group
     images, labels = batches.training(iteration)
@@ -52,7 +52,7 @@ def backward(
                 output = net(group)
             group_loss, group_wrong = loss_function(output, truth)
             group_loss = group_loss / schedule.batch_size
-            (group_loss * processes.count).backward()  # as the processes' gradients are averaged
+            (group_loss * processes.count).backward()  # DDP averages gradients over processes
         loss, wrong = loss + group_loss.detach(), wrong + group_wrong
     averages.join(len(groups))
     loss, wrong = processes.total(torch.stack([loss, wrong]))

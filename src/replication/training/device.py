@@ -1,4 +1,4 @@
-"""The device that trains and tests, set so that equal runs have equal bits."""
+"""Choose the device and set it up so that equal runs have equal bits."""
 
 import ctypes
 import os
@@ -16,10 +16,10 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UserError: this machine lacks the device.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(device for device in there if there[device])
-    if not there[name]:
+        name = next(device for device in available if available[device])
+    if not available[name]:
         raise UserError(
             f"params.yaml: device: this machine has no {name}; set it to auto or cpu.", kind="unavailable", key="device"
         )
@@ -28,7 +28,7 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.deterministic = True
-        # A recipe that says fp32 means it: by default cuDNN takes TF32, of ten bits, for convolutions.
+        # fp32 in a recipe means fp32: by default cuDNN uses TF32, with ten bits, for convolutions.
         torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = "ieee"
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # under torchrun, one GPU a process
     return torch.device(name)
@@ -37,8 +37,8 @@ def choose_device(name: str) -> torch.device:
 def keep_memory() -> None:
     """Tell glibc not to return freed memory to the kernel; without glibc, do nothing.
 
-    The kernel would fill the pages of each large tensor with zeros before the next step may have them: a fifth to a
-    quarter of the time of a deep net's step on a CPU. No number changes. The process keeps the most that it ever had.
+    Otherwise the kernel fills the pages of each large tensor with zeros at every step, which takes a fifth to a quarter
+    of a deep net's step on a CPU. No number changes. The process keeps its peak memory.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(M_MMAP_MAX, 0)

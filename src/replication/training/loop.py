@@ -1,4 +1,4 @@
-"""The training loop: all that happens to the weights, in the order in which it happens."""
+"""The training loop."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from replication.tasks.batches import Batches, Split
 from replication.tasks.outcome import ErrorCount
 from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages
-from replication.training.schedule import learning_rate, reached_plateau, warms_up
+from replication.training.schedule import has_reached_plateau, has_warmup, learning_rate
 from replication.training.state import State, set_rate
 
 
@@ -23,7 +23,7 @@ def iterate(
 ) -> Iterator[list[Point]]:
     """Train a net from its `state` to the end of its schedule; yields after each iteration.
 
-    Between two iterations `state` is whole: it can be saved, or left, and another call continues from it bit for bit.
+    Between two iterations `state` is complete: it can be saved, and another call resumes from it bit for bit.
 
     Args:
         processes: this process among all that train this net; `batches` must be its share of them.
@@ -32,7 +32,7 @@ def iterate(
         The new points of `state.curve`; none at most iterations.
 
     Raises:
-        NonFiniteLoss: a loss since the last row is not finite.
+        NonFiniteLoss: a loss since the last points is not finite.
     """
     schedule, logging = recipe.schedule, recipe.logging
     task = get_task(recipe.task)
@@ -45,7 +45,7 @@ def iterate(
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)
         set_rate(state.optimizer, rate, recipe.optimiser.rate_in_momentum)
 
-        # Make the gradient, and step; loss and errors are remembered without waiting for the device.
+        # Compute the gradient, and step; loss and errors are stored without waiting for the device.
         state.optimizer.zero_grad()
         loss, wrong = backward(net, batches, state.iteration, loss_function, averages, processes)
         state.optimizer.step()
@@ -71,7 +71,7 @@ def iterate(
 def _watch_training_error(state: State, recipe: Recipe) -> None:
     """End the warm-up once the error over its window is low (section 4.2); drop the rate on a plateau (3.4)."""
     plateau = recipe.schedule.plateau
-    if warms_up(recipe) and state.warmup_ended_at is None:
+    if has_warmup(recipe) and state.warmup_ended_at is None:
         warmup = recipe.warmup
         state.recent_wrong = [*state.recent_wrong, int(state.wrong[-1].item())][-warmup.window :]
         error = 100 * sum(state.recent_wrong) / (len(state.recent_wrong) * recipe.schedule.batch_size)
@@ -81,7 +81,7 @@ def _watch_training_error(state: State, recipe: Recipe) -> None:
         state.window_wrong.append(state.wrong[-1])
         if len(state.window_wrong) == plateau.window:
             error = 100 * torch.stack(state.window_wrong).mean().item() / recipe.schedule.batch_size
-            dropped = reached_plateau(state.window_error, error, state.dropped_at, plateau)
+            dropped = has_reached_plateau(state.window_error, error, state.dropped_at, plateau)
             if dropped:
                 state.dropped_at.append(state.iteration)
             state.window_error, state.window_wrong = None if dropped else error, []
@@ -100,12 +100,12 @@ def _summarise(state: State, rate: float, batch_size: int) -> list[Point]:
 
 
 def _measure(state: State, batches: Batches, processes: Processes, task: Task) -> list[Point]:
-    """Test error, for the curve only: it selects nothing. Held-out error, if images are held out."""
+    """Test error, for the curve only: no model selection on test data. Held-out error, if images are held out."""
     counts: dict[Split, int] = {TEST: batches.test_count, HELDOUT: batches.heldout_count}
     points = []
     for split, images in counts.items():
         if images:
             part = task.code("loss").watch(state.net, batches, split)
-            whole = ErrorCount.merge(processes.gather(part)).metrics()
-            points += [Point(state.iteration, split, metric, round(value, 4)) for metric, value in whole.items()]
+            values = ErrorCount.merge(processes.gather(part)).metrics()
+            points += [Point(state.iteration, split, metric, round(value, 4)) for metric, value in values.items()]
     return points

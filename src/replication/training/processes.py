@@ -1,8 +1,8 @@
-"""Several processes training one net, one a GPU, under torchrun: what they must agree on.
+"""Several processes that train one net under torchrun, one a GPU.
 
 Data, schedule and weights do not depend on their number. Each process takes whole batch-norm groups of the global
-batch; gradients are summed by DistributedDataParallel, and running batch-norm averages are joined so that they are
-those of one process that had seen all groups in order.
+batch. DistributedDataParallel sums gradients. Running batch-norm averages are joined: they equal those of one process
+that sees all groups in order.
 """
 
 import os
@@ -20,7 +20,7 @@ from replication.config.recipe import Recipe
 from replication.errors import UserError
 
 
-def launched() -> bool:
+def is_under_torchrun() -> bool:
     """Whether torchrun started this process. A cluster may set RANK alone, which means nothing here."""
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
 
@@ -33,14 +33,14 @@ class Processes:
 
     @classmethod
     def under_torchrun(cls, device: torch.device) -> "Processes":
-        """Join the processes that torchrun started, or be alone."""
-        if not launched():
+        """Join the processes that torchrun started; without torchrun, a single process."""
+        if not is_under_torchrun():
             return cls()
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse a recipe whose batch-norm groups cannot be dealt out evenly.
+        """Refuse a recipe whose batch-norm groups the processes cannot share evenly.
 
         Raises:
             UserError: bn_group times the number of processes does not divide the batch.
@@ -57,7 +57,7 @@ class Processes:
             )
 
     def wrap(self, net: nn.Module) -> nn.Module:
-        """The net as the loop calls it."""
+        """The net that the loop calls."""
         if self.count == 1:
             return net
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # the argument has a new name since 2.13
@@ -65,7 +65,7 @@ class Processes:
 
     @contextmanager
     def group(self, net: nn.Module, last: bool) -> Iterator[None]:
-        """Forward and backward of one group; gradients are exchanged with the last of an iteration."""
+        """Run forward and backward of one group; gradients are exchanged with the last group of an iteration."""
         if self.count > 1 and not last:
             with net.no_sync():
                 yield
@@ -76,7 +76,7 @@ class Processes:
         """The sum of `value` over all processes."""
         if self.count > 1:
             value = value.clone()
-            with _together():
+            with _fail_together():
                 dist.all_reduce(value)
         return value
 
@@ -85,42 +85,42 @@ class Processes:
         if self.count == 1:
             return [value]
         values = [None] * self.count
-        with _together():
+        with _fail_together():
             dist.all_gather_object(values, value)
         return values
 
     def any(self, flag: bool) -> bool:
-        """Whether `flag` is set in any process; all get the same answer, without waiting for a GPU."""
+        """Whether `flag` is set in any process; all get the same answer, without a GPU synchronisation."""
         if self.count == 1:
             return flag
-        found = torch.tensor(int(flag))
-        with _together():
-            dist.all_reduce(found, op=dist.ReduceOp.MAX)
-        return bool(found)
+        maximum = torch.tensor(int(flag))
+        with _fail_together():
+            dist.all_reduce(maximum, op=dist.ReduceOp.MAX)
+        return bool(maximum)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait for all processes."""
         if self.count > 1:
-            with _together():
+            with _fail_together():
                 dist.barrier()
 
 
 @contextmanager
-def _together() -> Iterator[None]:
-    """What all processes do at once fails in those that are left when one has ended, which has said why."""
+def _fail_together() -> Iterator[None]:
+    """Turn the failure of a collective call, after another process has ended, into a user-facing error."""
     try:
         yield
     except RuntimeError as error:
         cause = " ".join(str(error).split())[:200]
-        told = f"another process of this training has ended, or cannot be reached ({cause}); its own message says why."
-        raise UserError(told, kind="unavailable") from error
+        message = f"another process of this training has ended, or cannot be reached ({cause}); see its message."
+        raise UserError(message, kind="unavailable") from error
 
 
 class RunningAverages:
     """The running batch-norm averages of a net, joined over processes after each iteration.
 
     One process that sees groups 1..G has r = k^G r0 + sum of k^(G-i) m s_i, with s_i the statistic of group i, m the
-    momentum and k = 1 - m. It is linear in the groups, so each process adds the part of its own groups.
+    momentum and k = 1 - m. This is linear in the groups, so each process adds the part of its groups.
     """
 
     def __init__(self, net: nn.Module, processes: Processes):
@@ -132,7 +132,7 @@ class RunningAverages:
         self.before: Tensor | None = None
 
     def start(self) -> None:
-        """Remember the averages before an iteration."""
+        """Store the averages before an iteration."""
         if self.processes.count > 1:
             self.before = torch.cat(self.buffers)
 
@@ -141,8 +141,8 @@ class RunningAverages:
         if self.processes.count == 1 or not self.buffers:
             return
         later = (self.processes.count - 1 - self.processes.rank) * groups
-        own = (torch.cat(self.buffers) - self.keep**groups * self.before) * self.keep**later
-        joined = self.keep ** (self.processes.count * groups) * self.before + self.processes.total(own)
+        addend = (torch.cat(self.buffers) - self.keep**groups * self.before) * self.keep**later
+        joined = self.keep ** (self.processes.count * groups) * self.before + self.processes.total(addend)
         for buffer, part in zip(self.buffers, joined.split([len(b) for b in self.buffers]), strict=True):
             buffer.copy_(part)
         for counter in self.counters:

@@ -1,4 +1,4 @@
-"""What stands around a training: its lock, requests to stop, its bar, and how its end is told."""
+"""The supervision of a training: lock, stop requests, progress bar, and the report of its failure."""
 
 import signal
 import sys
@@ -20,24 +20,24 @@ from replication.training.state import NonFiniteLoss, State
 
 
 class Progress(Protocol):
-    """Takes the share of a training that is done, from 0 to 1: a number in memory that another process reads."""
+    """The finished share of a training, from 0 to 1: a number in memory that another process reads."""
 
     value: float
 
 
 class Stopped(Exception):
-    """Training was asked to stop (Ctrl-C, SIGTERM); its state is saved."""
+    """Training was asked to stop (Ctrl-C, SIGTERM); its checkpoint is saved."""
 
 
-def bar_of(state: State, recipe: Recipe, shown: bool) -> tqdm:
-    """A bar of the iterations, on the standard error."""
+def make_bar(state: State, recipe: Recipe, is_visible: bool) -> tqdm:
+    """A progress bar of iterations, on the standard error."""
     return tqdm(
         total=recipe.schedule.iterations, initial=state.iteration, desc=run_name(recipe), unit="it",
-        mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True, disable=not shown,
+        mininterval=0.5 if sys.stderr.isatty() else 30, dynamic_ncols=True, disable=not is_visible,
     )  # fmt: skip
 
 
-def show(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
+def update_bar(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
     """Count an iteration; show its points of the curve, if it has any."""
     if points:
         values = {point.metric: point.value for point in points if point.split == TRAIN}
@@ -48,15 +48,15 @@ def show(bar: tqdm, points: Sequence[Point], batch_size: int) -> None:
 
 
 @contextmanager
-def told(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
-    """Mark an unfinished training KILLED or FAILED in MLflow; tell the user what to do about a loss that diverged."""
+def report_failure(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
+    """Mark an unfinished training KILLED or FAILED in MLflow; explain a diverged loss to the user."""
     try:
         yield
     except BaseException as error:
         live.end("KILLED" if isinstance(error, Stopped | KeyboardInterrupt) else "FAILED")
         if isinstance(error, NonFiniteLoss):
             raise NonFiniteLoss(
-                f"{run_name(recipe)}: {error}; the last good state is kept in {work}. "
+                f"{run_name(recipe)}: {error}; the last good checkpoint is in {work}. "
                 "Lower schedule.learning_rate (it is "
                 f"{recipe.schedule.learning_rate:g}) or optimiser.weight_decay ({recipe.optimiser.weight_decay:g}), or "
                 "set precision to fp32.",
@@ -67,8 +67,8 @@ def told(recipe: Recipe, work: Path, live: LiveRun) -> Iterator[None]:
 
 
 @contextmanager
-def stop_requests() -> Iterator[list[int]]:
-    """A list that is no longer empty once SIGINT or SIGTERM came; a second one of them acts at once."""
+def catch_stop_requests() -> Iterator[list[int]]:
+    """A list to which SIGINT and SIGTERM are appended; a second signal acts at once."""
     requests: list[int] = []
 
     def request(number: int, _: object) -> None:
@@ -84,8 +84,8 @@ def stop_requests() -> Iterator[list[int]]:
 
 
 @contextmanager
-def only_process(work: Path, processes: Processes) -> Iterator[None]:
-    """Killing DVC leaves its child training; a second start must not write into the same state."""
+def lock_run(work: Path, processes: Processes) -> Iterator[None]:
+    """Lock a run: killing DVC leaves its child training, and a second start must not write the same checkpoint."""
     if processes.rank > 0:
         yield
         return

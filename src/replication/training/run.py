@@ -1,4 +1,4 @@
-"""A supervised training: locked, resumable, shown, tracked; and the run that comes of it."""
+"""A supervised training: locked, resumable, with progress bar and tracking; and the run folder that it makes."""
 
 import sys
 import time
@@ -19,8 +19,8 @@ from replication.files import remove_leftovers, write_durably
 from replication.runs.curve import ERROR, TEST, TRAIN, last_value
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.nets import load_starts
-from replication.runs.provenance import provenance, start_of
-from replication.runs.record import RunRecord, run_name, status_of
+from replication.runs.provenance import describe_start, provenance
+from replication.runs.record import RunRecord, judge_status, run_name
 from replication.tasks import get_task
 from replication.tasks.batches import Batches
 from replication.tasks.build import count_net
@@ -29,10 +29,18 @@ from replication.tracking.live import LiveRun
 from replication.tracking.store import Destination
 from replication.training.loop import iterate
 from replication.training.processes import Processes
-from replication.training.progress import Progress, Stopped, bar_of, only_process, show, stop_requests, told
+from replication.training.progress import (
+    Progress,
+    Stopped,
+    catch_stop_requests,
+    lock_run,
+    make_bar,
+    report_failure,
+    update_bar,
+)
 from replication.training.state import State
 
-BACKBONE = "backbone"  # the role of the run whose weights the first layers are initialised from
+BACKBONE = "backbone"  # role of the run that initialises the first layers
 
 __all__ = ["Stopped", "train", "train_run"]
 
@@ -50,28 +58,28 @@ def train(
     origin: Mapping[str, Any] = MappingProxyType({}),
     progress: Progress | None = None,
 ) -> State:
-    """Train a net to the end of its schedule, from the state in `work` if there is one.
+    """Train a net to the end of its schedule; resume from the checkpoint in `work` if there is one.
 
     Args:
         backbone: weights of the trained net that the first layers are initialised from.
-        checkpoints: iterations after which the weights are kept beside the resume state too, 0 for the first ones.
-        compiled: whether torch.compile makes its kernels; a training that was begun otherwise goes on as it was begun.
-        work: folder of the resume state, to be named by the recipe's hash; it is the caller's to delete.
-        live: the run in MLflow, from the first save on; a shorter run is imported when it has finished.
-        save_seconds: how much work a kill -9 may cost.
-        processes: this process among all that train this net; `batches` must be its share of them. The first of them
+        checkpoints: iterations after which weights are also saved for the run folder, 0 for the initial ones.
+        compiled: whether torch.compile makes its kernels; a resumed training keeps the setting of its first start.
+        work: folder of the resume state, named by the recipe's hash. The caller deletes it.
+        live: the run in MLflow, from the first save on; a shorter run is imported at its end.
+        save_seconds: between two saves: the most that a kill -9 costs.
+        processes: this process among all that train this net; `batches` must be its share of them. The first one
             shows, tracks and saves; the others only train.
         origin: machine and code of this start, for the history of the run; "code" is the digest of the code.
         progress: takes the share of the schedule that is done, for a supervisor that shows it; None: a bar is shown.
 
     Raises:
-        Stopped: asked to stop; the state is saved.
-        NonFiniteLoss: the loss is not finite; the last good state is kept.
-        UserError: another process trains this run, or the state cannot be read.
+        Stopped: asked to stop; the checkpoint is saved.
+        NonFiniteLoss: the loss is not finite; the last good checkpoint is kept.
+        UserError: another process trains this run, or the checkpoint cannot be read.
     """
     processes.check(recipe)
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
-    with only_process(work, processes), stop_requests() as stop, told(recipe, work, live):
+    with lock_run(work, processes), catch_stop_requests() as stop, report_failure(recipe, work, live):
         state = State.start(recipe, batches.classes, batches.device, compiled, origin)
         if backbone:
             state.net.load_backbone(backbone)
@@ -81,22 +89,22 @@ def train(
         if first and state.mlflow_run_id:
             state.mlflow_run_id = live.log(state.curve, state.mlflow_run_id)
         if first and not resumed:
-            _keep(state, work, checkpoints)
+            _save_checkpoint(state, work, checkpoints)
             state.save(work)
-        with bar_of(state, recipe, shown=first and progress is None) as bar:
+        with make_bar(state, recipe, is_visible=first and progress is None) as bar:
             if first and resumed:
                 at_end = state.iteration == schedule.iterations
-                done = f"is trained to its end already; delete {work} to train it again"
-                told_as = done if at_end else f"resumes at iteration {state.iteration:,}"
-                bar.write(f"{name}: {told_as}", file=sys.stderr)
+                done = f"already trained to its end; delete {work} to train it again"
+                text = done if at_end else f"resumes at iteration {state.iteration:,}"
+                bar.write(f"{name}: {text}", file=sys.stderr)
             for points in iterate(state, recipe, batches, processes):
-                show(bar, points, schedule.batch_size)
+                update_bar(bar, points, schedule.batch_size)
                 if progress is not None:
                     progress.value = state.iteration / schedule.iterations
                 if first:
-                    _keep(state, work, checkpoints)
+                    _save_checkpoint(state, work, checkpoints)
 
-                # Save, so that nothing that may come costs more than a minute.
+                # Save, so that a crash costs a minute at most.
                 last, now = state.iteration == schedule.iterations, time.monotonic()
                 stopping = processes.any(bool(stop))
                 if stopping or last or now - saved_at > save_seconds:
@@ -106,39 +114,39 @@ def train(
                             state.mlflow_run_id = live.log(state.curve, state.mlflow_run_id)
                         state.save(work)
                 if stopping and not last:
-                    processes.wait()  # torchrun ends all once one has left, and the first may still be saving
+                    processes.wait()  # torchrun ends all processes once one ends, and the first may still be saving
                     raise Stopped(f"{name} stopped at iteration {state.iteration:,}; the same command resumes it.")
     return state
 
 
-def _keep(state: State, work: Path, checkpoints: Collection[int]) -> None:
-    """Keep the weights if they are to be kept after this iteration; before the state is saved, so that none is lost."""
+def _save_checkpoint(state: State, work: Path, checkpoints: Collection[int]) -> None:
+    """Save the weights if this iteration is one of `checkpoints`; before the state is saved, so that none is lost."""
     if state.iteration in checkpoints:
         tensors = {key: value.contiguous().cpu() for key, value in state.net.state_dict().items()}
         write_durably(work / checkpoint(state.iteration), save(tensors))
 
 
-def _kept(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict[str, Tensor]]:
-    """The weights that were kept; of those that were asked for too late it is told that there are none.
+def _load_checkpoints(work: Path, checkpoints: Collection[int], name: str) -> dict[int, dict[str, Tensor]]:
+    """Load the saved checkpoints; warn about those that training has already passed.
 
     Raises:
         UserError: one is damaged.
     """
-    found, late = {}, []
+    weights, late = {}, []
     for iteration in checkpoints:
         path = work / checkpoint(iteration)
         try:
             if path.exists():
-                found[iteration] = load_file(path)
+                weights[iteration] = load_file(path)
             else:
                 late.append(iteration)
         except SafetensorError as error:
-            sentence = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
-            raise UserError(sentence, kind="damaged", file=path) from error
+            message = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
+            raise UserError(message, kind="damaged", file=path) from error
     if late:
-        told = ", ".join(f"{iteration:,}" for iteration in late)
-        print(f"{name}: checkpoint {told} unavailable: training had already passed it.", file=sys.stderr)
-    return found
+        iterations = ", ".join(f"{iteration:,}" for iteration in late)
+        print(f"{name}: checkpoint {iterations} unavailable: training had already passed it.", file=sys.stderr)
+    return weights
 
 
 def train_run(
@@ -157,14 +165,14 @@ def train_run(
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
-    The state of its end is kept: should the folder not be written (the disk was full), it is in seconds at the next
-    start. It is the caller's to delete.
+    The final checkpoint is kept: if the folder cannot be written (the disk is full), the next start writes it in
+    seconds. The caller deletes it.
 
     Args:
-        work: where the resume states of all runs lie, each in a folder named by its recipe's hash.
-        destination: where MLflow keeps the run; None: nowhere.
+        work: with the resume states of all runs, each in a folder named by its recipe's hash.
+        destination: where MLflow keeps the run; None: not tracked.
         starts: folders of the runs that it starts from, by role; `backbone` gives the weights of the first layers.
-        checkpoints: iterations after which the weights are kept too, 0 for the first ones.
+        checkpoints: iterations after which weights are saved too, 0 for the initial ones.
         code: digest of the code that trains.
         progress: see `train`.
 
@@ -172,7 +180,7 @@ def train_run(
         The record that was written; None in all processes but the first.
 
     Raises:
-        Stopped: asked to stop; the state is saved.
+        Stopped: asked to stop; the checkpoint is saved.
         UserError: as `train` and `write_run` say.
     """
     processes, task = Processes.under_torchrun(device), get_task(recipe.task)
@@ -185,13 +193,15 @@ def train_run(
     backbone = read_weights(starts[BACKBONE]) if BACKBONE in starts else None
     state = train(
         recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
-        start_of(origin, code), progress,
+        describe_start(origin, code), progress,
     )  # fmt: skip
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, origin)
-    kept = _kept(work / recipe.hash, checkpoints, run_name(recipe))
-    write_run(folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, kept)
+    checkpoint_weights = _load_checkpoints(work / recipe.hash, checkpoints, run_name(recipe))
+    write_run(
+        folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, checkpoint_weights
+    )
     live.finish(folder)
     trained, tested = last_value(state.curve, TRAIN, ERROR), last_value(state.curve, TEST)
     errors = f"training error {trained:.2f} %, test error {tested:.2f} %"
@@ -205,7 +215,7 @@ def _record(recipe: Recipe, state: State, batches: Batches, processes: Processes
     size = count_net(recipe, batches.classes)
     return RunRecord(
         recipe=recipe,
-        status=status_of(recipe, state.curve, batches.classes),
+        status=judge_status(recipe, state.curve, batches.classes),
         parameters=size.parameters,
         macs=size.macs,
         warmup_ended_at=state.warmup_ended_at,

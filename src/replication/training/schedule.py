@@ -21,17 +21,17 @@ def learning_rate(
     schedule = recipe.schedule
     drops = dropped_at if schedule.plateau else schedule.drops
     rate = schedule.learning_rate * schedule.drop_factor ** sum(iteration >= drop for drop in drops)
-    if warms_up(recipe) and (warmup_ended_at is None or iteration < warmup_ended_at):
+    if has_warmup(recipe) and (warmup_ended_at is None or iteration < warmup_ended_at):
         return min(rate, recipe.warmup.learning_rate)
     return rate
 
 
-def warms_up(recipe: Recipe) -> bool:
+def has_warmup(recipe: Recipe) -> bool:
     """Whether the net starts with a warm-up: CIFAR nets of 110 layers and more in the paper."""
     return recipe.warmup is not None and depth_of(recipe.net) >= recipe.warmup.from_depth
 
 
-def reached_plateau(before: float | None, now: float, dropped_at: Sequence[int], plateau: Plateau) -> bool:
+def has_reached_plateau(before: float | None, now: float, dropped_at: Sequence[int], plateau: Plateau) -> bool:
     """Whether the rate drops after a window with training error `now`, % ("when the error plateaus", section 3.4).
 
     Args:

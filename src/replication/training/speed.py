@@ -1,8 +1,8 @@
-"""What a training will take on this machine, and what another arithmetic would: two seconds before a long one tell.
+"""Estimate how long a training takes on this machine, in either precision. Measuring takes two seconds.
 
-fp32 is the paper's arithmetic. On some processors bf16 doubles the speed, on others it costs a fifth, so it is measured
-and told, and nothing is switched: precision is a field of the recipe. Compiled kernels (torch.compile) change the last
-bits only, as another number of threads does: a run that is long enough to repay them may take them.
+fp32 is the paper's arithmetic. On some processors bf16 doubles the speed, on others it costs a fifth. It is measured
+and printed, but not switched: precision is a field of the recipe. Compiled kernels (torch.compile) change the last
+bits only, as another number of threads does: a run that is long enough to repay them may use them.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from replication.errors import UserError
 from replication.nets.names import depth_of
 from replication.runs.record import run_name
 from replication.tasks.build import build_net, count_net
-from replication.training.processes import launched
+from replication.training.processes import is_under_torchrun
 
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
 LONG = 2e13  # multiply-adds of a training from which on it is measured first: some five minutes of two cores
@@ -31,11 +31,11 @@ GAIN = {"fp32": 1.15, "bf16": 1.05}
 SECONDS_A_LAYER = 3
 
 
-def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -> bool:
-    """Whether a training compiles its kernels; before a long one, says what it will take and what would be faster.
+def choose_compilation(setting: str, recipe: Recipe, classes: int, device: torch.device) -> bool:
+    """Choose whether a training compiles its kernels; print an estimate before a long one.
 
     Args:
-        setting: `compile` of params.yaml; "auto" compiles where a CPU's run is long enough to repay it.
+        setting: `compile` of params.yaml; "auto" compiles on a CPU if the run is long enough to repay it.
 
     Raises:
         UserError: "always", without a compiler.
@@ -48,20 +48,20 @@ def compiles(setting: str, recipe: Recipe, classes: int, device: torch.device) -
         )
     if setting == "always" and runs_blocks_again(recipe, classes):
         raise UserError(
-            f"params.yaml: compile: always cannot compile {recipe.net}: torch.compile refuses nets that compute their "
-            "blocks again in the backward pass; set compile to auto.",
+            f"params.yaml: compile: always cannot compile {recipe.net}: torch.compile refuses nets that recompute "
+            "their blocks in the backward pass; set compile to auto.",
             key="compile",
         )
-    found = None if launched() else outlook(recipe, classes, device, recipe.schedule.iterations)
-    compiled = setting == "always" or (setting == "auto" and bool(found and found.compiling_pays))
-    if found:
-        print(f"{run_name(recipe)}: {told(found, recipe, compiled)}", file=sys.stderr)
+    forecast = None if is_under_torchrun() else outlook(recipe, classes, device, recipe.schedule.iterations)
+    compiled = setting == "always" or (setting == "auto" and bool(forecast and forecast.compiling_pays))
+    if forecast:
+        print(f"{run_name(recipe)}: {describe_outlook(forecast, recipe, compiled)}", file=sys.stderr)
     return compiled
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """Images a second in each precision, eager; seconds that the recipe's iterations take; whether compiling pays."""
+    """Images a second in each precision, in eager mode; seconds for all iterations; whether compiling pays."""
 
     rates: dict[str, float]
     seconds: float
@@ -69,7 +69,7 @@ class Outlook:
 
 
 def outlook(recipe: Recipe, classes: int, device: torch.device, iterations: int) -> Outlook | None:
-    """Measure what `iterations` of a recipe will take on `device`; None if they are few."""
+    """Measure how long `iterations` of a recipe take on `device`; None if they are few."""
     images = iterations * recipe.schedule.batch_size
     macs = _macs(recipe, classes)
     if FORWARD_AND_BACKWARD * macs * images < LONG:
@@ -85,8 +85,9 @@ def outlook(recipe: Recipe, classes: int, device: torch.device, iterations: int)
 def images_per_second(
     recipe: Recipe, classes: int, device: torch.device, precision: str, seconds: float = 0.8
 ) -> float:
-    """The rate of training steps on random images: the best of those that `seconds` allow, after one that does not
-    count. A step is of a batch-norm group; on a CPU, which is as fast with less, of as many images as keep it short.
+    """The speed of training steps on random images: the best step within `seconds`, after a warm-up step.
+
+    A step takes a batch-norm group; on a CPU fewer images, as it is no slower with them.
     """
     short = int(max(2e9 / _macs(recipe, classes), 2))
     count = min(short, recipe.bn_group) if device.type == "cpu" else recipe.bn_group
@@ -107,34 +108,34 @@ def images_per_second(
 
 
 def _some_loss(output: Any, labels: Tensor) -> Tensor:
-    """A loss that all weights of the net have a part in, whatever it says."""
+    """A loss that depends on all weights; its value does not matter."""
     if isinstance(output, Tensor):
         return cross_entropy(output.float(), labels)
     return sum(values.square().mean() for values in output.tensors(labels[:, None]))
 
 
-def told(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
-    """The outlook in words, with how to set what would be faster."""
+def describe_outlook(outlook: Outlook, recipe: Recipe, compiled: bool) -> str:
+    """The estimate in words, with the setting that would be faster."""
     rate, other = outlook.rates[recipe.precision], "bf16" if recipe.precision == "fp32" else "fp32"
     faster = outlook.rates[other] / rate
-    words = f"about {_duration(outlook.seconds)} here in {recipe.precision}, at {rate:.0f} images/s"
+    words = f"about {_duration(outlook.seconds)} on this machine in {recipe.precision}, at {rate:.0f} images/s"
     if faster > 1.1:
         key = f"{recipe.task}.override.precision={other}"
-        words += f"; {other} would be {faster:.1f} times as fast (-S '++{key}', which makes it another recipe)"
+        words += f"; {other} would be {faster:.1f} times as fast (-S '++{key}', another recipe)"
     if compiled:
         words += "; kernels are compiled first, a minute or two, for up to 1.3 times the speed"
     return words
 
 
 def runs_blocks_again(recipe: Recipe, classes: int) -> bool:
-    """Whether a net keeps no maps of its blocks and computes them again, which torch.compile refuses (2.14)."""
+    """Whether a net recomputes the maps of its blocks, which torch.compile refuses (2.14)."""
     with torch.device("meta"):
         net = build_net(recipe, classes)
     return bool(getattr(net, "stage", 0))
 
 
 def can_compile() -> bool:
-    """Whether there is the C++ compiler that torch.compile calls."""
+    """Whether this machine has a C++ compiler for torch.compile."""
     return any(map(shutil.which, ("g++", "clang++", "c++")))
 
 

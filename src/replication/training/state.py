@@ -1,4 +1,4 @@
-"""All that a training is made of at one moment, saved so that a killed run continues bit for bit."""
+"""The complete state of a training, saved so that a killed run resumes bit for bit."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ from replication.runs.curve import Point
 from replication.tasks.batches import WEIGHTS, derived_seed
 from replication.tasks.build import build_net
 
-STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each what torch saved, then its sha256 in 32 bytes
+STATE, BEFORE = "state.pt", "state-before.pt"  # the last two; each a torch file, then its sha256 in 32 bytes
 
 
 class NonFiniteLoss(UserError):
@@ -48,7 +48,7 @@ class State:
     curve: list[Point] = field(default_factory=list)
     gradient_norms: dict[int, list[float]] = field(default_factory=dict)  # by iteration; of each convolution's weights
     seconds: float = 0.0
-    # Of each start: after which iteration, on how many threads, and what `train` was told of machine and code.
+    # Of each start: iteration, threads, machine and code.
     history: list[dict[str, Any]] = field(default_factory=list)
     compiled: bool = False  # by torch.compile, from the first iteration on: eager kernels have other last bits
     mlflow_run_id: str | None = None
@@ -88,10 +88,10 @@ class State:
         return [threads for threads, _ in groupby(start["threads"] for start in self.history)]
 
     def save(self, folder: Path) -> None:
-        """Write `folder`/state.pt, atomically and durably; the one before it is kept.
+        """Write `folder`/state.pt, atomically and durably; keep the previous one.
 
         Raises:
-            NonFiniteLoss: instead of replacing a good state by a bad one.
+            NonFiniteLoss: a weight is not finite; the good state is kept.
         """
         self.check_finite()
         if not all(bool(torch.isfinite(p).all()) for p in self.net.parameters()):
@@ -103,12 +103,12 @@ class State:
         write_durably(folder / STATE, content + hashlib.sha256(content).digest(), before=folder / BEFORE)
 
     def load(self, folder: Path, device: torch.device, iterations: int) -> bool:
-        """Continue from `folder`/state.pt, or if that is damaged from the one before it; says whether there was one.
+        """Resume from `folder`/state.pt, or from the previous one if that is damaged; returns whether there was one.
 
-        A training that other code has brought to its end, at `iterations`, is not taken for one of this code.
+        A training that other code finished, at `iterations`, is not resumed.
 
         Raises:
-            UserError: all that there is is damaged.
+            UserError: all checkpoints are damaged.
         """
         wrong = []
         for path in (folder / STATE, folder / BEFORE):
@@ -118,7 +118,7 @@ class State:
                 saved = self._read(path, device)
                 break
             except PermissionError:
-                raise  # nothing is wrong with it
+                raise  # the file is not damaged
             except Exception as error:  # a file from elsewhere can raise anything
                 wrong.append(f"{path} cannot be read ({type(error).__name__}: {error})".split("\n")[0])
         else:
@@ -130,13 +130,16 @@ class State:
                 )
             return False
         if wrong:
-            print(f"{wrong[0]}; going on from {BEFORE}.", file=sys.stderr)
-            (folder / STATE).unlink()  # the next save would keep it as the one before
+            print(f"warning: {wrong[0]}; resuming from {BEFORE}.", file=sys.stderr)
+            (folder / STATE).unlink()  # the next save would keep it as the previous one
         if saved.pop("code") != self.code:
             if saved["iteration"] >= iterations:
-                print(f"warning: {folder} was trained to its end by other code; training starts anew.", file=sys.stderr)
+                print(
+                    f"warning: {folder} was trained to its end by another code version; training starts again.",
+                    file=sys.stderr,
+                )
                 return False
-            print(f"warning: resuming {folder}, a checkpoint that other code wrote.", file=sys.stderr)
+            print(f"warning: resuming {folder}, a checkpoint written by another code version.", file=sys.stderr)
         self.net.load_state_dict(saved.pop("net"))
         self.optimizer.load_state_dict(saved.pop("optimizer"))
         saved["curve"] = [Point(*point) for point in saved["curve"]]
@@ -144,28 +147,27 @@ class State:
         vars(self).update(saved)
         if start["threads"] != self.threads[-1]:
             print(
-                f"warning: this run was trained on {self.threads[-1]} threads so far and resumes on "
-                f"{start['threads']}; its last bits will differ from those of an uninterrupted run. "
-                "OMP_NUM_THREADS sets the number.",
+                f"warning: this run was trained on {self.threads[-1]} threads and resumes on {start['threads']}: its "
+                "last bits will differ from those of an uninterrupted run. OMP_NUM_THREADS sets the number.",
                 file=sys.stderr,
             )
         self.history.append(start)
         return True
 
     def _read(self, path: Path, device: torch.device) -> dict[str, Any]:
-        """The fields of a state as `save` wrote them.
+        """Read the fields that `save` wrote.
 
         Raises:
-            ValueError: the file is not what was written, or was written by another version of this code.
+            ValueError: the file was changed, or written by another code version.
         """
         content = path.read_bytes()
         if hashlib.sha256(content[:-32]).digest() != content[-32:]:
-            raise ValueError("its digest is not that of its content")
+            raise ValueError("its digest does not match its content")
         saved: dict[str, Any] = torch.load(io.BytesIO(content[:-32]), map_location=device, weights_only=True)
         if saved.keys() != vars(self).keys():
-            raise ValueError("it was saved by another version of this code")
+            raise ValueError("it was saved by another code version")
         if saved["recipe"] != self.recipe:
-            raise ValueError("it is of another run")
+            raise ValueError("it belongs to another run")
         return saved
 
     def check_finite(self) -> None:
@@ -180,7 +182,7 @@ def set_rate(optimizer: torch.optim.SGD, rate: float, in_momentum: bool = False)
 
     Args:
         in_momentum: the rate is inside the momentum, u = m u + rate g, w = w - u, as in the authors' Caffe. With u =
-            rate v that is the same step, but for the v that is carried over a change of the rate.
+            rate v it is the same step, except that v is rescaled when the rate changes.
     """
     for parameters in optimizer.param_groups:
         if in_momentum and parameters["lr"] != rate:

@@ -12,9 +12,9 @@ from replication.tasks import Task
 from replication.verdicts.comparisons import Comparison
 from replication.verdicts.rule import Outcome, Verdict, verdict
 
-Role = Literal["degradation", "cure", "gain"]  # in the sentence that sums up a study
+Role = Literal["degradation", "cure", "gain"]  # its part in the summary of a study
 
-Kind = Literal["confirmed"] | Verdict  # what is counted on the built nets is confirmed, not tested
+Kind = Literal["confirmed"] | Verdict  # confirmed: counted on built nets, not measured
 
 Compare = Callable[[Study], list[Comparison]]
 
@@ -29,12 +29,12 @@ class Test:
     needs: tuple[str, ...]  # nets, "plain-56" or "plain-56/three-times-longer", that must have been trained
     role: Role | None
     compare: Compare
-    any_net: bool = False  # it is tested on whatever nets a study has
+    any_net: bool = False  # it is tested on the nets that a study has
     variants: tuple[str, ...] = ()  # of the deepest of these nets, which it needs too
 
     @property
-    def counted(self) -> bool:
-        """Whether it is arithmetic, counted on the built nets."""
+    def is_counted(self) -> bool:
+        """Whether it is arithmetic on the built nets."""
         return not self.needs and not self.any_net
 
     def rests_on(self, study: Study) -> tuple[str, ...]:
@@ -50,15 +50,15 @@ class Tested:
 
     test: Test
     verdict: Verdict
-    provisional: bool  # a spread that others published stood in for that of fewer than three seeds
+    provisional: bool  # fewer than three seeds, with a published spread in place of theirs
     comparisons: tuple[Comparison, ...]
-    missing: tuple[str, ...]  # what would have to be trained to tell
+    missing: tuple[str, ...]  # nets that must be trained first
     fidelity: str  # of the runs it rests on; "exact" for arithmetic
 
     @property
     def kind(self) -> Kind:
-        """The verdict; `confirmed` if it was counted, not measured."""
-        return "confirmed" if self.test.counted and self.verdict == "supported" else self.verdict
+        """The verdict; `confirmed` if it is arithmetic."""
+        return "confirmed" if self.test.is_counted and self.verdict == "supported" else self.verdict
 
     @property
     def words(self) -> str:
@@ -66,7 +66,7 @@ class Tested:
         if self.kind == "confirmed":
             return "confirmed by counting"
         if self.verdict == "single seed":
-            few = min(c.n for c in self.comparisons if c.deciding and c.outcome == "single seed" and c.n)
+            few = min(c.n for c in self.comparisons if c.is_deciding and c.outcome == "single seed" and c.n)
             return "single seed" if few == 1 else f"only {few} seeds"
         return f"provisional: {self.verdict}" if self.provisional else self.verdict
 
@@ -103,31 +103,31 @@ def claim(
     return register
 
 
-def tests_of(task: Task) -> list[Test]:
+def list_tests(task: Task) -> list[Test]:
     """The tests of a task's claims, in the order of their file."""
     return [test for test in _tests if test.task == task]
 
 
-@lru_cache(maxsize=64)  # several parts of the page ask for the same
+@lru_cache(maxsize=64)  # several parts of the page ask for it
 def judge_claims(study: Study) -> list[Tested]:
     """The claims of the study's task, in the order of their file."""
-    return [judge(test, study) for test in tests_of(study.task)]
+    return [judge(test, study) for test in list_tests(study.task)]
 
 
 def judge(test: Test, study: Study) -> Tested:
-    """A claim's verdict in a study; its fidelity is the worst of the runs that it needs."""
+    """Judge a claim in a study. Its fidelity is the worst of the runs that it needs."""
     comparisons = test.compare(study)
-    deciding = [c for c in comparisons if c.deciding]
-    found, outcomes = verdict([c.evidence for c in deciding], [c.part == "must" for c in deciding])
+    deciding = [c for c in comparisons if c.is_deciding]
+    overall, outcomes = verdict([c.evidence for c in deciding], [c.part == "must" for c in deciding])
     of_deciding = iter(outcomes)
-    judged = [replace(c, outcome=next(of_deciding) if c.deciding else _outcome(c)) for c in comparisons]
-    provisional = found != "single seed" and any(c.evidence.provisional for c in deciding if c.evidence)
-    fidelity = "exact" if test.counted else study.fidelity_of(test.rests_on(study))
-    elsewhere = any(c.elsewhere for c in comparisons)
+    judged = [replace(c, outcome=next(of_deciding) if c.is_deciding else _outcome(c)) for c in comparisons]
+    provisional = overall != "single seed" and any(c.evidence.provisional for c in deciding if c.evidence)
+    fidelity = "exact" if test.is_counted else study.fidelity_of(test.rests_on(study))
+    elsewhere = any(c.is_out_of_reach for c in comparisons)
     missing = () if elsewhere else tuple(name for name in test.needs if not study.has(name))
-    return Tested(test, found, provisional, tuple(judged), missing, fidelity)
+    return Tested(test, overall, provisional, tuple(judged), missing, fidelity)
 
 
 def _outcome(aside: Comparison) -> Outcome:
-    """Of a comparison that decides nothing: weighed alone."""
+    """The outcome of a comparison that decides nothing, weighed by itself."""
     return verdict([aside.evidence], [True])[1][0] if aside.evidence else aside.outcome

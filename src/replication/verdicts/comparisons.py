@@ -1,6 +1,7 @@
-"""Inequalities between measured errors: what a claim rests on.
+"""Inequalities between measured values: what a claim rests on.
 
-A net goes by its name, "plain-56", or with its variant, "plain-56/three-times-longer".
+A net goes by its name, "plain-56", or with its variant, "plain-56/three-times-longer". The functions take the worse net
+first. Whether it has the larger or the smaller value is the metric's to say: `Measure.orient` reads its direction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,78 +12,88 @@ from typing import Literal
 from replication.nets.complexity import complexity
 from replication.results.schema import TRAINING, TRAINING_ERROR
 from replication.results.studies import Study
+from replication.tasks.task import TOP1, Metric
 from replication.verdicts import rule
 from replication.verdicts.rule import Evidence, Outcome, Sample
 
-# must: the claim needs it to hold; guard: it may only not be reversed; aside: it is shown, and decides nothing.
+# must: the claim needs it to hold; guard: it must not be reversed; aside: it is shown and decides nothing.
 Part = Literal["must", "guard", "aside"]
 Samples = Mapping[str, Sample]
 Weigh = Callable[[Samples], Evidence]
 
-# How a value is written. Of a level or a spread the interval is about what stands in its cell.
+# How a value is printed. The interval of a level or a spread is about the printed value.
 POINTS, LEVEL, SPREAD = "{:+.2f}", "{:.2f} %", "{:.2f}"
 ITERATIONS, ORDER = "{:+,.0f} iterations", "{:.0%} of pairs of runs in order"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """An error of a net: a protocol of scores.csv and one of its metrics, with their words."""
+    """What nets are compared by: a protocol of scores.csv and one of its metrics, with its words."""
 
     words: str
     protocol: str
-    metric: str = "top1_error"
+    metric: Metric = TOP1
 
     def sample(self, study: Study, net: str) -> Sample | None:
-        """The errors of a net's seeds, None if it was not run."""
-        return study.sample(net, self.protocol, self.metric)
+        """The values of a net's seeds, None if it was not run."""
+        return study.sample(net, self.protocol, self.metric.name)
+
+    def orient(self, samples: Samples) -> Samples:
+        """Samples in which the worse net has the larger value."""
+        return {net: replace(sample, values=self.metric.sign * sample.values) for net, sample in samples.items()}
+
+    def describe_difference(self, worse: str, better: str) -> str:
+        """A difference that is positive if the first net is the worse one."""
+        return f"{worse} − {better}" if self.metric.sign > 0 else f"{better} − {worse}"
 
 
-TRAIN = Measure("training error", TRAINING, TRAINING_ERROR)  # of the end of the schedule
+TRAIN = Measure("training error", TRAINING, Metric(TRAINING_ERROR, "training error"))  # at the end of the schedule
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One inequality that a claim rests on, as the paper has it and as it was measured here."""
+    """One inequality that a claim rests on: in the paper, and measured here."""
 
     what: str
     paper: str
     evidence: Evidence | None = None  # None: it was not measured
     part: Part = "must"
-    told: str = ""  # what was counted, or why there is nothing
+    note: str = ""  # what was counted, or why there is nothing
     form: str = POINTS
     samples: Samples = field(default_factory=dict)  # by net
-    weigh: Weigh | None = None  # samples of these nets → evidence; to see what more seeds would tell
+    weigh: Weigh | None = None  # samples of these nets → evidence; planning calls it with more seeds
     worse: str = ""  # the two nets compared, the one with the larger error in the paper first
     better: str = ""
     measure: Measure | None = None
-    elsewhere: bool = False  # no more runs of this study could tell
+    is_out_of_reach: bool = False  # more runs of this study cannot settle it
     outcome: Outcome = "not tested"  # given by `judge`, as it depends on the other comparisons
 
     @property
-    def deciding(self) -> bool:
+    def is_deciding(self) -> bool:
         return self.part != "aside"
 
     @property
     def here(self) -> str:
-        """What was measured, counted or missing here; with too few seeds for an interval, each value too."""
+        """What was measured, counted or missing here. With too few seeds for an interval: each value too."""
         if self.evidence is None or not self.evidence.n:
-            return self.told
+            return self.note
         text = "" if isnan(self.evidence.value) else self.form.format(float(self.evidence.value))
         if self.evidence.state == "single seed":
             text += f" ({'; '.join(f'{net}: {_values(sample, self.form)}' for net, sample in self.samples.items())})"
         if self.evidence.state == "chance":
-            text += f"; {' and '.join(net for net, of in self.samples.items() if not of.learned)} no better than chance"
+            unlearned = [net for net, sample in self.samples.items() if not sample.learned]
+            text += f"; {' and '.join(unlearned)} no better than chance"
         return text.strip()
 
     @property
     def interval(self) -> str:
         """The 95 % interval of what `here` says; empty where there is none."""
-        found = self.evidence
-        if found is None or found.state != "tested" or isnan(found.low):
+        evidence = self.evidence
+        if evidence is None or evidence.state != "tested" or isnan(evidence.low):
             return ""
         sign = "+" if self.form.startswith("{:+") else ""
         places = 0 if self.form == ITERATIONS else 2
-        return f"[{float(found.low):{sign},.{places}f}, {float(found.high):{sign},.{places}f}]"
+        return f"[{float(evidence.low):{sign},.{places}f}, {float(evidence.high):{sign},.{places}f}]"
 
     @property
     def n(self) -> int | None:
@@ -90,24 +101,31 @@ class Comparison:
         return self.evidence.n or None if self.evidence else None
 
 
-def weighed(
-    what: str, paper: str, samples: Mapping[str, Sample | None], weigh: Weigh, form: str = POINTS, part: Part = "must"
-) -> Comparison:
-    """The comparison of samples, by net; a sample is None if its net was not run."""
-    absent = [net for net, found in samples.items() if found is None]
-    if absent:
-        return Comparison(what, paper, part=part, told=f"{' and '.join(absent)} not run")
-    return Comparison(what, paper, weigh(samples), part, form=form, samples=samples, weigh=weigh)
+def weigh_samples(
+    what: str, paper: str, samples: Mapping[str, Sample | None], weigh: Weigh, form: str = POINTS, part: Part = "must",
+    measure: Measure | None = None,
+) -> Comparison:  # fmt: skip
+    """Compare samples, by net; a sample is None if its net was not run.
+
+    Args:
+        measure: of the samples; `weigh` gets them oriented by it. None: as they are.
+    """
+    missing = [net for net, sample in samples.items() if sample is None]
+    if missing:
+        return Comparison(what, paper, part=part, note=f"{' and '.join(missing)} not run")
+    weigh_oriented = weigh if measure is None else lambda values: weigh(measure.orient(values))
+    return Comparison(what, paper, weigh_oriented(samples), part, form=form, samples=samples, weigh=weigh_oriented)
 
 
 def compare(
     study: Study, measure: Measure, worse: str, better: str, paper: float | None, part: Part = "must"
 ) -> Comparison:
-    """Whether `worse` has the larger error; `paper` is by how many points it has there, None if it gives no number."""
+    """Whether `worse` is worse; `paper` is by how many points it is worse there, None if the paper has no number."""
     samples = {net: measure.sample(study, net) for net in (worse, better)}
-    what, weigh = f"{worse} − {better}, {measure.words}", difference_of({worse: 1, better: -1})
-    found = weighed(what, "worse" if paper is None else POINTS.format(paper), samples, weigh, part=part)
-    return replace(found, worse=worse, better=better, measure=measure)
+    what = f"{measure.describe_difference(worse, better)}, {measure.words}"
+    expected, weigh = "worse" if paper is None else POINTS.format(paper), weigh_difference({worse: 1, better: -1})
+    comparison = weigh_samples(what, expected, samples, weigh, part=part, measure=measure)
+    return replace(comparison, worse=worse, better=better, measure=measure)
 
 
 def compare_gaps(
@@ -117,61 +135,80 @@ def compare_gaps(
     weights: dict[str, int] = {}  # a net may stand in both gaps
     for net, weight in [(larger[0], 1), (larger[1], -1), (smaller[0], -1), (smaller[1], 1)]:
         weights[net] = weights.get(net, 0) + weight
-    what = f"({larger[0]} − {larger[1]}) − ({smaller[0]} − {smaller[1]}), {measure.words}"
+    gaps = [measure.describe_difference(*pair) for pair in (larger, smaller)]
+    what = f"({gaps[0]}) − ({gaps[1]}), {measure.words}"
     samples = {net: measure.sample(study, net) for net in weights}
-    return weighed(what, POINTS.format(paper), samples, difference_of(weights), part=part)
+    return weigh_samples(what, POINTS.format(paper), samples, weigh_difference(weights), part=part, measure=measure)
 
 
 def compare_alike(study: Study, measure: Measure, a: str, b: str, band: float, paper: str) -> Comparison:
-    """Whether two errors differ by less than `band` points."""
+    """Whether two nets differ by less than `band` points, in either direction."""
     samples = {net: measure.sample(study, net) for net in (a, b)}
-    return weighed(f"{a} − {b}, {measure.words}, less than ± {band:g}", paper, samples, alike_of({a: 1, b: -1}, band))
+    what = f"{a} − {b}, {measure.words}, less than ± {band:g}"
+    return weigh_samples(what, paper, samples, weigh_alikeness({a: 1, b: -1}, band))
+
+
+def compare_not_better(study: Study, measure: Measure, net: str, other: str, band: float) -> Comparison:
+    """Whether a net is not better than another one by `band` points or more."""
+    samples = {name: measure.sample(study, name) for name in (net, other)}
+    what = f"{measure.describe_difference(net, other)} above −{band:g}, {measure.words}"
+    weigh = weigh_difference({net: 1, other: -1}, above=-band)
+    return weigh_samples(what, "no better", samples, weigh, measure=measure)
 
 
 def compare_trend(study: Study, measure: Measure, nets: Sequence[str]) -> Comparison:
-    """Whether the error falls from each net to the next; to show, the steps may stand beside it as guards."""
+    """Whether each net is better than the one before it. The steps can stand beside it as guards, to show them."""
     samples = {net: measure.sample(study, net) for net in nets}
-    what = f"{nets[0]} → {nets[-1]}, {measure.words} falls"
-    return weighed(what, "falls", samples, lambda found: rule.trend([found[net] for net in nets]), ORDER)
+    direction = "falls" if measure.metric.sign > 0 else "rises"
+    what = f"{nets[0]} → {nets[-1]}, {measure.words} {direction}"
+
+    def weigh(oriented: Samples) -> Evidence:
+        return rule.trend([oriented[net] for net in nets])
+
+    return weigh_samples(what, direction, samples, weigh, ORDER, measure=measure)
 
 
-def compare_bound(study: Study, measure: Measure, net: str, paper: str, why: str = "", **side: float) -> Comparison:
-    """Whether a net's error lies above, or below, a bound: `above=60` or `below=60`, in percent; `why` says whose."""
-    ((word, value),) = side.items()
-    what = f"{net} {word} {value:g} %{f' ({why})' if why else ''}, {measure.words}"
+def compare_bound(
+    study: Study, measure: Measure, net: str, paper: str, worse_than: float | None = None,
+    better_than: float | None = None, source: str = "",
+) -> Comparison:  # fmt: skip
+    """Whether a net is worse than a bound in percent, or better than one; `source` says whose bound it is."""
+    is_above = (better_than is None) == (measure.metric.sign > 0)
+    side, value = "above" if is_above else "below", worse_than if better_than is None else better_than
+    what = f"{net} {side} {value:g} %{f' ({source})' if source else ''}, {measure.words}"
     samples = {net: measure.sample(study, net)}
-    return weighed(what, paper, samples, lambda found: rule.bound(found[net], **side), LEVEL)
+    return weigh_samples(what, paper, samples, lambda values: rule.bound(values[net], **{side: value}), LEVEL)
 
 
-def difference_of(weights: Mapping[str, float]) -> Weigh:
-    """Whether the sum of weight x mean, by net, is positive."""
-    return lambda samples: rule.difference([(weight, samples[net]) for net, weight in weights.items()])
+def weigh_difference(weights: Mapping[str, float], above: float = 0.0) -> Weigh:
+    """Whether the sum of weight x mean, by net, is above a bound."""
+    return lambda samples: rule.difference([(weight, samples[net]) for net, weight in weights.items()], above)
 
 
-def alike_of(weights: Mapping[str, float], band: float) -> Weigh:
+def weigh_alikeness(weights: Mapping[str, float], band: float) -> Weigh:
     """Whether the sum of weight x mean, by net, lies between -band and band."""
     return lambda samples: rule.alike([(weight, samples[net]) for net, weight in weights.items()], band)
 
 
-def counted(what: str, paper: str, here: str, true: bool) -> Comparison:
+def compare_counts(what: str, paper: str, here: str, is_true: bool) -> Comparison:
     """An inequality between numbers that are counted on built nets."""
-    return Comparison(what, paper, rule.counted(true), told=here)
+    return Comparison(what, paper, rule.counted(is_true), note=here)
 
 
-def equal_cost(plain: str, residual: str, input_size: int, classes: int, paper: str) -> Comparison:
+def compare_cost(plain: str, residual: str, input_size: int, classes: int, paper: str) -> Comparison:
     """Whether two nets have the same parameters and multiply-adds, counted on the built nets."""
-    theirs, ours = complexity(plain, input_size, classes), complexity(residual, input_size, classes)
-    here = f"{ours.parameters:,} parameters, {ours.macs / 1e6:,.1f} M multiply-adds"
-    if theirs != ours:
-        here += f"; {plain}: {theirs.parameters:,}, {theirs.macs / 1e6:,.1f} M"
-    return counted(f"{plain} = {residual}", paper, here, theirs == ours)
+    plain_cost, cost = complexity(plain, input_size, classes), complexity(residual, input_size, classes)
+    here = f"{cost.parameters:,} parameters, {cost.macs / 1e6:,.1f} M multiply-adds"
+    if plain_cost != cost:
+        here += f"; {plain}: {plain_cost.parameters:,}, {plain_cost.macs / 1e6:,.1f} M"
+    return compare_counts(f"{plain} = {residual}", paper, here, plain_cost == cost)
 
 
-def only_on_its_own_data(study: Study, found: Comparison) -> Comparison:
-    """A comparison with numbers that others measured: on another data set it is none."""
+def require_paper_data(study: Study, comparison: Comparison) -> Comparison:
+    """A comparison with numbers that others measured; on another data set there is none."""
     if study.dataset == study.task.datasets[-1]:
-        return found
-    return Comparison(found.what, found.paper, told=f"{study.task.label} alone can tell", elsewhere=True)
+        return comparison
+    return Comparison(comparison.what, comparison.paper, note=f"needs {study.task.label}", is_out_of_reach=True)
 
 
 def _values(sample: Sample, form: str) -> str:

@@ -212,12 +212,12 @@ def decide(evidence: Sequence[Evidence]) -> tuple[NDArray[np.bool_], NDArray[np.
 
     Those that are counted are no tests, and are not corrected for.
     """
-    tested = [found.state == "tested" for found in evidence]
+    tested = [one.state == "tested" for one in evidence]
     holds, reversed_ = (
-        np.stack(np.broadcast_arrays(*(p if of else 1.0 for of, p in zip(tested, values, strict=True))))
-        for values in ([found.holds for found in evidence], [found.reversed for found in evidence])
+        np.stack(np.broadcast_arrays(*(p if is_tested else 1.0 for is_tested, p in zip(tested, values, strict=True))))
+        for values in ([one.holds for one in evidence], [one.reversed for one in evidence])
     )
-    if measured := [place for place, found in enumerate(evidence) if found.n]:
+    if measured := [place for place, one in enumerate(evidence) if one.n]:
         reversed_[measured] = holm(reversed_[measured])
     return holds < LEVEL, reversed_ < LEVEL
 
@@ -228,17 +228,20 @@ def verdict(evidence: Sequence[Evidence | None], must: Sequence[bool]) -> tuple[
     Args:
         must: whether the claim needs the inequality to hold; if not, it may only not be reversed.
     """
-    there = [found for found in evidence if found]
-    if not there:
+    measured = [one for one in evidence if one]
+    if not measured:
         return "not tested", ["not tested"] * len(evidence)
-    of_there = iter(zip(there, *decide(there), strict=True))
-    outcomes: list[Outcome] = ["not tested" if found is None else _outcome(*next(of_there)) for found in evidence]
+    decisions = iter(zip(measured, *decide(measured), strict=True))
+    outcomes: list[Outcome] = ["not tested" if one is None else _outcome(*next(decisions)) for one in evidence]
     if "contradicted" in outcomes:
         return "contradicted", outcomes
-    enough = [of == "supported" or (of == "inconclusive" and not need) for of, need in zip(outcomes, must, strict=True)]
+    enough = [
+        outcome == "supported" or (outcome == "inconclusive" and not need)
+        for outcome, need in zip(outcomes, must, strict=True)
+    ]
     if all(enough):
         return "supported", outcomes
-    if not any(found.n for found in there):
+    if not any(one.n for one in measured):
         return "not tested", outcomes  # what was counted alone does not test it
     return "single seed" if "single seed" in outcomes else "inconclusive", outcomes
 

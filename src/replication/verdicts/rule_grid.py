@@ -41,12 +41,12 @@ def _behaviour(rule: ModuleType, published: Sequence[Sequence[tuple[float, int]]
     ):
         yield _describe_sample(rule, _sample(rule, mean, n, std, images, learned, spread))
     evidence = list(_evidence(rule, spreads[-1]))
-    for found in evidence:
-        yield _describe_evidence(rule, found)
+    for one in evidence:
+        yield _describe_evidence(rule, one)
     for p in _p_values():
         yield list(rule.holm(np.array(p)).ravel())
-    for weighed, must in _claims(rule, evidence):
-        verdict, outcomes = rule.verdict(weighed, must)
+    for members, must in _claims(rule, evidence):
+        verdict, outcomes = rule.verdict(members, must)
         yield [
             get_args(rule.Verdict).index(verdict),
             *(get_args(rule.Outcome).index(outcome) for outcome in outcomes),
@@ -66,9 +66,9 @@ def _describe_sample(rule: ModuleType, sample: Any) -> list[Any]:
     return [sample.n, sample.mean, std, sample.variance, get_args(rule.State).index(sample.state)]
 
 
-def _describe_evidence(rule: ModuleType, found: Any) -> list[Any]:
-    numbers = [found.value, found.low, found.high, found.score, found.freedom, found.holds, found.reversed]
-    return [*numbers, found.n, found.provisional, get_args(rule.State).index(found.state)]
+def _describe_evidence(rule: ModuleType, one: Any) -> list[Any]:
+    numbers = [one.value, one.low, one.high, one.score, one.freedom, one.holds, one.reversed]
+    return [*numbers, one.n, one.provisional, get_args(rule.State).index(one.state)]
 
 
 def _evidence(rule: ModuleType, published: Any) -> Iterator[Any]:
@@ -110,8 +110,8 @@ def _p_values() -> list[list[Any]]:
 
 def _claims(rule: ModuleType, evidence: Sequence[Any]) -> Iterator[tuple[list[Any], list[bool]]]:
     """Claims of one to five inequalities; a few are not measured, or need not hold."""
-    for found in evidence:
-        yield [found], [True]
+    for one in evidence:
+        yield [one], [True]
     palette = [None, *evidence[:: max(1, len(evidence) // 24)]]
     for pair in product(palette, palette):
         yield list(pair), [True, True]

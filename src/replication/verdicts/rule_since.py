@@ -1,4 +1,4 @@
-"""Since when the rule of verdicts holds: read from a file, so that the page needs no git and is the same anywhere."""
+"""The date of the rule of verdicts, read from a file: the page needs no git and is the same everywhere."""
 
 import datetime
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ HISTORY = "rule_history.yaml"  # beside this file
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule of verdicts as it stands."""
+    """The present rule of verdicts."""
 
     hash: str
-    since: datetime.date | None  # None: it was changed here, and its history does not have it
+    since: datetime.date | None  # None: it was changed here and is not in the history
     commit: str  # that made it so; "" until a later one has noted it
 
     def is_older_than(self, study: Study, names: tuple[str, ...]) -> bool:
-        """Whether it stood before the first of these nets' runs had ended; on the day itself it did not."""
+        """Whether the rule was fixed on a day before the first of these nets' runs ended."""
         ended = first_ended(study, names)
         return ended is None or (self.since is not None and self.since.isoformat() < ended)
 
@@ -37,7 +37,7 @@ def first_ended(study: Study, names: tuple[str, ...]) -> str | None:
 
 @cache
 def rule_hash() -> str:
-    """Of what the rule does, not of how it is written; see `rule_grid`."""
+    """The digest of what the rule does, not of its text; see `rule_grid`."""
     return digest(rule, published_spreads())
 
 

@@ -15,7 +15,7 @@ from replication.data.crops import centre_crop
 from replication.data.store import Store
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tasks.imagenet.views import ten_crop, whole
+from replication.tasks.imagenet.views import resize_whole, ten_crop
 
 Recipes = Callable[..., ImagenetRecipe]
 Maker = Callable[..., PhotographBatches]
@@ -236,6 +236,6 @@ def test_views_may_be_of_any_shape(
     batches = make_photograph_batches(make_imagenet_recipe())
     ((crops, _),) = batches.views("test", lambda image: ten_crop(image, 36, 32))
     assert {tuple(view.shape) for view in crops} == {(10, 32, 32, 3)}
-    ((images, _),) = batches.views("test", lambda image: whole(image, 64))
+    ((images, _),) = batches.views("test", lambda image: resize_whole(image, 64))
     assert {tuple(view.shape) for view in images} == {(64, 64, 3)}
-    assert torch.equal(images[7], torch.from_numpy(whole(photographs.load("test", 7), 64)))
+    assert torch.equal(images[7], torch.from_numpy(resize_whole(photographs.load("test", 7), 64)))

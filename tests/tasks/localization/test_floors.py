@@ -12,7 +12,7 @@ from replication.runs.outcome import PICTURE, Evaluation, write_evaluation
 from replication.tasks.localization import BASELINES, LOCALIZATION, PAIRS
 from replication.tasks.localization.evaluate import COMPARED, pairs
 from replication.tasks.localization.examples import COLUMNS, GAP, PREDICTED, ROWS, TILE, TRUE, draw_examples
-from replication.tasks.localization.floors import best_constant, floors
+from replication.tasks.localization.floors import best_constant, measure_floors
 from replication.tasks.localization.outcome import BoxOutcome
 
 
@@ -22,7 +22,7 @@ def test_floors_of_four_images() -> None:
     """
     boxes = [[[0, 0, 20, 20]], [[0, 0, 22, 20]], [[0, 0, 10, 18]], [[0, 0, 40, 40]]]
     store = made_up_store(boxes, side=40, labels=[0, 0, 0, 1])
-    outcome = floors(None, batches_of(store, recipe_of(store, input_size=32, shorter_side=40, scales=[40])))
+    outcome = measure_floors(None, batches_of(store, recipe_of(store, input_size=32, shorter_side=40, scales=[40])))
     assert outcome.overlaps.keys() == BASELINES.keys()
     assert outcome.overlaps["class_median"].tolist() == pytest.approx([1, 20 / 22, 180 / 400, 1], abs=1e-4)
     assert outcome.overlaps["whole_image"].tolist() == pytest.approx([400 / 1600, 440 / 1600, 180 / 1600, 1], abs=1e-4)

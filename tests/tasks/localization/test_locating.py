@@ -14,7 +14,7 @@ from replication.runs.curve import last_value
 from replication.tasks.build import build_net
 from replication.tasks.localization.boxes import best_boxes
 from replication.tasks.localization.evaluate import oracle_centre
-from replication.tasks.localization.feed import Truth, anchors_of
+from replication.tasks.localization.feed import Truth, make_recipe_anchors
 from replication.tasks.localization.loss import largest_box, loss, sample_anchors
 from replication.tasks.localization.net import METHODS, Maps
 from replication.training.loop import iterate
@@ -23,7 +23,7 @@ from replication.training.state import State
 NAN = [float("nan")] * 4
 STORE = made_up_store([[[0, 0, 20, 20]]] * 16, side=32)
 RECIPE = recipe_of(STORE, input_size=32, shorter_side=32, scales=[32])
-ANCHORS = anchors_of(RECIPE, (4, 4), 8)
+ANCHORS = make_recipe_anchors(RECIPE, (4, 4), 8)
 
 
 def truth_of(boxes: list[list[list[float]]], seed: int = 0) -> Truth:
@@ -33,7 +33,7 @@ def truth_of(boxes: list[list[list[float]]], seed: int = 0) -> Truth:
 
 def test_eight_anchors_are_drawn_half_of_them_positive_if_there_are() -> None:
     truth = truth_of([[[4.0, 4, 22, 22], NAN], [[4, 4, 12, 12], [20, 20, 30, 32]], [NAN, NAN]])
-    chosen, positive, nearest = sample_anchors(ANCHORS, truth)
+    chosen, positive, nearest_overlap = sample_anchors(ANCHORS, truth)
     overlaps = overlap(ANCHORS, truth.boxes[0, :1])[:, 0]
     assert torch.equal(positive[0], (overlaps >= 0.7) | (overlaps == overlaps.max()))
     assert (chosen & positive).sum(1).tolist() == [min(4, int(positive[0].sum())), 2, 0], (
@@ -42,8 +42,8 @@ def test_eight_anchors_are_drawn_half_of_them_positive_if_there_are() -> None:
     assert chosen.sum(1).tolist() == [8, 8, 8]
     negative = chosen[0] & ~positive[0]
     assert (overlaps[negative] < 0.3).all()
-    assert nearest[0].eq(truth.boxes[0, 0]).all()
-    assert torch.equal(nearest[2], ANCHORS), "there is nothing to lead to"
+    assert nearest_overlap[0].eq(truth.boxes[0, 0]).all()
+    assert torch.equal(nearest_overlap[2], ANCHORS), "there is nothing to lead to"
 
 
 def test_every_negative_anchor_is_drawn_equally_often() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from locating import batches_of, made_up_store, recipe_of, start_from_classifier
 
-from replication.nets.boxes import anchors, encoded
+from replication.nets.boxes import anchors, encode_boxes
 from replication.runs.outcome import Evaluation, read_scores, score_rows, write_evaluation
 from replication.tasks.build import build_net
 from replication.tasks.localization import LOCALIZATION
@@ -44,11 +44,11 @@ class FixedBoxes(torch.nn.Module):
             boxes = self.boxes[maps[:, 0, 0, 0].round().long()[:, None], classes]  # [B, n, 4]
             if "rpn" not in name:
                 whole = torch.tensor([0.0, 0, self.recipe.input_size, self.recipe.input_size])
-                return torch.zeros(*classes.shape, 1), encoded(boxes, whole)[:, :, None]
+                return torch.zeros(*classes.shape, 1), encode_boxes(boxes, whole)[:, :, None]
             places = anchors(*maps.shape[2:], self.stride, self.recipe.anchors.sides, self.recipe.anchors.ratios)
             logits = torch.full((*classes.shape, len(places)), -9.0)
             logits[:, :, 5] = 9.0
-            return logits, encoded(boxes[:, :, None], places)
+            return logits, encode_boxes(boxes[:, :, None], places)
 
         return answers
 

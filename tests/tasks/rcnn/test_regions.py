@@ -14,16 +14,16 @@ from torch.nn.functional import softplus
 
 from replication.data.store import Store
 from replication.evaluate import evaluate_net
-from replication.nets.boxes import decoded, overlap
+from replication.nets.boxes import decode_boxes, overlap
 from replication.runs.curve import last_value
-from replication.runs.outcome import Evaluation, ensembles_of_seeds, score_rows, write_evaluation
+from replication.runs.outcome import Evaluation, make_seed_ensembles, score_rows, write_evaluation
 from replication.tasks import get_task
 from replication.tasks.batches import Start
 from replication.tasks.build import build_net
 from replication.tasks.inference import fold_batch_norm
 from replication.tasks.localization import LOCALIZATION
 from replication.tasks.localization.boxes import best_boxes
-from replication.tasks.localization.feed import Seen
+from replication.tasks.localization.feed import BoxedView
 from replication.tasks.localization.outcome import BoxOutcome
 from replication.tasks.rcnn import RCNN
 from replication.tasks.rcnn.evaluate import oracle_centre, pairs, pairs_guessed, predicted_dense
@@ -48,7 +48,7 @@ def make_region_batches(store: Store, proposals: list[list[float]] | None = None
     if proposals:
         boxes = torch.tensor(proposals)
 
-        def propose_same(_: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+        def propose_same(_: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
             shape = (*classes.shape, len(boxes))
             return torch.linspace(0.9, 0.1, len(boxes)).expand(shape), boxes.expand(*shape, 4)
 
@@ -103,7 +103,7 @@ def test_a_quarter_of_what_is_drawn_is_positive_where_both_kinds_are_proposed() 
         assert abs(first - second) < 4 * (first + second) ** 0.5, "all of a kind are drawn equally often"
     for box, positive, offsets in drawn[:50]:
         assert positive == bool(overlap(box[None], true) >= 0.5)
-        assert torch.allclose(decoded(offsets, box), true[0], atol=1e-4), "the offsets lead to the true box"
+        assert torch.allclose(decode_boxes(offsets, box), true[0], atol=1e-4), "the offsets lead to the true box"
 
 
 def test_where_one_kind_is_proposed_alone_it_is_drawn() -> None:
@@ -119,7 +119,7 @@ def test_a_batch_holds_the_proposed_boxes_warped_and_a_mirrored_one_leads_the_mi
     boxes = [[int(x), 4, int(x) + 16, 28] for x in torch.arange(16)]
     batches = make_region_batches(black_with_white(*boxes), augmentation={"mirror": True})
 
-    def propose_inside(seen: Sequence[Seen], _: Tensor) -> tuple[Tensor, Tensor]:
+    def propose_inside(seen: Sequence[BoxedView], _: Tensor) -> tuple[Tensor, Tensor]:
         inside = torch.stack([image.boxes + torch.tensor([1.0, 1, -3, -1]) for image in seen])
         return torch.ones(len(seen), 1, 1), inside[:, None]
 
@@ -253,7 +253,7 @@ def test_it_learns_to_tell_a_box_around_the_object_from_one_beside_it() -> None:
         image //= 4
         image[:, y : y + 12, x : x + 12] += 180
 
-    def propose_two(seen: Sequence[Seen], classes: Tensor) -> tuple[Tensor, Tensor]:
+    def propose_two(seen: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
         true = torch.cat([image.boxes for image in seen])
         large = true + torch.tensor([-2.0, -2, 2, 2])
         beside = torch.where(true[:, :1] > 10, torch.tensor([0.0, 0, 8, 8]), torch.tensor([24.0, 24, 32, 32]))
@@ -315,8 +315,8 @@ def test_an_ensemble_is_the_mean_of_the_boxes_of_its_seeds(tmp_path) -> None:
     for seed, member in enumerate(members):
         folders[seed] = tmp_path / str(seed)
         write_evaluation(folders[seed], Evaluation({"predicted_dense": member}), RCNN)
-    rows = {row["metric"]: row for row in ensembles_of_seeds({("resnet-18-A", "bf16"): folders}, RCNN)}
+    rows = {row["metric"]: row for row in make_seed_ensembles({("resnet-18-A", "bf16"): folders}, RCNN)}
     assert rows["rcnn_error"]["value"] == pytest.approx(200 / 3, abs=1e-4)
     name = {"net": "resnet-18-A + resnet-18-A", "variant": "bf16", "seed": 0, "protocol": "predicted_dense"}
     assert rows["rcnn_error"].items() >= name.items()
-    assert list(ensembles_of_seeds({("resnet-18-A", "bf16"): {0: folders[0]}}, RCNN)) == [], "one seed is none"
+    assert list(make_seed_ensembles({("resnet-18-A", "bf16"): {0: folders[0]}}, RCNN)) == [], "one seed is none"

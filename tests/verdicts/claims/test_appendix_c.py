@@ -9,8 +9,8 @@ from made_up_boxes import LOCALIZATION, judged_again, located
 from replication.results.studies import Study
 from replication.verdicts.claims import judge_claims
 from replication.verdicts.claims.appendix_c import differences
-from replication.verdicts.claims.settling import settling
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.claims.settling import plan_settling
+from replication.verdicts.paper_study import make_paper_study
 
 
 def judged(study: Study) -> tuple[str, dict[str, str]]:
@@ -44,25 +44,25 @@ def test_the_ensemble_is_shown_and_decides_nothing() -> None:
     for together, gained in ((8.9, "+1.70 of 3 seeds"), (20.0, "-9.40 of 3 seeds")):
         (tested,) = judge_claims(judged_again(together=together))
         (ensemble,) = (c for c in tested.comparisons if "ensemble of its seeds" in c.what)
-        assert tested.kind == "supported" and not ensemble.deciding and ensemble.told.startswith(gained)
+        assert tested.kind == "supported" and not ensemble.is_deciding and ensemble.note.startswith(gained)
     (tested,) = judge_claims(judged_again(seeds=1, together=None))
-    assert "needs two seeds of R-CNN" in [c.told for c in tested.comparisons]
+    assert "needs two seeds of R-CNN" in [c.note for c in tested.comparisons]
 
 
 def test_what_would_settle_it_is_its_seeds() -> None:
     study = located()
     (tested,) = judge_claims(study)
-    assert settling(tested, study).seeds == {"resnet-18-A": 3}
+    assert plan_settling(tested, study).seeds == {"resnet-18-A": 3}
     study = judged_again(seeds=1, together=None)
     (tested,) = judge_claims(study)
-    assert settling(tested, study).seeds == {"resnet-18-A": 3} and settling(tested, study).runs == 2
+    assert plan_settling(tested, study).seeds == {"resnet-18-A": 3} and plan_settling(tested, study).runs == 2
 
 
 def test_an_ensemble_of_fewer_seeds_than_there_are_is_not_compared_with_them() -> None:
     study = judged_again(seeds=4)
     scores = study.scores.replace({"net": {" + ".join(["resnet-18-A"] * 4): " + ".join(["resnet-18-A"] * 3)}})
     (tested,) = judge_claims(replace(study, scores=scores))
-    assert "seeds were added since it was made" in [c.told for c in tested.comparisons]
+    assert all(c.outcome == "not tested" for c in tested.comparisons if c.part == "aside")
 
 
 def test_a_regression_that_beats_the_anchors_contradicts_it() -> None:
@@ -99,6 +99,6 @@ def test_the_variance_over_images_is_that_of_a_bootstrap() -> None:
 
 
 def test_the_papers_own_numbers_are_of_one_net() -> None:
-    (found,) = judge_claims(study_of_paper(LOCALIZATION, PAPER_PROFILE))
+    (found,) = judge_claims(make_paper_study(LOCALIZATION, PAPER_PROFILE))
     assert found.kind == "single seed"
     assert [c.here.partition(" ")[0] for c in found.comparisons[:2]] == ["+19.80", "+1.60"]

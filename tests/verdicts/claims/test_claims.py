@@ -7,10 +7,10 @@ from made_up import PAPER, PAPER_IMAGENET, PAPER_PROFILE, joined, study
 from replication import paper
 from replication.tasks import TASKS
 from replication.verdicts.claim import claim
-from replication.verdicts.claim import tests_of as task_folder
+from replication.verdicts.claim import list_tests as task_folder
 from replication.verdicts.claims import WAITING, judge_claims
-from replication.verdicts.claims.settling import settling
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.claims.settling import plan_settling
+from replication.verdicts.paper_study import make_paper_study
 
 OFFICIAL = {"pixels": "official"}
 
@@ -86,7 +86,7 @@ def test_a_net_that_did_not_learn_decides_nothing() -> None:
     found = judged(both, "K02")
     assert found.kind == "inconclusive"
     assert "plain-56 no better than chance" in found.comparisons[0].here
-    assert settling(found, both) is None, "more seeds are not what it needs"
+    assert plan_settling(found, both) is None, "more seeds are not what it needs"
 
 
 def test_a_net_of_which_one_seed_did_not_learn_decides_nothing() -> None:
@@ -154,35 +154,35 @@ def test_the_fidelity_of_a_verdict_is_the_worst_of_the_runs_that_it_needs() -> N
     ],
 )  # fmt: skip
 def test_what_the_rule_says_of_the_papers_own_numbers(task: str, expected: dict[str, str]) -> None:
-    found = study_of_paper(TASKS[task], PAPER_PROFILE)
+    found = make_paper_study(TASKS[task], PAPER_PROFILE)
     assert {key: verdict(found, key) for key in expected} == expected
 
 
 def test_the_papers_own_numbers_are_those_that_it_prints() -> None:
-    found = study_of_paper(TASKS["cifar"], PAPER_PROFILE)
+    found = make_paper_study(TASKS["cifar"], PAPER_PROFILE)
     own = found.errors("resnet-110", "single_view", "top1_error")
     assert (len(own), own.mean(), own.std()) == (5, pytest.approx(6.61), pytest.approx(0.16))
     assert found.errors("resnet-56", "single_view", "top1_error").tolist() == [6.97]
-    for c in judged(study_of_paper(TASKS["imagenet"], PAPER_PROFILE), "K09").comparisons:
+    for c in judged(make_paper_study(TASKS["imagenet"], PAPER_PROFILE), "K09").comparisons:
         assert c.part == "must" or c.here.startswith(c.paper), c.what
 
 
 def test_without_a_verdict_three_seeds_are_the_least() -> None:
     found = study({"plain-20": (1, 9.7), "plain-56": (5, 13.2)})
-    needed = settling(judged(found, "K02"), found)
+    needed = plan_settling(judged(found, "K02"), found)
     assert (needed.seeds, needed.runs, needed.measured) == ({"plain-20": 3, "plain-56": 3}, 4, False)
     assert needed.hours == pytest.approx(4 * 600 / 3600)
 
 
 def test_what_cannot_be_told_yet_needs_more_seeds_of_its_nets_and_no_others() -> None:
     found = seeds(PAPER | {"resnet-20": (0.6, 9.3)})
-    needed = settling(judged(found, "K15"), found)
+    needed = plan_settling(judged(found, "K15"), found)
     assert needed.measured and needed.seeds.keys() == {"plain-20", "resnet-20"}
     assert 3 < needed.seeds["plain-20"] < 30
     assert needed.runs == 2 * (needed.seeds["plain-20"] - 3) and needed.hours == pytest.approx(needed.runs / 6)
     alike = seeds(PAPER | {"resnet-20": (0.6, 9.69)})
-    assert settling(judged(alike, "K15"), alike).too_many
-    assert settling(judged(seeds(), "K15"), seeds()) is None
+    assert plan_settling(judged(alike, "K15"), alike).too_many
+    assert plan_settling(judged(seeds(), "K15"), seeds()) is None
 
 
 # --- the list of claims

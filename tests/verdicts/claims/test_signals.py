@@ -10,7 +10,7 @@ from replication.results.studies import Study
 from replication.tasks import TASKS
 from replication.verdicts.claim import Tested
 from replication.verdicts.claims import judge_claims
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.paper_study import make_paper_study
 
 DEPTHS = {"plain-20": 1.8, "plain-56": 1.5, "resnet-20": 1.6, "resnet-56": 1.1, "resnet-110": 1.0}
 
@@ -56,7 +56,7 @@ def test_a_gradient_that_vanishes_on_its_way_to_the_input_is_no_healthy_one(firs
     )
     found = judged(replace(study(PAPER, seeds=3), gradients=pd.concat([early, end])), "K23")
     assert found.verdict == verdict
-    assert [c.deciding for c in found.comparisons] == [True, True, False, False]
+    assert [c.is_deciding for c in found.comparisons] == [True, True, False, False]
 
 
 def test_where_nothing_was_measured_there_is_no_verdict_but_that() -> None:
@@ -66,7 +66,7 @@ def test_where_nothing_was_measured_there_is_no_verdict_but_that() -> None:
 
 
 def test_the_papers_own_points_are_weighed_by_the_same_rule() -> None:
-    printed = study_of_paper(TASKS["cifar"], PAPER_PROFILE)
+    printed = make_paper_study(TASKS["cifar"], PAPER_PROFILE)
     found = judged(printed, "K21")
     assert found.kind == "single seed"
     assert [c.here.split(" ")[0] for c in found.comparisons] == ["+0.20", "+0.38"]

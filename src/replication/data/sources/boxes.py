@@ -23,7 +23,7 @@ from replication.data.sources.folder import list_class_folders, list_images
 from replication.data.sources.parquet import explain_unreadable, list_files
 from replication.data.sources.reading import read_lines
 from replication.errors import UserError
-from replication.files import kind_of, regular
+from replication.files import classify_error, require_regular
 
 Corners = NDArray[np.float32]  # of the boxes of an image, [K, 4]
 ClassBox = tuple[str, list[int]]  # the wnid of an object, and its corners
@@ -174,7 +174,7 @@ def _read_named_boxes(file: Path, skip: int, size: tuple[int, int]) -> dict[str,
 
 def _read_table(table: Path) -> Iterator[tuple[str, list[ClassBox]]]:
     """Rows "n01440764_10026,n01440764 13 18 310 245 n01440764 …": an image, and any number of boxes."""
-    with regular(table).open(newline="", encoding="utf-8") as file:
+    with require_regular(table).open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             where, boxes = f"{table}, line {number}", []
             fields = (row.get("PredictionString") or "").split()
@@ -190,10 +190,10 @@ def _read_table(table: Path) -> Iterator[tuple[str, list[ClassBox]]]:
 def _read_xml(file: Path) -> Iterator[ClassBox]:
     """The objects of an annotation in VOC's XML."""
     try:
-        tree = ElementTree.parse(regular(file))
+        tree = ElementTree.parse(require_regular(file))
     except (ElementTree.ParseError, OSError) as error:
         message = f"{file} is not an annotation in XML ({error}); extract the boxes again."
-        raise UserError(message, kind=kind_of(error), file=file) from error
+        raise UserError(message, kind=classify_error(error), file=file) from error
     size = tuple(int(tree.findtext(f"size/{side}") or 0) for side in ("width", "height"))
     for item in tree.iter("object"):
         numbers = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]

@@ -17,7 +17,7 @@ from replication.data.sources.decode import Source, check_label, describe_format
 from replication.data.sources.reading import explain_errors, read_bytes
 from replication.data.store import Split
 from replication.errors import UserError
-from replication.files import replacing
+from replication.files import replace_folder
 
 PATIENCE = 60  # seconds that a server may be silent
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
@@ -37,7 +37,7 @@ def read_official(place: Place, dataset: Dataset) -> Source:
     folder, archive = place.root / CIFAR10.base_folder, place.root / CIFAR10.filename
     others = f"or set data.{dataset.key}.source to binary, parquet or folder"
     if not folder.exists():
-        with replacing(folder) as unfinished:
+        with replace_folder(folder) as unfinished:
             if archive.exists():
                 _check(
                     archive, CIFAR10.tgz_md5, f"put the right one there, or move it away to have it fetched, {others}"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from replication.errors import UserError
-from replication.files import kind_of, regular, why
+from replication.files import classify_error, describe_cause, require_regular
 
 
 @contextmanager
@@ -19,17 +19,17 @@ def explain_errors(path: Path, remedy: str = "", key: str | None = None) -> Iter
     try:
         yield
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read: {why(error)}{remedy and f'; {remedy}'}."
-        raise UserError(message, kind=kind_of(error), key=key, file=path) from error
+        message = f"{path} cannot be read: {describe_cause(error)}{remedy and f'; {remedy}'}."
+        raise UserError(message, kind=classify_error(error), key=key, file=path) from error
 
 
 def read_bytes(file: Path, remedy: str = "", key: str | None = None) -> bytes:
     """The content of a file; arguments and errors as of `explain_errors`."""
     with explain_errors(file, remedy, key):
-        return regular(file).read_bytes()
+        return require_regular(file).read_bytes()
 
 
 def read_lines(file: Path, remedy: str = "", key: str | None = None) -> list[str]:
     """The lines of a text file; arguments and errors as of `explain_errors`."""
     with explain_errors(file, remedy, key):
-        return regular(file).read_text(encoding="utf-8").splitlines()
+        return require_regular(file).read_text(encoding="utf-8").splitlines()

@@ -12,7 +12,7 @@ from replication.tasks.inference import autocast, fold_batch_norm
 
 @torch.inference_mode()
 def single_view(net: nn.Module, batches: Batches) -> ClassOutcome:
-    """The single original view; its error is that of the curve's end."""
+    """The single original view; its error equals the last point of the curve."""
     net, parts = fold_batch_norm(net), []
     for images, labels in batches.single_view("test"):
         with autocast(batches):

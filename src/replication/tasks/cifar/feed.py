@@ -1,4 +1,4 @@
-"""Batches of section 4.2: all images lie on the device, and are cropped and mirrored there."""
+"""Batches of section 4.2: all images are on the device, and are cropped and mirrored there."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -58,7 +58,7 @@ class CifarBatches(Batches):
 
 
 def draw_crops(count: int, pad: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """For each of `count` images where its crop begins, rows and columns, and whether it is mirrored, each [N, 1]."""
+    """Draw for each of `count` images the row and column of its crop, and whether it is mirrored, each [N, 1]."""
     top, left = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator)
     return top, left, torch.rand((count, 1), generator=generator) < 0.5
 

@@ -1,4 +1,4 @@
-"""How strongly the layers of a trained net respond (Figure 7).
+"""The responses of the layers of a trained net (Figure 7).
 
 A response is the output of a 3x3 layer after batch norm, before ReLU or addition. The paper does not say on which
 images, in which mode of batch norm, or over what the deviation is taken. Here: the test images, each by its single

@@ -14,8 +14,8 @@ from replication.data.crops import centre_crop as centre_crop_of
 from replication.nets.imagenet import ImagenetNet
 from replication.tasks.classification import ClassOutcome
 from replication.tasks.imagenet.feed import PIXELS, PhotographBatches
+from replication.tasks.imagenet.views import resize_whole
 from replication.tasks.imagenet.views import ten_crop as ten_crop_of
-from replication.tasks.imagenet.views import whole
 from replication.tasks.inference import autocast, fold_batch_norm
 
 
@@ -36,7 +36,7 @@ def ten_crop(net: nn.Module, batches: PhotographBatches) -> ClassOutcome:
 def fully_convolutional(net: ImagenetNet, batches: PhotographBatches) -> ClassOutcome:
     """The net slid over the whole image at several scales, scores averaged (tables 4 and 5); see `slide`."""
     test, tested = batches.recipe.test, fold_batch_norm(net)
-    views = [lambda image, side=side: whole(image, side)[None] for side in test.scales]
+    views = [lambda image, side=side: resize_whole(image, side)[None] for side in test.scales]
     window = -(-batches.recipe.input_size // 32)
 
     def forward(images: Tensor) -> Tensor:
@@ -82,12 +82,12 @@ def _average_views(
 def _probabilities(
     forward: Callable[[Tensor], Tensor], batches: PhotographBatches, view: Callable, mirrored: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    for seen, labels in batches.views("test", view):
-        result: list[Tensor] = [torch.empty(0)] * len(seen)
-        shapes = [pixels.shape for pixels in seen]
-        for shape in dict.fromkeys(shapes):  # images of one size go together
-            members = [index for index, own in enumerate(shapes) if own == shape]
-            images = batches.plain(torch.cat([seen[index] for index in members]).permute(0, 3, 1, 2))
+    for views, labels in batches.views("test", view):
+        result: list[Tensor] = [torch.empty(0)] * len(views)
+        shapes = [pixels.shape for pixels in views]
+        for shape in dict.fromkeys(shapes):  # images of one size are tested together
+            members = [index for index, other in enumerate(shapes) if other == shape]
+            images = batches.plain(torch.cat([views[index] for index in members]).permute(0, 3, 1, 2))
             all_views = _forward(forward, batches, images)
             if mirrored:
                 all_views = (all_views + _forward(forward, batches, images.flip(3))) / 2

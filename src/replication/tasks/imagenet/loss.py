@@ -1,4 +1,4 @@
-"""What a training minimises, cross entropy, and what its curve watches, the top-1 error."""
+"""The loss, cross entropy, and the error of the curve, top-1."""
 
 from replication.tasks.classification import cross_entropy_loss as loss
 from replication.tasks.classification import watch_top1 as watch

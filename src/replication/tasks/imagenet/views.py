@@ -1,4 +1,4 @@
-"""What a net is shown of a photograph when it is tested (section 3.4); images are PIL, results uint8."""
+"""Test views of a photograph (section 3.4); images are PIL, results uint8."""
 
 import numpy as np
 from PIL import Image
@@ -13,6 +13,6 @@ def ten_crop(image: Image.Image, shorter_side: int, size: int) -> Pixels:
     return np.concatenate([crops, crops[:, :, ::-1]])
 
 
-def whole(image: Image.Image, shorter_side: int) -> Pixels:
-    """All of the image, its shorter side rescaled to `shorter_side`: for the fully convolutional test, [H, W, 3]."""
+def resize_whole(image: Image.Image, shorter_side: int) -> Pixels:
+    """The whole image, its shorter side rescaled to `shorter_side`, for the fully convolutional test, [H, W, 3]."""
     return np.array(image.resize(rescaled_size(image.size, shorter_side), Image.Resampling.BILINEAR))

@@ -6,7 +6,7 @@ from replication.tasks.task import Metric, Protocol, Task
 # The four methods of one net, in the paper's words.
 RPNS = {"per_class_rpn": "per-class RPN", "rpn": "RPN"}
 METHODS = RPNS | {"pcr": "per-class regression", "scr": "single-class regression"}
-# Boxes that no look at the image has moved.
+# Image-independent baselines.
 BASELINES = {
     "whole_image": "the whole image",
     "constant_box": "one box for all",
@@ -32,8 +32,10 @@ def metrics_of_methods(methods: dict[str, str]) -> tuple[Metric, ...]:
 
 
 def metrics_of_pairs(pairs: dict[str, Pair]) -> tuple[Metric, ...]:
-    """How often the first, and the second, of each pair alone is wrong."""
-    return tuple(Metric(f"{pair}_{alone}", f"{pair}, {alone}".replace("_", " ")) for pair in pairs for alone in ALONE)
+    """How often the first alone, and the second alone, of each pair is wrong."""
+    return tuple(
+        Metric(f"{pair}_{suffix}", f"{pair}, {suffix}".replace("_", " ")) for pair in pairs for suffix in ALONE
+    )
 
 
 LOCALIZATION = Task(

@@ -1,15 +1,15 @@
-"""The boxes that a net of appendix C answers with, and whether they are right. Training needs this alone.
+"""The boxes that a localization net predicts, and whether they are correct.
 
-A box is right if it overlaps a true box of the class by half or more (intersection over union).
+A box is correct if its intersection over union with a true box of the class is half or more.
 """
 
 import torch
 from torch import Tensor, nn
 
-from replication.nets.boxes import RIGHT, decoded, nearest, overlap
+from replication.nets.boxes import RIGHT, decode_boxes, nearest_overlap, overlap
 from replication.tasks.batches import Split
 from replication.tasks.inference import count_wrong
-from replication.tasks.localization.feed import BoxBatches, Truth, anchors_of
+from replication.tasks.localization.feed import BoxBatches, Truth, make_recipe_anchors
 from replication.tasks.localization.net import Maps
 from replication.tasks.localization.recipe import LocalizationRecipe
 from replication.tasks.outcome import ErrorCount
@@ -26,13 +26,13 @@ def candidates(
     """
     logits, offsets = answers.answers(method, classes)
     if "rpn" in method:
-        anchors = anchors_of(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
+        anchors = make_recipe_anchors(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
     else:
         anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
         logits = torch.zeros_like(logits)
     best, which = logits.topk(min(count, logits.shape[2]))
     offsets = offsets.gather(2, which[..., None].expand(-1, -1, -1, 4))
-    return best.sigmoid(), decoded(offsets, anchors[which])
+    return best.sigmoid(), decode_boxes(offsets, anchors[which])
 
 
 def best_boxes(answers: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
@@ -41,12 +41,12 @@ def best_boxes(answers: Maps, method: str, classes: Tensor, recipe: Localization
 
 
 def is_missed(boxes: Tensor, true: Tensor) -> Tensor:
-    """Whether each of the boxes [B, 4] overlaps none of its image's true ones [B, K, 4] by half, [B]."""
-    return nearest(boxes, true) < RIGHT
+    """Whether each of the boxes [B, 4] overlaps none of its image's true boxes [B, K, 4] by half, [B]."""
+    return nearest_overlap(boxes, true) < RIGHT
 
 
 def merge_boxes(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
-    """One box of several [..., M, 4]: the mean, weighted by their scores [..., M], of those that overlap the best one.
+    """Merge several boxes [..., M, 4] into one: the mean, weighted by scores [..., M], of those that overlap the best.
 
     Args:
         overlapping: from this overlap on.

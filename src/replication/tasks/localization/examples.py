@@ -1,4 +1,4 @@
-"""Twelve test images with their true boxes and those of the net, as a picture."""
+"""A picture of twelve test images with true and predicted boxes."""
 
 import io
 from collections.abc import Mapping

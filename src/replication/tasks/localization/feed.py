@@ -1,4 +1,4 @@
-"""Batches of appendix C: photographs as section 4.1 sees them, with the boxes that are in the crop."""
+"""Batches of appendix C: photographs as in section 4.1, with the boxes inside the crop."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -8,25 +8,25 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from replication.data.boxes import in_frame, in_view, padded
+from replication.data.boxes import pad_boxes, to_frame, to_view
 from replication.data.crops import Frame, Pixels, centre_crop, frame_of
 from replication.data.store import Images
 from replication.errors import UserError
 from replication.nets.boxes import anchors
 from replication.nets.names import STRIDES
 from replication.tasks.batches import Split, derived_seed
-from replication.tasks.imagenet.feed import CHUNK, PhotographBatches, ahead, drawn_view
+from replication.tasks.imagenet.feed import CHUNK, PhotographBatches, draw_slot_view, prefetch
 from replication.tasks.localization.recipe import LocalizationRecipe
 
 ANCHORS = 3  # a stream of random numbers, after those of tasks.batches
 
 
 class Truth(NamedTuple):
-    """What is known of n images. An image with fewer than K boxes of its class in its crop has NaN for the others."""
+    """The truth of n images. An image with fewer than K boxes of its class in its crop is padded with NaN."""
 
     classes: Tensor  # [n]
     boxes: Tensor  # [n, K, 4], pixels of the crop
-    draws: Tensor  # [n, P] from 0 to 1: which anchors are trained on; [n, 0] in a test
+    draws: Tensor  # [n, P] from 0 to 1, to sample anchors; [n, 0] in a test
     recipe: LocalizationRecipe
 
     def split(self, size: int) -> list["Truth"]:
@@ -37,13 +37,13 @@ class Truth(NamedTuple):
         return Truth(*(field.to(device) for field in self[:3]), self.recipe)
 
 
-def anchors_of(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int) -> Tensor:
+def make_recipe_anchors(recipe: LocalizationRecipe, map_size: Sequence[int], stride: int) -> Tensor:
     """The anchors of a recipe on maps of height and width `map_size`, [P, 4]."""
     return anchors(*map_size, stride, recipe.anchors.sides, recipe.anchors.ratios)
 
 
-class Seen(NamedTuple):
-    """An image as a view shows it, and how its boxes and those of the view are to be compared."""
+class BoxedView(NamedTuple):
+    """A view of an image, its true boxes, and the frame that converts between the two."""
 
     pixels: Tensor  # [H, W, 3] uint8
     frame: Frame
@@ -52,11 +52,11 @@ class Seen(NamedTuple):
     index: int  # of the image in its split
 
 
-Part = tuple[list[Seen], Tensor]  # some images, and their labels [n]
+Part = tuple[list[BoxedView], Tensor]  # some images, and their labels [n]
 
 
 class BoxedBatches(PhotographBatches):
-    """Photographs with boxes, for all of appendix C. Only images that have one are trained on."""
+    """Photographs with boxes, for all of appendix C. Only images with a box are trained on."""
 
     recipe: LocalizationRecipe
 
@@ -65,12 +65,12 @@ class BoxedBatches(PhotographBatches):
         if images.train_annotations.boxes is None:
             raise UserError("the prepared images have no boxes; run `dvc repro prepare@localization`.", kind="missing")
 
-    def seen(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
-        """A split in parts: what `view` makes of each image, with its true boxes, and labels [n]."""
+    def iterate_views(self, split: Split, view: Callable[[Image.Image], tuple[Pixels, Frame]]) -> Iterator[Part]:
+        """A split in parts: the `view` of each image, with its true boxes, and labels [n]."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         chunks = [positions[i : i + CHUNK] for i in range(0, len(positions), CHUNK)]
-        views = partial(_see, self.images, split, view)
-        yield from ahead(views, chunks[self.rank :: self.ranks], self.workers)
+        views = partial(_load_views, self.images, split, view)
+        yield from prefetch(views, chunks[self.rank :: self.ranks], self.workers)
 
 
 class BoxBatches(BoxedBatches):
@@ -80,50 +80,50 @@ class BoxBatches(BoxedBatches):
         super().__init__(images, recipe, device, rank, ranks)
         stride = STRIDES[recipe.maps]
         side = -(-recipe.input_size // stride)
-        self.anchor_count = len(anchors_of(recipe, (side, side), stride))
+        self.anchor_count = len(make_recipe_anchors(recipe, (side, side), stride))
 
     def training(self, iteration: int) -> tuple[Tensor, Truth]:
-        images, labels, sizes = self.with_sizes(iteration)
+        images, labels, sizes = self.load_with_sizes(iteration)
         boxes, slots = [], self.slots()
         indices = self.indices(iteration)[slots].tolist()
         for slot, index, size in zip(range(slots.start, slots.stop), indices, sizes.tolist(), strict=True):
-            view = drawn_view(self.recipe, iteration, slot)
+            view = draw_slot_view(self.recipe, iteration, slot)
             frame = frame_of(tuple(size), view.shorter_side, self.recipe.input_size, view.down, view.across)
-            boxes.append(in_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
+            boxes.append(to_view(self.images.train_annotations[index].boxes, frame, view.mirror, self.recipe.visible))
         generator = torch.Generator().manual_seed(derived_seed(self.recipe.seeds[1], ANCHORS, iteration))
         draws = torch.rand((self.recipe.schedule.batch_size, self.anchor_count), generator=generator)[slots]
-        truth = Truth(labels, padded(boxes), draws, self.recipe)
+        truth = Truth(labels, pad_boxes(boxes), draws, self.recipe)
         return images, truth.to(self.device)
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Truth]]:
-        """Centre crops; of a true box also what lies outside the crop counts."""
-        for seen, labels in self.seen(split, partial(centre, self.recipe)):
-            boxes = padded([in_frame(image.boxes, image.frame) for image in seen])
-            images = self.plain(stack_pixels(seen).to(self.device))
+        """Centre crops; true boxes include their parts outside the crop."""
+        for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.recipe)):
+            boxes = pad_boxes([to_frame(image.boxes, image.frame) for image in boxed_views])
+            images = self.plain(stack_pixels(boxed_views).to(self.device))
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
 
 
-def stack_pixels(seen: Sequence[Seen]) -> Tensor:
+def stack_pixels(boxed_views: Sequence[BoxedView]) -> Tensor:
     """The pixels of images of one size, [n, 3, H, W] uint8."""
-    return torch.stack([image.pixels for image in seen]).permute(0, 3, 1, 2)
+    return torch.stack([image.pixels for image in boxed_views]).permute(0, 3, 1, 2)
 
 
-def centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
-    """The middle of an image (Table 13: "1-crop")."""
+def view_centre(recipe: LocalizationRecipe, image: Image.Image) -> tuple[Pixels, Frame]:
+    """The centre crop of an image (Table 13: "1-crop")."""
     side, size = recipe.test.shorter_side, recipe.input_size
     return centre_crop(image, side, size), frame_of(image.size, side, size, 0.5, 0.5)
 
 
-def _see(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
+def _load_views(images: Images, split: Split, view: Callable, chunk: Sequence[int]) -> Part:
     source = "test" if split == "test" else "train"
     labels, annotations = (getattr(images, f"{source}_{what}") for what in ("labels", "annotations"))
-    seen = []
+    boxed_views = []
     for index in chunk:
         image = images.load(source, index)
         pixels, frame = view(image)
-        seen.append(Seen(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
-    return seen, labels[list(chunk)]
+        boxed_views.append(BoxedView(torch.from_numpy(pixels), frame, annotations[index].boxes, image.size, index))
+    return boxed_views, labels[list(chunk)]
 
 
 make_batches = BoxBatches

@@ -10,16 +10,16 @@ from replication.data.store import Images
 from replication.nets.boxes import RIGHT, overlap
 from replication.tasks.localization import BASELINES
 from replication.tasks.localization.feed import BoxBatches
-from replication.tasks.localization.outcome import BoxOutcome, overlaps_of
+from replication.tasks.localization.outcome import BoxOutcome, measure_overlaps
 
-# Training images whose boxes are looked at, evenly spread: in memory, and where each must be decoded for its size.
+# The most training images that baselines use, evenly spread: in memory, and where each must be decoded for its size.
 MOST, MOST_DECODED = 100_000, 20_000
 WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])
 
 
-def floors(_: object, batches: BoxBatches) -> BoxOutcome:
-    """Three boxes for each test image: the whole of it; the one box, in shares of the sides, that is right most often
-    on the training images; and the median of each side over the training boxes of the image's class.
+def measure_floors(_: object, batches: BoxBatches) -> BoxOutcome:
+    """Three boxes for each test image: the whole image; the box, in shares of the sides, that is correct most often on
+    the training images; and the median of each side over the training boxes of the image's class.
     """
     images, chosen = batches.images, batches.trained
     chosen = chosen[:: -(-len(chosen) // (MOST if images.in_memory else MOST_DECODED))].tolist()
@@ -34,7 +34,7 @@ def floors(_: object, batches: BoxBatches) -> BoxOutcome:
     sizes = _sizes(images, "test", tested)
     corners = {name: shares[name] * sizes for name in BASELINES}
     true = [images.test_annotations[index].boxes for index in tested]
-    return BoxOutcome({name: overlaps_of(values, true) for name, values in corners.items()}, corners)
+    return BoxOutcome({name: measure_overlaps(values, true) for name, values in corners.items()}, corners)
 
 
 def _median(boxes: Tensor, is_of_class: Tensor) -> Tensor:
@@ -45,8 +45,8 @@ def _median(boxes: Tensor, is_of_class: Tensor) -> Tensor:
 def best_constant(boxes: Tensor) -> Tensor:
     """The box, [4] in shares of the sides, that overlaps most of the boxes [M, 4] by half or more.
 
-    From the median of each side on, one side at a time is moved by steps of an eighth to a sixty-fourth for as long as
-    that helps: a local search, of which nothing promises the best of all.
+    A local search: it starts from the median of each side and moves one side at a time, by steps of an eighth to a
+    sixty-fourth, as long as that helps. It need not find the best box of all.
     """
     best = boxes.median(0).values
     right = _count_right(best[None], boxes)[0]
@@ -62,7 +62,7 @@ def best_constant(boxes: Tensor) -> Tensor:
 
 
 def _count_right(tried: Tensor, boxes: Tensor) -> Tensor:
-    """Of how many boxes [M, 4] each of the tried ones [K, 4] overlaps half or more, [K]."""
+    """The number of boxes [M, 4] that each of the tried ones [K, 4] overlaps by half or more, [K]."""
     return (overlap(tried, boxes) >= RIGHT).sum(1)
 
 

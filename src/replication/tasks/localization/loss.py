@@ -1,12 +1,12 @@
-"""What a training of the task `localization` minimises (appendix C; Faster R-CNN's loss where it says nothing)."""
+"""The loss of the task `localization` (appendix C; where the paper says nothing, Faster R-CNN's)."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from replication.nets.boxes import encoded, overlap
+from replication.nets.boxes import encode_boxes, overlap
 from replication.tasks.localization.boxes import best_boxes, is_missed, watch
-from replication.tasks.localization.feed import Truth, anchors_of
+from replication.tasks.localization.feed import Truth, make_recipe_anchors
 from replication.tasks.localization.net import METHODS, Maps
 from replication.tasks.outcome import Loss
 
@@ -16,40 +16,40 @@ __all__ = ["loss", "watch"]
 def loss(answers: Maps, truth: Truth) -> Loss:
     """The losses of the four methods, for the images' own classes, added up.
 
-    Each has the smooth L1 loss of the offsets, summed over the four; that of an RPN is averaged over the positive
-    anchors sampled, and the logistic loss, averaged over all that are sampled, is added. The regressions count from the
-    whole crop, to the largest box in it. An image without a box in its crop trains the logistics alone.
+    Each has the smooth L1 loss of the offsets, summed over the four. An RPN averages it over the sampled positive
+    anchors, and adds the logistic loss, averaged over all sampled anchors. The regressions predict offsets from the
+    whole crop to its largest box. An image without a box in its crop trains the logistics alone.
 
-    An image counts as wrong if the per-class RPN's best box is.
+    An image is wrong if the per-class RPN's best box is wrong.
     """
-    own = truth.classes[:, None]
-    anchors = anchors_of(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
+    classes = truth.classes[:, None]
+    anchors = make_recipe_anchors(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
     chosen, positive, nearest = sample_anchors(anchors, truth)
-    target = encoded(nearest, anchors)
-    whole = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
+    target = encode_boxes(nearest, anchors)
+    crop = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
     largest, has_box = largest_box(truth.boxes)
     total = torch.zeros((), device=truth.boxes.device)
     for method in METHODS:
-        logits, offsets = (values[:, 0] for values in answers.answers(method, own))
+        logits, offsets = (values[:, 0] for values in answers.answers(method, classes))
         if "rpn" in method:
             logistic = binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
             total = total + ((logistic * chosen).sum(1) / chosen.sum(1).clamp(min=1)).sum()
             missed, trained = smooth_l1_loss(offsets, target, reduction="none").sum(2), chosen & positive
             total = total + (torch.where(trained, missed, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
         else:
-            missed = smooth_l1_loss(offsets[:, 0], encoded(largest, whole), reduction="none").sum(1)
+            missed = smooth_l1_loss(offsets[:, 0], encode_boxes(largest, crop), reduction="none").sum(1)
             total = total + torch.where(has_box, missed, 0).sum()
     with torch.no_grad():
-        boxes = best_boxes(answers, "per_class_rpn", own, truth.recipe)[:, 0]
+        boxes = best_boxes(answers, "per_class_rpn", classes, truth.recipe)[:, 0]
         wrong = is_missed(boxes, truth.boxes).sum()
     return Loss(total, wrong)
 
 
 def sample_anchors(anchors: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
-    """Which anchors of each image are trained on, which of all are positive, and the true box nearest to each.
+    """Sample the anchors of each image to train on; label all of them, and find the true box nearest to each.
 
-    An anchor is positive where it overlaps a true box enough, or more than all others do; negative where it overlaps
-    none much. As many as `sampling` says are drawn, positive ones up to their share, the rest negative.
+    An anchor is positive if it overlaps a true box enough, or more than all others do; negative if it overlaps none
+    much. `sampling` says how many are drawn: positive ones up to their share, the rest negative.
 
     Args:
         anchors: [P, 4].
@@ -72,7 +72,7 @@ def sample_anchors(anchors: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tenso
 
 
 def largest_box(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Of boxes [B, K, 4] the largest of each image, [B, 4], and whether it has one; if not, a box of one pixel."""
+    """The largest of each image's boxes [B, K, 4], [B, 4], and whether it has one; if not, a box of one pixel."""
     areas = torch.nan_to_num((boxes[..., 2:] - boxes[..., :2]).prod(-1), nan=-1.0)
     largest = boxes[torch.arange(len(boxes)), areas.argmax(1)]
     has_box = areas.amax(1) > 0
@@ -80,6 +80,6 @@ def largest_box(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draw(among: Tensor, draws: Tensor, count: Tensor) -> Tensor:
-    """`count` [B] of the true entries of `among` [B, P], or all if there are fewer: those with the least draws."""
+    """Choose `count` [B] of the true entries of `among` [B, P], or all if there are fewer, by the smallest draws."""
     rank = torch.where(among, draws, 2.0).argsort(1).argsort(1)
     return among & (rank < count[:, None])

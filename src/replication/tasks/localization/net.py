@@ -1,4 +1,4 @@
-"""Nets that say where the object is (appendix C): a net of Table 1, and on its maps four methods side by side.
+"""Localization nets (appendix C): a net of Table 1 with four methods side by side on its maps.
 
     image ─ conv1 … conv3, conv4 or conv5 ─ maps ─┬─ pooled ─┬─ scr            one box
                                                   │          └─ pcr            one box a class
@@ -7,9 +7,8 @@
 
 `scr` and `pcr` are VGG's single-class and per-class regression, the comparators of Table 13; `rpn` is that of Faster
 R-CNN; `per_class_rpn` is the paper's. They share one training, so that nothing else differs between them; in the paper
-each is a net of its own. A layer that differs by class is the shared one plus a difference of the class, zero at first:
-a class without images of its own has what all of them learn. Of a thousand classes only those that are asked for are
-computed.
+each is a separate net. A per-class layer is the shared layer plus a difference, zero at first: a class without images
+uses what all classes learn. Of a thousand classes only the requested ones are computed.
 """
 
 from collections.abc import Mapping
@@ -40,7 +39,7 @@ class Siblings(nn.Module):
         else:
             self.weight = nn.Parameter(torch.zeros(classes, 5 * anchors, channels))
             self.bias = nn.Parameter(torch.zeros(classes, 5 * anchors))
-        self._base = (base,)  # in a tuple, as it is a part of the net elsewhere
+        self._base = (base,)  # in a tuple, so that torch does not register it twice
 
     def forward(self, maps: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """maps [B, channels, H, W] and the classes asked for [B, n] → logits [B, n, P], offsets [B, n, P, 4].
@@ -64,9 +63,9 @@ class Siblings(nn.Module):
 
 @dataclass(frozen=True)
 class Maps:
-    """What a `LocalizationNet` makes of a batch: ask it for the boxes of classes.
+    """The output of a `LocalizationNet` for a batch; `answers` gives the boxes of any classes.
 
-    Layers that differ by class can be asked for any of them, so that the class need not be known to the net.
+    The net itself does not need to know the class.
     """
 
     maps: Tensor  # [B, channels, H, W]
@@ -93,10 +92,10 @@ class LocalizationNet(nn.Module):
     def __init__(self, backbone: ImagenetNet, maps: str, classes: int, anchors: int):
         super().__init__()
         self.stride = STRIDES[maps]
-        kept = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, int(maps[-1]) + 1))]
-        for name in kept:
+        names = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, int(maps[-1]) + 1))]
+        for name in names:
             self.add_module(name, getattr(backbone, name))
-        self._stages = [name for name in kept if name not in ("conv1", "bn1", "pool")]
+        self._stages = [name for name in names if name not in ("conv1", "bn1", "pool")]
         channels = [layer for layer in getattr(self, maps).modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
         self.scr = Siblings(channels, 1)
         self.pcr = Siblings(channels, 1, self.scr, classes)
@@ -117,7 +116,7 @@ class LocalizationNet(nn.Module):
             nn.init.zeros_(siblings.layer.bias)
 
     def load_backbone(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the layers up to the maps from the weights of a trained net of Table 1; see `load_backbone`."""
+        """Load the layers up to the maps from the weights of a trained net of Table 1; see `load_backbone`."""
         load_backbone(self, weights, tuple(f"{method}." for method in METHODS))
 
 

@@ -1,4 +1,4 @@
-"""What a protocol of appendix C measures: a box an image, by each method; and pairs of methods, image by image."""
+"""Outcomes of appendix C: a box an image by each method; and pairs of methods, image by image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from replication.nets.boxes import RIGHT, nearest, overlap
+from replication.nets.boxes import RIGHT, nearest_overlap, overlap
 from replication.tasks.localization import ALONE, Pair
 
 
@@ -62,15 +62,15 @@ class BoxOutcome:
         if any(not torch.equal(member.true.nan_to_num(-1), true.nan_to_num(-1)) for member in members):
             raise ValueError("members of an ensemble must locate the same objects in the same order")
         boxes = {key: torch.stack([member.boxes[key] for member in members]).mean(0) for key in members[0].boxes}
-        return cls({method: nearest(values, true) for method, values in boxes.items()}, boxes, true)
+        return cls({method: nearest_overlap(values, true) for method, values in boxes.items()}, boxes, true)
 
 
 @dataclass(frozen=True)
 class PairOutcome:
     """For each pair of methods, whether the first and the second are wrong, each [N] bool.
 
-    How often one alone is wrong gives the difference of their errors and its standard error over images, which is what
-    a bootstrap of images gives, without random numbers.
+    The rates at which one alone is wrong give the difference of their errors and its standard error over images, as a
+    bootstrap of images does, but without random numbers.
     """
 
     wrong: Mapping[str, tuple[Tensor, Tensor]]
@@ -83,8 +83,8 @@ class PairOutcome:
         """`<pair>_first_alone_wrong` and `<pair>_second_alone_wrong`."""
         values = {}
         for pair, (first, second) in self.wrong.items():
-            for alone, which in zip(ALONE, (first & ~second, second & ~first), strict=True):
-                values[f"{pair}_{alone}"] = 100 * which.double().mean().item()
+            for suffix, which in zip(ALONE, (first & ~second, second & ~first), strict=True):
+                values[f"{pair}_{suffix}"] = 100 * which.double().mean().item()
         return values
 
     def tensors(self) -> dict[str, Tensor]:
@@ -101,6 +101,6 @@ def compare_pairs(outcomes: Mapping[str, BoxOutcome], pairs: Mapping[str, Pair])
     )
 
 
-def overlaps_of(boxes: Tensor, true: Sequence[Tensor]) -> Tensor:
-    """The overlap of each box [N, 4] with the nearest of its image's true ones, lists of [K, 4]; of NaN 0."""
+def measure_overlaps(boxes: Tensor, true: Sequence[Tensor]) -> Tensor:
+    """The largest overlap of each box [N, 4] with its image's true boxes, lists of [K, 4]; 0 for NaN."""
     return torch.stack([overlap(box[None], of_image).amax() for box, of_image in zip(boxes, true, strict=True)])

@@ -1,7 +1,7 @@
-"""The tests of R-CNN (appendix C): it judges the boxes that a localization net proposes, and moves them.
+"""Test protocols of R-CNN (appendix C), which scores and moves the proposals of a localization net.
 
-Its proposals are tested beside it, on the same images: as many as R-CNN is given, clipped to the image, and the most
-probable of them taken, or merged, as the localization net's own test does.
+The proposals themselves are tested on the same images: as many as R-CNN gets, clipped to the image. The most probable
+is chosen, or they are merged, as in the localization net's own test.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from replication.data.boxes import clipped
+from replication.data.boxes import clip_boxes
 from replication.tasks.inference import autocast, fold_batch_norm
 from replication.tasks.localization.boxes import merge_boxes
 from replication.tasks.localization.evaluate import choose_true_class, dense_candidates, guess_classes
@@ -20,9 +20,9 @@ from replication.tasks.rcnn.proposals import Proposals, choose_best, judge
 
 
 def oracle_centre(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
-    """The true class is given, boxes are proposed from the centre crop: the one that R-CNN finds most probable, moved.
+    """The true class, proposals from the centre crop: the most probable one by R-CNN, moved.
 
-    The error is that of the curve's end.
+    The error equals the last point of the curve.
     """
     judged = list(_judge_all(net, batches, batches.propose("test")))
     best = {
@@ -33,8 +33,8 @@ def oracle_centre(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
 
 
 def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
-    """The five classes that the classifier finds most probable, and for each the boxes that the localization net
-    proposes, slid over the whole image; R-CNN's boxes are merged as those of the dense test are (Table 13, "RPN+RCNN").
+    """The five most probable classes of the classifier, with dense proposals of the localization net for each. R-CNN's
+    boxes are merged as in the dense test (Table 13, "RPN+RCNN").
     """
     classes, recipe = guess_classes(batches), batches.recipe
     method, count, start = "per_class_rpn", recipe.regions.proposals, batches.start
@@ -48,7 +48,7 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
         [images.test_annotations[index].boxes for index in indices],
         classes,
         scores,
-        torch.stack([clipped(of_image, size) for of_image, size in zip(boxes, sizes, strict=True)]),
+        torch.stack([clip_boxes(of_image, size) for of_image, size in zip(boxes, sizes, strict=True)]),
     )
     merged = [
         merge_boxes(scores, moved, recipe.merged_from)
@@ -62,7 +62,7 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
 def _judge_all(
     net: nn.Module, batches: RegionBatches, parts: Iterator[Proposals]
 ) -> Iterator[tuple[Proposals, Tensor, Tensor]]:
-    """Each part with what R-CNN makes of it; see `judge`."""
+    """Each part with R-CNN's scores and boxes; see `judge`."""
     net = fold_batch_norm(net)
     for part in parts:
         with autocast(batches):
@@ -76,7 +76,7 @@ def pairs(outcomes: Mapping[str, BoxOutcome]) -> PairOutcome:
 
 
 def pairs_guessed(outcomes: Mapping[str, BoxOutcome]) -> PairOutcome:
-    """Likewise, for the guessed classes."""
+    """R-CNN and its proposals compared image by image, for the guessed classes."""
     return compare_pairs(outcomes, PAIRS_GUESSED)
 
 

@@ -1,10 +1,10 @@
-"""What a training of R-CNN minimises (appendix C; Fast R-CNN's where it says nothing), and what its curve watches."""
+"""The loss of R-CNN (appendix C; where the paper says nothing, Fast R-CNN's), and the error of its curve."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from replication.data.boxes import padded
+from replication.data.boxes import pad_boxes
 from replication.tasks.batches import Split
 from replication.tasks.inference import count_wrong
 from replication.tasks.localization.boxes import is_missed
@@ -16,7 +16,7 @@ from replication.tasks.rcnn.proposals import Proposals, choose_best, judge
 
 def loss(answers: Features, truth: Regions) -> Loss:
     """The logistic loss of the images' own classes, and for positive regions the smooth L1 loss of the offsets, summed
-    over the four. A region counts as wrong if its logistic is on the wrong side of half.
+    over the four. A region is wrong if its logistic is on the wrong side of half.
     """
     logits, offsets = (values[:, 0, 0] for values in answers.answers(truth.classes[:, None]))
     total = binary_cross_entropy_with_logits(logits, truth.positive.float(), reduction="sum")
@@ -29,6 +29,6 @@ def watch(net: nn.Module, batches: RegionBatches, split: Split) -> ErrorCount:
     """R-CNN's error on this process's part of a split, for the true class: its most probable box, moved."""
 
     def is_wrong(answers: Features, proposals: Proposals) -> Tensor:
-        return is_missed(choose_best(*judge(answers, proposals))[:, 0], padded(proposals.true))
+        return is_missed(choose_best(*judge(answers, proposals))[:, 0], pad_boxes(proposals.true))
 
     return count_wrong(net, batches, split, "rcnn_error", is_wrong)

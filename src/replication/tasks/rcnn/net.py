@@ -1,9 +1,9 @@
-"""R-CNN's net (appendix C): a net of Table 1 that judges a region, cropped and warped to its input, and moves its box.
+"""R-CNN's net (appendix C): a net of Table 1 that scores a region, cropped and warped to its input, and moves its box.
 
     region ─ conv1 … conv5 ─ global average pooling ─┬─ cls: a logistic a class
                                                      └─ reg: four offsets a class
 
-Two sibling fc layers take the place of the classifier's. Of a thousand classes only those asked for are computed.
+Two sibling fc layers replace the classifier's. Of a thousand classes only the requested ones are computed.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SIBLINGS = ("cls.", "reg.")
 
 @dataclass(frozen=True)
 class Features:
-    """What a `RegionNet` makes of regions: ask it about classes."""
+    """The output of a `RegionNet` for regions; `answers` gives logits and offsets of any classes."""
 
     features: Tensor  # [B, channels]
     net: "RegionNet"
@@ -63,7 +63,7 @@ class RegionNet(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def load_backbone(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over all layers but the fc from the weights of a trained net of Table 1; see `load_backbone`."""
+        """Load all layers but the fc from the weights of a trained net of Table 1; see `load_backbone`."""
         load_backbone(self.backbone, weights)
 
 

@@ -1,4 +1,4 @@
-"""Proposals: the boxes that a trained localization net proposes, and what R-CNN makes of them."""
+"""Proposals of a trained localization net, and R-CNN's scores of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,16 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from replication.nets.boxes import decoded
+from replication.nets.boxes import decode_boxes
 from replication.tasks.batches import Start
 from replication.tasks.inference import autocast
 from replication.tasks.localization.boxes import candidates
-from replication.tasks.localization.feed import Seen, stack_pixels
+from replication.tasks.localization.feed import BoxedView, stack_pixels
 from replication.tasks.rcnn.net import Features
 
 
 class Proposals(NamedTuple):
-    """Boxes that are proposed for n classes of each of B images."""
+    """The proposals for n classes of each of B images."""
 
     images: list[tuple[str, int]]  # split and index of each, as `Images.load` takes them
     true: list[Tensor]  # true boxes of each image, [K, 4] in its pixels
@@ -25,7 +25,7 @@ class Proposals(NamedTuple):
 
 
 @torch.no_grad()
-def propose_boxes(start: Start, seen: Sequence[Seen], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def propose_boxes(start: Start, views: Sequence[BoxedView], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The `count` most probable boxes of a localization net for the classes [B, n] of images, from one view of each.
 
     Returns:
@@ -33,7 +33,7 @@ def propose_boxes(start: Start, seen: Sequence[Seen], classes: Tensor, count: in
         anchors.
     """
     net, batches = start
-    images = stack_pixels(seen).to(batches.device)
+    images = stack_pixels(views).to(batches.device)
     with autocast(batches):
         answers = net(batches.plain(images))
         scores, boxes = candidates(answers, "per_class_rpn", classes.to(batches.device), batches.recipe, count)
@@ -41,14 +41,14 @@ def propose_boxes(start: Start, seen: Sequence[Seen], classes: Tensor, count: in
 
 
 def judge(answers: Features, proposals: Proposals) -> tuple[Tensor, Tensor]:
-    """What R-CNN makes of proposals: probabilities [B, n, P], and the boxes moved, [B, n, P, 4]."""
+    """R-CNN's probabilities of proposals [B, n, P], and the moved boxes [B, n, P, 4]."""
     shape = proposals.scores.shape
     classes = proposals.classes[..., None].expand(shape).reshape(-1, 1)
     logits, offsets = answers.answers(classes.to(answers.features.device))
     scores, offsets = logits.sigmoid().reshape(shape).cpu(), offsets.reshape(*shape, 4).cpu()
-    return scores, decoded(offsets, proposals.boxes)
+    return scores, decode_boxes(offsets, proposals.boxes)
 
 
 def choose_best(scores: Tensor, boxes: Tensor) -> Tensor:
-    """Of boxes [B, n, P, 4] those of the largest scores [B, n, P], [B, n, 4]."""
+    """The boxes with the largest scores [B, n, P] among boxes [B, n, P, 4], [B, n, 4]."""
     return boxes.gather(2, scores.argmax(2)[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]

@@ -1,7 +1,7 @@
-"""Claims of the paper, tested on a study. A verdict follows from comparisons, and shows each of them.
+"""Claims of the paper, tested on a study. A verdict follows from comparisons, which are all shown.
 
 A claim is a function in the file of its section, decorated with `claim`: it takes a study and returns comparisons.
-Those that cannot be tested yet stand in `waiting`, each with the sentence that says what it needs.
+`waiting` has the claims that cannot be tested yet, each with a sentence about what it needs.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The claim on appendix C: how a box is found, and what dense tests, R-CNN and ensembles add to it."""
+"""The claim on appendix C: methods of localization, and the gains by dense tests, R-CNN and ensembles."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,11 +13,11 @@ from replication.tasks.rcnn import PAIRS as RCNN_PAIRS
 from replication.tasks.rcnn import PAIRS_GUESSED, RCNN
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
-from replication.verdicts.comparisons import POINTS, Comparison, weighed
+from replication.verdicts.comparisons import POINTS, Comparison, weigh_samples
 from replication.verdicts.rule import Sample
 
 TESTS = {"oracle_centre": "centre crop", "oracle_dense": "dense", "predicted_dense": "guessed classes"}
-# Of a task: the pairs of methods, and the protocol that counts each.
+# By task: the pairs of methods, and the protocol that compares each.
 COUNTED: dict[str, Mapping[str, tuple[Pair, str]]] = {
     LOCALIZATION.name: {name: (pair, "pairs") for name, pair in PAIRS.items()},
     RCNN.name: {name: (pair, "pairs") for name, pair in RCNN_PAIRS.items()}
@@ -28,9 +28,9 @@ METHODS = {LOCALIZATION.name: LOCALIZATION_METHODS, RCNN.name: RCNN_METHODS}
 
 @claim("K32", "Per-class RPN beats regression, and dense tests add to it.", task=LOCALIZATION, any_net=True)
 def boxes_from_anchors(study: Study) -> list[Comparison]:
-    """In the study's deepest net. Both tests of a pair are of the same run, so that their difference is a value a seed.
+    """In the study's deepest net. Both tests of a pair are of the same run: their difference is one value a seed.
 
-    A net whose error is not below that of the class's median box is worse than ignoring the image, and decides nothing.
+    A net decides nothing if its error is not below that of the best baseline that ignores the image.
     """
     net = study.nets[-1]
     vgg, centre, dense, *_ = (row["loc_err_gt_class"] for row in table(13))
@@ -51,7 +51,7 @@ def boxes_judged_again(study: Study) -> list[Comparison]:
         _compare_ensemble(study, net, rcnn - ensemble),
         Comparison(
             f"ensemble, test images, less than the best of 2014 ({earlier:g} %)", f"{number('N30')} % less",
-            part="aside", told="needs the closed test server of ILSVRC",
+            part="aside", note="needs the closed test server of ILSVRC",
         ),
     ]  # fmt: skip
 
@@ -61,23 +61,23 @@ def _compare(study: Study, net: str, pair: str, paper: float) -> Comparison:
     first, second = describe_pair(study, pair)
     samples = {net: differences(study, net, pair)}
     what = f"{net}: {first} − {second}, error"
-    return weighed(what, POINTS.format(paper), samples, lambda values: rule.bound(values[net], above=0))
+    return weigh_samples(what, POINTS.format(paper), samples, lambda values: rule.bound(values[net], above=0))
 
 
 def _compare_ensemble(study: Study, net: str, paper: float) -> Comparison:
-    """What averaging the boxes of all seeds takes off the mean error of one. It is one value, whatever the seeds: it is
-    shown, and decides nothing.
+    """By how much averaging the boxes of all seeds lowers the mean error of one. It is a single value: it is shown, and
+    decides nothing.
     """
     what = f"{net}: R-CNN − ensemble of its seeds, guessed classes, error"
     together = study.ensemble_of(net)
     if together is None:
-        return Comparison(what, POINTS.format(paper), part="aside", told="needs two seeds of R-CNN")
+        return Comparison(what, POINTS.format(paper), part="aside", note="needs two seeds of R-CNN")
     one, all_seeds = (study.errors(name, "predicted_dense", "rcnn_error") for name in (net, together))
     if len(one) != len(together.split(JOINED)):
-        return Comparison(what, POINTS.format(paper), part="aside", told="seeds were added since it was made")
+        return Comparison(what, POINTS.format(paper), part="aside", note="the ensemble lacks later seeds")
     gained = POINTS.format(float(one.mean()) - float(all_seeds.iloc[0]))
-    told = f"{gained} of {len(one)} seeds; one value"
-    return Comparison(what, POINTS.format(paper), part="aside", told=told, worse=net, outcome="inconclusive")
+    note = f"{gained} of {len(one)} seeds; one value"
+    return Comparison(what, POINTS.format(paper), part="aside", note=note, worse=net, outcome="inconclusive")
 
 
 def describe_pair(study: Study, name: str) -> list[str]:
@@ -91,7 +91,7 @@ def differences(study: Study, net: str, name: str) -> Sample | None:
     """By how many points the first of a pair has more errors than the second, a value a seed; None: not measured."""
     pair, counted = COUNTED[study.task.name][name]
     first, second = ((protocol, f"{method}_error") for protocol, method in pair)
-    sample = study.paired(net, first, second, [(counted, f"{name}_{alone}") for alone in ALONE])
+    sample = study.sample_differences(net, first, second, [(counted, f"{name}_{suffix}") for suffix in ALONE])
     baselines = [study.errors(net, "floors", f"{baseline}_error") for baseline in BASELINES]
     if sample is None or any(errors.empty for errors in baselines):
         return sample

@@ -1,4 +1,4 @@
-"""The paper's three main findings, the setup that answers for them, and the verdict on each of its 32 claims."""
+"""The paper's three main findings, the setup that represents each task, and the verdict on each of 32 claims."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from replication.results.studies import Study
 from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Role, Tested, judge_claims
 from replication.verdicts.comparisons import TRAIN, Comparison, Measure
-from replication.verdicts.of_paper import study_of_paper
+from replication.verdicts.paper_study import make_paper_study
 from replication.verdicts.rule import Verdict
 
 TITLES: dict[Role, str] = {
@@ -19,7 +19,7 @@ TITLES: dict[Role, str] = {
     "cure": "Shortcuts prevent degradation",
     "gain": "Deeper ResNets are better",
 }
-TOLD: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive")
+DECIDED: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive")
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Finding:
     """One of the three findings in one setup, or in the paper alone."""
 
     tested: Tested
-    comparison: Comparison  # that tells it: the widest gain from depth, the deepest pair of the others
-    status: Verdict  # supported: what was measured is, though not all depths were
+    comparison: Comparison  # the main one: the widest gain from depth, or the deepest pair
+    status: Verdict  # supported also where only some depths were run and all of them support it
     supported_depths: int
     tested_depths: int
     all_depths: int
@@ -40,23 +40,23 @@ class Finding:
         return TITLES[self.tested.test.role]
 
     @property
-    def is_told(self) -> bool:
-        """Whether the setup has seeds enough of its own to tell."""
-        return self.status in TOLD and not self.tested.provisional
+    def is_decided(self) -> bool:
+        """Whether the setup has enough seeds of its own for a verdict."""
+        return self.status in DECIDED and not self.tested.provisional
 
     @property
     def is_partial(self) -> bool:
-        """Whether what was measured is supported, and the claim inconclusive as some of its depths were not run."""
+        """Whether all measured depths support it, but some depths were not run."""
         return self.status == "supported" and self.tested.verdict == "inconclusive"
 
     @property
     def is_opposite(self) -> bool:
-        """Whether the sign is not the paper's."""
-        found = self.comparison.evidence
-        return found is not None and float(found.value) < 0
+        """Whether the sign is opposite to the paper's."""
+        evidence = self.comparison.evidence
+        return evidence is not None and float(evidence.value) < 0
 
 
-@lru_cache(maxsize=64)  # several parts of the first screen ask for the same
+@lru_cache(maxsize=64)  # several parts of the first screen ask for it
 def findings(study: Study) -> list[Finding]:
     """The three findings in a setup, in the order of `TITLES`; none for a task that does not test them."""
     judged = {tested.test.role: tested for tested in judge_claims(study)}
@@ -64,23 +64,28 @@ def findings(study: Study) -> list[Finding]:
 
 
 def _finding(tested: Tested, study: Study) -> Finding:
-    pairs = [c for c in tested.comparisons if c.deciding and c.worse and c.measure != TRAIN]
+    pairs = [c for c in tested.comparisons if c.is_deciding and c.worse and c.measure != TRAIN]
     measured = [c for c in pairs if c.evidence]
     is_gain = tested.test.role == "gain"
-    told = (measured or pairs)[0 if is_gain else -1]
+    main = (measured or pairs)[0 if is_gain else -1]
     nets = tested.test.needs if is_gain else [c.what for c in pairs]
-    there = [net for net in nets if study.has(net)] if is_gain else measured
+    tested_nets = [net for net in nets if study.has(net)] if is_gain else measured
     return Finding(
-        tested, told, _status(tested, told), sum(c.outcome == "supported" for c in measured), len(there), len(nets),
-        tuple(net for net in told.samples if is_undertrained(study, net)),
-        tuple(net for net, sample in told.samples.items() if not sample.learned),
-    )  # fmt: skip
+        tested,
+        comparison=main,
+        status=_status(tested, main),
+        supported_depths=sum(c.outcome == "supported" for c in measured),
+        tested_depths=len(tested_nets),
+        all_depths=len(nets),
+        undertrained=tuple(net for net in main.samples if is_undertrained(study, net)),
+        not_learned=tuple(net for net, sample in main.samples.items() if not sample.learned),
+    )
 
 
-def _status(tested: Tested, told: Comparison) -> Verdict:
-    """The verdict; of a claim that is open only as some of its nets were not run, that on what was measured."""
+def _status(tested: Tested, main: Comparison) -> Verdict:
+    """The verdict; if a claim is inconclusive only because nets were not run, the verdict on what was measured."""
     needed = [c for c in tested.comparisons if c.part == "must" and c.evidence]
-    if tested.verdict == "inconclusive" and all(c.outcome == "supported" for c in (told, *needed)):
+    if tested.verdict == "inconclusive" and all(c.outcome == "supported" for c in (main, *needed)):
         return "supported"
     return tested.verdict
 
@@ -90,63 +95,67 @@ def is_undertrained(study: Study, net: str) -> bool:
 
     The test gap of a net is its test error less its training error. False where the paper gives no training error.
     """
-    theirs_all, headline = printed(study.task, study.paper), Measure("", study.task.headline, study.task.metric.name)
-    ours, theirs, tested = TRAIN.sample(study, net), TRAIN.sample(theirs_all, net), headline.sample(theirs_all, net)
-    if not (ours and theirs and tested):
+    paper_study, headline = (
+        read_paper_study(study.task, study.paper),
+        Measure("", study.task.headline, study.task.metric),
+    )
+    trained = TRAIN.sample(study, net)
+    paper_trained, paper_tested = TRAIN.sample(paper_study, net), headline.sample(paper_study, net)
+    if not (trained and paper_trained and paper_tested):
         return False
-    return bool(ours.mean - theirs.mean > max(tested.mean - theirs.mean, 0))
+    return bool(trained.mean - paper_trained.mean > max(paper_tested.mean - paper_trained.mean, 0))
 
 
-def printed(task: Task, profile: Profile) -> Study:
-    """The paper's own numbers as a study, made once."""
-    return _read_printed(task, profile.path)
+def read_paper_study(task: Task, profile: Profile) -> Study:
+    """The paper's own numbers as a study; cached."""
+    return _cache_paper_study(task, profile.path)
 
 
 @lru_cache(maxsize=8)
-def _read_printed(task: Task, path: Path) -> Study:
-    return study_of_paper(task, read_profile(path.parent, path.stem))
+def _cache_paper_study(task: Task, path: Path) -> Study:
+    return make_paper_study(task, read_profile(path.parent, path.stem))
 
 
-def answering(studies: Sequence[Study]) -> Study | None:
-    """The setup that answers for a task: on the paper's own data it tells the most findings, by the longest schedule.
+def choose_answer(studies: Sequence[Study]) -> Study | None:
+    """The setup that represents a task: the one on the paper's data with the most verdicts, then the longest schedule.
 
-    None where no setup has three seeds of its own of what one finding needs.
+    None if no setup has three seeds of all nets of one finding.
     """
-    own = [study for study in studies if study.has_own_data]
-    told = {study: sum(finding.is_told for finding in findings(study)) for study in own}
-    best = max(own, key=lambda study: (told[study], study.share), default=None)
-    return best if best and told[best] else None
+    candidates = [study for study in studies if study.has_paper_data]
+    counts = {study: sum(finding.is_decided for finding in findings(study)) for study in candidates}
+    best = max(candidates, key=lambda study: (counts[study], study.share), default=None)
+    return best if best and counts[best] else None
 
 
 def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested | None]:
-    """Each of the 32 claims as the closest of these setups that can tell judges it; None where none tests it.
+    """Judge each of the 32 claims by the closest setup with a verdict; None where none tests it.
 
-    A finding is judged by the setup that answers for it. What is counted on the built nets needs no setup.
+    The setup that represents its task judges a finding. Arithmetic on built nets needs no setup.
     """
-    found: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
+    by_claim: dict[str, list[Tested]] = {claim_id: [] for claim_id in paper.claim_ids()}
     for task in TASKS.values():
         task_folder = [study for study in studies if study.task == task]
-        answer = answering(task_folder)
-        for tested in judge_claims(printed(task, profile)):
-            if tested.test.counted:
-                found[tested.test.claim.id].append(tested)
+        answer = choose_answer(task_folder)
+        for tested in judge_claims(read_paper_study(task, profile)):
+            if tested.test.is_counted:
+                by_claim[tested.test.claim.id].append(tested)
         for study in task_folder:
             for tested in judge_claims(study):
                 if study is answer or not (answer and tested.test.role):
-                    found[tested.test.claim.id].append(tested)
-    nearest = {claim_id: min(of_claim, key=_silence, default=None) for claim_id, of_claim in found.items()}
+                    by_claim[tested.test.claim.id].append(tested)
+    nearest = {claim_id: min(of_claim, key=_silence, default=None) for claim_id, of_claim in by_claim.items()}
     return {key: tested if tested and tested.verdict != "not tested" else None for key, tested in nearest.items()}
 
 
 def _silence(tested: Tested) -> int:
-    """The less, the more a setup says: a verdict, then a provisional one, then single seeds."""
-    if tested.verdict in TOLD:
+    """Sort key: first a verdict, then a provisional one, then single seeds."""
+    if tested.verdict in DECIDED:
         return int(tested.provisional)
     return 2 if tested.verdict == "single seed" else 3
 
 
 def count_kinds(judged: Mapping[str, Tested | None]) -> dict[Kind, int]:
-    """How many of the claims have which verdict; all together the claims of the paper."""
+    """The number of claims with each verdict; they add up to all claims of the paper."""
     kinds: list[Kind] = ["supported", "confirmed", "contradicted", "inconclusive", "single seed", "not tested"]
     of_claims = [tested.kind if tested else "not tested" for tested in judged.values()]
     return {kind: of_claims.count(kind) for kind in kinds}

@@ -20,14 +20,14 @@ from replication.verdicts.comparisons import (
     compare,
     compare_alike,
     compare_bound,
+    compare_cost,
+    compare_counts,
     compare_trend,
-    counted,
-    difference_of,
-    equal_cost,
-    only_on_its_own_data,
-    weighed,
+    require_paper_data,
+    weigh_difference,
+    weigh_samples,
 )
-from replication.verdicts.planning import typical
+from replication.verdicts.planning import make_typical_values
 
 DEPTHS = (20, 32, 44, 56)
 TEST = Measure("test error", "single_view")
@@ -54,25 +54,27 @@ def plain_nets_degrade(study: Study) -> list[Comparison]:
         for worse, better, part in pairs
         for measure, paper in ((TRAIN, end_errors("4.2")["train"]), (TEST, end_errors("4.2")["test"]))
     ]
-    return [c for c in compared if c.deciding or c.evidence]
+    return [c for c in compared if c.is_deciding or c.evidence]
 
 
 @claim("K03", "A plain net of 110 layers does not train.", task=CIFAR, needs=["plain-110"])
 def plain_110_fails(study: Study) -> list[Comparison]:
-    """Whether it learned is the question here, so that a run at chance decides too."""
+    """The question is whether it learned, so a run at chance decides too."""
     bound = number("N20")
-    found = [compare_bound(study, measure, "plain-110", f"> {bound} %", above=bound) for measure in (TRAIN, TEST)]
-    return [
-        c if c.evidence is None
-        else weighed(c.what, c.paper, {n: replace(s, learned=True) for n, s in c.samples.items()}, c.weigh, LEVEL)
-        for c in found
-    ]  # fmt: skip
+    comparisons = []
+    for measure in (TRAIN, TEST):
+        c = compare_bound(study, measure, "plain-110", f"> {bound} %", worse_than=bound)
+        if c.evidence:
+            samples = {net: replace(sample, learned=True) for net, sample in c.samples.items()}
+            c = weigh_samples(c.what, c.paper, samples, c.weigh, LEVEL)
+        comparisons.append(c)
+    return comparisons
 
 
 @claim("K08", "Identity shortcuts are free: same parameters, same multiply-adds.", task=CIFAR)
 def shortcuts_are_free(_: Study) -> list[Comparison]:
     sizes = {net.partition("-")[2]: row["params_m"] for net, row in OWN.items()}
-    return [equal_cost(f"plain-{d}", f"resnet-{d}", 32, 10, f"{size} M parameters") for d, size in sizes.items()]
+    return [compare_cost(f"plain-{d}", f"resnet-{d}", 32, 10, f"{size} M parameters") for d, size in sizes.items()]
 
 
 @claim("K14", "Residual nets gain from depth, up to 110 layers.", task=CIFAR, needs=RESIDUAL, role="gain")
@@ -100,19 +102,18 @@ def residual_beats_plain(study: Study) -> list[Comparison]:
 
 @claim("K16", "ResNet-110 beats FitNet and Highway with fewer parameters.", task=CIFAR, needs=["resnet-110"])
 def thin_and_better(study: Study) -> list[Comparison]:
-    """Against their nets of 19 layers, as the paper has it: the lesser of their errors, each one's parameters."""
+    """Against their nets of 19 layers, as in the paper: the lower of their two errors, and the parameters of each."""
     others = {row["method"]: row for row in table(6) if row["method"] in ("FitNet", "Highway") and row["layers"] == 19}
     best = min(others, key=lambda method: others[method]["error"])
     paper, least = f"{OF_110['mean']:.2f} ± {OF_110['std']:.2f} %", others[best]["error"]
-    ours = complexity("resnet-110", 32).parameters / 1e6
-    return [
-        only_on_its_own_data(study, compare_bound(study, TEST, "resnet-110", paper, f"{best}'s best", below=least)),
-        *(
-            counted(f"resnet-110 below {name}'s {row['params_m']:g} M parameters", f"{OF_110['params_m']:g} M",
-                    f"{ours:.2f} M", ours < row["params_m"])
-            for name, row in others.items()
-        ),
-    ]  # fmt: skip
+    error = compare_bound(study, TEST, "resnet-110", paper, better_than=least, source=f"{best}'s best")
+    comparisons = [require_paper_data(study, error)]
+    millions = complexity("resnet-110", 32).parameters / 1e6
+    for name, row in others.items():
+        what = f"resnet-110 below {name}'s {row['params_m']:g} M parameters"
+        is_smaller = millions < row["params_m"]
+        comparisons.append(compare_counts(what, f"{OF_110['params_m']:g} M", f"{millions:.2f} M", is_smaller))
+    return comparisons
 
 
 @claim(
@@ -130,7 +131,7 @@ def warm_up_is_a_convenience(study: Study) -> list[Comparison]:
     starts = {net: study.iterations_until(net, LEARNS) for net in (without, with_it)}
     what = f"{without} − {with_it}, iterations to a training error below {LEARNS} %"
     return [
-        weighed(what, "several epochs", starts, difference_of({without: 1, with_it: -1}), ITERATIONS),
+        weigh_samples(what, "several epochs", starts, weigh_difference({without: 1, with_it: -1}), ITERATIONS),
         compare_alike(study, TEST, without, with_it, ALIKE, "similar"),
     ]
 
@@ -139,20 +140,20 @@ def warm_up_is_a_convenience(study: Study) -> list[Comparison]:
 def spread_of_110(study: Study) -> list[Comparison]:
     """The mean within three of the paper's standard deviations, the deviation within a factor of two of it."""
     mean, std, n = OF_110["mean"], OF_110["std"], OF_110["runs"]
-    printed = rule.of_errors(typical(mean, std, n), number("N16")[1])
-    of_mean = f"resnet-110 − the paper's mean of {n} runs, {TEST.words}, less than ± {ALIKE:g}", f"{mean:.2f} %"
-    of_spread = f"standard deviation of resnet-110, {TEST.words}, between {std / 2:g} and {2 * std:g}", f"{std:.2f}"
+    printed = rule.of_errors(make_typical_values(mean, std, n), number("N16")[1])
+    mean_words = f"resnet-110 − the paper's mean of {n} runs, {TEST.words}, less than ± {ALIKE:g}", f"{mean:.2f} %"
+    spread_words = f"standard deviation of resnet-110, {TEST.words}, between {std / 2:g} and {2 * std:g}", f"{std:.2f}"
     if study.fidelity_of(["resnet-110"]) != "exact":
-        why = "the paper's own recipe and data alone can tell"
-        return [Comparison(*of, told=why, elsewhere=True) for of in (of_mean, of_spread)]
-    found = {"resnet-110": TEST.sample(study, "resnet-110")}
-    best = Comparison("best of resnet-110, test error", f"{OF_110['best']:.2f} % of {n}", part="aside", told="not run")
-    if sample := found["resnet-110"]:
-        told = f"{sample.values.min():.2f} % of {sample.n}"
-        best = replace(best, told=told, worse="resnet-110", outcome="inconclusive")
+        note = "needs the paper's recipe and data"
+        return [Comparison(*words, note=note, is_out_of_reach=True) for words in (mean_words, spread_words)]
+    samples = {"resnet-110": TEST.sample(study, "resnet-110")}
+    best = Comparison("best of resnet-110, test error", f"{OF_110['best']:.2f} % of {n}", part="aside", note="not run")
+    if sample := samples["resnet-110"]:
+        note = f"{sample.values.min():.2f} % of {sample.n}"
+        best = replace(best, note=note, worse="resnet-110", outcome="inconclusive")
     return [
-        weighed(*of_mean, found, lambda own: rule.alike([(1, own["resnet-110"]), (-1, printed)], ALIKE)),
-        weighed(*of_spread, found, lambda own: rule.spread(own["resnet-110"], std / 2, 2 * std), SPREAD),
+        weigh_samples(*mean_words, samples, lambda s: rule.alike([(1, s["resnet-110"]), (-1, printed)], ALIKE)),
+        weigh_samples(*spread_words, samples, lambda s: rule.spread(s["resnet-110"], std / 2, 2 * std), SPREAD),
         best,
     ]
 
@@ -160,7 +161,7 @@ def spread_of_110(study: Study) -> list[Comparison]:
 @claim("K19", "A net of 1202 layers is no harder to optimise.", task=CIFAR, needs=["resnet-1202"])
 def a_thousand_layers_train(study: Study) -> list[Comparison]:
     bound = number("N19")
-    return [compare_bound(study, TRAIN, "resnet-1202", f"< {bound} %", below=bound)]
+    return [compare_bound(study, TRAIN, "resnet-1202", f"< {bound} %", better_than=bound)]
 
 
 @claim(
@@ -171,15 +172,16 @@ def a_thousand_layers_train(study: Study) -> list[Comparison]:
 )
 def a_thousand_layers_overfit(study: Study) -> list[Comparison]:
     """Training errors are similar within the 0.1 % that the paper's 1202 layers stay below."""
-    deeper, shallower, drawn = "resnet-1202", "resnet-110", figure(6)["digitised"]["train_mean_59_64k"]
-    paper, similar = PRINTED[deeper] - PRINTED[shallower], drawn[deeper] - drawn[shallower]
-    others = [
-        Comparison(
-            f"{of['name']}: {deeper} − {shallower}, test error, {of['statistic']}", POINTS.format(paper), part="aside",
-            told=POINTS.format(of["errors"][deeper] - of["errors"][shallower]), outcome="inconclusive",
-        )
-        for of in replications() if {deeper, shallower} <= of["errors"].keys()
-    ]  # fmt: skip
+    deeper, shallower = "resnet-1202", "resnet-110"
+    training = figure(6)["digitised"]["train_mean_59_64k"]
+    paper, similar = PRINTED[deeper] - PRINTED[shallower], training[deeper] - training[shallower]
+    others = []
+    for project in replications():
+        errors = project["errors"]
+        if deeper in errors and shallower in errors:
+            what = f"{project['name']}: {deeper} − {shallower}, test error, {project['statistic']}"
+            note = POINTS.format(errors[deeper] - errors[shallower])
+            others.append(Comparison(what, POINTS.format(paper), part="aside", note=note, outcome="inconclusive"))
     return [
         compare(study, TEST, deeper, shallower, paper),
         compare_alike(study, TRAIN, deeper, shallower, number("N19"), POINTS.format(similar)),

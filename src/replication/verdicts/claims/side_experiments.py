@@ -1,4 +1,4 @@
-"""The paper's side experiments, told there in a sentence or a footnote without numbers, as variants of our nets.
+"""The paper's side experiments, as variants of our nets. The paper mentions each in a sentence, without numbers.
 
 More iterations (section 4.1, footnote 3), plain bottleneck nets (footnote 4), blocks of one layer (section 3.2).
 """
@@ -6,14 +6,13 @@ More iterations (section 4.1, footnote 3), plain bottleneck nets (footnote 4), b
 from replication.results.studies import Study
 from replication.tasks.cifar import CIFAR
 from replication.tasks.imagenet import IMAGENET
-from replication.verdicts import rule
 from replication.verdicts.claim import claim
 from replication.verdicts.claims.section_4_1 import TEN_CROP
 from replication.verdicts.claims.section_4_2 import ALIKE, TEST
-from replication.verdicts.comparisons import TRAIN, Comparison, Measure, compare, weighed
+from replication.verdicts.comparisons import TRAIN, Comparison, Measure, compare, compare_not_better
 
 LONGER, BOTTLENECK, ONE_LAYER = "three-times-longer", "bottleneck", "one-layer-blocks"
-DEPTHS = (20, 56)  # at which blocks of one layer are tried
+DEPTHS = (20, 56)  # of the nets with blocks of one layer
 
 
 @claim(
@@ -37,10 +36,11 @@ def longer_on_cifar(study: Study) -> list[Comparison]:
 
 
 def _longer(study: Study, measure: Measure, deep: str, shallow: str) -> list[Comparison]:
-    """The deep net, trained longer, against the shallow one; and beside it both trained longer."""
-    own = [compare(study, of, f"{deep}/{LONGER}", shallow, None) for of in (TRAIN, measure)]
-    both = [compare(study, of, f"{deep}/{LONGER}", f"{shallow}/{LONGER}", None, "aside") for of in (TRAIN, measure)]
-    return [*own, *(c for c in both if c.evidence)]
+    """The deep net, trained longer, against the shallow one. Both trained longer are shown, and decide nothing."""
+    deep_longer, shallow_longer, measures = f"{deep}/{LONGER}", f"{shallow}/{LONGER}", (TRAIN, measure)
+    deciding = [compare(study, one, deep_longer, shallow, None) for one in measures]
+    both_longer = [compare(study, one, deep_longer, shallow_longer, None, "aside") for one in measures]
+    return [*deciding, *(c for c in both_longer if c.evidence)]
 
 
 @claim(
@@ -50,7 +50,8 @@ def _longer(study: Study, measure: Measure, deep: str, shallow: str) -> list[Com
     needs=[f"plain-20/{BOTTLENECK}", f"plain-56/{BOTTLENECK}"],
 )
 def bottlenecks_degrade(study: Study) -> list[Comparison]:
-    return [compare(study, of, f"plain-56/{BOTTLENECK}", f"plain-20/{BOTTLENECK}", None) for of in (TRAIN, TEST)]
+    deep, shallow = f"plain-56/{BOTTLENECK}", f"plain-20/{BOTTLENECK}"
+    return [compare(study, measure, deep, shallow, None) for measure in (TRAIN, TEST)]
 
 
 @claim(
@@ -60,13 +61,5 @@ def bottlenecks_degrade(study: Study) -> list[Comparison]:
     needs=[*(f"plain-{d}" for d in DEPTHS), *(f"resnet-{d}/{ONE_LAYER}" for d in DEPTHS)],
 )
 def one_layer_brings_nothing(study: Study) -> list[Comparison]:
-    """Its error is not below that of the plain net of its depth by more than what is alike."""
-    return [_no_better(study, f"resnet-{depth}/{ONE_LAYER}", f"plain-{depth}") for depth in DEPTHS]
-
-
-def _no_better(study: Study, residual: str, plain: str) -> Comparison:
-    samples = {net: TEST.sample(study, net) for net in (residual, plain)}
-    what = f"{residual} − {plain} above −{ALIKE:g}, {TEST.words}"
-    return weighed(
-        what, "no better", samples, lambda of: rule.difference([(1, of[residual]), (-1, of[plain])], above=-ALIKE)
-    )
+    """The residual net is not better than the plain net of its depth by more than `ALIKE`."""
+    return [compare_not_better(study, TEST, f"resnet-{d}/{ONE_LAYER}", f"plain-{d}", ALIKE) for d in DEPTHS]

@@ -11,7 +11,7 @@ from replication.results.studies import Study
 from replication.tasks.cifar import CIFAR
 from replication.verdicts import rule
 from replication.verdicts.claim import claim
-from replication.verdicts.comparisons import ORDER, POINTS, Comparison, Part, Weigh, difference_of, weighed
+from replication.verdicts.comparisons import ORDER, POINTS, Comparison, Part, Weigh, weigh_difference, weigh_samples
 
 PAPER = figure(7)["digitised"]["mean"]  # over the layers of a net, of the standard deviations of their responses
 RESIDUAL = ("resnet-20", "resnet-56", "resnet-110")
@@ -23,15 +23,15 @@ def _respond(
     study: Study, what: str, paper: str, nets: Sequence[str], weigh: Weigh, form: str, part: Part = "must"
 ) -> Comparison:
     samples = {net: study.sample_of_layers(study.responses, net, lambda rows: rows["value"].mean()) for net in nets}
-    return _or_not_measured(weighed(what, paper, samples, weigh, form, part))
+    return _mark_not_measured(weigh_samples(what, paper, samples, weigh, form, part))
 
 
-def _or_not_measured(found: Comparison) -> Comparison:
-    return found if found.evidence else replace(found, told="not measured")
+def _mark_not_measured(comparison: Comparison) -> Comparison:
+    return comparison if comparison.evidence else replace(comparison, note="not measured")
 
 
 def _larger(study: Study, larger: str, smaller: str, part: Part = "must") -> Comparison:
-    what, weigh = f"{larger} − {smaller}, mean response", difference_of({larger: 1, smaller: -1})
+    what, weigh = f"{larger} − {smaller}, mean response", weigh_difference({larger: 1, smaller: -1})
     return _respond(study, what, POINTS.format(PAPER[larger] - PAPER[smaller]), (larger, smaller), weigh, POINTS, part)
 
 
@@ -49,7 +49,8 @@ def residual_layers_respond_less(study: Study) -> list[Comparison]:
 @claim("K22", "In deeper residual nets each layer changes the signal less.", task=CIFAR, needs=list(RESIDUAL))
 def deeper_residual_nets_respond_less(study: Study) -> list[Comparison]:
     what = f"{RESIDUAL[0]} → {RESIDUAL[-1]}, mean response falls"
-    falls = _respond(study, what, "falls", RESIDUAL, lambda of: rule.trend([of[net] for net in RESIDUAL]), ORDER)
+    weigh = lambda samples: rule.trend([samples[net] for net in RESIDUAL])  # noqa: E731
+    falls = _respond(study, what, "falls", RESIDUAL, weigh, ORDER)
     return [falls, *(_larger(study, a, b, "guard") for a, b in pairwise(RESIDUAL))]
 
 
@@ -57,7 +58,7 @@ def deeper_residual_nets_respond_less(study: Study) -> list[Comparison]:
 def gradients_are_healthy(study: Study) -> list[Comparison]:
     """The gradients of the first third of the layers are no less than a tenth of those of the last third.
 
-    At one iteration early on and at the last one; the residual net of the same depth stands beside the plain one.
+    At one iteration early on and at the last one. The residual net of the same depth is shown, and decides nothing.
     """
     return [
         _healthy(study, net, early, "must" if net == "plain-56" else "aside")
@@ -70,8 +71,8 @@ def _healthy(study: Study, net: str, early: bool, part: Part) -> Comparison:
     when = "in the first tenth" if early else "at the end"
     what = f"{net} {when}, gradient norm of the first third of layers ÷ of the last, above {HEALTHY:g}"
     samples = {net: study.sample_of_layers(study.gradients, net, lambda rows: _first_to_last(rows, early))}
-    weigh = lambda of: rule.bound(of[net], above=HEALTHY)  # noqa: E731
-    return _or_not_measured(weighed(what, "healthy", samples, weigh, RATIO, part))
+    weigh = lambda samples: rule.bound(samples[net], above=HEALTHY)  # noqa: E731
+    return _mark_not_measured(weigh_samples(what, "healthy", samples, weigh, RATIO, part))
 
 
 def _first_to_last(rows: pd.DataFrame, early: bool) -> float:

@@ -1,4 +1,4 @@
-"""Claims that nothing here can test yet, and what each would need."""
+"""Claims not tested, and what each needs."""
 
 WAITING = {
     "K13": "needs the closed test server of ILSVRC, and the four of its six models that the paper does not name",
@@ -7,4 +7,4 @@ WAITING = {
     "K29": "needs a task for detection with its three improvements, which does not exist yet, and MS COCO",
     "K30": "needs a task for detection, which does not exist yet, MS COCO, PASCAL VOC and the test server of VOC 2012",
     "K31": "needs a task for detection, which does not exist yet, ImageNet DET and its test server",
-}  # by claim; with its id as the subject, a sentence
+}  # by claim; a sentence with the id as its subject

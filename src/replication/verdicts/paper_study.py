@@ -1,4 +1,4 @@
-"""The paper's own numbers as a study, so that the rule of verdicts can be held against them as against ours."""
+"""The paper's own numbers as a study, so that the rule of verdicts can judge them like our results."""
 
 from collections.abc import Iterator
 
@@ -9,24 +9,24 @@ from replication.config.profiles import Profile
 from replication.config.recipe import Data
 from replication.paper import end_errors, figure, number, table
 from replication.results.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
-from replication.results.studies import Study, with_recipes
+from replication.results.studies import Study, add_recipe_columns
 from replication.runs.record import END_OF_TRAINING
 from replication.tasks import Task
-from replication.verdicts.planning import typical
+from replication.verdicts.planning import make_typical_values
 
 EARLY = 50_000  # iterations: a point of Figure 4 early on
 Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent
 
 
-def study_of_paper(task: Task, paper: Profile) -> Study:
-    """What tables 2 to 4, 6 and 13 print, and figures 4 and 6 show at their end, and Figure 7; each net run once.
+def make_paper_study(task: Task, paper: Profile) -> Study:
+    """The numbers of tables 2 to 4, 6 and 13, the ends of figures 4 and 6, and Figure 7; one run a net.
 
-    ResNet-110 was run five times. Its five errors are not printed: ours are made up with their mean and spread.
+    ResNet-110 was run five times. The paper prints mean and standard deviation: five errors are made up to match.
     """
     data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
     images = number("N09" if task.photographs else "N16")[1]
     recipes, runs, scores = {}, {}, []
-    for net, protocol, metric, value in _printed(task):
+    for net, protocol, metric, value in _read_scores(task):
         seed = sum((row["net"], row["protocol"], row["metric"]) == (net, protocol, metric) for row in scores)
         recipe = paper.recipe(task, net, seed=seed, data=data)
         recipes[recipe.hash] = recipe
@@ -34,14 +34,14 @@ def study_of_paper(task: Task, paper: Profile) -> Study:
         runs[net, seed] = name | {"recipe": recipe.hash, "status": "trained"}
         schedule = recipe.schedule
         last = int(schedule.iterations * schedule.batch_size * END_OF_TRAINING)
-        seen = last if protocol == TRAINING else images
-        scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": seen})
-    table_of_runs = with_recipes(pd.DataFrame(runs.values()), recipes, task, paper)
+        image_count = last if protocol == TRAINING else images
+        scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": image_count})
+    table_of_runs = add_recipe_columns(pd.DataFrame(runs.values()), recipes, task, paper)
     tables = table_of_runs, pd.DataFrame(scores), _curves(task), _responses(task)
     return Study(task, paper.name, "as printed", paper, recipes, *tables)
 
 
-def _printed(task: Task) -> Iterator[Score]:
+def _read_scores(task: Task) -> Iterator[Score]:
     if task.needs_boxes:
         metrics = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
         yield from (score for score in _table_13() if score[1:3] in metrics)
@@ -55,25 +55,27 @@ def _printed(task: Task) -> Iterator[Score]:
                 yield from ((row["net"], "fully_convolutional", f"{m}_error", row[m]) for m in ("top1", "top5"))
         train = end_errors(task.section)["train"]
     else:
-        drawn, headline = figure(6)["digitised"], (task.headline, task.metric.name)
-        yield from ((net, *headline, e) for net, e in drawn["test_final"].items() if net.startswith("plain-"))
+        digitised, headline = figure(6)["digitised"], (task.headline, task.metric.name)
+        yield from ((net, *headline, e) for net, e in digitised["test_final"].items() if net.startswith("plain-"))
         for row in table(6):
             if row["kind"] == "own":
-                values = typical(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
+                values = (
+                    make_typical_values(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
+                )
                 yield from ((row["net"], *headline, float(value)) for value in values)
-        train = drawn["train_mean_59_64k"]
+        train = digitised["train_mean_59_64k"]
     yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())
 
 
 def _table_13() -> Iterator[Score]:
-    """The single nets; VGG-16's per-class regression as if it were of the other rows' net."""
+    """The single nets. VGG-16's per-class regression counts as one of ResNet-101, the net of the other rows."""
     methods = {"VGG's": "pcr", "RPN": "per_class_rpn", "RPN+RCNN": "rcnn"}
     *single, _ = table(13)  # the last row is an ensemble
     for row in single:
         if row["loc_method"] in methods:
-            known = row["loc_err_gt_class"] is not None
-            protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if known else "predicted_dense"}
-            error = row["loc_err_gt_class"] if known else row["top5_loc_err_predicted_class"]
+            has_true_class = row["loc_err_gt_class"] is not None
+            protocol = {"1-crop": "oracle_centre", "dense": "oracle_dense" if has_true_class else "predicted_dense"}
+            error = row["loc_err_gt_class"] if has_true_class else row["top5_loc_err_predicted_class"]
             yield "resnet-101", protocol[row["testing"]], f"{methods[row['loc_method']]}_error", error
 
 
@@ -87,10 +89,10 @@ def _curves(task: Task) -> pd.DataFrame:
 
 def _responses(task: Task) -> pd.DataFrame:
     """The points of Figure 7."""
-    drawn = {} if task.photographs else figure(7)["digitised"]["std_by_layer"]
+    layers = {} if task.photographs else figure(7)["digitised"]["std_by_layer"]
     rows = [
         (net, "default", 0, printed.protocol("cifar10", "C3")["stop_iter"], layer, value)
-        for net, values in drawn.items()
+        for net, values in layers.items()
         for layer, value in enumerate(values, start=1)
     ]
     return pd.DataFrame(rows, columns=columns(LayerRow))
