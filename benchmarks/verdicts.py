@@ -122,7 +122,7 @@ class Studies:
         return rule.Sample(one.values - other.values, np.asarray(one.least) + np.asarray(other.least))
 
     def curve(self, net: str, split: str) -> pd.DataFrame:
-        return pd.DataFrame(columns=["iteration", "error"])
+        return pd.DataFrame(columns=["iteration", "value"])
 
     def has(self, name: str) -> bool:
         return True

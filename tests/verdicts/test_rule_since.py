@@ -74,7 +74,7 @@ def test_rewording_the_rule_keeps_its_digest() -> None:
         ("np.maximum(np.abs(s) - 1, 0)", "np.abs(s)"),
         ("variance**2 / sum(part**2 / freedom for part, freedom in parts)", "sum(freedom for _, freedom in parts)"),
         ('"tested" if self.learned else "chance"', '"tested"'),
-        ('of == "inconclusive" and not need', 'of == "inconclusive"'),
+        ('outcome == "inconclusive" and not need', 'outcome == "inconclusive"'),
     ],
 )
 def test_another_behaviour_has_another_digest(old: str, new: str) -> None:

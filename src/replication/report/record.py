@@ -91,7 +91,7 @@ def _list_runs(study: Study, has_variants: bool) -> list[Row]:
     rows, seen = [], set()
     for run in study.runs.sort_values(["layers", "net", "variant", "seed"]).to_dict("records"):
         net, variant, seed, tracked = run["net"], run["variant"], run["seed"], run["mlflow_run_id"]
-        training = study.errors(net, TRAIN.protocol, TRAIN.metric, variant)
+        training = study.errors(net, TRAIN.protocol, TRAIN.metric.name, variant)
         errors = study.errors(net, study.task.headline, study.task.metric.name, variant)
         cells = [
             net, *[variant] * has_variants, str(seed), f"{training[seed]:.2f}" if seed in training else "",
