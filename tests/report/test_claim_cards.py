@@ -34,9 +34,7 @@ def tables_of(card: str) -> list[list[list[str]]]:
     for table in re.findall(r"<table.*?</table>", card, flags=re.DOTALL):
         lines = re.findall("<tr.*?</tr>", table, re.DOTALL)
         cells = [re.findall(r"<t[hd]\b.*?</t[hd]>", line, re.DOTALL) for line in lines]
-        found.append(
-            [[html.unescape(" ".join(re.sub("<[^>]+>", " ", cell).split())) for cell in line] for line in cells]
-        )
+        found.append([[" ".join(re.sub("</?[a-z][^>]*>", " ", cell).split()) for cell in line] for line in cells])
     return found
 
 
