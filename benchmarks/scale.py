@@ -20,7 +20,7 @@ NETS = [f"{kind}-{6 * n + 2}" for n in range(1, 40) for kind in ("plain", "resne
 FILL = """
 import torch
 from benchmarks.page import PROVENANCE
-from pipeline import code, store
+from pipeline import code, run_store
 from pipeline.evaluate import entry_of
 from pipeline.plan import plan_of, recipe_of
 from replication.tasks.build import count_net
@@ -38,7 +38,7 @@ machine = PROVENANCE["machine"] | {"threads": "1"}
 with code.guard_code("train-cifar") as training, code.guard_code("evaluate-cifar") as evaluation:
     for run in plan_of(CIFAR).runs:
         recipe = recipe_of(run)
-        entry = store.run_entry(recipe.hash, training)
+        entry = run_store.run_entry(recipe.hash, training)
         if entry.exists():
             continue
         last, logging = recipe.schedule.iterations, recipe.logging
@@ -56,7 +56,7 @@ with code.guard_code("train-cifar") as training, code.guard_code("evaluate-cifar
         )
         weights = {"weights": torch.full((1000,), float(run.seed + 1000 * size.parameters))}
         write_run(entry, record, curve, weights, torch.zeros(1, 3, 16, 16), [str(n) for n in range(10)])
-        store.take(entry, run.folder)
+        run_store.take(entry, run.folder)
         measured = Evaluation({"single_view": ClassOutcome(probabilities, labels)})
         write_evaluation(entry_of(run, evaluation), measured, CIFAR, weights=sha256(run.folder / NET))
 """

@@ -6,7 +6,7 @@ The root of the UI is another product's page, and a list of runs shows no curve.
 
 from pipeline import stage
 from pipeline.params import TRACKING_URI, WORK
-from replication.tracking.store import connect, mark_killed
+from replication.tracking.mlflow_store import connect, mark_killed
 
 CHARTS = "runs?workflowType=machine_learning&compareRunsMode=CHART"
 

@@ -39,7 +39,7 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.training.speed",
     "replication.tracking.importer",
     "replication.tracking.live",
-    "replication.tracking.store",
+    "replication.tracking.mlflow_store",
 })  # fmt: skip
 
 

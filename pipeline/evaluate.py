@@ -11,7 +11,7 @@ ImageNet. Outcomes in the store are not measured again.
 
 from pathlib import Path
 
-from pipeline import code, machine, stage, store
+from pipeline import code, machine, run_store, stage
 from pipeline.params import read_params
 from pipeline.plan import OUTCOMES, Run, parse_run, plan_of, read_finished, recipe_of
 from pipeline.workers import Job, run_jobs
@@ -31,7 +31,7 @@ def main() -> None:
             run = parse_run(task.name, options.net, options.seed)
             if not entry_of(run, digest).exists():
                 evaluate_one(run, digest)
-            store.take(entry_of(run, digest), run.outcome)
+            run_store.take(entry_of(run, digest), run.outcome)
         else:
             evaluate_all(task, digest)
 
@@ -47,7 +47,7 @@ def evaluate_all(task: Task, digest: str) -> None:
     missing = [run for run in plan.runs if not entries[run].exists()]
     jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
     failed = run_jobs(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
-    store.fill(OUTCOMES / task.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
+    run_store.fill(OUTCOMES / task.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
             f"{len(failed)} of {len(plan.runs)} evaluations of {task.name} failed: {', '.join(failed)}. The reasons "
@@ -59,8 +59,8 @@ def evaluate_all(task: Task, digest: str) -> None:
 
 def entry_of(run: Run, digest: str) -> Path:
     """The store's folder for the outcome of a run."""
-    starts = store.start_folders(run, recipe_of(run))
-    return store.outcome_entry([*starts.values(), run.folder], digest)
+    starts = run_store.start_folders(run, recipe_of(run))
+    return run_store.outcome_entry([*starts.values(), run.folder], digest)
 
 
 def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
@@ -72,7 +72,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     params, record, task = read_params(), read_finished(run), run.task
     machine.use_threads(plan_of(task).threads)
     images, device = stage.images_of(params, task), choose_device(params.device)
-    evaluation = evaluate_run(run.folder, images, device, store.start_folders(run, record.recipe))
+    evaluation = evaluate_run(run.folder, images, device, run_store.start_folders(run, record.recipe))
     write_evaluation(entry_of(run, digest), evaluation, task, sha256(run.folder / NET))
     values = {row["protocol"]: row["value"] for row in reversed(score_rows(evaluation.outcomes, task))}
     text = ", ".join(f"{name} {values[name]:.2f} {task.metric.unit}" for name in evaluation.outcomes)

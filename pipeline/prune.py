@@ -6,7 +6,7 @@ prunes DVC's cache.
 
 import shutil
 
-from pipeline import code, stage, store
+from pipeline import code, run_store, stage
 from pipeline.evaluate import entry_of
 from pipeline.params import WORK
 from pipeline.plan import plan_of, recipe_of
@@ -18,11 +18,11 @@ def main() -> None:
     for task in TASKS.values():
         with code.guard_code(f"train-{task.name}") as training, code.guard_code(f"evaluate-{task.name}") as evaluation:
             for run in plan_of(task).runs:
-                used.add(store.run_entry(recipe_of(run).hash, training))
+                used.add(run_store.run_entry(recipe_of(run).hash, training))
                 if run.folder.exists():
                     used.add(entry_of(run, evaluation))
     for kind in ("runs", "outcomes"):
-        store.remove_unfinished((WORK / kind).glob(".*"))
+        run_store.remove_unfinished((WORK / kind).glob(".*"))
     entries = [entry for kind in ("runs", "outcomes") for entry in (WORK / kind).glob("[!.]*")]
     folders = [entry for entry in entries if entry not in used]
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())

@@ -3,20 +3,15 @@
 import argparse
 import math
 import os
-import shutil
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
-
-from filelock import FileLock, Timeout
 
 from replication.errors import UserError
 from replication.files import REMEDIES, describe_cause
 
 if TYPE_CHECKING:
     from pipeline.params import BaseParams
-    from replication.config.recipe import Recipe
     from replication.data.store import Images
     from replication.tasks import Task
 
@@ -94,14 +89,3 @@ def images_of(params: "BaseParams", task: "Task") -> "Images":
 
     place = params.place(read_planned(RECIPES / task.images_folder / "data.json")["dataset"])
     return read_images(DATA / task.images_folder, place.root if place else DATA)
-
-
-def forget(recipe: "Recipe") -> None:
-    """Delete the resume state of a finished run, unless another process is training it."""
-    from pipeline.params import WORK
-
-    state = WORK / recipe.hash
-    with suppress(Timeout, OSError):
-        if state.exists():
-            with FileLock(state / "lock", timeout=0):
-                shutil.rmtree(state)

@@ -22,7 +22,7 @@ from replication.runs.folder import RECORD
 from replication.runs.outcome import read_scores
 from replication.tasks import TASKS
 from replication.tracking.importer import FinishedRun, import_runs, read_finished_run
-from replication.tracking.store import Destination
+from replication.tracking.mlflow_store import Destination
 
 
 def main() -> None:

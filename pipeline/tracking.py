@@ -9,7 +9,7 @@ from replication.config.recipe import Recipe
 from replication.results.fidelity import fidelity, find_paper_recipe
 from replication.results.labels import describe_label, label, pixels_label, study_folder
 from replication.tasks import get_task
-from replication.tracking.store import Destination
+from replication.tracking.mlflow_store import Destination
 
 
 def store_uri() -> str | None:

@@ -3,7 +3,7 @@
     python -m pipeline.train cifar                all runs that params.yaml names
     python -m pipeline.train cifar resnet-56 0    one of them, in this process
 
-Run it after `check` and `prepare`. Runs in the store are copied (`pipeline.store`). A stopped or killed training
+Run it after `check` and `prepare`. Runs in the store are copied (`pipeline.run_store`). A stopped or killed training
 resumes bit for bit. On a CPU each training has one thread, and there are as many as cores, unless the profile fixes
 `threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1, that many processes train one net
 at a time under torchrun; a Slurm job distributes them over its nodes.
@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 
-from pipeline import code, machine, stage, store
+from pipeline import code, machine, run_store, stage
 from pipeline.params import WORK, BaseParams, read_params
 from pipeline.plan import RUNS, Plan, Run, parse_run, plan_of, recipe_of
 from pipeline.workers import Job, run_jobs
@@ -30,13 +30,13 @@ def main() -> None:
     with code.guard_code(f"train-{task.name}") as digest:
         if options.net:
             run = parse_run(task.name, options.net, options.seed)
-            entry = store.run_entry(recipe_of(run).hash, digest)
-            if store.is_usable(entry, plan_of(task).threads):
-                stage.forget(recipe_of(run))  # a killed process left it
+            entry = run_store.run_entry(recipe_of(run).hash, digest)
+            if run_store.is_usable(entry, plan_of(task).threads):
+                run_store.delete_resume_state(recipe_of(run))  # a killed process left it
             else:
                 train_one(run, digest)
             if os.environ.get("RANK", "0") == "0":  # under torchrun the first process alone has written it
-                store.take(entry, run.folder)
+                run_store.take(entry, run.folder)
                 warn_of_checkpoints([run], read_params())
         else:
             train_all(task, digest)
@@ -49,15 +49,15 @@ def train_all(task: Task, digest: str) -> None:
         UserError: some runs failed; the others are kept.
     """
     params, plan = read_params(), plan_of(task)
-    entries = {run: store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
-    missing = [run for run in plan.runs if not store.is_usable(entries[run], plan.threads)]
+    entries = {run: run_store.run_entry(recipe_of(run).hash, digest) for run in plan.runs}
+    missing = [run for run in plan.runs if not run_store.is_usable(entries[run], plan.threads)]
     for run in plan.runs:
         if run not in missing:
-            stage.forget(recipe_of(run))  # a killed process left it
+            run_store.delete_resume_state(recipe_of(run))  # a killed process left it
     for run in missing:
         shutil.rmtree(entries[run], ignore_errors=True)  # trained on another number of threads
     failed = _train(missing, digest, params, plan) if missing else []
-    store.fill(RUNS / task.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
+    run_store.fill(RUNS / task.name, {run.folder: entries[run] for run in plan.runs if run.title not in failed})
     if failed:
         raise UserError(
             f"{len(failed)} of {len(plan.runs)} runs of {task.name} failed: {', '.join(failed)}. The reasons are "
@@ -95,16 +95,16 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     machine.use_threads(plan_of(run.task).threads)
     images = stage.images_of(params, run.task)
-    starts = store.start_folders(run, recipe)
+    starts = run_store.start_folders(run, recipe)
     device = choose_device(params.device)
     if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
-    compiled = choose_compilation(params.compile, recipe, len(images.meta.classes), device)
+    compiled = choose_compilation(params.compile, recipe, len(run.task.class_names(images.meta.classes)), device)
     destination, checkpoints = destination_of(recipe, study_of(params, recipe)), params.section(run.task).checkpoints
     try:
         record = train_run(
-            store.run_entry(recipe.hash, digest), recipe, images, device, WORK, destination, save_seconds, compiled,
+            run_store.run_entry(recipe.hash, digest), recipe, images, device, WORK, destination, save_seconds, compiled,
             starts, checkpoints, digest, progress,
         )  # fmt: skip
     except Stopped as stopped:
@@ -112,7 +112,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
             print(stopped, file=sys.stderr)
         sys.exit(130)
     if record:
-        stage.forget(recipe)
+        run_store.delete_resume_state(recipe)
 
 
 def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:

@@ -24,6 +24,7 @@ from replication.config.recipe import Recipe
 from replication.config.validation import merge
 from replication.data.sources.statistics import compute_statistics
 from replication.data.store import Split, Store, make_image, read_store, write_store
+from replication.tasks import TASKS
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
@@ -248,13 +249,12 @@ class Project:
         yaml = YAML(typ="safe")
         written = yaml.load((PROJECT / "params.yaml").read_text())
         common = {"seeds": [0], "ensembles": [], "override": {}}
-        tasks = {"cifar": common | {"nets": ["plain-8"]}, "imagenet": common | {"nets": []}}
-        tasks["localization"] = tasks["rcnn"] = tasks["imagenet"]
+        tasks = {name: common | {"nets": ["plain-8"] if name == "cifar" else []} for name in TASKS}
         written = merge(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
         yaml.dump(merge(written, params or {}), self.folder / "params.yaml")
         cifar = merge({"dataset": "cifar10"} | TINY, profile)
         imagenet = {"dataset": "digits"} | TINY_IMAGENET
-        tiny = {"cifar": cifar, "imagenet": imagenet, "localization": imagenet, "rcnn": imagenet}
+        tiny = {name: cifar if name == "cifar" else imagenet for name in TASKS}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
         if check:
             checked = self.run("check")

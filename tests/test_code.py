@@ -13,6 +13,7 @@ from checkout import PROJECT
 
 from pipeline import code
 from replication.errors import UserError
+from replication.tasks import TASKS
 
 
 @pytest.fixture
@@ -35,9 +36,8 @@ def stages_after(edited: str) -> set[str]:
     return {stage for stage, of in code.list_stage_code().items() if now.digests_of(of) != before[stage]}
 
 
-TASKS = ("cifar", "imagenet", "localization", "rcnn")
 ALL = {f"{stage}-{task}" for stage in ("train", "evaluate") for task in TASKS}
-PREPARE = {f"prepare-{task}" for task in TASKS if task != "rcnn"}  # R-CNN sees the images of `localization`
+PREPARE = {f"prepare-{task.name}" for task in TASKS.values() if task.images_folder == task.name}
 
 
 @pytest.mark.parametrize(

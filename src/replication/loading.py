@@ -62,7 +62,8 @@ def load(path: Path | str) -> Ready:
         )
     if get_task(about["task"]).has_own_net:
         raise UserError(
-            f"{path} is a net of the task {about['task']}, not a classifier; load a run of another task.",
+            f"{path} is a net of the task {about['task']} with layers of its own, which `load` does not build; "
+            "load a run of another task.",
             kind="conflict",
             file=path,
         )

@@ -48,7 +48,7 @@ PARTS: dict[str, Part] = {
     "the loop": (("training/loop.py", "training/backward.py", "training/run.py"), "train"),
     "saving": (("training/state.py", "replication/files.py"), "save"),
     "writing the entry": (("runs/folder.py", "replication/files.py", "shutil.py"), "write_run"),
-    "copying the entry": (("pipeline/store.py", "replication/files.py", "shutil.py"), "take"),
+    "copying the entry": (("pipeline/run_store.py", "replication/files.py", "shutil.py"), "take"),
 }
 OF_OTHERS: Part = (
     (

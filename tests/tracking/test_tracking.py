@@ -29,7 +29,7 @@ from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tracking.importer import FinishedRun, import_runs
 from replication.tracking.live import LiveRun
-from replication.tracking.store import Destination, connect, mark_killed
+from replication.tracking.mlflow_store import Destination, connect, mark_killed
 from replication.training.progress import Stopped
 from replication.training.state import NonFiniteLoss, State
 
@@ -391,7 +391,7 @@ def test_a_store_that_cannot_be_used_costs_seconds_and_one_line(
 def test_killed_while_the_store_is_made_the_next_run_makes_it(tmp_path: Path) -> None:
     """At three moments of about a second; what is there afterwards is a whole store or none."""
     code = f"""
-from replication.tracking.store import connect
+from replication.tracking.mlflow_store import connect
 print(connect("sqlite:///{tmp_path}/mlflow.db").get_experiment_by_name("Default").experiment_id)
 """
     unfinished = tmp_path / "mlflow.db.unfinished"
@@ -412,7 +412,7 @@ print(connect("sqlite:///{tmp_path}/mlflow.db").get_experiment_by_name("Default"
 
 @pytest.mark.slow
 def test_processes_that_start_together_create_one_store(tmp_path: Path) -> None:
-    code = f"from replication.tracking.store import connect; connect('sqlite:///{tmp_path}/mlflow.db').get_run"
+    code = f"from replication.tracking.mlflow_store import connect; connect('sqlite:///{tmp_path}/mlflow.db').get_run"
     processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
     assert [process.communicate()[1] for process in processes] == [b"", b"", b""]
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]

@@ -26,7 +26,7 @@ from replication.runs.record import training_score
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.imagenet.recipe import ImagenetRecipe
-from replication.tracking.store import Destination
+from replication.tracking.mlflow_store import Destination
 from replication.training.run import Stopped, train_run
 from replication.training.state import State
 

@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from replication.runs.curve import Point
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tracking.live import LiveRun
-from replication.tracking.store import SETTINGS, Destination
+from replication.tracking.mlflow_store import SETTINGS, Destination
 
 PAGE = (Path(__file__).parents[2] / "docs/machines.md").read_text()
 COMMAND = re.search(r"^MLFLOW_.* mlflow server .*", PAGE, flags=re.MULTILINE)[0]

@@ -125,7 +125,8 @@ def read_profile(folder: Path, name: str) -> Profile:
     for task in TASKS:
         if task not in sections:
             raise UserError(
-                f"{path} has no section {task}, and no base that has it; write `base: paper`.",
+                f"{path} and its bases have no section {task}; add it to {folder / bases[-1]}.yaml, or write "
+                "`base: paper`.",
                 kind="missing",
                 key=task,
                 file=path,

@@ -146,7 +146,7 @@ def _loading(task: Task, recipe: Recipe) -> list[str]:
     run = f"runs/{task.name}/{named(recipe.net, recipe.variant)}/seed-{recipe.seed}"
     if task.has_own_net:
         return [
-            f"A net that answers with boxes is not loaded for raw images; `{run}/net.safetensors` has its weights, "
+            f"A net with layers of its own is not loaded for raw images; `{run}/net.safetensors` has its weights, "
             f"which `python -m pipeline.evaluate {task.name} {named(recipe.net, recipe.variant)} {recipe.seed}` tests."
         ]
     return [

@@ -21,7 +21,8 @@ def load_net(folder: Path, images: Images, device: torch.device) -> tuple[nn.Mod
     Raises:
         UserError: `net.safetensors` is missing or damaged, or holds another net.
     """
-    recipe, classes = read_run(folder).recipe, len(images.meta.classes)
+    recipe = read_run(folder).recipe
+    classes = len(get_task(recipe.task).class_names(images.meta.classes))
     net = build_net(recipe, classes)
     try:
         net.load_state_dict(read_weights(folder))

@@ -16,6 +16,7 @@ from replication.config.recipe import Recipe
 from replication.data.heldout import split_training
 from replication.data.store import Images
 from replication.errors import UserError
+from replication.tasks import get_task
 
 # Streams of random numbers that one seed feeds.
 ORDER, AUGMENTATION, WEIGHTS = range(3)
@@ -59,7 +60,8 @@ class Batches(ABC):
                 key="train_images",
             )
         self.recipe, self.device, self.rank, self.ranks = recipe, device, rank, ranks
-        self.classes = len(images.meta.classes)
+        self.class_names = get_task(recipe.task).class_names(images.meta.classes)
+        self.classes = len(self.class_names)
         self.trained, self.heldout = split_training(images.train_labels, recipe.train_images)  # positions in the store
         self.test_count, self.heldout_count = len(images.test_labels), len(self.heldout)
 

@@ -12,7 +12,7 @@ evaluate.py    PROTOCOLS: by name, (net, batches) → `Outcome` of the test imag
 net.py         make_head(recipe) → what puts the task's own layers on a net of the paper, if `has_own_net`
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -56,13 +56,14 @@ class Task:
     """One line of experiments of the paper."""
 
     name: str  # "cifar": its section in params.yaml and profiles, its folders
-    section: str  # of the paper, "4.2"
+    section: str  # of the paper, "4.2"; empty: the paper has no such task, and no run of it is exact
     label: str  # on the page, "CIFAR-10"
     datasets: tuple[str, ...]  # that a profile may name; the last is the paper's own
     recipe: type[Recipe]
     check_net: Callable[[str], object]  # raises UserError, with the nearest names, for an unknown net
     protocols: tuple[Protocol, ...]  # the first, a single view, is that of the curves
     headline: str  # the protocol of comparisons and main tables; its first metric is the task's error
+    classes: tuple[str, ...] = ()  # of its own; empty: those of the images
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     needs_boxes: bool = False  # images come with the boxes of their objects
     shares_images_of: str = ""  # the task whose prepared images it uses; empty: it has its own
@@ -82,6 +83,10 @@ class Task:
     def package(self) -> str:
         """The package with its code."""
         return f"{__package__}.{self.name}"
+
+    def class_names(self, of_images: Sequence[str]) -> list[str]:
+        """The classes that its nets tell apart, from those of the images."""
+        return list(self.classes or of_images)
 
     def protocol(self, name: str) -> Protocol:
         """The protocol of that name."""

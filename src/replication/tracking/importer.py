@@ -16,8 +16,8 @@ from replication.runs.folder import CURVE, NET, RECORD, read_curve, read_run
 from replication.runs.provenance import to_columns
 from replication.runs.record import run_name, training_score
 from replication.tasks import get_task
-from replication.tracking import store
-from replication.tracking.store import IMPORTED, Destination
+from replication.tracking import mlflow_store
+from replication.tracking.mlflow_store import IMPORTED, Destination
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
@@ -75,10 +75,10 @@ def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Pa
         return {}, []
     ids, names, uri = {}, [], tracked[0][1].uri
     try:
-        client = store.connect(uri)
-        store.delete_imports(client)
-        store.mark_killed(client, work)
-        present = store.finished_runs(client)
+        client = mlflow_store.connect(uri)
+        mlflow_store.delete_imports(client)
+        mlflow_store.mark_killed(client, work)
+        present = mlflow_store.finished_runs(client)
         for number, (run, destination) in enumerate(tracked):
             key = run.recipe.hash
             if key in present:
@@ -132,14 +132,18 @@ def open_run(
         start: of a new run, in milliseconds since 1970.
     """
     from mlflow.entities import Param
+    from mlflow.exceptions import MlflowException
 
-    experiment = store.open_experiment(client, destination)
-    if run_id and (found := store.search_runs(client, f"attributes.run_id = '{run_id}'")):
+    experiment = mlflow_store.open_experiment(client, destination)
+    if run_id and (found := mlflow_store.search_runs(client, f"attributes.run_id = '{run_id}'")):
         return found[0]
     run = client.create_run(experiment, start, _tags_of(destination, recipe, environment), run_name(recipe))
     params = [Param(key, str(value)[:500]) for key, value in _params_of(recipe).items()]
     client.log_batch(run.info.run_id, params=params)
-    client.log_inputs(run.info.run_id, [_input_of(recipe)])
+    try:
+        client.log_inputs(run.info.run_id, [_input_of(recipe)])
+    except MlflowException:  # another run of the experiment wrote the same data set at the same moment
+        client.log_inputs(run.info.run_id, [_input_of(recipe)])
     return run
 
 
@@ -189,7 +193,7 @@ def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Ru
     client.set_terminated(run_id, "FINISHED", end)
 
     # MLflow knows the whole path of artifacts: for a store that was moved it would create the old folder again.
-    if run.folder and mlflow_run.info.artifact_uri.startswith(store.artifact_root(destination.uri) or ""):
+    if run.folder and mlflow_run.info.artifact_uri.startswith(mlflow_store.artifact_root(destination.uri) or ""):
         for name in (RECORD, CURVE):
             client.log_artifact(run_id, str(run.folder / name))
 

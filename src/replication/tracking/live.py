@@ -11,7 +11,7 @@ from replication.config.recipe import Recipe
 from replication.runs.curve import Point
 from replication.runs.record import run_name
 from replication.tracking.importer import ENVIRONMENT, finish_run, log_curve, open_run, read_finished_run
-from replication.tracking.store import Destination, connect
+from replication.tracking.mlflow_store import Destination, connect
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

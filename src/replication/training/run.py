@@ -26,7 +26,7 @@ from replication.tasks.batches import Batches
 from replication.tasks.build import count_net
 from replication.tracking.importer import environment_of
 from replication.tracking.live import LiveRun
-from replication.tracking.store import Destination
+from replication.tracking.mlflow_store import Destination
 from replication.training.loop import iterate
 from replication.training.processes import Processes
 from replication.training.progress import (
@@ -200,7 +200,7 @@ def train_run(
     record = _record(recipe, state, batches, processes, origin)
     checkpoint_weights = _load_checkpoints(work / recipe.hash, checkpoints, run_name(recipe))
     write_run(
-        folder, record, state.curve, state.net.state_dict(), batches.mean, images.meta.classes, checkpoint_weights
+        folder, record, state.curve, state.net.state_dict(), batches.mean, batches.class_names, checkpoint_weights
     )
     live.finish(folder)
     trained, tested = last_value(state.curve, TRAIN, ERROR), last_value(state.curve, TEST)

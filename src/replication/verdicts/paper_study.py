@@ -8,7 +8,7 @@ from replication import paper as printed
 from replication.config.profiles import Profile
 from replication.config.recipe import Data
 from replication.paper import end_errors, figure, number, table
-from replication.results.schema import TRAINING, TRAINING_ERROR, LayerRow, columns
+from replication.results.schema import TRAINING, TRAINING_ERROR, CurveRow, LayerRow, ScoreRow, columns
 from replication.results.studies import Study, add_recipe_columns
 from replication.runs.record import END_OF_TRAINING
 from replication.tasks import Task
@@ -36,34 +36,46 @@ def make_paper_study(task: Task, paper: Profile) -> Study:
         last = int(schedule.iterations * schedule.batch_size * END_OF_TRAINING)
         image_count = last if protocol == TRAINING else images
         scores.append(name | {"protocol": protocol, "metric": metric, "value": value, "images": image_count})
-    table_of_runs = add_recipe_columns(pd.DataFrame(runs.values()), recipes, task, paper)
-    tables = table_of_runs, pd.DataFrame(scores), _curves(task), _responses(task)
+    run_rows = pd.DataFrame(runs.values(), columns=["net", "variant", "seed", "recipe", "status"])
+    score_rows = pd.DataFrame(scores, columns=columns(ScoreRow))
+    tables = add_recipe_columns(run_rows, recipes, task, paper), score_rows, _curves(task), _responses(task)
     return Study(task, paper.name, "as printed", paper, recipes, *tables)
 
 
 def _read_scores(task: Task) -> Iterator[Score]:
-    if task.needs_boxes:
+    """What the paper prints of a task's nets by section; nothing of a task that it does not have."""
+    if task.section == "4.2":
+        yield from _scores_of_cifar(task)
+    elif task.section == "4.1":
+        yield from _scores_of_imagenet(task)
+    elif task.section == "C":
         metrics = {(protocol.name, metric.name) for protocol in task.protocols for metric in protocol.metrics}
         yield from (score for score in _table_13() if score[1:3] in metrics)
-        return
-    if task.photographs:
-        top1 = {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
-        yield from ((net, "ten_crop", "top1_error", error) for net, error in top1.items())
-        yield from ((row["net"], "ten_crop", "top5_error", row["top5"]) for row in table(3) if row["kind"] == "own")
-        for row in table(4):
-            if row["kind"] == "own":
-                yield from ((row["net"], "fully_convolutional", f"{m}_error", row[m]) for m in ("top1", "top5"))
-        train = end_errors(task.section)["train"]
-    else:
-        digitised, headline = figure(6)["digitised"], (task.headline, task.metric.name)
-        yield from ((net, *headline, e) for net, e in digitised["test_final"].items() if net.startswith("plain-"))
-        for row in table(6):
-            if row["kind"] == "own":
-                values = (
-                    make_typical_values(row["mean"], row["std"], row["runs"]) if row.get("runs") else [row["error"]]
-                )
-                yield from ((row["net"], *headline, float(value)) for value in values)
-        train = digitised["train_mean_59_64k"]
+
+
+def _scores_of_cifar(task: Task) -> Iterator[Score]:
+    """Table 6, and figure 6 for plain nets and training errors."""
+    digitised, headline = figure(6)["digitised"], (task.headline, task.metric.name)
+    yield from ((net, *headline, e) for net, e in digitised["test_final"].items() if net.startswith("plain-"))
+    for row in table(6):
+        if row["kind"] == "own":
+            values = [row["error"]]
+            if row.get("runs"):
+                values = make_typical_values(row["mean"], row["std"], row["runs"])
+            yield from ((row["net"], *headline, float(value)) for value in values)
+    train = digitised["train_mean_59_64k"]
+    yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())
+
+
+def _scores_of_imagenet(task: Task) -> Iterator[Score]:
+    """Tables 2 to 4, and figure 4 for training errors."""
+    top1 = {row["net"]: row["top1"] for row in (*table(2), *table(3)) if row["kind"] == "own"}
+    yield from ((net, "ten_crop", "top1_error", error) for net, error in top1.items())
+    yield from ((row["net"], "ten_crop", "top5_error", row["top5"]) for row in table(3) if row["kind"] == "own")
+    for row in table(4):
+        if row["kind"] == "own":
+            yield from ((row["net"], "fully_convolutional", f"{m}_error", row[m]) for m in ("top1", "top5"))
+    train = end_errors(task.section)["train"]
     yield from ((net, TRAINING, TRAINING_ERROR, error) for net, error in train.items())
 
 
@@ -81,15 +93,14 @@ def _table_13() -> Iterator[Score]:
 
 def _curves(task: Task) -> pd.DataFrame:
     """The one point of a curve that a claim looks at (K06)."""
-    columns = ["net", "variant", "seed", "split", "metric", "iteration", "value"]
-    early = figure(4)["digitised"]["val_at_5e4"] if task.photographs and not task.needs_boxes else {}
-    point = ("default", 0, "test", task.curve_metric.name, EARLY)
-    return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns)
+    early = figure(4)["digitised"]["val_at_5e4"] if task.section == "4.1" else {}
+    point = ("default", 0, EARLY, "test", task.curve_metric.name)
+    return pd.DataFrame([(net, *point, error) for net, error in early.items()], columns=columns(CurveRow))
 
 
 def _responses(task: Task) -> pd.DataFrame:
     """The points of Figure 7."""
-    layers = {} if task.photographs else figure(7)["digitised"]["std_by_layer"]
+    layers = figure(7)["digitised"]["std_by_layer"] if task.section == "4.2" else {}
     rows = [
         (net, "default", 0, printed.protocol("cifar10", "C3")["stop_iter"], layer, value)
         for net, values in layers.items()

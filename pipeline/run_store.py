@@ -10,9 +10,11 @@ twice. runs/ and outcomes/, which DVC keeps, are copies.
 import hashlib
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dvc_objects.fs.system import reflink
+from filelock import FileLock, Timeout
 
 from pipeline import code
 from pipeline.params import WORK
@@ -151,6 +153,15 @@ def remove_unfinished(folders: Iterable[Path]) -> None:
     """Remove unfinished folders, named as `replace_folder` names them, of killed processes."""
     for unfinished in list(folders):
         remove_leftovers(unfinished.with_name(unfinished.name[1:].rpartition("-")[0]))
+
+
+def delete_resume_state(recipe: Recipe) -> None:
+    """Delete the resume state of a finished run, unless another process is training it."""
+    state = WORK / recipe.hash
+    with suppress(Timeout, OSError):
+        if state.exists():
+            with FileLock(state / "lock", timeout=0):
+                shutil.rmtree(state)
 
 
 def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
