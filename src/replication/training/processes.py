@@ -1,8 +1,8 @@
 """Several processes that train one net under torchrun, one a GPU.
 
 Data, schedule and weights do not depend on their number. Each process takes whole batch-norm groups of the global
-batch. DistributedDataParallel sums gradients. Running batch-norm averages are joined: they equal those of one process
-that sees all groups in order.
+batch. DistributedDataParallel averages gradients over processes; `backward` scales the loss to undo it. Running
+batch-norm averages are joined: they equal those of one process that sees all groups in order.
 """
 
 import os
