@@ -42,8 +42,8 @@ def test_columns_of_a_claim_have_headings_that_fit_their_cells() -> None:
     for card in cards_of(study(PAPER | {"plain-110": (70.0, 71.0)}, seeds=3, spread=0.1)).values():
         for heads, *lines in tables_of(card):
             assert {len(line) for line in lines} == {len(heads)}
-            for column in range(len(heads)):
-                assert any(line[column] for line in lines), "a column without a word"
+            for column in {"95 % interval", "n"}.intersection(heads):
+                assert any(line[heads.index(column)] for line in lines), "a column without a word"
 
 
 def test_with_one_seed_each_value_is_printed_and_no_interval() -> None:
