@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from replication.data.store import Store
 from replication.evaluate import evaluate_net
-from replication.nets.boxes import decode_boxes, overlap
+from replication.nets.boxes import decode_boxes, nearest_overlap, overlap
 from replication.runs.curve import last_value
 from replication.runs.outcome import Evaluation, make_seed_ensembles, score_rows, write_evaluation
 from replication.tasks import get_task
@@ -291,6 +291,19 @@ def test_the_backbone_is_initialised_from_a_trained_net_and_the_two_layers_on_to
         torch.equal(*pair) for pair in zip(net.backbone.parameters(), trained.backbone.parameters(), strict=True)
     )
     assert torch.equal(net.cls.weight, before) and not torch.equal(before, trained.cls.weight)
+
+
+def test_a_box_of_an_ensemble_needs_the_class_guessed_by_more_than_half_of_its_nets() -> None:
+    box, other, none = [0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 6.0, 4.0], [float("nan")] * 4
+    true = torch.tensor([[box], [box], [box]])
+    by_net = [[box, box, box], [other, box, none], [box, none, none]]  # of three images each
+    members = [
+        BoxOutcome({"rpn": nearest_overlap(boxes, true)}, {"rpn": boxes}, true) for boxes in map(torch.tensor, by_net)
+    ]
+    average = BoxOutcome.average(members)
+    expected = torch.tensor([[2 / 3, 0.0, 14 / 3, 4.0], box, none])
+    assert torch.allclose(average.boxes["rpn"], expected, equal_nan=True)
+    assert average.is_wrong("rpn").tolist() == [False, False, True]
 
 
 def test_an_ensemble_is_the_mean_of_the_boxes_of_its_seeds(tmp_path) -> None:

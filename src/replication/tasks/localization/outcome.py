@@ -54,15 +54,23 @@ class BoxOutcome:
 
     @classmethod
     def average(cls, members: Sequence["BoxOutcome"]) -> "BoxOutcome":
-        """The mean box of each image, side by side: all nets are given the same classes (Table 13's last row).
+        """The mean box of each image, side by side, over the nets that have one; none if half of them or more lack it.
 
-        The paper does not say how its ensemble joins boxes.
+        A net lacks a box where it does not guess the class, as each guesses by its own classifier. The paper does not
+        say how the ensemble in the last row of Table 13 joins boxes.
         """
         true = members[0].true
         if any(not torch.equal(member.true.nan_to_num(-1), true.nan_to_num(-1)) for member in members):
             raise ValueError("members of an ensemble must locate the same objects in the same order")
-        boxes = {key: torch.stack([member.boxes[key] for member in members]).mean(0) for key in members[0].boxes}
+        boxes = {key: _average_boxes([member.boxes[key] for member in members]) for key in members[0].boxes}
         return cls({method: nearest_overlap(values, true) for method, values in boxes.items()}, boxes, true)
+
+
+def _average_boxes(members: Sequence[Tensor]) -> Tensor:
+    """The mean of several boxes of each image, each [N, 4] or NaN; NaN where half of them or more are."""
+    boxes = torch.stack(list(members))
+    lacking = boxes.isnan().any(-1).float().mean(0)
+    return torch.where((lacking < 0.5)[:, None], boxes.nanmean(0), torch.nan)
 
 
 @dataclass(frozen=True)
