@@ -37,8 +37,9 @@ def test_a_browser_draws_them_and_asks_for_nothing_else(checkout: Checkout) -> N
         page = browser.new_page()
         page.on("request", lambda request: requests.append(request.url))
         page.goto(drawn(checkout).as_uri())
-        page.locator("svg.marks").nth(2).wait_for()
-        assert page.locator("svg.marks").count() == 3, "one a task"
+        tasks = len(list((checkout.folder / "results/quick").glob("*/curves.csv")))
+        page.locator("svg.marks").nth(tasks - 1).wait_for()
+        assert page.locator("svg.marks").count() == tasks, "one a task"
         browser.close()
     assert requests == [drawn(checkout).as_uri()]
 

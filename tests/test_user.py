@@ -180,9 +180,9 @@ def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None
         page = browser.new_page(viewport={"width": 1500, "height": 900})
         printed = evening.checkout.run(f"python -m pipeline.charts {mlflow_ui.rpartition(':')[2]}")
         page.goto(re.search(rf"Curves of {re.escape(study.name)}: (\S+)", printed)[1])
-        page.get_by_text("train/error").first.wait_for(timeout=60_000)
+        page.get_by_text("train/error").first.wait_for(timeout=150_000)
         page.goto(f"{mlflow_ui}/#/experiments/{study.experiment_id}/runs?workflowType=machine_learning")
-        page.get_by_text("resnet-20 · seed 0").first.wait_for(timeout=60_000)
+        page.get_by_text("resnet-20 · seed 0").first.wait_for(timeout=150_000)
         assert page.get_by_text("plain-8 · seed 0").count() >= 1
         assert "Curves of cpu · imagenet · bf16: " in printed, "the committed studies too"
         browser.close()

@@ -29,7 +29,7 @@ def test_nothing_is_done_twice(evening: Evening) -> None:
 def test_an_edit_that_changes_no_number_trains_nothing(evening: Evening) -> None:
     evening.after(REPRO, "dvc repro")
     library = evening.checkout.folder / "src/replication"
-    for name in ("data/sources/decode.py", "evaluation/views.py", "tracking/importer.py", "errors.py"):
+    for name in ("data/sources/decode.py", "tasks/inference.py", "tracking/importer.py", "errors.py"):
         with (library / name).open("a", encoding="utf-8") as file:
             file.write("# a comment\n")
     printed = evening.checkout.run("dvc repro")

@@ -250,7 +250,7 @@ def _runs(task: str, section: dict[str, Any], profile: dict[str, Any], depth: in
         "input_size",
     )
     return {
-        f"{path}/seed-{seed}": dict(flat(fields))
+        f"{path}/seed-{seed}": dict(flat({key: value for key, value in fields.items() if key != "starts"}))
         | {"task": task, "net": net, "seed": seed, "starts": _starts(fields)}
         | variant
         for path, (net, fields, variant) in runs.items()

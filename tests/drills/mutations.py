@@ -202,9 +202,9 @@ def _checked(template: Path, changed: dict[str, bytes], keys: list[str], new: bo
         if found.keys() != runs.keys():
             raise Silent(f"the runs of {task} are {', '.join(found)}; meant were {', '.join(runs)}")
         for name, fields in runs.items():
-            given = {key: value for key, value in fields.items() if value is not None}
+            given = dict(legal.flat({key: value for key, value in fields.items() if value not in (None, {})}))
             if found[name] != given:
-                differing = {key for key, value in (found[name].items() ^ given.items())}
+                differing = {key for key in found[name] | given if found[name].get(key) != given.get(key)}
                 raise Silent(f"{task}, {name}: other than meant: {differing}")
 
 

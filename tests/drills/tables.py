@@ -50,7 +50,7 @@ Cells = list[list[str]]
 Change = Callable[[Path, random.Random], object]
 
 
-COMMITTED = ("cifar", "imagenet", "localization")  # tasks of which results/ has studies
+COMMITTED = tuple(TASKS)
 
 
 def trials(dice: random.Random, shared: Path) -> Iterator[Trial]:
@@ -101,7 +101,7 @@ def _page(results: Path) -> str:
     paper = read_profile(PROJECT / "pipeline/profiles", "paper")
     studies = {name: read_studies(results, TASKS[name], paper) for name in COMMITTED}
     shown = {name: choose_shown(of_task, "quick") for name, of_task in studies.items()}
-    cifar, imagenet, localization = (shown[name] for name in COMMITTED)
+    cifar, imagenet, localization = (shown[name] for name in ("cifar", "imagenet", "localization"))
     items = [*table_13(localization), table_14(localization), table_6(cifar), *forest(cifar), *forest(imagenet)]
     items += [table(imagenet) for table in (table_2, table_3, table_4, table_5)]
     for study in (study for of_task in shown.values() for study in of_task):
