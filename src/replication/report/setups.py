@@ -18,6 +18,8 @@ from replication.tasks import Task
 from replication.verdicts.claims.findings import choose_answer
 from replication.words import format_mean
 
+NOT_RUN = Cell("–", "absent", "fill", label="not run")
+
 
 def choose_shown(studies: Sequence[Study], profile: str) -> list[Study]:
     """The studies of a task that tables and figures show.
@@ -76,9 +78,9 @@ def build_command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> st
     return command_of(study.task, study.profile, names, list(numbers), study.override)
 
 
-def build_paper_command(task: Task, nets: Sequence[str]) -> str:
-    """The command that runs nets by the paper's own protocol."""
-    return f"dvc exp run -S profile=paper -S '{task.name}.nets=[{','.join(nets)}]' tabulate@{task.name}"
+def build_paper_command(task: Task) -> str:
+    """The command that runs a net by the paper's own protocol; the tasks that it starts from have the same net."""
+    return f"dvc exp run -S profile=paper -S '{task.name}.nets=[NET]' tabulate@{task.name}"
 
 
 def slug(*words: str) -> str:
