@@ -8,7 +8,7 @@ from replication.report.forest import comparisons_table
 Part(
     "evidence",
     "Depth, training and other replications",
-    [*depth_figures(studies, main_task), gap_by_schedule(studies[TASKS["cifar"]]), replications_table(cifar)],
+    [*depth_figures(studies, main_task), replications_table(cifar), gap_by_schedule(studies[TASKS["cifar"]])],
 )
 
 # %%

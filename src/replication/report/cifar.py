@@ -95,7 +95,7 @@ def replications_table(studies: Sequence[Study]) -> Table:
         columns=["who", "fidelity", "n, statistic", *COMPARED, "known differences"],
         rows=[_row_of_paper(), *chain.from_iterable(map(_rows_of_project, projects)), *map(_row_of_study, studies)],
         notes=render_notes("replications", seen=paper.replications_seen(), gains=gains),
-        open=draw_replications(studies), is_wide=True,
+        open=draw_replications(studies),
     )  # fmt: skip
 
 

@@ -40,8 +40,8 @@ def claim_matrix(by_task: Mapping[Task, Sequence[Study]], profile: Profile) -> F
     """
     groups, numbers = [], []
     all_studies = [study for studies in by_task.values() for study in studies]
-    for task, studies in by_task.items():
-        if tests := list_tests(task):
+    for task, studies in sorted(by_task.items(), key=lambda item: item[0].section):
+        if tests := sorted(list_tests(task), key=lambda test: test.claim.id):
             judged = [{tested.test: tested for tested in judge_claims(study)} for study in studies]
             by_test = {
                 test: [(study, found[test]) for study, found in zip(studies, judged, strict=True)] for test in tests

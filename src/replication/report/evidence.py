@@ -16,7 +16,7 @@ from replication.report.palette import FAMILY_STEP, GREY, LIGHT, look, use_page_
 from replication.report.values import Figure
 from replication.results.studies import Study
 from replication.results.tables import SCORES
-from replication.verdicts.claims.findings import findings, read_paper_study
+from replication.verdicts.claims.findings import findings
 from replication.verdicts.comparisons import Comparison
 
 # The nets of the table of replications.
@@ -35,8 +35,8 @@ def draw_replications(studies: Sequence[Study]) -> Markup:
     full = {net: _errors([study for study in studies if study.share == FULL], net) for net in COMPARED}
     here = {net: _errors(studies[:1], net) for net in COMPARED}
     with plt.style.context(["default", STYLE, {"axes.grid.axis": "both"}]):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(6.2, 2.9), sharey=True, width_ratios=(1.3, 1))
-        figure.subplots_adjust(left=0.19, right=0.98, bottom=0.17, top=0.9, wspace=0.08)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(4.8, 2.9), sharey=True, width_ratios=(1.3, 1))
+        figure.subplots_adjust(left=0.25, right=0.98, bottom=0.17, top=0.9, wspace=0.08)
         for place, net in enumerate(COMPARED):
             style = {"ls": "", "color": look(net).light, "ms": 6, "alpha": 0.85}
             left.plot(others[net], [place] * len(others[net]), marker="o", ls="", color=GREY[0], ms=4.5, alpha=0.7)
@@ -47,14 +47,14 @@ def draw_replications(studies: Sequence[Study]) -> Markup:
         left.set(yticks=range(len(COMPARED)), yticklabels=map(net_name, COMPARED), ylim=(len(COMPARED) - 0.4, -0.6))
         right.set(xlim=(0, None))
         left.set_title("◆ paper, ● others", loc="left")
-        right.set_title("here, a dot a seed", loc="left")
+        right.set_title("here", loc="left")
         for axes in (left, right):
             axes.set_xlabel("test error (%)")
         label = "Test error in percent. " + ". ".join(
             f"{net}: paper {printed.get(net, 'none')}, others {_list(others[net])}, here {_list(here[net])}"
             for net in COMPARED
         )
-        setup = Markup('<p class="note">Here: {}. The axes differ.</p>').format(studies[0].name)
+        setup = Markup('<p class="note">Here: {}, a dot a seed. The axes differ.</p>').format(studies[0].name)
         return _in_figure(use_page_colours(write_svg(figure, label, "replications"))) + setup
 
 
@@ -68,50 +68,51 @@ def _list(errors: Sequence[float]) -> str:
 
 def gap_by_schedule(studies: Sequence[Study]) -> Figure:
     """Differences in test error between nets against the length of training, in all setups on the paper's own data."""
-    task = studies[0].task
     own = [study for study in studies if study.has_paper_data]
-    numbers = [
-        {"who": study.name, "share": round(study.share, 4), "difference": one.what.partition(",")[0],
-         "points": round(float(one.evidence.value), 2), "n": one.n or ""}
-        for study in (*own, read_paper_study(task, studies[0].paper)) for one in _list_differences(study)
-    ]  # fmt: skip
-    measured = list(dict.fromkeys(row["difference"] for row in numbers if row["n"] and row["share"] < FULL))
+    numbers = []
+    for study in own:
+        for one in _list_differences(study):
+            name = f"{net_name(one.worse)} − {net_name(one.better)}"
+            row = {"who": study.name, "share": round(study.share, 4), "difference": name, "n": one.n}
+            numbers.append(row | {"points": round(float(one.evidence.value), 2), "paper": float(one.paper)})
+    lines = {row["difference"]: [] for row in numbers}
+    for row in sorted(numbers, key=lambda row: row["share"]):
+        lines[row["difference"]].append(row)
     with plt.style.context(["default", STYLE]):
-        figure, axes = plt.subplots(figsize=(4.2, 2.9))
-        figure.subplots_adjust(left=0.12, right=0.62, bottom=0.17, top=0.9)
-        _draw_differences(axes, {name: [row for row in numbers if row["difference"] == name] for name in measured})
+        figure, axes = plt.subplots(figsize=(4.8, 2.9))
+        figure.subplots_adjust(left=0.1, right=0.6, bottom=0.17, top=0.88)
+        _draw_differences(axes, lines)
         label = "; ".join(f"{row['difference']} at {row['share']:g}: {row['points']:+.2f}" for row in numbers)
         drawing = use_page_colours(write_svg(figure, f"Difference in points by share of the schedule: {label}", "gaps"))
     return Figure(
-        id="gap-by-schedule", caption="Differences shrink with training", script=__name__, studies=own, data=[SCORES],
+        id="gap-by-schedule", caption="Differences by length of training", script=__name__, studies=own, data=[SCORES],
         open=_in_figure(drawing), numbers=numbers,
     )  # fmt: skip
 
 
 def _list_differences(study: Study) -> list[Comparison]:
     """The measured differences in test error that the main findings rest on."""
-    headline = study.task.metric
     by_name = {
         one.what: one for finding in findings(study) for one in finding.tested.comparisons
-        if one.worse and one.evidence and one.measure and one.measure.metric == headline
+        if one.worse and one.evidence and one.measure and one.measure.metric == study.task.metric
     }  # fmt: skip
     return list(by_name.values())
 
 
 def _draw_differences(axes: Axes, lines: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """A line a difference, named at its right end; the paper's number is a diamond, a single seed hollow."""
+    """A line a difference, to the paper's number, a diamond; a single seed is hollow."""
     ends = []
     for name, rows in lines.items():
-        worse, better = name.split(" − ")
-        same = worse.partition("-")[0] == better.partition("-")[0]
-        style = {"color": LIGHT[worse.partition("-")[0]][FAMILY_STEP] if same else GREY[0]}
-        rows = sorted(rows, key=lambda row: row["share"])
-        axes.plot([row["share"] for row in rows], [row["points"] for row in rows], lw=1.3, **style)
+        families = {net.partition("-")[0].lower() for net in name.split(" − ")}
+        style = {"color": LIGHT[min(families)][FAMILY_STEP] if len(families) == 1 else GREY[0]}
+        paper = rows[0]["paper"]
+        points = [(row["share"], row["points"]) for row in rows if row["share"] < FULL]
+        axes.plot(*zip(*points, (FULL, paper), strict=True), lw=1.3, **style)
+        axes.plot(FULL, paper, marker="D", ms=5, **style)
         for row in rows:
-            mark = "o" if row["n"] else "D"
-            axes.plot(row["share"], row["points"], marker=mark, mfc="none" if row["n"] == 1 else None, ms=5, **style)
-        ends.append((rows[-1]["points"], net_name(name), style["color"]))
-    shares = sorted({row["share"] for rows in lines.values() for row in rows})
+            axes.plot(row["share"], row["points"], "o", mfc="none" if row["n"] == 1 else None, ms=5.5, **style)
+        ends.append((paper, name, style["color"]))
+    shares = sorted({FULL, *(row["share"] for rows in lines.values() for row in rows)})
     axes.axhline(0, color=INK, lw=0.8)
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=EVEN)
@@ -119,12 +120,13 @@ def _draw_differences(axes: Axes, lines: Mapping[str, Sequence[Mapping[str, Any]
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([str(Fraction(share).limit_denominator(100)) for share in shares])
     axes.set_yticks([-50, -10, -2, 0, 2, 10, 50], ["−50", "−10", "−2", "0", "+2", "+10", "+50"])
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.margins(0.08, 0.12)
     axes.set_xlabel("share of the paper's schedule")
     axes.set_title("points of test error (◆ paper)", loc="left", x=-0.2)
     for place, (_, name, colour) in enumerate(sorted(ends)):
-        height = 0.35 + 0.1 * place
-        axes.annotate(name, (1.04, height), xycoords="axes fraction", color=colour, va="center", annotation_clip=False)
+        at = (1.04, 0.4 + 0.1 * place)
+        axes.annotate(name, at, xycoords="axes fraction", color=colour, va="center", annotation_clip=False)
 
 
 def _in_figure(drawing: Markup) -> Markup:

@@ -133,7 +133,7 @@ def _draw_panel(
     """
     with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
         figure, axes = plt.subplots(figsize=SMALL)
-        figure.subplots_adjust(left=0.11, right=0.74, bottom=0.2, top=0.88)
+        figure.subplots_adjust(left=0.11, right=0.74, bottom=0.2, top=0.85)
         for drop in drops:
             axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
         labels: dict[str, tuple[float, str, str]] = {}
@@ -148,7 +148,7 @@ def _draw_panel(
         axes.set(xlim=(0, 1), ylim=(0, top), xticks=[0, 0.5, 1], xlabel=word)
         axes.set_yticks(range(0, int(top) + 1, 5 if top <= 20 else 20))
         axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in (0, 0.5, 1)])
-        axes.set_title(title, loc="left", x=-0.12)
+        axes.set_title(title, loc="left", x=-0.12, pad=9)
         _label_ends(axes, list(labels.values()), top)
         return use_page_colours(write_svg(figure, f"{title}{more}: error in percent. {_describe(lines)}", name))
 

@@ -60,7 +60,7 @@ def _describe_setup(study: Study) -> Row:
     span = " to ".join(map(format_points, dict.fromkeys(gaps[:: max(1, len(gaps) - 1)])))
     return Row([
         Cell(study.name, link=runs_id(study, study.nets[0]) if study.nets else "", tag=study.fidelity),
-        task.section, f"{len(gaps)} of {len(theirs)}" if theirs else "–", str(len(study.runs)),
+        f"{task.section}, {task.label}", f"{len(gaps)} of {len(theirs)}" if theirs else "–", str(len(study.runs)),
         Cell(str(len(keys)), link="deviations"),
         Cell((f"{span} points" if gaps else "–") if study.has_paper_data else "other data"),
     ])  # fmt: skip
@@ -108,6 +108,11 @@ def _list_names(study: Study) -> set[str]:
     return {named(run["net"], run["variant"]) for run in study.runs.to_dict("records")}
 
 
+def title_of(study: Study) -> str:
+    """The name of a setup with that of its task: several tasks have a smoke test."""
+    return f"{study.name} ({study.task.name})"
+
+
 def differences_table(study: Study) -> Table:
     """In what the recipes of a study differ from the paper's: generated from recipes, never remembered."""
     fields, runs = _collect_differences(study), _list_names(study)
@@ -120,7 +125,7 @@ def differences_table(study: Study) -> Table:
         rows.append(Row(cells[: len(columns)]))
         rows += [Row([Cell(columns=len(cells) - 1), effect]) for effect in others]
     return Table(
-        id=slug("differences", study.folder), caption=f"What differs from the paper: {study.name}", script=__name__,
+        id=slug("differences", study.folder), caption=f"What differs: {title_of(study)}", script=__name__,
         studies=[study], data=[RECIPES], style="words", rows=rows,
         columns=columns,
         notes="" if rows else render_notes("no_differences"),
@@ -166,8 +171,8 @@ def runs_table(study: Study) -> Table:
     protocol = study.task.protocol(study.task.headline)
     errors = ["training error (%)", f"{protocol.label}, {study.task.metric.label} (%)"]
     return Table(
-        id=slug("runs", study.folder), caption=f"Runs: {study.name}", script=__name__, studies=[study], data=[RUNS],
-        style="runs", rows=_list_runs(study, has_variants),
+        id=slug("runs", study.folder), caption=f"Runs: {title_of(study)}", script=__name__, studies=[study],
+        data=[RUNS], style="runs", rows=_list_runs(study, has_variants),
         columns=[
             "net", *["variant"] * has_variants, "seed", *errors, "parameters", "multiply-adds", "minutes", "images/s",
             "starts", "status", "recipe", "data, sha256", "threads", "date", "MLflow", "commit",

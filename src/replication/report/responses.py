@@ -47,7 +47,7 @@ def _draw_panel(study: Study, nets: Sequence[str], is_by_size: bool) -> Markup:
     title = f"{', '.join(depths)} layers, {'by size' if is_by_size else 'in order'}"
     with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
         figure, axes = plt.subplots(figsize=SMALL)
-        figure.subplots_adjust(left=0.12, right=0.98, bottom=0.2, top=0.88)
+        figure.subplots_adjust(left=0.12, right=0.98, bottom=0.2, top=0.85)
         ends = [1]
         for net in nets:
             theirs, ours = drawn[net], _means(study, net)
@@ -60,7 +60,7 @@ def _draw_panel(study: Study, nets: Sequence[str], is_by_size: bool) -> Markup:
                 axes.plot(range(1, len(ours) + 1), ours, color=net_look.light, lw=1.6, label=net_name(net))
             ends.append(len(theirs))
         axes.set(ylim=(0, None), xlabel="layer", xticks=ends)
-        axes.set_title(title, loc="left", x=-0.12)
+        axes.set_title(title, loc="left", x=-0.12, pad=9)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
         label = f"Standard deviation of responses: {title}; marks: the paper, lines: here"
