@@ -90,7 +90,8 @@ def benchmark_tables(folder: Path) -> list[Table]:
     for path in sorted(folder.glob("*.csv")):
         rows = read_benchmarks(path)
         first = rows[0]
-        caption = f"Speed on {first.processor}, {first.cores} cores, torch {first.torch}, {first.date}"
+        about = f"{first.cores} cores, torch {first.torch}, {first.date}, commit {first.commit}"
+        caption = f"Speed on {first.processor}: {about}"
         table_id = slug("speed", path.stem) if tables else "speed"
         tables.append(_benchmark_table(table_id, caption, [f"{FOLDER}/{path.name}"], rows))
     return tables

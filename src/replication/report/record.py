@@ -177,7 +177,7 @@ def runs_table(study: Study) -> Table:
             "net", *["variant"] * has_variants, "seed", *errors, "parameters", "multiply-adds", "minutes", "images/s",
             "starts", "status", "recipe", "data, sha256", "threads", "date", "MLflow", "commit",
         ],
-        notes=render_notes("runs", machines=dict.fromkeys(study.runs["machine"])),
+        notes=render_notes("runs", command=build_command(study), machines=dict.fromkeys(study.runs["machine"])),
     )  # fmt: skip
 
 
@@ -219,11 +219,11 @@ def describe_scope(by_task: Mapping[Task, Sequence[Study]]) -> Markup:
 
 def fill_commands(studies: Sequence[Study]) -> Markup:
     """The commands that fill a missing cell: in each setup, and by the paper's own protocol."""
-    tasks = dict.fromkeys(study.task for study in studies)
+    of_task = {study.task: study for study in studies}
     return render(
         "fill.html", teraflops=GPU_FLOP_PER_SECOND / 1e12,
         setups=[(study.name, build_command(study, ["NET"], SEEDS)) for study in studies],
-        tasks=[(task.label, build_paper_command(task)) for task in tasks],
+        tasks=[(task.label, build_paper_command(study)) for task, study in of_task.items()],
         hours=[(net, f"{gpu_hours(net):,.0f}") for net in IMAGENET_NETS],
     )  # fmt: skip
 
