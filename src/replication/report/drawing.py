@@ -14,6 +14,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from markupsafe import Markup
 
+from replication.report.palette import use_page_colours
+
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 STYLE = {
     "svg.fonttype": "none", "text.parse_math": False,  # a profile may be called $a$
@@ -44,7 +46,7 @@ def write_svg(figure: plt.Figure, label: str, name: str) -> Markup:
     text = buffer.getvalue()
     text = GROUP_ID.sub("", text[text.index("<svg") :].replace(INK, "currentColor"))
     text = PLACES.sub(_round, text)
-    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))
+    return use_page_colours(Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)))
 
 
 def _round(places: re.Match[str]) -> str:

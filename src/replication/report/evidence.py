@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from replication import paper
 from replication.report.answer import net_name
 from replication.report.drawing import INK, STYLE, write_svg
-from replication.report.palette import FAMILY_STEP, GREY, LIGHT, look, use_page_colours
+from replication.report.palette import FAMILY_STEP, GREY, LIGHT, look
 from replication.report.values import Figure
 from replication.results.studies import Study
 from replication.results.tables import SCORES
@@ -30,7 +30,8 @@ def draw_replications(studies: Sequence[Study]) -> Markup:
 
     A setup with the paper's full schedule stands in both.
     """
-    printed = paper.end_errors("4.2")["test"]
+    printed = paper.end_errors("4.2")["test"]  # as drawn, for nets that no table has
+    printed |= {row["net"]: row.get("mean", row["error"]) for row in paper.table(6) if row["kind"] == "own"}
     others = {net: [one["errors"][net] for one in paper.replications() if net in one["errors"]] for net in COMPARED}
     full = {net: _errors([study for study in studies if study.share == FULL], net) for net in COMPARED}
     here = {net: _errors(studies[:1], net) for net in COMPARED}
@@ -55,7 +56,7 @@ def draw_replications(studies: Sequence[Study]) -> Markup:
             for net in COMPARED
         )
         setup = Markup('<p class="note">Here: {}, a dot a seed. The axes differ.</p>').format(studies[0].name)
-        return _in_figure(use_page_colours(write_svg(figure, label, "replications"))) + setup
+        return _in_figure(write_svg(figure, label, "replications")) + setup
 
 
 def _errors(studies: Sequence[Study], net: str) -> list[float]:
@@ -83,7 +84,7 @@ def gap_by_schedule(studies: Sequence[Study]) -> Figure:
         figure.subplots_adjust(left=0.1, right=0.6, bottom=0.17, top=0.88)
         _draw_differences(axes, lines)
         label = "; ".join(f"{row['difference']} at {row['share']:g}: {row['points']:+.2f}" for row in numbers)
-        drawing = use_page_colours(write_svg(figure, f"Difference in points by share of the schedule: {label}", "gaps"))
+        drawing = write_svg(figure, f"Difference in points by share of the schedule: {label}", "gaps")
     return Figure(
         id="gap-by-schedule", caption="Differences by length of training", script=__name__, studies=own, data=[SCORES],
         open=_in_figure(drawing), numbers=numbers,

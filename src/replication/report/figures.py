@@ -11,7 +11,7 @@ from replication import paper
 from replication.report.curves import Panel, curves_json
 from replication.report.drawing import INK, STYLE, write_svg
 from replication.report.numbers import list_curves
-from replication.report.palette import look, use_page_colours
+from replication.report.palette import look
 from replication.report.setups import slug
 from replication.report.templating import render
 from replication.report.values import Figure
@@ -150,7 +150,7 @@ def _draw_panel(
         axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in (0, 0.5, 1)])
         axes.set_title(title, loc="left", x=-0.12, pad=9)
         _label_ends(axes, list(labels.values()), top)
-        return use_page_colours(write_svg(figure, f"{title}{more}: error in percent. {_describe(lines)}", name))
+        return write_svg(figure, f"{title}{more}: error in percent. {_describe(lines)}", name)
 
 
 def _describe(lines: Sequence[Line]) -> str:

@@ -11,7 +11,7 @@ from replication.report.answer import net_name
 from replication.report.drawing import STYLE, write_svg
 from replication.report.figures import SMALL
 from replication.report.numbers import list_responses
-from replication.report.palette import look, use_page_colours
+from replication.report.palette import look
 from replication.report.setups import slug
 from replication.report.templating import render, render_notes
 from replication.report.values import Figure
@@ -64,7 +64,7 @@ def _draw_panel(study: Study, nets: Sequence[str], is_by_size: bool) -> Markup:
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
         label = f"Standard deviation of responses: {title}; marks: the paper, lines: here"
-        return use_page_colours(write_svg(figure, label, slug("figure-7", study.folder, title)))
+        return write_svg(figure, label, slug("figure-7", study.folder, title))
 
 
 def _means(study: Study, net: str) -> list[float]:
