@@ -91,7 +91,7 @@ def _draw_layer(axes: Axes, x: float, y: float, layer: Layer, family: str) -> No
     axes.text(x + 0.1, y + 0.5, text + (f", /{layer.stride}" if layer.stride > 1 else ""), va="center", fontsize=7)
     if layer.macs:
         macs = f"{layer.macs / 1e6:,.0f} M" if layer.macs >= 1e6 else f"{layer.macs / 1e6:.1f} M"
-        axes.text(x + WIDTH - 0.07, y + 0.5, macs, va="center", ha="right", fontsize=6.6, alpha=0.75)
+        axes.text(x + WIDTH - 0.07, y + 0.5, macs, va="center", ha="right", fontsize=6.9, alpha=0.75)
 
 
 def _draw_arc(axes: Axes, x: float, top: float, bottom: float, is_dotted: bool) -> None:

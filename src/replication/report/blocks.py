@@ -48,7 +48,7 @@ def figure_5() -> Figure:
         with plt.style.context(["default", {**STYLE, "axes.grid": False}]):
             figure, axes = plt.subplots(figsize=(3.4, 3.7), layout="constrained")
             _draw(axes, 0, words, top=f"{channels} channels", identity="", bottom="", inside="")
-            axes.text(0, STEP * deepest + 0.9, cost.replace(", ", "\n"), ha="center", va="top", fontsize=8.5)
+            axes.text(0, STEP * deepest + 0.9, cost.replace(", ", "\n"), ha="center", va="top", fontsize=9)
             _frame(axes, -0.2, deepest + 1)
             label = f"A block on {channels} channels, {'; '.join(words)}: {cost}"
             drawings.append(Markup("<figure>{}</figure>").format(write_svg(figure, label, f"figure-5-{channels}")))
@@ -83,7 +83,7 @@ def _draw(axes: Axes, x: float, words: list[str], top: str, identity: str, botto
         last = row + 1 == len(words)
         axes.annotate("", (x, y + STEP - 0.25 * last), (x, y + HIGH), arrowprops=arrow)
         if not last:
-            axes.text(x + 0.12, y + (HIGH + STEP) / 2, "ReLU", va="center", fontsize=8.5, alpha=0.8)
+            axes.text(x + 0.12, y + (HIGH + STEP) / 2, "ReLU", va="center", fontsize=9, alpha=0.8)
     end = STEP * len(words)
     axes.text(x, end, "+", ha="center", va="center", fontsize=12, bbox={"boxstyle": "circle,pad=0.1", "fc": "none"})
     right = x + WIDE * 0.85
@@ -91,7 +91,7 @@ def _draw(axes: Axes, x: float, words: list[str], top: str, identity: str, botto
     axes.add_patch(PathPatch(Path(points, [1, 3, 3, 3, 3]), fc="none", ec=INK, lw=0.9))
     axes.annotate("", (x + 0.25, end), (x + 0.5, end), arrowprops=arrow)
     axes.annotate("", (x, end + 0.75), (x, end + 0.25), arrowprops=arrow)
-    axes.text(x + 0.12, end + 0.5, "ReLU", va="center", fontsize=8.5, alpha=0.8)
+    axes.text(x + 0.12, end + 0.5, "ReLU", va="center", fontsize=9, alpha=0.8)
     axes.text(right + 0.1, end / 2, identity, va="center", fontsize=9)
     axes.text(x - 0.35, end, bottom, ha="right", va="center", fontsize=9)
     axes.text(x - WIDE / 2 - 0.15, end / 2, inside, ha="right", va="center", fontsize=9)
