@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
 from replication.config.profiles import named, read_profile
 from replication.config.recipe import Recipe
+from replication.report.palette import look
 from replication.results.fidelity import fidelity, find_paper_recipe
 from replication.results.labels import describe_label, label, pixels_label, study_folder
 from replication.tasks import get_task
@@ -45,5 +46,6 @@ def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Dest
     )
     paper = find_paper_recipe(recipe, task, read_profile(PROFILES, "paper"))
     tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
+    tags["mlflow.runColor"] = look(recipe.net).light
     experiment = " · ".join([profile, task.name, *describe_label("/".join(labels), recipe.data.pixels)])
     return Destination(uri, experiment, tags, note)

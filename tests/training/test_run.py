@@ -131,7 +131,7 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
     curve = read_curve(tmp_path / "seed-3")
-    assert run.data.metrics["test/top1_error"] == last_value(curve, "test", "top1_error")
+    assert run.data.metrics["test/error"] == last_value(curve, "test", "top1_error")
     assert run.data.metrics["training.top1_error"] == training_score(recipe, curve)["value"]
     assert math.isclose(run.data.metrics["seconds"], record.seconds)
 

@@ -10,6 +10,7 @@ from replication.config.validation import validate
 from replication.files import check_whole, replace_folder
 from replication.runs.curve import Point, read_curve_file, write_curve
 from replication.runs.record import RunRecord, upgrade_record
+from replication.tasks import get_task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +82,8 @@ def read_curve(folder: Path) -> list[Point]:
     Raises:
         UserError: it is missing or damaged.
     """
-    return read_curve_file(check_whole(folder, CURVE, REMAKE))
+    path = check_whole(folder, CURVE, REMAKE)
+    return read_curve_file(path, lambda: get_task(read_run(folder).recipe.task).curve_metric.name)
 
 
 def read_weights(folder: Path) -> dict[str, "Tensor"]:
