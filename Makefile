@@ -4,6 +4,7 @@
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
 # make prune   delete what the run store keeps beside the runs of params.yaml
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
+# make exps    the errors of all DVC experiments, in one table
 # make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
@@ -17,7 +18,7 @@ TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan prune test test-all lint ui plots runs audit drill bench
+.PHONY: repro plan prune test test-all lint ui plots runs exps audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -55,6 +56,10 @@ ui: $(INSTALLED)
 plots: $(INSTALLED)
 	@python -m pipeline.plots
 	dvc plots show
+
+exps: $(INSTALLED)
+	@dvc exp show --no-pager --drop '.*' \
+		--keep '(.*:)?(Experiment|Created|depth|depth\.top1_error|top1_error\.(plain|resnet)-(20|56))$$'
 
 runs: $(INSTALLED)
 	python -m pipeline.track

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import stage
 from pipeline.params import PROFILES, TRACKING_URI, WORK
-from replication import paper
+from pipeline.plots import find_paper_curve
 from replication.config.profiles import Profile, read_profile
 from replication.report.palette import look
 from replication.runs.curve import ERROR, TEST, TRAIN, Point
@@ -31,7 +31,6 @@ SECTIONS = {
     "Errors, %": {"test/error": "LINE", "train/error": "LINE", "error": "BAR"},
     "Training": {"loss": "LINE", "learning_rate": "LINE", "images_per_second": "BAR"},
 }
-FIGURES = ("fig4", "fig6", "fig6r", "fig1")
 
 
 def main() -> None:
@@ -96,8 +95,7 @@ def scale_curve(task: Task, net: str, share: float) -> list[Point]:
     """The paper's curve of a net, its iterations times `share`."""
     points = []
     for split, metric in ((TRAIN, ERROR), (TEST, task.curve_metric.name)):
-        curve = next(filter(None, (paper.curve(figure, split, net) for figure in FIGURES)), [])
-        by_iteration = {max(1, round(share * x)): y for x, y in curve}
+        by_iteration = {max(1, round(share * x)): y for x, y in find_paper_curve(task, split, net)}
         points += [Point(iteration, split, metric, y) for iteration, y in by_iteration.items()]
     return points
 
