@@ -29,7 +29,7 @@ def drawn(checkout: Checkout) -> Path:
 def test_every_net_is_drawn_by_the_template_of_this_project(checkout: Checkout) -> None:
     text = drawn(checkout).read_text()
     assert all(f'"net": "{net}"' in text for net in ("plain-20", "resnet-56", "plain-18", "resnet-34-C"))
-    assert '"field": "net"' in text and "<DVC_METRIC" not in text
+    assert '"as": "rows_here"' in text and "<DVC_METRIC" not in text
     assert not checkout.run("git status --short"), "what is drawn is this checkout's own"
 
 

@@ -181,7 +181,7 @@ def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None
         printed = evening.checkout.run(f"python -m pipeline.charts {mlflow_ui.rpartition(':')[2]}")
         page.goto(re.search(rf"Curves of {re.escape(study.name)}: (\S+)", printed)[1])
         page.get_by_text("train/error").first.wait_for(timeout=150_000)
-        page.get_by_text("Group: plain-8").first.wait_for(), "seeds of a net are one line"
+        page.get_by_text("Group: plain-8").first.wait_for()  # its seeds are one line
         page.get_by_text("Group: paper: resnet-20").first.wait_for()
         page.goto(f"{mlflow_ui}/#/experiments/{study.experiment_id}/runs?workflowType=machine_learning")
         page.get_by_text("resnet-20 · seed 0").first.wait_for(timeout=150_000)
