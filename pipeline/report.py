@@ -1,7 +1,8 @@
 """Stage `report`: run the notebooks of reports/notebooks/ with papermill and join them to reports/replication.html.
 
 Takes 20 seconds. The page is one file and works offline; equal results give equal bytes. Also writes
-reports/replication.svg, the picture of the README, and reports/claims.json, verdicts counted for `dvc metrics`.
+reports/replication.svg, the picture of the README, and reports/claims.json: verdicts counted for
+`dvc metrics`, and what each rests on.
 """
 
 import json
@@ -25,6 +26,7 @@ from replication.report.page import render_page
 from replication.report.setups import choose_judged
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
+from replication.verdicts.evidence import describe_evidence
 
 NOTEBOOKS = Path("reports/notebooks")
 # In the order of the page; the first has the parameters.
@@ -52,7 +54,8 @@ def write_page() -> None:
     studies = [study for of_task in by_task for study in of_task]
     judged = [study for of_task in by_task for study in choose_judged(of_task, parameters["profile"])]
     write_durably(PAGE, render_page(first_screen(studies, paper, judged), body.html, body.headings).encode())
-    write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
+    claims = count_claims(studies, paper) | describe_evidence(studies, paper, RESULTS)
+    write_durably(CLAIMS, (json.dumps(claims, indent=1, ensure_ascii=False) + "\n").encode())
     write_durably(PICTURE, error_by_depth(*choose_main_setup(studies), is_file=True).drawing.encode())
 
 
