@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from replication.errors import UserError
-from replication.files import classify_error, describe_cause, require_regular, sha256
+from replication.files import make_read_error, require_regular, sha256
 from replication.tasks import TASKS
 
 CODE = Path("recipes/code")
@@ -167,12 +167,8 @@ def _read_planned(stage: str) -> dict[str, str]:
     path = CODE / f"{stage}.json"
     try:
         planned = json.loads(require_regular(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run `dvc repro check`.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        if (kind := classify_error(error)) == "unreadable":
-            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
-        raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path) from error
+        raise make_read_error(path, error, f"{path} is missing or damaged; run `dvc repro -f check`.") from error
     if not isinstance(planned, dict):
         raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path)
     return planned

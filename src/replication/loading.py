@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from replication.errors import UserError
-from replication.files import SUMS, check_whole, classify_error
+from replication.files import SUMS, check_whole, make_read_error
 from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, REMAKE, read_run
 from replication.tasks import get_task
@@ -48,7 +48,7 @@ def load(path: Path | str) -> Ready:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         message = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
-        raise UserError(message, kind=classify_error(error), file=file) from error
+        raise make_read_error(file, error, message) from error
     if not is_lone_file:  # a file that was written before these were kept in it
         recipe = read_run(folder).recipe
         about = {"options": recipe.net_options, "task": recipe.task} | about

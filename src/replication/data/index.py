@@ -26,7 +26,7 @@ from replication.data.decoding import BadImage, decode, join_lines
 from replication.data.meta import REMAKE, Meta, read_meta, write_meta
 from replication.data.store import Images, Statistics, read_store
 from replication.errors import UserError
-from replication.files import check_whole, classify_error, replace_folder
+from replication.files import check_whole, make_read_error, replace_folder
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 
@@ -191,12 +191,9 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int, dataset: str) ->
         else:
             encoded = path.read_bytes()
     except (OSError, pyarrow.ArrowException, IndexError) as error:
-        raise BadImage(
-            f"{where} cannot be read ({join_lines(error)}); was data.{dataset}.root changed since `dvc repro prepare`?",
-            kind=classify_error(error),
-            key=f"data.{dataset}.root",
-            file=path,
-        ) from error
+        key = f"data.{dataset}.root"
+        message = f"{where} cannot be read ({join_lines(error)}); was {key} changed since `dvc repro prepare`?"
+        raise make_read_error(path, error, message, key, BadImage) from error
     return decode(encoded, where, path)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from replication.errors import UserError
-from replication.files import classify_error
+from replication.files import make_read_error
 from replication.nets.by_name import build
 from replication.nets.names import blocks_of_cifar
 
@@ -87,7 +87,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a file from elsewhere can raise anything
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         message = f"{path} is not a state dict of torch ({cause}); download it again."
-        raise UserError(message, kind=classify_error(error), file=path) from error
+        raise make_read_error(path, error, message) from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
