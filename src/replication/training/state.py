@@ -146,6 +146,8 @@ class State:
         self.net.load_state_dict(saved.pop("net"))
         self.optimizer.load_state_dict(saved.pop("optimizer"))
         saved["curve"] = [Point(*point) for point in saved["curve"]]
+        if saved["iteration"] == 0:  # no kernel has run yet
+            saved["compiled"] = self.compiled
         start = self.history[0] | {"iteration": saved["iteration"]}
         vars(self).update(saved)
         if start["threads"] != self.threads[-1]:
