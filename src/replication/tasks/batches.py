@@ -19,7 +19,7 @@ from replication.errors import UserError
 from replication.tasks import get_task
 
 # Streams of random numbers that one seed feeds.
-ORDER, AUGMENTATION, WEIGHTS = range(3)
+ORDER, AUGMENTATION, WEIGHTS, DROPOUT = range(4)
 
 THOUSAND = 1000  # iterations that one digest of the data order covers
 

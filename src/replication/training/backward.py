@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from replication.tasks.batches import Batches
+from replication.tasks.batches import DROPOUT, Batches, derived_seed
 from replication.tasks.inference import autocast
 from replication.tasks.outcome import Loss
 from replication.training.processes import Processes, RunningAverages
@@ -41,12 +41,15 @@ def backward(
     Returns:
         Mean loss over the whole batch, and its number of wrong images: scalars on the device, not synchronised.
     """
-    schedule, size = batches.recipe.schedule, batches.recipe.bn_group
+    recipe, schedule, size = batches.recipe, batches.recipe.schedule, batches.recipe.bn_group
     images, labels = batches.training(iteration)
     groups = list(zip(images.split(size), labels.split(size), strict=True))
     loss = wrong = torch.zeros((), device=batches.device)
     averages.start()
     for number, (group, truth) in enumerate(groups, start=1):
+        # Dropout (VGG, GoogLeNet) draws from torch's default generator: a function of seed, iteration and group.
+        place = (iteration * processes.count + processes.rank) * len(groups) + number
+        torch.manual_seed(derived_seed(recipe.seeds[1], DROPOUT, place))
         with processes.group(net, last=number == len(groups)):
             with autocast(batches):
                 output = net(group)
