@@ -74,7 +74,8 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Load a state dict without running code from the file.
 
-    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
+    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys,
+    torch.compile `_orig_mod.`.
 
     Raises:
         UserError: there is no such file, or no state dict in it.
@@ -97,7 +98,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             kind="invalid",
             file=path,
         )
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
+    return {re.sub(r"^(module\.|_orig_mod\.)+", "", str(key)): value for key, value in state.items()}
 
 
 def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dict[str, Tensor]:
