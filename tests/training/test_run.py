@@ -162,6 +162,8 @@ def test_a_store_that_was_moved_takes_no_files_where_it_was(
     client = MlflowClient(uri)
     runs = client.search_runs([client.get_experiment_by_name("the study").experiment_id])
     assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    for run in runs:  # MLflow stores whole paths; they follow the store
+        assert {item.path for item in client.list_artifacts(run.info.run_id)} == {"run.json", "curve.csv"}
 
 
 class StopsItself(CifarBatches):

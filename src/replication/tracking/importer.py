@@ -187,7 +187,8 @@ def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Ru
     numbers = {key: row[key] for key in ("images_per_second", "seconds")} | _metrics_of(run.scores)
     tags = {key: str(row[key]) for key in ("status", "starts", "processes")}
     if run.folder:
-        tags |= {"weights": (run.folder / NET).as_posix(), "weights_sha256": sha256(run.folder / NET)}
+        path = (run.folder / NET).as_posix()
+        tags |= {"weights": destination.tags.get("weights", path), "weights_sha256": sha256(run.folder / NET)}
     metrics = [Metric(key, value, end, 0) for key, value in numbers.items()]
     client.log_batch(run_id, metrics, tags=[RunTag(key, value) for key, value in tags.items()])
     client.set_terminated(run_id, "FINISHED", end)

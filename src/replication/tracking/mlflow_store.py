@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
+ARTIFACTS = "mlartifacts"  # folder beside an SQLite store
 IMPORTED = "imported"  # tag of a run that was not tracked while it was trained
 
 # A call to a server that is gone would block for minutes. With these a refused call costs nothing, and a server that
@@ -77,6 +78,20 @@ def _prepare_sqlite(file: Path) -> None:
         database.execute("BEGIN IMMEDIATE")
         database.execute("SELECT name FROM sqlite_master").fetchall()
         database.rollback()
+        _follow_move(database, file)
+
+
+def _follow_move(database: sqlite3.Connection, file: Path) -> None:
+    """Mend the paths of artifacts after the checkout was moved, renamed or copied: MLflow stores whole paths."""
+    root = artifact_root(f"{SQLITE}{file}")
+    if not (file.parent / ARTIFACTS).is_dir():
+        return
+    for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+        for (path,) in database.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+            before, name, inside = (path or "").rpartition(f"/{ARTIFACTS}")
+            if name and before + name != root and inside[:1] in ("", "/"):
+                database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (root + inside, path))
+    database.commit()
 
 
 def _create_sqlite(file: Path) -> None:
@@ -93,7 +108,7 @@ def _create_sqlite(file: Path) -> None:
 def artifact_root(uri: str) -> str | None:
     """The folder of an SQLite store's artifacts: beside it, wherever a run is started. None: a server has its own."""
     file = Path(uri.removeprefix(SQLITE))
-    return (file.resolve().parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
+    return (file.resolve().parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
 
 
 def open_experiment(client: "MlflowClient", destination: Destination) -> str:
