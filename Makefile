@@ -51,8 +51,8 @@ lint: $(INSTALLED)
 
 ui: $(INSTALLED)
 	@test -f mlflow.db || { echo "There are no runs yet: make repro makes some, make runs imports those of results/."; exit 1; }
+	@python -m pipeline.charts --free $(PORT)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT) (ready in about 10 seconds; Ctrl-C ends it; another port: make ui PORT=5001)"
-	@python -m pipeline.charts $(PORT)
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1
 

@@ -157,7 +157,7 @@ def mark_killed(client: "MlflowClient", work: Path) -> None:
     """
     for run in search_runs(client, "attributes.status = 'RUNNING'"):
         state = work / run.data.tags.get("recipe_hash", "none")
-        with suppress(Timeout):  # a process trains it
+        with suppress(Timeout, OSError):  # a process trains it, or the disk has no locks
             if state.is_dir():
                 with FileLock(state / "lock", timeout=0):
                     pass  # released at once: a training that starts just now does not wait for it
