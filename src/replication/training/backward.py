@@ -21,6 +21,13 @@ def gradient_norms(net: nn.Module) -> list[float]:
     return [float(f"{layer.weight.grad.norm().item():.4g}") for layer in convolutions]
 
 
+def _seed(seed: int, device: torch.device) -> None:
+    """Seed the default generators of CPU and device; `torch.manual_seed` seeds all there are, which takes 0.1 ms."""
+    torch.default_generator.manual_seed(seed)
+    if device.type in ("cuda", "mps"):
+        getattr(torch, device.type).manual_seed(seed)
+
+
 def backward(
     net: nn.Module,
     batches: Batches,
@@ -49,7 +56,7 @@ def backward(
     for number, (group, truth) in enumerate(groups, start=1):
         # Dropout (VGG, GoogLeNet) draws from torch's default generator: a function of seed, iteration and group.
         place = (iteration * processes.count + processes.rank) * len(groups) + number
-        torch.manual_seed(derived_seed(recipe.seeds[1], DROPOUT, place))
+        _seed(derived_seed(recipe.seeds[1], DROPOUT, place), batches.device)
         with processes.group(net, last=number == len(groups)):
             with autocast(batches):
                 output = net(group)
