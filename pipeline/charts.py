@@ -4,7 +4,9 @@ Each study gets the paper's numbers of its nets as runs, with the paper's curves
 that were killed (-9, a power cut) and not resumed are marked KILLED. Takes 5 seconds.
 """
 
+import argparse
 import json
+import socket
 from collections.abc import Sequence
 from statistics import mode
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,8 @@ from pipeline import stage
 from pipeline.params import PROFILES, TRACKING_URI, WORK
 from pipeline.plots import find_paper_curve
 from replication.config.profiles import Profile, read_profile
+from replication.errors import UserError
+from replication.files import describe_cause
 from replication.report.palette import look
 from replication.runs.curve import ERROR, TEST, TRAIN, Point
 from replication.tasks import Task, get_task
@@ -34,9 +38,19 @@ SECTIONS = {
 
 
 def main() -> None:
-    port = stage.arguments(__doc__, port="of the UI, 5000 say").port
-    client, profile = connect(TRACKING_URI), read_profile(PROFILES, "paper")
-    mark_killed(client, WORK)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("port", help="of the UI, 5000 say")
+    parser.add_argument("--free", action="store_true", help="refuse a port that another program uses")
+    options = parser.parse_args()
+    port = options.port
+    if options.free:
+        require_free(port)
+    try:
+        client, profile = connect(TRACKING_URI), read_profile(PROFILES, "paper")
+        mark_killed(client, WORK)
+    except Exception as error:  # of MLflow, SQLAlchemy or sqlite
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"MLflow's store {TRACKING_URI} cannot be used: {reason}", kind="unavailable") from error
     for experiment in client.search_experiments(order_by=["name"]):
         if client.search_runs([experiment.experiment_id], max_results=1):
             log_paper(client, client.search_runs([experiment.experiment_id]), profile)
@@ -98,6 +112,26 @@ def scale_curve(task: Task, net: str, share: float) -> list[Point]:
         by_iteration = {max(1, round(share * x)): y for x, y in find_paper_curve(task, split, net)}
         points += [Point(iteration, split, metric, y) for iteration, y in by_iteration.items()]
     return points
+
+
+def require_free(port: str) -> None:
+    """Refuse a port that another program listens on: its pages would open at the printed addresses.
+
+    Raises:
+        UserError: the port is taken, or no number.
+    """
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UserError(f"PORT is {port!r}; it must be a number from 1 to 65535.", key="PORT")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", int(port)))
+        except OSError as error:
+            raise UserError(
+                f"port {port} cannot be used ({describe_cause(error)}); choose another: make ui PORT=5050.",
+                kind="busy",
+                key="PORT",
+            ) from error
 
 
 if __name__ == "__main__":

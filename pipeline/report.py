@@ -15,8 +15,7 @@ from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.config.profiles import read_profile
-from replication.errors import UserError
-from replication.files import classify_error, require_regular, write_durably
+from replication.files import make_read_error, require_regular, write_durably
 from replication.nets.names import depth_of
 from replication.report.answer import choose_main_setup
 from replication.report.depth import error_by_depth
@@ -90,7 +89,7 @@ def read_outcomes() -> list[dict[str, Any]]:
             runs += json.loads(require_regular(file).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{task}`."
-            raise UserError(message, kind=classify_error(error), file=file) from error
+            raise make_read_error(file, error, message) from error
     return runs
 
 

@@ -124,6 +124,20 @@ def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: s
         READ[name](tmp_path / "seed-0")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("curve.csv", "epoch,error\n1,50\n"), ("curve.csv", "iteration,split,metric,value\n7,train\n"), ("run.json", "{")],
+    ids=["other columns", "a row that ends early", "no JSON"],
+)
+def test_whole_files_of_another_kind_are_named(tmp_path: Path, write: Write, name: str, content: str) -> None:
+    """A folder that another program wrote and sealed, as `sha256sum` does."""
+    write(tmp_path / "seed-0")
+    (tmp_path / "seed-0" / name).write_text(content, encoding="utf-8")
+    seal(tmp_path / "seed-0")
+    with refused("damaged", "delete", "dvc repro", file=tmp_path / "seed-0" / name):
+        READ[name](tmp_path / "seed-0")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
 @pytest.mark.parametrize("name", [*READ, "SHA256SUMS"])
 def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, write: Write, name: str, make: Any) -> None:

@@ -127,6 +127,9 @@ def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project
         assert database.execute("SELECT name, status FROM runs").fetchall() == [("plain-8 · seed 0", "FINISHED")]
     kept = sorted(path.name for path in (moved.folder / "mlartifacts").rglob("*") if path.is_file())
     assert kept == ["README.md", "curve.csv", "curve.svg", "run.json"]
+    with closing(sqlite3.connect(moved.folder / "mlflow.db")) as database:
+        (weights,) = database.execute("SELECT value FROM tags WHERE key = 'weights'").fetchone()
+    assert (moved.folder / weights).is_file() and not Path(weights).is_absolute()
 
 
 def test_scores_that_were_not_logged_live_are_added_by_tabulate(project: Any, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def read_curve_file(path: Path, test_metric: Callable[[], str]) -> list[Point]:
         rows = csv.DictReader(file)
         if "train_error" in (rows.fieldnames or ()):
             return _points_of_wide(rows, test_metric())
+        if lacking := set(Point._fields) - set(rows.fieldnames or ()):
+            raise ValueError(f"it has no column {min(lacking)}")
         return [Point(int(row["iteration"]), row["split"], row["metric"], float(row["value"])) for row in rows]
 
 

@@ -207,7 +207,7 @@ def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Ru
 
     run_id, row, task = mlflow_run.info.run_id, run.row, get_task(run.recipe.task)
     log_curve(client, run_id, task, run.curve, end)
-    model = _create_model(client, mlflow_run, run.recipe, run.folder / NET) if run.folder else None
+    model = _create_model(client, destination, mlflow_run, run) if run.folder else None
     numbers = {key: row[key] for key in ("images_per_second", "seconds")} | name_scores(task, run.scores)
     metrics = [Metric(key, value, end, 0, model_id=model) for key, value in numbers.items()]
     tags = [RunTag(key, str(row[key])) for key in ("status", "starts", "processes")]
@@ -223,13 +223,15 @@ def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Ru
             client.log_artifact(run_id, str(run.folder / name))
 
 
-def _create_model(client: "MlflowClient", mlflow_run: "Run", recipe: Recipe, weights: Path) -> str:
+def _create_model(client: "MlflowClient", destination: Destination, mlflow_run: "Run", run: FinishedRun) -> str:
     """The id of the model that stands for a run's weights in MLflow, as `mlflow.create_external_model` makes it."""
     from mlflow.entities import LoggedModelOutput
 
     if present := mlflow_store.find_models(client, mlflow_run):
         return present[0]
-    tags = {"mlflow.model.isExternal": "true", "weights": weights.as_posix(), "weights_sha256": sha256(weights)}
+    weights, recipe = run.folder / NET, run.recipe
+    path = destination.tags.get("weights", weights.as_posix())
+    tags = {"mlflow.model.isExternal": "true", "weights": path, "weights_sha256": sha256(weights)}
     name = re.sub("[^A-Za-z0-9_-]+", "-", run_name(recipe))
     model = client.create_logged_model(
         mlflow_run.info.experiment_id, name, mlflow_run.info.run_id, tags, {"recipe_hash": recipe.hash}

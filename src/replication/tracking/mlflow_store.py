@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
+ARTIFACTS = "mlartifacts"  # folder beside an SQLite store
 IMPORTED = "imported"  # tag of a run that was not tracked while it was trained
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens pages for language models
@@ -79,6 +80,21 @@ def _prepare_sqlite(file: Path) -> None:
         database.execute("BEGIN IMMEDIATE")
         database.execute("SELECT name FROM sqlite_master").fetchall()
         database.rollback()
+        _follow_move(database, file)
+
+
+def _follow_move(database: sqlite3.Connection, file: Path) -> None:
+    """Mend the paths of artifacts after the checkout was moved, renamed or copied: MLflow stores whole paths."""
+    root = artifact_root(f"{SQLITE}{file}")
+    if not (file.parent / ARTIFACTS).is_dir():
+        return
+    columns = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+    for table, column in columns.items():
+        for (path,) in database.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+            before, name, inside = (path or "").rpartition(f"/{ARTIFACTS}")
+            if name and before + name != root and inside[:1] in ("", "/"):
+                database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (root + inside, path))
+    database.commit()
 
 
 def _create_sqlite(file: Path) -> None:
@@ -95,7 +111,7 @@ def _create_sqlite(file: Path) -> None:
 def artifact_root(uri: str) -> str | None:
     """The folder of an SQLite store's artifacts: beside it, wherever a run is started. None: a server has its own."""
     file = Path(uri.removeprefix(SQLITE))
-    return (file.resolve().parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
+    return (file.resolve().parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
 
 
 def open_experiment(client: "MlflowClient", destination: Destination) -> str:
@@ -152,7 +168,7 @@ def mark_killed(client: "MlflowClient", work: Path) -> None:
     """
     for run in search_runs(client, "attributes.status = 'RUNNING'"):
         state = work / run.data.tags.get("recipe_hash", "none")
-        with suppress(Timeout):  # a process trains it
+        with suppress(Timeout, OSError):  # a process trains it, or the disk has no locks
             if state.is_dir():
                 with FileLock(state / "lock", timeout=0):
                     pass  # released at once: a training that starts just now does not wait for it
