@@ -1,7 +1,8 @@
 """Stage `report`: run the notebooks of reports/notebooks/ with papermill and join them to reports/replication.html.
 
 Takes 20 seconds. The page is one file and works offline; equal results give equal bytes. Also writes
-reports/replication.svg, the picture of the README, and reports/claims.json, verdicts counted for `dvc metrics`.
+reports/replication.svg, the picture of the README, and reports/claims.json: verdicts counted for
+`dvc metrics`, and what each rests on.
 """
 
 import json
@@ -13,8 +14,7 @@ from typing import Any
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
-from replication.errors import UserError
-from replication.files import classify_error, require_regular, write_durably
+from replication.files import make_read_error, require_regular, write_durably
 from replication.nets.names import depth_of
 from replication.report.notebooks import join_notebooks, run_notebook
 from replication.report.page import render_page
@@ -42,7 +42,7 @@ def write_page() -> None:
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run_notebook(join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
     write_durably(PAGE, render_page(body.outside["first"], body.html, body.headings).encode())
-    write_durably(CLAIMS, (json.dumps(body.outside["claims"], indent=2) + "\n").encode())
+    write_durably(CLAIMS, (json.dumps(body.outside["claims"], indent=1, ensure_ascii=False) + "\n").encode())
     write_durably(PICTURE, body.outside["picture"].encode())
 
 
@@ -77,7 +77,7 @@ def read_outcomes() -> list[dict[str, Any]]:
             runs += json.loads(require_regular(file).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{task}`."
-            raise UserError(message, kind=classify_error(error), file=file) from error
+            raise make_read_error(file, error, message) from error
     return runs
 
 

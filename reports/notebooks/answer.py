@@ -25,6 +25,7 @@ from replication.report.record import setups_table
 from replication.report.setups import choose_judged, choose_shown
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
+from replication.verdicts.evidence import describe_evidence
 
 paper = read_profile(Path(profiles), "paper")
 studies = {
@@ -42,7 +43,7 @@ main_task, main_setup = choose_main_setup(all_studies)
 Outside(
     {
         "first": first_screen(all_studies, paper),
-        "claims": count_claims(all_studies, paper),
+        "claims": count_claims(all_studies, paper) | describe_evidence(all_studies, paper, Path(results)),
         "picture": error_by_depth(main_task, main_setup, is_file=True).drawing,
     }
 )

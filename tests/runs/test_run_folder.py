@@ -22,7 +22,7 @@ from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 from replication.runs.curve import Point
 from replication.runs.folder import read_curve, read_run, read_weights, write_run
-from replication.runs.record import RunRecord
+from replication.runs.record import RunRecord, train_error_at_end
 from replication.tasks.cifar.recipe import CifarRecipe
 
 Write = Callable[..., RunRecord]
@@ -124,6 +124,20 @@ def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: s
         READ[name](tmp_path / "seed-0")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("curve.csv", "epoch,error\n1,50\n"), ("curve.csv", "iteration,split,metric,value\n7,train\n"), ("run.json", "{")],
+    ids=["other columns", "a row that ends early", "no JSON"],
+)
+def test_whole_files_of_another_kind_are_named(tmp_path: Path, write: Write, name: str, content: str) -> None:
+    """A folder that another program wrote and sealed, as `sha256sum` does."""
+    write(tmp_path / "seed-0")
+    (tmp_path / "seed-0" / name).write_text(content, encoding="utf-8")
+    seal(tmp_path / "seed-0")
+    with refused("damaged", "delete", "dvc repro", file=tmp_path / "seed-0" / name):
+        READ[name](tmp_path / "seed-0")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
 @pytest.mark.parametrize("name", [*READ, "SHA256SUMS"])
 def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, write: Write, name: str, make: Any) -> None:
@@ -166,7 +180,7 @@ def test_the_curve_is_a_csv_with_these_columns(tmp_path: Path, write: Write) -> 
     assert len(lines) == 1 + len(CURVE)
 
 
-@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error"])
+@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error", "oracle_centre_error"])
 def test_the_curve_of_an_older_run_with_a_row_an_iteration_is_read_as_points(
     tmp_path: Path, write: Write, test: str
 ) -> None:
@@ -254,3 +268,10 @@ def test_a_run_of_before_tasks_were_called_so_is_read(tmp_path: Path, write: Wri
     path.write_text(json.dumps(values))
     seal(tmp_path / "seed-0")
     assert read_run(tmp_path / "seed-0") == record
+
+
+def test_the_end_of_training_starts_after_fifteen_sixteenths_of_it() -> None:
+    """Of 32 iterations the last two count: the point at 30 is of those before."""
+    errors = {10: 90.0, 30: 60.0, 31: 20.0, 32: 10.0}
+    curve = [Point(iteration, "train", "error", error) for iteration, error in errors.items()]
+    assert train_error_at_end(curve, 32) == 15.0
