@@ -24,11 +24,11 @@ from replication.config.profiles import read_profile
 from replication.errors import UserError
 from replication.report.cifar import table_6
 from replication.report.first_screen import first_screen
-from replication.report.forest import forest
+from replication.report.forest import comparisons_table
 from replication.report.html import render_item
 from replication.report.imagenet import table_2, table_3, table_4, table_5
 from replication.report.localization import table_13, table_14
-from replication.report.record import differences_table, list_other_studies, list_provenance, runs_table
+from replication.report.record import deviations_table, differences_table, runs_table, setups_table
 from replication.report.setups import choose_shown
 from replication.results.add import add_results
 from replication.results.studies import read_studies
@@ -102,14 +102,15 @@ def _page(results: Path) -> str:
     studies = {name: read_studies(results, TASKS[name], paper) for name in COMMITTED}
     shown = {name: choose_shown(of_task, "quick") for name, of_task in studies.items()}
     cifar, imagenet, localization = (shown[name] for name in ("cifar", "imagenet", "localization"))
-    items = [*table_13(localization), table_14(localization), table_6(cifar), *forest(cifar), *forest(imagenet)]
+    items = [*table_13(localization), table_14(localization), table_6(cifar)]
     items += [table(imagenet) for table in (table_2, table_3, table_4, table_5)]
-    for study in (study for of_task in shown.values() for study in of_task):
+    all_shown = [study for of_task in shown.values() for study in of_task]
+    for study in all_shown:
         items += [differences_table(study), runs_table(study)]
-    parts = [*map(render_item, items), list_provenance([imagenet, cifar])]
-    parts += [list_other_studies(studies[name], shown[name]) for name in ("cifar", "imagenet")]
     every = [study for of_task in studies.values() for study in of_task]
-    return "".join([*parts, first_screen(every, paper, every)])
+    others = [study for study in every if study not in all_shown]
+    items += [comparisons_table(all_shown), deviations_table(all_shown), setups_table(all_shown, others)]
+    return "".join([*map(render_item, items), first_screen(every, paper)])
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
