@@ -38,6 +38,7 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.runs.record",
     "replication.training.progress",
     "replication.training.speed",
+    "replication.tracking.fields",
     "replication.tracking.importer",
     "replication.tracking.live",
     "replication.tracking.mlflow_store",

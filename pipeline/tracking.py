@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
 from replication.config.profiles import Profile, named, read_profile
 from replication.config.recipe import Recipe
+from replication.report.palette import look
 from replication.results.fidelity import fidelity, find_paper_recipe
 from replication.results.labels import describe_label, label, pixels_label, study_folder
 from replication.runs.folder import NET
@@ -49,6 +50,7 @@ def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Dest
     )
     paper = find_paper_recipe(recipe, task, _read_paper(PROFILES.resolve()))
     tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
+    tags["mlflow.runColor"] = look(recipe.net).light
     if is_here:
         tags["weights"] = weights
     experiment = " · ".join([profile, task.name, *describe_label("/".join(labels), recipe.data.pixels)])

@@ -180,7 +180,7 @@ def test_the_curve_is_a_csv_with_these_columns(tmp_path: Path, write: Write) -> 
     assert len(lines) == 1 + len(CURVE)
 
 
-@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error"])
+@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error", "oracle_centre_error"])
 def test_the_curve_of_an_older_run_with_a_row_an_iteration_is_read_as_points(
     tmp_path: Path, write: Write, test: str
 ) -> None:

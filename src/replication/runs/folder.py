@@ -11,6 +11,7 @@ from replication.errors import UserError
 from replication.files import check_whole, replace_folder
 from replication.runs.curve import Point, read_curve_file, write_curve
 from replication.runs.record import RunRecord, upgrade_record
+from replication.tasks import get_task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,7 +90,7 @@ def read_curve(folder: Path) -> list[Point]:
     """
     path = check_whole(folder, CURVE, REMAKE)
     try:
-        return read_curve_file(path)
+        return read_curve_file(path, lambda: get_task(read_run(folder).recipe.task).curve_metric.name)
     except (ValueError, TypeError) as error:  # a row that ends early has None
         message = f"{path} is not the curve of a run ({error}); delete {folder} and {REMAKE}."
         raise UserError(message, kind="damaged", file=path) from error
