@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from checkout import PROJECT
 
@@ -120,11 +121,57 @@ def test_a_changed_table_with_a_new_digest_is_found_by_what_rests_on_it(
     assert told.returncode == 1 and found in told.stderr
 
 
-def test_it_has_the_documented_values_and_no_code_of_ours() -> None:
-    source = (PROJECT / "verify.py").read_text("utf-8")
-    values: dict[str, Any] = {}
-    exec(compile(source, "verify.py", "exec"), values | {"__name__": "verify", "__file__": "verify.py"}, values)
-    assert values["HEADLINE"] == {task.name: task.headline for task in TASKS.values()}
-    assert (values["LEVEL"], values["SEEDS"]) == (rule.LEVEL, rule.SEEDS)
-    imported = set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE))
-    assert imported <= sys.stdlib_module_names
+@pytest.fixture(scope="module")
+def verifier() -> dict[str, Any]:
+    """What verify.py defines."""
+    values: dict[str, Any] = {"__name__": "verify", "__file__": "verify.py"}
+    exec(compile((PROJECT / "verify.py").read_text("utf-8"), "verify.py", "exec"), values)
+    return values
+
+
+def test_it_has_the_documented_values_and_no_code_of_ours(verifier: dict[str, Any]) -> None:
+    assert verifier["HEADLINE"] == {task.name: task.headline for task in TASKS.values()}
+    assert (verifier["LEVEL"], verifier["SEEDS"]) == (rule.LEVEL, rule.SEEDS)
+    imported = re.findall(r"^(?:from|import) (\w+)", (PROJECT / "verify.py").read_text("utf-8"), re.MULTILINE)
+    assert set(imported) <= sys.stdlib_module_names
+
+
+def weighed_by_both(verifier: dict[str, Any], evidence: rule.Evidence) -> tuple[list[float], tuple[Any, ...]]:
+    """The numbers of an evidence, and those that verify.py finds for the same samples."""
+    samples = [
+        (s.values.tolist(), float(s.variance), s.published and (s.published.variance, s.published.freedom), s.state)
+        for s in evidence.samples
+    ]
+    numbers = [evidence.value, evidence.low, evidence.high, evidence.score, evidence.freedom]
+    return [float(number) for number in numbers], verifier["weigh"](evidence.test, samples)
+
+
+def test_it_weighs_and_judges_as_the_rule_does_on_samples_of_all_kinds(verifier: dict[str, Any]) -> None:
+    """All tests of the rule, single seeds with and without a published spread, ties, and nets at chance."""
+    random = np.random.default_rng(0)
+    spread = rule.pooled([(0.16, 5), (0.3, 4)])
+    for _ in range(40):
+        samples = [
+            rule.of_errors(
+                random.normal(20, 3, n).round(int(random.integers(3))), 1000, random.random() > 0.1,
+                spread if random.random() < 0.5 else None,
+            )
+            for n in random.integers(1, 6, 3)
+        ]  # fmt: skip
+        a, b, c = samples
+        evidence = [
+            rule.difference([(1, a), (-1, b)], float(random.normal())),
+            rule.difference([(1, a), (-2, b), (1, c)]),
+            rule.alike([(1, a), (-1, b)], 3.0),
+            rule.bound(a, above=19.0),
+            rule.bound(a, below=19.0),
+            rule.spread(a, 1.0, 6.0),
+            rule.trend(samples),
+        ]
+        for one in evidence:
+            ours, theirs = weighed_by_both(verifier, one)
+            assert theirs == pytest.approx(ours, rel=1e-6, abs=1e-9, nan_ok=True), one.test
+        must = (random.random(len(evidence)) < 0.5).tolist()
+        flat = [(one.n, one.state, float(one.score), float(one.freedom)) for one in evidence]
+        for size in range(1, len(evidence) + 1):
+            assert verifier["judge"](flat[:size], must[:size]) == rule.verdict(evidence[:size], must[:size])
