@@ -126,13 +126,13 @@ def test_a_run_is_tracked_under_its_name_with_tags_of_ours_and_of_the_caller(
     }  # fmt: skip
     assert {key: run.data.tags[key] for key in expected} == expected
     note = run.data.tags["mlflow.note.content"]
-    assert all(part in note for part in ("resnet-8 · no-warmup · seed 3", "4.2", "proxy", "Again."))
+    assert all(part in note for part in ("4.2", "proxy", "Again."))
     assert run.data.tags["mlflow.source.git.commit"] == record.provenance["commit"]
     assert run.data.params["schedule.iterations"] == "12"
     assert run.data.params["data.pixels"] == "noise"
     curve = read_curve(tmp_path / "seed-3")
     assert run.data.metrics["test/error"] == last_value(curve, "test", "top1_error")
-    assert run.data.metrics["training.top1_error"] == training_score(recipe, curve)["value"]
+    assert run.data.metrics["training_error"] == training_score(recipe, curve)["value"]
     assert math.isclose(run.data.metrics["seconds"], record.seconds)
 
     # Its record and its curve are kept with it; its weights are told by path and digest.
