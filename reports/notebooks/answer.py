@@ -27,8 +27,9 @@ from replication.tasks import TASKS
 paper = read_profile(Path(profiles), "paper")
 studies = {name: read_studies(Path(results), TASKS[name], paper) for name in ("cifar", "imagenet")}
 cifar, imagenet = (choose_shown(studies[name], profile) for name in ("cifar", "imagenet"))
-studies |= {name: read_studies(Path(results), TASKS[name], paper, needed=False) for name in ("localization", "rcnn")}
-localization, rcnn = (choose_shown(studies[name], profile) for name in ("localization", "rcnn"))
+with_boxes = ("localization", "rcnn", "detection")
+studies |= {name: read_studies(Path(results), TASKS[name], paper, needed=False) for name in with_boxes}
+localization, rcnn, detection = (choose_shown(studies[name], profile) for name in with_boxes)
 judged = {name: choose_judged(of_task, profile) for name, of_task in studies.items()}
 
 # %%

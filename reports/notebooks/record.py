@@ -7,7 +7,7 @@ from replication.report.record import differences_table, list_other_studies, lis
 Part(
     "differences",
     "What differs from the paper",
-    [study_part(study, differences_table(study)) for study in (*imagenet, *cifar, *localization, *rcnn)],
+    [study_part(study, differences_table(study)) for study in (*imagenet, *cifar, *localization, *rcnn, *detection)],
     intro=Markup(
         "Generated from the configs: each run's recipe is compared with <code>pipeline/profiles/paper.yaml</code>. "
         "“not said”: the paper leaves this open; “paper” is then our reading. Measured effect: error with the difference − "
@@ -22,10 +22,10 @@ Part(
     "runs",
     "Runs and cost",
     [
-        list_provenance([imagenet, cifar, localization, rcnn]),
+        list_provenance([imagenet, cifar, localization, rcnn, detection]),
         *(
             study_part(study, runs_table(study))
-            for name in ("imagenet", "cifar", "localization", "rcnn")
+            for name in ("imagenet", "cifar", "localization", "rcnn", "detection")
             for study in judged[name]
         ),
         *benchmark_parts(Path(benchmarks)),

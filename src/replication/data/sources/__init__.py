@@ -3,7 +3,7 @@
 Declarations only, read without torch: a stage imports a reader by its name when it needs it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +106,12 @@ VOC = Dataset(
     ),
 )  # fmt: skip
 
+VOC07 = replace(
+    VOC, key="voc07", name="PASCAL VOC 2007, another split", train_images=3258, test_images=2476,
+    readers={"devkit": f"{HERE}.voc:read_2007"},
+)  # fmt: skip
+
 DATASETS: dict[str, Dataset] = {
-    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC)
+    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC, VOC07)
 }
 DATA_NAMES: dict[str, str] = {key: dataset.name for key, dataset in DATASETS.items()}

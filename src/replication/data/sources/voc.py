@@ -37,20 +37,49 @@ def read_devkit(place: Place, dataset: Dataset) -> Files:
     return Files(train, test, list(dataset.class_names), "extracted devkit, not verified", [])
 
 
+def read_2007(place: Place, dataset: Dataset) -> Files:
+    """VOC 2007 alone, split anew: what is there of trainval and every other test image are trained on, and the other
+    test images are test images. So a copy without most of trainval can be used.
+
+    Raises:
+        UserError: a list, an annotation or a test image is missing or bad; names the file.
+    """
+    root, key = place.root, f"data.{dataset.key}.root"
+    folder = root / "VOC2007"
+    trainval, tested = (_read_list(folder, part, key) for part in ("trainval", "test"))
+    present = [name for name in trainval if (folder / f"JPEGImages/{name}.jpg").exists()]
+    print(f"{len(present):,} of {len(trainval):,} images of trainval are there", flush=True)
+    splits = [*present, *tested[::2]], tested[1::2]
+    train, test = (_describe_images(root, [(folder, name) for name in names], dataset) for names in splits)
+    return Files(train, test, list(dataset.class_names), "VOC 2007, another split, not verified", [])
+
+
 def _list_images(root: Path, parts: Iterable[tuple[str, str]], dataset: Dataset) -> ListedImages:
     """The images of some years' lists, in their order, and their objects."""
+    folders = [(root / f"VOC{year}", part) for year, part in parts]
+    key = f"data.{dataset.key}.root"
+    return _describe_images(
+        root, [(folder, name) for folder, part in folders for name in _read_list(folder, part, key)], dataset
+    )
+
+
+def _read_list(folder: Path, part: str, key: str) -> list[str]:
+    """The names of the images of a list, "000005"."""
+    remedy = f"set {key} to the folder that has {folder.name}"
+    lines = read_lines(folder / f"ImageSets/Main/{part}.txt", remedy, key)
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def _describe_images(root: Path, images: Iterable[tuple[Path, str]], dataset: Dataset) -> ListedImages:
+    """Images by their year's folder and their name, and their objects."""
     entries: list[Entry] = []
     objects: list[Objects] = []
-    key = f"data.{dataset.key}.root"
-    for year, part in parts:
-        folder = root / f"VOC{year}"
-        listed = read_lines(folder / f"ImageSets/Main/{part}.txt", f"set {key} to the folder that has VOC{year}", key)
-        for name in (line.split()[0] for line in listed if line.strip()):
-            image = folder / f"JPEGImages/{name}.jpg"
-            with explain_errors(image, "extract the archive again"):
-                size = image.stat().st_size
-            entries.append((image.relative_to(root).as_posix(), "", 0, size))
-            objects.append(read_objects(folder / f"Annotations/{name}.xml", dataset.class_names))
+    for folder, name in images:
+        image = folder / f"JPEGImages/{name}.jpg"
+        with explain_errors(image, "extract the archive again"):
+            size = image.stat().st_size
+        entries.append((image.relative_to(root).as_posix(), "", 0, size))
+        objects.append(read_objects(folder / f"Annotations/{name}.xml", dataset.class_names))
     return ListedImages(make_table(entries), gather(objects))
 
 

@@ -59,6 +59,10 @@ class DetectionOutcome:
     def from_tensors(cls, _: dict[str, Tensor]) -> None:
         """None: detections of several nets are not averaged."""
 
+    @classmethod
+    def average(cls, _: Sequence["DetectionOutcome"]) -> "DetectionOutcome":
+        raise ValueError("detections of several nets are not averaged")
+
     @cached_property
     def pairs(self) -> dict[int, tuple[Paired, Objects]]:
         """By class, its detections, each with the object that it overlaps the most, and its objects."""
