@@ -1,4 +1,4 @@
-"""What the task `detection` measured here, beside tables 7 and 8: on other data, so that no cell of theirs is filled."""
+"""What the task `detection` measured here, beside tables 7 and 8: no cell of theirs is filled by other data."""
 
 import base64
 from collections.abc import Sequence
@@ -53,8 +53,8 @@ def detection_examples(studies: Sequence[Study], results: Path) -> list[Figure]:
                 id=slug("detections", study.folder), caption=f"Detections of {words}", studies=[study], data=[PICTURE],
                 script="replication.tasks.detection.examples", notes=render_notes("detections", words=words),
                 drawing=Markup(
-                    '<figure class="wide" tabindex="0"><img alt="Twelve images, each with its objects and the detections '
-                    'of {}" src="data:image/png;base64,{}"></figure>'
+                    '<figure class="wide" tabindex="0"><img alt="Twelve images, their objects, and detections of {}" '
+                    'src="data:image/png;base64,{}"></figure>'
                 ).format(net, png),
             ))  # fmt: skip
     return figures

@@ -1,7 +1,7 @@
 """The detector against torchvision's Faster R-CNN with the same weights: the same proposals, detections and losses.
 
-Options are those of torchvision where it has no others: RoIAlign, all anchors, background from no overlap on, and smooth
-L1 of 1/9. All anchors and regions are sampled, as it draws from the global random numbers.
+Options are those of torchvision where it has no others: RoIAlign, all anchors, background from no overlap on, smooth L1
+of 1/9. All anchors and regions are sampled, as it draws from the global random numbers.
 """
 
 import pytest
