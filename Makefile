@@ -2,6 +2,7 @@
 # make test    the fast tests                              make lint   ruff
 # make test-all   all tests: with whole studies, clusters and browsers
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
+# make verify-weights   score the nets of weights/ on official CIFAR-10
 # make prune   delete what the run store keeps beside the runs of params.yaml
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
 # make audit   known holes in the pinned packages
@@ -17,7 +18,7 @@ TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan prune test test-all lint ui plots runs audit drill bench
+.PHONY: repro plan verify-weights prune test test-all lint ui plots runs audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -25,6 +26,9 @@ repro: $(INSTALLED)
 
 plan: $(INSTALLED)
 	@python -m pipeline.forecast $(addprefix --profile ,$(PROFILE)) $(addprefix --gpu ,$(GPU))
+
+verify-weights: $(INSTALLED)
+	@python -m pipeline.verify_weights
 
 prune: $(INSTALLED)
 	python -m pipeline.prune

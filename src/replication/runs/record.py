@@ -63,10 +63,13 @@ def run_name(recipe: Recipe) -> str:
 
 
 def upgrade_record(values: Any) -> Any:
-    """Upgrade a record with `arm`, the earlier name of `task`. Remove it with the last of such runs."""
+    """Upgrade a record with `arm` and `start`, now `task` and `starts`. Remove it with the last of such runs."""
     if not (isinstance(values, dict) and isinstance(recipe := values.get("recipe"), dict) and "arm" in recipe):
         return values
-    return values | {"recipe": {"task" if key == "arm" else key: value for key, value in recipe.items()}}
+    upgraded = {"task" if key == "arm" else key: value for key, value in recipe.items()}
+    if upgraded.get("start", "") is None:
+        del upgraded["start"]
+    return values | {"recipe": upgraded}
 
 
 def train_error_at_end(curve: Sequence[Point], iterations: int) -> float:
