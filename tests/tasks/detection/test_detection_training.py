@@ -1,5 +1,6 @@
 """Training a detector: what is sampled, what is frozen, what a curve counts, and a training that is stopped."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,16 @@ import pytest
 import torch
 from detecting import CPU, batches_of, random_scenes, recipe_of, scene_store, without_boxes
 from errors import refused
+from locating import classifier_recipe_of, made_up_store
+from PIL import Image
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
 from replication.data.annotations import CROWD, DIFFICULT
-from replication.evaluate import evaluate_net
+from replication.evaluate import evaluate_net, evaluate_run
 from replication.nets.boxes import overlap
 from replication.runs.curve import last_value
+from replication.runs.folder import NET, read_run
 from replication.runs.outcome import score_rows
 from replication.tasks.build import build_net, count_net
 from replication.tasks.detection import DETECTION, MISSED
@@ -22,7 +27,8 @@ from replication.tasks.detection.loss import loss, watch
 from replication.tasks.detection.proposals import sample_anchors, sample_regions
 from replication.tasks.detection.recipe import DetectionRecipe, Scale, check_detection
 from replication.tracking.live import LiveRun
-from replication.training.run import train
+from replication.training.run import train, train_run
+from replication.training.speed import images_per_second
 from replication.training.state import State
 
 STORE = scene_store(random_scenes(8, most=3))
@@ -221,6 +227,27 @@ def test_the_curve_ends_with_what_the_evaluation_measures(tmp_path: Path) -> Non
     rows = score_rows(outcomes, DETECTION)
     assert [row["metric"] for row in rows if row["protocol"] == "voc_area"] == ["map_error", "map_error_se"]
     assert {row["images"] for row in rows} == {len(STORE.test_annotations)}
+
+
+def test_a_run_starts_from_a_classifier_that_its_test_does_not_load(tmp_path: Path) -> None:
+    """The classifier was trained on images of one object each, which these are not."""
+    labelled = made_up_store([[[4, 4, 22, 22]]] * 16, side=32)
+    short = {"schedule": {"iterations": 1, "drops": []}}
+    train_run(tmp_path / "backbone", classifier_recipe_of(labelled, 32, 32, **short), labelled, CPU, tmp_path / "work")
+    recipe = recipe_of(STORE, starts={"backbone": "imagenet"}, **short)
+    starts = {"backbone": tmp_path / "backbone"}
+    train_run(tmp_path / "run", recipe, STORE, CPU, tmp_path / "work", starts=starts, checkpoints=[0])
+    weights = [load_file(path) for path in (tmp_path / "run/net-0.safetensors", tmp_path / "backbone" / NET)]
+    for name in ("conv3.1.conv2.weight", "conv4.0.conv1.weight"):
+        assert torch.equal(*(tensors[name] for tensors in weights)), "of shared layers, and of those for a region"
+    evaluation = evaluate_run(tmp_path / "run", STORE, CPU, starts)
+    assert list(evaluation.outcomes) == [protocol.name for protocol in DETECTION.protocols]
+    assert Image.open(io.BytesIO(evaluation.picture)).size[0] > 900
+    assert read_run(tmp_path / "run").gradient_norms[1], "the first iteration is the last"
+
+
+def test_the_time_of_a_step_can_be_measured() -> None:
+    assert images_per_second(recipe_of(STORE), 3, CPU, "bf16", 0.05) > 0
 
 
 def test_detections_lie_in_pixels_of_the_images(tmp_path: Path) -> None:
