@@ -10,9 +10,10 @@ from PIL import Image
 from replication.data.annotations import Annotations, Objects, gather
 
 TRAIN, TEST = 1000, 200  # scenes
-MOST = 4  # digits of a scene; some have none
-SIDES = (0.25, 0.5)  # of a digit, as shares of the scene's side
-OVERLAP = 0.2  # most that a digit may share with an earlier one, as a share of either
+MOST = 3  # digits of a scene; some have none
+SIDES = (0.3, 0.55)  # of a digit, square root of its area, as shares of the scene's side
+RATIOS = (0.75, 1.33)  # height over width
+OVERLAP = 0.1  # most that a digit may share with an earlier one, as a share of either
 TRIES = 20  # places that are tried for a digit
 
 
@@ -73,7 +74,8 @@ def _place(
 ) -> tuple[int, int, int, int] | None:
     """A box for a digit that hides little of the others; None if none of those that are tried does."""
     for _ in range(TRIES):
-        width, height = (round(size * random.uniform(*SIDES)) for _ in range(2))
+        side, root = size * random.uniform(*SIDES), random.uniform(*RATIOS) ** 0.5
+        width, height = round(side / root), round(side * root)
         left, top = int(random.integers(0, size - width + 1)), int(random.integers(0, size - height + 1))
         box = left, top, left + width, top + height
         if all(_share(box, other) <= OVERLAP for other in boxes):
