@@ -2,9 +2,11 @@
 # make test    the fast tests                              make lint   ruff
 # make test-all   all tests: with whole studies, clusters and browsers
 # make plan PROFILE=paper   what it would take, on this machine and on a GPU
+# make verify   recount every number of the record, without this project's code: seconds
 # make verify-weights   score the nets of weights/ on official CIFAR-10
 # make prune   delete what the run store keeps beside the runs of params.yaml
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
+# make exps    the errors of all DVC experiments, in one table
 # make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
@@ -18,7 +20,7 @@ TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan verify-weights prune test test-all lint ui plots runs audit drill bench
+.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -26,6 +28,9 @@ repro: $(INSTALLED)
 
 plan: $(INSTALLED)
 	@python -m pipeline.forecast $(addprefix --profile ,$(PROFILE)) $(addprefix --gpu ,$(GPU))
+
+verify:
+	@python3 verify.py
 
 verify-weights: $(INSTALLED)
 	@python -m pipeline.verify_weights
@@ -51,14 +56,18 @@ lint: $(INSTALLED)
 
 ui: $(INSTALLED)
 	@test -f mlflow.db || { echo "There are no runs yet: make repro makes some, make runs imports those of results/."; exit 1; }
+	@python -m pipeline.charts --free $(PORT)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT) (ready in about 10 seconds; Ctrl-C ends it; another port: make ui PORT=5001)"
-	@python -m pipeline.charts $(PORT)
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1
 
 plots: $(INSTALLED)
 	@python -m pipeline.plots
 	dvc plots show
+
+exps: $(INSTALLED)
+	@dvc exp show --no-pager --drop '.*' \
+		--keep '(.*:)?(Experiment|Created|depth|depth\.top1_error|top1_error\.(plain|resnet)-(20|56))$$'
 
 runs: $(INSTALLED)
 	python -m pipeline.track

@@ -47,7 +47,7 @@ from replication.runs.provenance import provenance
 from replication.tasks.cifar.feed import CifarBatches
 from replication.training.device import choose_device
 from replication.training.loop import iterate
-from replication.training.speed import can_compile
+from replication.training.speed import find_compiler_fault
 from replication.training.state import State
 from replication.words import format_duration
 
@@ -188,7 +188,9 @@ def steps(net: str, size: Size, device: torch.device) -> tuple[Samples, Samples,
         recipe = endless(net, precision=precision, **small)
         batch = OneBatch.of(recipe, device, classes)
         ways[precision] = training(batch, size.steps)
-        if device.type == "cuda" and net == size.nets[0] and can_compile():  # deeper ones take minutes to compile
+        if (
+            device.type == "cuda" and net == size.nets[0] and not find_compiler_fault("cuda")
+        ):  # deeper ones take minutes to compile
             ways[f"{precision}, compiled"] = training(batch, size.steps, compiled=True)
         ways[f"peak {precision}"] = matrix_product(dtype, device, size.side, 10)
     if not cifar:

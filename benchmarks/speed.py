@@ -49,7 +49,7 @@ from replication.tasks.imagenet.evaluate import fully_convolutional, ten_crop
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.training.device import keep_memory
 from replication.training.processes import Processes
-from replication.training.speed import can_compile
+from replication.training.speed import find_compiler_fault
 
 RESULTS = Path("benchmarks/results")
 THREADS = os.cpu_count() or 1
@@ -102,7 +102,7 @@ def end_to_end(size: Size) -> Iterator[Found]:
     for precision in TYPES:
         recipe = endless(size.net, precision=precision, **changes)
         ways[precision] = whole_run(store, recipe, CPU)
-        if can_compile():
+        if not find_compiler_fault("cpu"):
             ways[f"{precision}, compiled"] = whole_run(store, recipe, CPU, compiled=True)
     yield from rates_and_ratios(f"{size.net}, whole run", by_turns(ways, size.rounds), "usual recipe")
 
@@ -116,7 +116,7 @@ def arithmetic(size: Size) -> Iterator[Found]:
         batches = CifarBatches(noise_images(recipe), recipe, CPU)
         ways[precision] = training(batches, size.steps)
         ways[f"{precision}, peak"] = matrix_product(dtype, CPU, size.side, 4)
-        if can_compile():
+        if not find_compiler_fault("cpu"):
             compiled = ways[f"{precision}, compiled"] = training(batches, size.steps, compiled=True)
             start = time.perf_counter()
             compiled()

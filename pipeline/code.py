@@ -17,10 +17,11 @@ from itertools import accumulate
 from pathlib import Path
 
 from replication.errors import UserError
-from replication.files import classify_error, describe_cause, require_regular, sha256
+from replication.files import make_read_error, require_regular, sha256
 from replication.tasks import TASKS
 
 CODE = Path("recipes/code")
+AFTER_CHECK = "after `check`"
 SOURCES = (Path("src"), Path())  # where the packages `replication` and `pipeline` lie, from the project's root
 
 # No number of a training or an evaluation depends on these modules: they show, track, record, or find other modules.
@@ -37,6 +38,7 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.runs.record",
     "replication.training.progress",
     "replication.training.speed",
+    "replication.tracking.fields",
     "replication.tracking.importer",
     "replication.tracking.live",
     "replication.tracking.mlflow_store",
@@ -153,9 +155,21 @@ def guard_code(stage: str) -> Iterator[str]:
         UserError: a file of the code changed after `check`, or while the stage ran.
     """
     planned = _read_planned(stage)
-    _compare(stage, planned, "after `check`")
+    _compare(stage, planned, AFTER_CHECK)
     yield combine_digests(planned)
     _compare(stage, planned, "while the stage ran, so its result is discarded")
+
+
+def require_unchanged(stage: str) -> None:
+    """Refuse to start one of the runs of a stage with other code than that of `check`. Takes milliseconds.
+
+    A stage imports the code of a run when the run starts, an hour after the first one say.
+
+    Raises:
+        UserError: a file of the code changed after `check`.
+    """
+    planned = _read_planned(stage)
+    _refuse_changes(stage, planned, {file: sha256(Path(file)) for file in planned if Path(file).exists()}, AFTER_CHECK)
 
 
 def combine_digests(digests: Mapping[str, str]) -> str:
@@ -167,19 +181,19 @@ def _read_planned(stage: str) -> dict[str, str]:
     path = CODE / f"{stage}.json"
     try:
         planned = json.loads(require_regular(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; run `dvc repro check`.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        if (kind := classify_error(error)) == "unreadable":
-            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
-        raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path) from error
+        message = f"{path} is missing or damaged; run `dvc repro check`, with -f if DVC finds nothing to do."
+        raise make_read_error(path, error, message) from error
     if not isinstance(planned, dict):
         raise UserError(f"{path} is damaged; run `dvc repro -f check`.", kind="damaged", file=path)
     return planned
 
 
 def _compare(stage: str, planned: Mapping[str, str], when: str) -> None:
-    now = Sources().digests_of(list_stage_code()[stage])
+    _refuse_changes(stage, planned, Sources().digests_of(list_stage_code()[stage]), when)
+
+
+def _refuse_changes(stage: str, planned: Mapping[str, str], now: Mapping[str, str], when: str) -> None:
     changed = sorted(file for file in planned.keys() | now.keys() if planned.get(file) != now.get(file))
     if changed:
         others = f" and {len(changed) - 1} more files" if len(changed) > 1 else ""

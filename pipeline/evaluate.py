@@ -69,6 +69,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     from replication.runs.outcome import score_rows, write_evaluation
     from replication.training.device import choose_device
 
+    code.require_unchanged(f"evaluate-{run.task.name}")
     params, record, task = read_params(), read_finished(run), run.task
     machine.use_threads(plan_of(task).threads)
     images, device = stage.images_of(params, task), choose_device(params.device)

@@ -17,6 +17,8 @@ import torch
 
 from pipeline import stage
 from pipeline.params import profile_of, read_params
+from replication.data.classes import find_outputs
+from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.nets.by_name import build
 from replication.nets.convert import fold_normalisation, from_akamaster, from_torchvision, read_weights
@@ -39,7 +41,7 @@ def main() -> None:
     net = build(options.net, classes, bottleneck_stride="3x3")
     converted = from_torchvision if photographs else from_akamaster
     state = fold_normalisation(converted(options.net, read_weights(Path(options.weights))), STD)
-    if len(state["fc.bias"]) != classes:
+    if len(state["fc.bias"]) != classes or images.meta.name in task.datasets[:-1]:
         raise UserError(
             f"{options.weights} has {len(state['fc.bias'])} classes, but {images.meta.name} has {classes}; "
             f"prepare {task.label} itself: dvc repro prepare@{task.name} with profile: paper.",
@@ -47,7 +49,8 @@ def main() -> None:
             key="profile",
             file=Path(options.weights),
         )
-    net.load_state_dict(state)
+    outputs = find_outputs(images.meta.classes, DATASETS[task.datasets[-1]].class_names, task.datasets[-1])
+    net.load_state_dict(state | {key: state[key][outputs] for key in ("fc.weight", "fc.bias")})
     net.to(device, memory_format=torch.channels_last)
     batches = task.code("feed").make_batches(images, recipe, device)
     batches.mean = 255 * torch.tensor(MEAN, device=device)[None, :, None, None].expand_as(batches.mean).contiguous()

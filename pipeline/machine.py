@@ -1,11 +1,15 @@
 """How many runs this machine trains or tests at a time, and on how many threads."""
 
 import os
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from pipeline.params import BaseParams
 from pipeline.workers import CONTEXT, PRELOAD, Slots
 from replication.errors import UserError
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU time of a container, and the period that they are for
 
 
 def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
@@ -34,7 +38,11 @@ def slots(params: BaseParams, threads: int | None, jobs: int) -> Slots:
 
 def usable_cores() -> int:
     """The cores that this process may use: a container or a Slurm job has fewer than the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = map(float, CPU_QUOTA.read_text(encoding="utf-8").split())  # "max 100000": no quota
+        cores = min(cores, max(1, int(quota / period)))
+    return cores
 
 
 def use_threads(threads: int | None) -> None:

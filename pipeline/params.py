@@ -153,6 +153,15 @@ def profile_of(params: BaseParams) -> Profile:
         UserError: there is no such profile.
     """
     names = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
+    if params.profile not in names and (ROOT / PROFILES / f"{params.profile}.yaml").exists():  # in a copy of DVC's
+        file = PROFILES / f"{params.profile}.yaml"
+        raise UserError(
+            f"{file} is not in git, and an experiment in a copy (--temp, --queue) has only what is; type "
+            f"`git add {file}` and start it again.",
+            kind="missing",
+            key="profile",
+            file=file,
+        )
     if params.profile not in names:
         raise UserError(
             f"{PARAMS}: profile: there is no {params.profile!r}; choose one of {', '.join(names)}.",

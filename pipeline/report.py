@@ -1,7 +1,8 @@
 """Stage `report`: run the notebooks of reports/notebooks/ with papermill and join them to reports/replication.html.
 
 Takes 20 seconds. The page is one file and works offline; equal results give equal bytes. Also writes
-reports/replication.svg, the picture of the README, and reports/claims.json, verdicts counted for `dvc metrics`.
+reports/replication.svg, the picture of the README, and reports/claims.json: verdicts counted for
+`dvc metrics`, and what each rests on.
 """
 
 import json
@@ -14,8 +15,7 @@ from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
 from replication.config.profiles import read_profile
-from replication.errors import UserError
-from replication.files import classify_error, require_regular, write_durably
+from replication.files import make_read_error, require_regular, write_durably
 from replication.nets.names import depth_of
 from replication.report.answer import choose_main_setup
 from replication.report.depth import error_by_depth
@@ -25,6 +25,7 @@ from replication.report.page import render_page
 from replication.report.setups import choose_judged
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
+from replication.verdicts.evidence import describe_evidence
 
 NOTEBOOKS = Path("reports/notebooks")
 # In the order of the page; the first has the parameters.
@@ -52,7 +53,8 @@ def write_page() -> None:
     studies = [study for of_task in by_task for study in of_task]
     judged = [study for of_task in by_task for study in choose_judged(of_task, parameters["profile"])]
     write_durably(PAGE, render_page(first_screen(studies, paper, judged), body.html, body.headings).encode())
-    write_durably(CLAIMS, (json.dumps(count_claims(studies, paper), indent=2) + "\n").encode())
+    claims = count_claims(studies, paper) | describe_evidence(studies, paper, RESULTS)
+    write_durably(CLAIMS, (json.dumps(claims, indent=1, ensure_ascii=False) + "\n").encode())
     write_durably(PICTURE, error_by_depth(*choose_main_setup(studies), is_file=True).drawing.encode())
 
 
@@ -87,7 +89,7 @@ def read_outcomes() -> list[dict[str, Any]]:
             runs += json.loads(require_regular(file).read_text(encoding="utf-8"))["runs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} is missing or damaged; delete it and run `dvc repro tabulate@{task}`."
-            raise UserError(message, kind=classify_error(error), file=file) from error
+            raise make_read_error(file, error, message) from error
     return runs
 
 

@@ -23,8 +23,8 @@ from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import (
     SUMS,
-    classify_error,
     describe_cause,
+    make_read_error,
     remove_leftovers,
     replace_folder,
     require_regular,
@@ -126,10 +126,8 @@ def _sums_of(folder: Path) -> str:
         if not folder.exists():
             message = f"{folder} is missing; run `dvc repro`, or train this net."
             raise UserError(message, kind="missing", file=folder) from error
-        if (kind := classify_error(error)) == "unreadable":
-            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
         message = f"{folder} is damaged ({SUMS}: {describe_cause(error)}); delete {folder} and run `dvc repro`."
-        raise UserError(message, kind="damaged", file=folder) from error
+        raise make_read_error(path, error, message) from error
 
 
 def fill(root: Path, entries: Mapping[Path, Path]) -> None:

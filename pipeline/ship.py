@@ -33,6 +33,7 @@ of the run (bf16 for cpu-long).
 
 ```python
 import replication
+
 net = replication.load("resnet-20")  # uint8 images [n, 3, 32, 32] → probabilities [n, 10]
 ```
 

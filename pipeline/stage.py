@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from replication.errors import UserError
-from replication.files import REMEDIES, describe_cause
+from replication.files import describe_cause, error_number
 
 if TYPE_CHECKING:
     from pipeline.params import BaseParams
@@ -30,10 +30,10 @@ def run(main: Callable[[], None]) -> NoReturn:
     except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except OSError as error:
-        if error.errno not in REMEDIES:
+    except Exception as error:
+        if error_number(error) is None:  # no error of the operating system
             raise
-        sentence = f"{error.filename or 'A file'} cannot be read or written: {describe_cause(error)}."
+        sentence = f"{getattr(error, 'filename', None) or 'A file'} cannot be read or written: {describe_cause(error)}."
     else:
         sys.exit(0)
     print(f"\n{sentence}\n", file=sys.stderr)

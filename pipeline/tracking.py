@@ -6,8 +6,10 @@ from pathlib import Path
 from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
 from replication.config.profiles import named, read_profile
 from replication.config.recipe import Recipe
+from replication.report.palette import look
 from replication.results.fidelity import fidelity, find_paper_recipe
 from replication.results.labels import describe_label, label, pixels_label, study_folder
+from replication.runs.folder import NET
 from replication.tasks import get_task
 from replication.tracking.mlflow_store import Destination
 
@@ -39,11 +41,16 @@ def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Dest
         return None
     task, name = get_task(recipe.task), named(recipe.net, recipe.variant)
     profile, _, *labels = study.relative_to(RESULTS).parts
+    weights = f"runs/{task.name}/{name}/seed-{recipe.seed}/{NET}"
+    is_here = note is None
     note = note or (
-        f"The weights are in `runs/{task.name}/{name}/seed-{recipe.seed}/net.safetensors`, which DVC keeps.\n\n"
+        f"The weights are in `{weights}`, which DVC keeps.\n\n"
         f"Train it again, or resume it: `python -m pipeline.train {task.name} {name} {recipe.seed}`"
     )
     paper = find_paper_recipe(recipe, task, read_profile(PROFILES, "paper"))
     tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
+    tags["mlflow.runColor"] = look(recipe.net).light
+    if is_here:
+        tags["weights"] = weights
     experiment = " · ".join([profile, task.name, *describe_label("/".join(labels), recipe.data.pixels)])
     return Destination(uri, experiment, tags, note)

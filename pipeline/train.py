@@ -91,6 +91,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     from replication.training.run import Stopped, train_run
     from replication.training.speed import choose_compilation
 
+    code.require_unchanged(f"train-{run.task.name}")
     params, recipe = read_params(), recipe_of(run)
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     machine.use_threads(plan_of(run.task).threads)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from checkout import PROJECT
 
-from pipeline import code
+from pipeline import code, evaluate, train
+from pipeline.plan import Run
 from replication.errors import UserError
 from replication.tasks import TASKS
 
@@ -91,6 +92,20 @@ def test_a_stage_fails_when_its_code_changes_while_it_runs(sources: Path) -> Non
     with pytest.raises(UserError) as error, code.guard_code("train-cifar"):
         loop.write_text(loop.read_text() + "\n# meanwhile\n")
     assert error.value.kind == "conflict"
+
+
+def test_a_run_does_not_start_with_code_that_was_edited_while_its_stage_ran(sources: Path) -> None:
+    """Its worker would import the edited files, and the run store keep it as a run of the code before."""
+    run = Run(TASKS["cifar"], "resnet-8", 0)
+    for stage, start in (("train-cifar", train.train_one), ("evaluate-cifar", evaluate.evaluate_one)):
+        code.require_unchanged(stage)
+        feed = sources / "src/replication/tasks/cifar/feed.py"
+        sound = feed.read_text(encoding="utf-8")
+        feed.write_text(sound + "\n# meanwhile\n", encoding="utf-8")
+        with pytest.raises(UserError) as error:
+            start(run, "digest")
+        assert (error.value.kind, error.value.file) == ("conflict", Path("src/replication/tasks/cifar/feed.py"))
+        feed.write_text(sound, encoding="utf-8")
 
 
 def test_a_stage_without_check_says_what_to_run(sources: Path) -> None:

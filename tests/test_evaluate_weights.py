@@ -1,8 +1,10 @@
 """Weights of others under the paper's protocols: `python -m pipeline.evaluate_weights`."""
 
+import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,23 @@ from checkout import PROJECT
 from torchvision import models
 
 from replication.data.crops import centre_crop
+from replication.data.meta import META
+from replication.data.sources import CIFAR10
 from replication.data.store import read_store
+from replication.files import SUMS, seal
 from replication.nets.by_name import build
 from replication.paper import replications
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+
+def name_classes(folder: Path, names: Sequence[str], dataset: str) -> None:
+    """Give the classes of a project's prepared images other names, and the images the name of a data set."""
+    meta = json.loads((folder / META).read_text()) | {"classes": list(names), "name": dataset}
+    (folder / META).unlink()  # a hard link to a file that all tests share
+    (folder / META).write_text(json.dumps(meta))
+    (folder / SUMS).unlink()
+    seal(folder)
 
 
 def test_its_centre_crop_error_is_that_of_torchvisions_own_net(project: Any, tmp_path: Path) -> None:
@@ -33,6 +47,7 @@ def test_its_centre_crop_error_is_that_of_torchvisions_own_net(project: Any, tmp
         best = theirs(((crops / 255 - MEAN) / STD).permute(0, 3, 1, 2)).argmax(1)
     expected = 100 * (best != store.test_labels).double().mean().item()
 
+    name_classes(project.folder / "data/imagenet", [f"n0000000{label}" for label in range(4)], "imagenet")
     done = project.run("evaluate_weights", "resnet-18-B", str(tmp_path / "weights.pth"))
     assert done.returncode == 0, done.stderr
     assert f"centre_crop: top-1 error {expected:.2f} %" in done.stdout
@@ -73,8 +88,13 @@ def test_published_weights_have_the_published_error(depth: int, project: Any) ->
 
 
 def test_weights_of_a_cifar_net_are_scored_on_the_single_view(project: Any, tmp_path: Path) -> None:
-    """Made-up weights of akamaster's layout, against the same net by hand."""
-    net, count = build("resnet-20", 4, seed=1).eval(), 3
+    """Made-up weights of akamaster's layout, against the same net by hand; labels in another order, and of other names.
+
+    Of ten classes the tiny store has images of the first four: frog, cat, ship and dog.
+    """
+    net, count, official = build("resnet-20", 10, seed=1).eval(), 3, CIFAR10.class_names
+    names = ["frog", "cat", "ship", "dog", *(name for name in official if name not in ("frog", "cat", "ship", "dog"))]
+    labels = [official.index(name) for name in names]
     theirs = {}
     for key, value in net.state_dict().items():
         key = re.sub(r"^blocks\.(\d+)", lambda b: f"layer{int(b[1]) // count + 1}.{int(b[1]) % count}", key)
@@ -83,7 +103,16 @@ def test_weights_of_a_cifar_net_are_scored_on_the_single_view(project: Any, tmp_
     store = read_store(project.folder / "data/cifar")
     seen = (store.test_images / 255 - MEAN[:, None, None]) / STD[:, None, None]
     with torch.no_grad():
-        expected = 100 * (net(seen).argmax(1) != store.test_labels).double().mean().item()
-    done = project.run("evaluate_weights", "resnet-20", str(tmp_path / "resnet20-made-up.th"))
+        expected = 100 * (net(seen).argmax(1) != torch.tensor(labels)[store.test_labels]).double().mean().item()
+    command = ("evaluate_weights", "resnet-20", str(tmp_path / "resnet20-made-up.th"))
+    name_classes(project.folder / "data/cifar", names, "cifar10")
+    done = project.run(*command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"single_view: top-1 error {expected:.2f} %"
+
+    name_classes(project.folder / "data/cifar", ["plane", *names[1:]], "cifar10")
+    failed = project.run(*command)
+    assert failed.returncode == 1 and "airplane" in failed.stderr and "Traceback" not in failed.stderr, failed.stderr
+    name_classes(project.folder / "data/cifar", [str(digit) for digit in range(10)], "digits")
+    failed = project.run(*command)
+    assert failed.returncode == 1 and "prepare@cifar" in failed.stderr, failed.stderr

@@ -9,7 +9,7 @@ Kind = Literal[
     "unknown",  # a name that does not exist: a key, net, variant, data set, profile, protocol
     "missing",  # a file, a folder, a run or a required key is not there
     "damaged",  # a file was changed or cut since it was written, or cannot be decoded
-    "unreadable",  # the operating system refuses to read a file now; nothing is wrong with its content
+    "unreadable",  # the operating system refuses to read a file now; nothing is known of its content
     "unwritable",  # a file cannot be written: no space, no permission
     "conflict",  # two things that belong together disagree: run and recipe, code and record, weights and net
     "busy",  # another process is working on it

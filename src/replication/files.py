@@ -25,22 +25,58 @@ REMEDIES = {
     errno.EPERM: _RIGHTS,
     errno.EFBIG: "files may not be so large here (ulimit -f); raise the limit and run again",
     errno.EROFS: "the file system is read-only; remount it for writing and run again",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n) and run again",
+    errno.ENFILE: "too many files are open on this machine; close some and run again",
 }
+
+
+class NotRegularError(OSError):
+    """A pipe or a device where a file should be."""
 
 
 def describe_cause(error: Exception) -> str:
     """The cause of an error of the operating system, with its remedy where there is one."""
-    number = getattr(error, "errno", None)
+    return REMEDIES.get(error_number(error)) or " ".join((getattr(error, "strerror", None) or str(error)).split())
+
+
+def error_number(error: Exception) -> int | None:
+    """The errno of an error; None: it is none of the operating system. Decoders raise OSError without an errno."""
     if match := re.search(r"os error (\d+)", str(error)):  # safetensors has an exception of its own
-        number = int(match[1])
-    return REMEDIES.get(number) or " ".join((getattr(error, "strerror", None) or str(error)).split())
+        return int(match[1])
+    return getattr(error, "errno", None)
 
 
 def classify_error(error: Exception) -> Kind:
-    """The kind of an error that reading a file raised."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
+    """The kind of an error that reading a file raised.
+
+    Only content can be damaged. If the system refuses to read a file, nothing is known of its content, whatever the
+    reason: a network file system, say, can fail once.
+    """
+    number = error_number(error)
+    if number in (errno.ENOENT, errno.ENOTDIR):
         return "missing"
-    return "unreadable" if isinstance(error, OSError) and error.errno in REMEDIES else "damaged"
+    if number is None or isinstance(error, NotRegularError) or number in (errno.EISDIR, errno.ELOOP):
+        return "damaged"
+    return "unreadable"
+
+
+def make_read_error(
+    path: Path,
+    error: Exception,
+    message: str,
+    key: str | None = None,
+    error_class: type[UserError] = UserError,
+) -> UserError:
+    """The error for a failed read. It advises to delete or fetch a file only if its content is known to be bad.
+
+    Args:
+        message: for a file that is missing or damaged.
+    """
+    kind = classify_error(error)
+    if kind == "unreadable":
+        again = "" if error_number(error) in REMEDIES else "; run again"
+        message = f"{path} could not be read: {describe_cause(error)}{again}. Nothing was deleted."
+    return error_class(message, kind=kind, key=key, file=path)
 
 
 @contextmanager
@@ -96,7 +132,7 @@ def require_regular(path: Path) -> Path:
         OSError: it is a pipe, which would block, or a device, which has no end.
     """
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "no regular file", str(path))
+        raise NotRegularError(errno.EINVAL, "no regular file", str(path))
     return path
 
 
@@ -116,12 +152,7 @@ def check_whole(folder: Path, name: str, remake: str) -> Path:
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; {remake}.", kind="missing", file=path) from error
     except (OSError, ValueError) as error:
-        kind = classify_error(error)
-        if kind == "unreadable":  # nothing is wrong with the file
-            raise UserError(f"{path} cannot be read: {describe_cause(error)}.", kind=kind, file=path) from error
-        raise UserError(
-            f"{path} cannot be read ({error}); delete {folder} and {remake}.", kind=kind, file=path
-        ) from error
+        raise make_read_error(path, error, f"{path} cannot be read ({error}); delete {folder} and {remake}.") from error
     if f"{digest}  {name}" not in lines:
         cause = f"its sha256 is not that in {SUMS}" if lines else f"{sums} is missing"
         raise UserError(f"{path} is damaged ({cause}); delete {folder} and {remake}.", kind="damaged", file=path)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from replication.errors import UserError
-from replication.files import SUMS, check_whole, classify_error
+from replication.files import SUMS, check_whole, make_read_error
 from replication.nets.by_name import build
 from replication.runs.folder import MEAN, NET, RECORD, REMAKE, read_run
 from replication.tasks import get_task
@@ -101,4 +101,4 @@ def _open(file: Path) -> Iterator[Any]:
             yield opened
     except (SafetensorError, OSError) as error:
         message = f"{file} cannot be read ({error}); load the folder of its run, or train it again."
-        raise UserError(message, kind=classify_error(error), file=file) from error
+        raise make_read_error(file, error, message) from error

@@ -2,19 +2,35 @@
 
 import json
 import pickle
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from errors import refused
-from made_files import SMALL_IMAGENET, Photographs, below, picture, saved
+from made_files import SMALL_IMAGENET, Photographs, below, picture, saved, write_parquet
+from PIL import Image
 
 from replication.data.annotations import ANNOTATIONS
 from replication.data.decoding import BadImage, decode
-from replication.data.index import ENTRIES, STATISTICS, Files, Index, load_entry, read_images, read_index, write_index
+from replication.data.index import (
+    ENTRIES,
+    STATISTICS,
+    Files,
+    Index,
+    OpenFiles,
+    load_entry,
+    make_table,
+    read_images,
+    read_index,
+    write_index,
+)
 from replication.data.meta import META, Meta
 from replication.data.sources import Place, imagenet
 from replication.data.sources.statistics import compute_statistics
@@ -120,6 +136,38 @@ def test_an_index_survives_pickling(roots: dict[str, Path], tmp_path: Path, layo
     index.load("train", 0)
     again = pickle.loads(pickle.dumps(index))
     assert np.array_equal(np.asarray(again.load("test", 3)), np.asarray(index.load("test", 3)))
+
+
+def test_open_parquet_files_stay_few_whatever_the_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ImageNet has 308 of them, and a process may open 1024 files, or 256."""
+    monkeypatch.setattr("replication.data.index._open_files", pool := OpenFiles(most=5))
+    opened_files: weakref.WeakSet[pyarrow.parquet.ParquetFile] = weakref.WeakSet()
+    most = 0
+    open_file = pyarrow.parquet.ParquetFile
+
+    def count(*arguments: Any, **options: Any) -> pyarrow.parquet.ParquetFile:
+        nonlocal most
+        opened_files.add(file := open_file(*arguments, **options))
+        most = max(most, sum(not other.closed for other in list(opened_files)))
+        return file
+
+    shades = [10 * number for number in range(20)]
+    for shade in shades:
+        image = Image.new("RGB", (4, 4), (shade,) * 3)
+        write_parquet(tmp_path / f"{shade}.parquet", [{"image": {"bytes": saved(image, "PNG"), "path": "x"}}])
+    entries = make_table([("x", f"{shade}.parquet", 0, 0) for shade in shades])
+    monkeypatch.setattr(pyarrow.parquet, "ParquetFile", count)
+
+    def load(step: int) -> bool:
+        number = step * 7 % len(shades)
+        return load_entry(tmp_path, entries, number, "imagenet").getpixel((0, 0))[0] == shades[number]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(load, range(400)))
+    assert len(pool.idle) == 5
+    assert most <= 5 + 8
 
 
 # --- bad images

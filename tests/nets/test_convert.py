@@ -134,7 +134,7 @@ def test_weights_of_another_net_are_refused_in_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "state_dict", "model", "model_state_dict"])
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
 def test_a_state_dict_is_found_in_a_checkpoint(tmp_path: Path, key: str | None, prefix: str) -> None:
     state = {f"{prefix}conv1.weight": torch.ones(2), f"{prefix}fc.bias": torch.zeros(1)}
     torch.save({key: state, "epoch": 90, "optimizer": {"lr": 0.1}} if key else state, tmp_path / "weights.pth")

@@ -124,6 +124,20 @@ def test_a_flipped_bit_in_any_file_is_seen(tmp_path: Path, write: Write, name: s
         READ[name](tmp_path / "seed-0")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("curve.csv", "epoch,error\n1,50\n"), ("curve.csv", "iteration,split,metric,value\n7,train\n"), ("run.json", "{")],
+    ids=["other columns", "a row that ends early", "no JSON"],
+)
+def test_whole_files_of_another_kind_are_named(tmp_path: Path, write: Write, name: str, content: str) -> None:
+    """A folder that another program wrote and sealed, as `sha256sum` does."""
+    write(tmp_path / "seed-0")
+    (tmp_path / "seed-0" / name).write_text(content, encoding="utf-8")
+    seal(tmp_path / "seed-0")
+    with refused("damaged", "delete", "dvc repro", file=tmp_path / "seed-0" / name):
+        READ[name](tmp_path / "seed-0")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
 @pytest.mark.parametrize("name", [*READ, "SHA256SUMS"])
 def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, write: Write, name: str, make: Any) -> None:
@@ -166,7 +180,7 @@ def test_the_curve_is_a_csv_with_these_columns(tmp_path: Path, write: Write) -> 
     assert len(lines) == 1 + len(CURVE)
 
 
-@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error"])
+@pytest.mark.parametrize("test", ["single_view_error", "centre_crop_error", "oracle_centre_error"])
 def test_the_curve_of_an_older_run_with_a_row_an_iteration_is_read_as_points(
     tmp_path: Path, write: Write, test: str
 ) -> None:

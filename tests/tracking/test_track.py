@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from replication.config.profiles import read_profile
+from replication.files import sha256
 from replication.results.studies import read_studies
 from replication.runs.curve import select
 from replication.runs.folder import read_curve
@@ -54,6 +55,10 @@ def test_a_run_that_was_trained_without_mlflow_is_added_once(project: Any, tmp_p
     points = MlflowClient(uri).get_metric_history(late.info.run_id, "train/error")
     assert [(point.step, point.value) for point in points] == list(select(curve, "train", "error").items())
     assert project.run("track", REPLICATION_TRACKING=uri).stdout == "0 of 2 runs added\n"
+    models = MlflowClient(uri).search_logged_models([live.info.experiment_id])
+    assert sorted(model.source_run_id for model in models) == sorted([live.info.run_id, late.info.run_id])
+    digests = {sha256(path) for path in (project.folder / "runs/cifar").rglob("net.safetensors")}
+    assert {model.tags["weights_sha256"] for model in models} == digests
     assert "`python -m pipeline.train cifar resnet-8 0`" in late.data.tags["mlflow.note.content"]
 
 
@@ -80,8 +85,13 @@ def test_a_reader_browses_all_committed_studies_without_training(project: Any, t
             wanted = {key: row[key] for key in ("threads", "machine", "torch", "commit", "status", "fidelity")}
             wanted |= {"data_digest": recipe.data.fingerprint, "profile": study.profile}
             assert {key: tags[key] for key in wanted if wanted[key]} == {k: v for k, v in wanted.items() if v}
-            scores = {f"{of['protocol']}.{of['metric']}": of["value"] for of in rows_of(study.scores, name)}
-            assert run.data.metrics.items() >= scores.items() and scores
+            scores = rows_of(study.scores, name)
+            metrics = dict(run.data.metrics)
+            assert {of["value"] for of in scores} <= set(metrics.values()) and scores
+            headline = (study.task.headline, study.task.metric.name)
+            assert [of["value"] for of in scores if (of["protocol"], of["metric"]) == headline] == [metrics["error"]]
+            test = rows_of(study.curves, name | {"split": "test", "metric": study.task.curve_metric.name})
+            assert metrics["test/error"] == test[-1]["value"]
             points = client.get_metric_history(run.info.run_id, "train/error")
             curve = rows_of(study.curves, name | {"split": "train", "metric": "error"})
             assert [(point.step, point.value) for point in points] == [(of["iteration"], of["value"]) for of in curve]
@@ -116,7 +126,10 @@ def test_the_name_of_the_folder_that_the_project_lies_in_does_not_matter(project
     with closing(sqlite3.connect(moved.folder / "mlflow.db")) as database:
         assert database.execute("SELECT name, status FROM runs").fetchall() == [("plain-8 · seed 0", "FINISHED")]
     kept = sorted(path.name for path in (moved.folder / "mlartifacts").rglob("*") if path.is_file())
-    assert kept == ["curve.csv", "run.json"]
+    assert kept == ["README.md", "curve.csv", "curve.svg", "run.json"]
+    with closing(sqlite3.connect(moved.folder / "mlflow.db")) as database:
+        (weights,) = database.execute("SELECT value FROM tags WHERE key = 'weights'").fetchone()
+    assert (moved.folder / weights).is_file() and not Path(weights).is_absolute()
 
 
 def test_scores_that_were_not_logged_live_are_added_by_tabulate(project: Any, tmp_path: Path) -> None:
@@ -125,11 +138,11 @@ def test_scores_that_were_not_logged_live_are_added_by_tabulate(project: Any, tm
     live = {"REPLICATION_TRACKING": uri, "REPLICATION_SAVE_SECONDS": "0"}
     assert project.run("train", *one, **live).returncode == 0
     assert project.run("evaluate", *one).returncode == 0
-    assert "single_view.top1_error" not in runs(uri)[0].data.metrics
+    assert "error" not in runs(uri)[0].data.metrics
     assert project.run("tabulate", "cifar", REPLICATION_TRACKING=uri).returncode == 0
     (run,) = runs(uri)
     (score,) = read_scores(project.folder / "outcomes/cifar/resnet-8/seed-0")
-    assert run.data.metrics["single_view.top1_error"] == score["value"] and "imported" not in run.data.tags
+    assert run.data.metrics["error"] == score["value"] and "imported" not in run.data.tags
 
 
 def test_a_short_run_is_logged_by_tabulate_alone(project: Any, tmp_path: Path) -> None:
@@ -156,6 +169,7 @@ def test_a_run_whose_end_the_store_did_not_see_is_ended_in_its_place(project: An
         database.commit()
     assert project.run("track", REPLICATION_TRACKING=uri).stdout.endswith("1 of 1 runs added\n")
     (again,) = runs(uri)
+    assert len(MlflowClient(uri).search_logged_models([again.info.experiment_id])) == 1
     assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
     assert again.info.start_time < again.info.end_time
     points = MlflowClient(uri).get_metric_history(run.info.run_id, "train/error")

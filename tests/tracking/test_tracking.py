@@ -25,9 +25,10 @@ from mlflow.tracking import MlflowClient
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.runs.curve import Point, select
+from replication.tasks import get_task
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.tracking.importer import FinishedRun, import_runs
+from replication.tracking.importer import REFERENCE, FinishedRun, import_runs, log_curve, log_reference
 from replication.tracking.live import LiveRun
 from replication.tracking.mlflow_store import Destination, connect, mark_killed
 from replication.training.progress import Stopped
@@ -76,7 +77,7 @@ class Tracking:
         return client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL) if experiment else []
 
     def history(self, key: str) -> list[tuple[int, float]]:
-        """(step, value) of a metric of the only run, "train/loss" say, in the order of the steps."""
+        """(step, value) of a metric of the only run, "loss" say, in the order of the steps."""
         (run,) = self.runs()
         points = MlflowClient(self.uri).get_metric_history(run.info.run_id, key)
         return sorted((point.step, point.value) for point in points)
@@ -131,20 +132,26 @@ def test_every_value_of_the_curve_is_a_metric_at_its_iteration(
 ) -> None:
     recipe = make_recipe(train_images=90, schedule=SHORT["schedule"], logging={"log_every": 4, "evaluate_every": 8})
     state = fit(recipe, live=tracking.live(recipe), save_seconds=0)
-    keys = ["train/learning_rate", "train/loss", "train/error", "test/top1_error", "heldout/top1_error"]
-    for key in keys:
-        assert tracking.history(key) == list(select(state.curve, *key.split("/")).items())
-    assert len(tracking.history("train/loss")) == 3
-    assert len(tracking.history("test/top1_error")) == 2
-    assert sorted(tracking.runs()[0].data.metrics) == sorted(keys), "and nothing else"
+    metrics = {
+        "learning_rate": ("train", "learning_rate"),
+        "loss": ("train", "loss"),
+        "train/error": ("train", "error"),
+        "test/error": ("test", "top1_error"),
+        "heldout/error": ("heldout", "top1_error"),
+    }
+    for key, column in metrics.items():
+        assert tracking.history(key) == list(select(state.curve, *column).items())
+    assert len(tracking.history("loss")) == 3
+    assert len(tracking.history("test/error")) == 2
+    assert tracking.runs()[0].data.metrics.keys() == metrics.keys(), "and nothing else"
 
 
 def test_a_finished_run_has_its_final_figures_and_status(make_recipe: Recipes, tracking: Tracking) -> None:
     tracking.add(finished_run(make_recipe(seed=next(SEEDS))))
     (run,) = tracking.runs()
     assert run.info.status == "FINISHED" and run.info.end_time - run.info.start_time == 3000
-    curve = {"train/loss": 1.0, "train/error": 50.0}
-    assert run.data.metrics == {"seconds": 3.0, "images_per_second": 64.0, "ten_crop.top5_error": 12.5} | curve
+    curve = {"loss": 1.0, "train/error": 50.0}
+    assert run.data.metrics == {"seconds": 3.0, "images_per_second": 64.0, "ten_crop/top5_error": 12.5} | curve
     assert (run.data.tags["status"], run.data.tags["starts"]) == ("trained", "2")
 
 
@@ -156,12 +163,12 @@ def test_a_stopped_run_is_killed_and_the_resumed_training_continues_it(
         fit(recipe, tmp_path / "work", interrupted(recipe, 5, stop), tracking.live(recipe), save_seconds=0)
     (run,) = tracking.runs()
     assert run.info.status == "KILLED"
-    assert [step for step, _ in tracking.history("train/loss")] == [4]
+    assert [step for step, _ in tracking.history("loss")] == [4]
     state = fit(recipe, tmp_path / "work", live=tracking.live(recipe), save_seconds=0)
     (again,) = tracking.runs()
     assert again.info.run_id == run.info.run_id == state.mlflow_run_id
     assert again.info.status == "RUNNING"  # the stage ends it once its folder is written
-    assert [step for step, _ in tracking.history("train/loss")] == [4, 8, 12]
+    assert [step for step, _ in tracking.history("loss")] == [4, 8, 12]
 
 
 def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
@@ -176,7 +183,7 @@ def test_a_training_killed_before_it_saved_anything_still_continues_its_own_run(
         fit(recipe, tmp_path / "work", interrupted(recipe, 3, kill), tracking.live(recipe), save_seconds=0)
     fit(recipe, tmp_path / "work", live=tracking.live(recipe), save_seconds=0)
     assert [run.info.status for run in tracking.runs()] == ["RUNNING"]
-    assert [step for step, _ in tracking.history("train/loss")] == [4, 8, 12]
+    assert [step for step, _ in tracking.history("loss")] == [4, 8, 12]
 
 
 def test_a_run_that_resumes_elsewhere_says_with_what(make_recipe: Recipes, tracking: Tracking) -> None:
@@ -204,7 +211,7 @@ def test_a_run_is_imported_once(make_recipe: Recipes, tracking: Tracking) -> Non
     run = finished_run(make_recipe(seed=next(SEEDS)))
     first, again = tracking.add(run), tracking.add(run)
     assert first[0] == again[0] and (first[1], again[1]) == (True, False)
-    assert tracking.history("train/loss") == [(4, 0.5), (8, 1.0)]
+    assert tracking.history("loss") == [(4, 0.5), (8, 1.0)]
 
 
 def test_scores_come_on_the_run_that_was_trained_and_on_no_other(
@@ -217,7 +224,7 @@ def test_scores_come_on_the_run_that_was_trained_and_on_no_other(
     for known, is_added in ((None, False), ("0" * 32, False), (run_id, True), (run_id, False)):
         run = finished_run(recipe, tmp_path, mlflow_run_id=known)
         assert tracking.add(replace(run, scores=[*run.scores, score])) == (run_id, is_added)
-        assert ("single_view.top1_error" in client.get_run(run_id).data.metrics) == (known == run_id)
+        assert ("error" in client.get_run(run_id).data.metrics) == (known == run_id)
 
 
 def test_what_nobody_trains_any_more_is_killed_and_what_somebody_does_is_not(
@@ -264,16 +271,44 @@ def test_two_trainings_are_two_runs_of_one_experiment(make_recipe: Recipes, trac
 def test_a_run_that_was_deleted_meanwhile_is_begun_anew(make_recipe: Recipes, tracking: Tracking) -> None:
     gone = "0123456789abcdef0123456789abcdef"
     assert tracking.live(make_recipe()).log(curve_to(4), gone) not in (None, gone)
-    assert tracking.history("train/loss") == [(4, 0.5)]
+    assert tracking.history("loss") == [(4, 0.5)]
 
 
 def test_points_that_mlflow_lacks_are_logged_once(make_recipe: Recipes, tracking: Tracking) -> None:
-    """More of them than one request may hold."""
+    """More of them than one request may hold; a request that fails takes whole iterations with it."""
     live, run = tracking.live(make_recipe()), None
-    for last in (1200, 1200, 2400):
+    for last in (1200, 1200, 3600):
         run = live.log(curve_to(last), run)
-    assert tracking.history("train/loss") == [(at, at / 8) for at in range(4, 2401, 4)]
-    assert sorted(tracking.runs()[0].data.metrics) == ["train/error", "train/loss"]
+    assert tracking.history("loss") == [(at, at / 8) for at in range(4, 3601, 4)]
+    assert sorted(tracking.runs()[0].data.metrics) == ["loss", "train/error"]
+
+
+def test_a_request_never_has_a_part_of_an_iteration(make_recipe: Recipes, tracking: Tracking) -> None:
+    """Else an import that is interrupted between two requests would lose the other part for good."""
+    curve = [Point(at, "train", metric, 50.0) for at in range(1, 402) for metric in ("learning_rate", "loss", "error")]
+    run_id, client = tracking.live(make_recipe()).log([], None), connect(tracking.uri)
+    requests, send = [], client.log_batch
+    client.log_batch = lambda run_id, metrics: (
+        requests.append({metric.step for metric in metrics}),
+        send(run_id, metrics),
+    )
+    assert log_curve(client, run_id, get_task("cifar"), curve, 0) == 401
+    assert len(requests) == 2 and not requests[0] & requests[1]
+    assert len(tracking.history("learning_rate")) == 401
+
+
+def test_the_paper_s_numbers_are_a_run_that_no_import_takes_for_ours(make_recipe: Recipes, tracking: Tracking) -> None:
+    recipe = make_recipe(seed=next(SEEDS))
+    tracking.add(finished_run(recipe))
+    experiment = connect(tracking.uri).get_experiment_by_name(tracking.experiment)
+    scores = [{"protocol": "single_view", "metric": "top1_error", "value": 8.75}]
+    curve = [Point(40, "test", "top1_error", 9.0)]
+    log_reference(
+        connect(tracking.uri), experiment.experiment_id, get_task("cifar"), "resnet-20", scores, curve, "#000000"
+    )
+    (reference,) = [run for run in tracking.runs() if run.data.tags.get(REFERENCE) == "resnet-20"]
+    assert reference.data.metrics == {"error": 8.75, "test/error": 9.0}
+    assert not tracking.add(finished_run(recipe))[1] and len(tracking.runs()) == 2
 
 
 def test_without_a_destination_nothing_is_tracked(make_recipe: Recipes, fit: Fit, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +13,15 @@ from errors import refused
 from locating import made_up_store, rcnn_recipe_of, recipe_of
 
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.training.speed import Outlook, choose_compilation, describe_outlook, images_per_second, outlook
+from replication.training.speed import (
+    Outlook,
+    choose_compilation,
+    describe_outlook,
+    find_compiler_fault,
+    images_per_second,
+    outlook,
+)
+from replication.training.state import State
 
 Recipes = Callable[..., CifarRecipe]
 CPU = torch.device("cpu")
@@ -73,6 +83,7 @@ def test_another_precision_is_named_where_it_would_be_faster(make_recipe: Recipe
     assert ("2.4" in words and "-S '++cifar.override.precision=bf16'" in words) == hint
 
 
+@pytest.mark.slow  # compiles a line
 def test_kernels_are_compiled_where_a_long_run_repays_it_or_it_is_asked_for(make_recipe: Recipes) -> None:
     assert choose_compilation("auto", make_recipe(**LONG), 4, CPU)
     assert not choose_compilation("auto", make_recipe(), 4, CPU)
@@ -83,9 +94,55 @@ def test_without_a_compiler_auto_does_without_and_always_says_what_is_missing(
     make_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
+    find_compiler_fault.cache_clear()
     assert not choose_compilation("auto", make_recipe(**LONG), 4, CPU)
     with refused("unavailable", "params.yaml", "auto", key="compile"):
         choose_compilation("always", make_recipe(), 4, CPU)
+    find_compiler_fault.cache_clear()
+
+
+@pytest.fixture
+def broken_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A g++ that is found, but has no headers."""
+    script = tmp_path / "g++"
+    script.write_text("#!/bin/sh\necho 'fatal error: Python.h: No such file or directory' >&2\nexit 1\n")
+    script.chmod(0o755)
+    find_compiler_fault.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", str(tmp_path))
+        yield
+    find_compiler_fault.cache_clear()
+
+
+def test_a_compiler_that_does_not_work_does_not_stop_a_training(
+    make_recipe: Recipes,
+    fit: Callable[..., State],
+    broken_compiler: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long, recipe = make_recipe(**LONG), make_recipe(schedule={"iterations": 4, "drops": []})
+    assert not choose_compilation("auto", long, 4, CPU)
+    assert "warning: resnet-8" in capsys.readouterr().err
+    with refused("unavailable", "params.yaml", "auto", key="compile"):
+        choose_compilation("always", recipe, 4, CPU)
+    eager = fit(recipe, tmp_path / "eager")
+    assert fit(recipe, tmp_path / "was compiled", compiled=True).curve == eager.curve
+    assert "last bits" in capsys.readouterr().err
+
+
+def test_a_state_of_iteration_0_does_not_fix_the_kernels(
+    make_recipe: Recipes, fit: Callable[..., State], broken_compiler: None, interrupted: Any, tmp_path: Path
+) -> None:
+    recipe = make_recipe(schedule={"iterations": 2, "drops": []})
+
+    def kill() -> None:
+        raise KeyboardInterrupt
+
+    for at, is_fixed in ((0, False), (1, True)):
+        with pytest.raises(KeyboardInterrupt):
+            fit(recipe, tmp_path / str(at), interrupted(recipe, at, kill), save_seconds=0, compiled=True)
+        assert fit(recipe, tmp_path / str(at)).compiled == is_fixed
 
 
 def test_a_net_that_computes_its_blocks_again_is_not_compiled(make_recipe: Recipes) -> None:

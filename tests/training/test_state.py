@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from errors import refused
+from failing import failing_reads
 from resuming import SHORT, assert_same, stop
 
 from replication.files import write_durably
@@ -73,6 +74,50 @@ def saved(make_recipe: Recipes, fit: Fit, interrupted: Interrupt, tmp_path: Path
         fit(recipe, tmp_path / "work", interrupted(recipe, 2, stop))
     assert torch.load(tmp_path / "work" / BEFORE)["iteration"] == 0
     return recipe, tmp_path / "work"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES], ids=errno.errorcode.get)
+def test_a_state_that_cannot_be_read_now_is_kept_and_resumed_later(
+    make_recipe: Recipes, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    recipe, cpu, work = make_recipe(**SHORT), torch.device("cpu"), tmp_path / "work"
+    whole = fit(recipe, work)
+    before = {path.name: path.read_bytes() for path in work.glob("state*")}
+    assert before.keys() == {STATE, BEFORE}
+    for names in ((STATE,), (STATE, BEFORE)):
+        with failing_reads(monkeypatch, number, *names), refused("unreadable", file=work / STATE) as caught:
+            State.start(recipe, 4, cpu).load(work, cpu, 30)
+        assert f"delete {work}" not in str(caught.value)
+        assert {path.name: path.read_bytes() for path in work.glob("state*")} == before
+    assert_same(fit(recipe, work), whole)
+
+
+def test_a_state_that_does_not_fit_into_memory_is_kept(
+    make_recipe: Recipes, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, cpu, work = make_recipe(**SHORT), torch.device("cpu"), tmp_path / "work"
+    fit(recipe, work)
+    errors = [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: 9 GB")]
+    for error in errors:
+
+        def load(*_: Any, error: Exception = error, **__: Any) -> None:
+            raise error
+
+        with monkeypatch.context() as patched, pytest.raises(type(error)):
+            patched.setattr(torch, "load", load)
+            State.start(recipe, 4, cpu).load(work, cpu, 30)
+        assert {path.name for path in work.glob("state*")} == {STATE, BEFORE}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_state_that_is_no_file_does_not_hang(
+    make_recipe: Recipes, fit: Fit, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    recipe, work = make_recipe(**SHORT), tmp_path / "work"
+    work.mkdir()
+    make(work / STATE)
+    with refused("damaged", f"delete {work}", file=work / STATE):
+        fit(recipe, work)
 
 
 @pytest.mark.parametrize("bit", range(12))

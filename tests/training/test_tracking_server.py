@@ -72,7 +72,7 @@ def test_eight_clients_at_once_lose_no_point_and_a_server_that_is_gone_costs_one
         runs = list(pool.map(log_each_iteration, trainings))
     client = MlflowClient(address)
     for run in runs:
-        points = [(point.step, point.value) for point in client.get_metric_history(run, "train/loss")]
+        points = [(point.step, point.value) for point in client.get_metric_history(run, "loss")]
         assert sorted(points) == [(step, step / 8) for step in range(1, ITERATIONS + 1)]
         assert len(client.get_metric_history(run, "train/error")) == ITERATIONS
     assert capsys.readouterr() == ("", "")

@@ -21,6 +21,7 @@ from ruamel.yaml.error import YAMLError
 from replication.config.recipe import Data, Recipe
 from replication.config.validation import merge, validate
 from replication.errors import UserError
+from replication.files import make_read_error, require_regular
 from replication.tasks import TASKS, Task
 
 DEFAULT = "default"  # the variant that is the profile's own recipe
@@ -190,12 +191,9 @@ def read_yaml(path: Path) -> Any:
         UserError: it is missing, or not YAML.
     """
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{path} is missing; run from the project's root, or restore it with `git checkout {path}`.",
-            kind="missing",
-            file=path,
-        ) from error
+        return YAML(typ="safe").load(require_regular(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{path} is not a file; run from the project's root, or restore it with `git checkout {path}`."
+        raise make_read_error(path, error, message) from error
     except (YAMLError, ValueError, RecursionError) as error:  # a date that is none, say; or a thousand brackets
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.", kind="damaged", file=path) from error

@@ -6,9 +6,11 @@ to the user's folder, which is given when the index is opened: another machine m
 
 import hashlib
 import os
+import resource
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -26,7 +28,7 @@ from replication.data.decoding import BadImage, decode, join_lines
 from replication.data.meta import REMAKE, Meta, read_meta, write_meta
 from replication.data.store import Images, Statistics, read_store
 from replication.errors import UserError
-from replication.files import check_whole, classify_error, replace_folder
+from replication.files import check_whole, make_read_error, replace_folder
 
 ENTRIES, STATISTICS = "index.parquet", "statistics.safetensors"
 
@@ -191,12 +193,9 @@ def load_entry(root: Path, entries: pyarrow.Table, number: int, dataset: str) ->
         else:
             encoded = path.read_bytes()
     except (OSError, pyarrow.ArrowException, IndexError) as error:
-        raise BadImage(
-            f"{where} cannot be read ({join_lines(error)}); was data.{dataset}.root changed since `dvc repro prepare`?",
-            kind=classify_error(error),
-            key=f"data.{dataset}.root",
-            file=path,
-        ) from error
+        key = f"data.{dataset}.root"
+        message = f"{where} cannot be read ({join_lines(error)}); was {key} changed since `dvc repro prepare`?"
+        raise make_read_error(path, error, message, key, BadImage) from error
     return decode(encoded, where, path)
 
 
@@ -210,29 +209,62 @@ def _read_row(path: Path, row: int) -> bytes:
     costs a group: 210 images/s a core with groups of 100 images and 54 with groups of 1000, against 700 in order, all
     without cropping and from the operating system's cache; a disk has 10 or 100 MB to read for each image.
     """
-    _, ends = _parquet.open(path)
+    _, ends = _describe_parquet(path)
     group = bisect_right(ends, row)
-    return _parquet.row_group(path, group)[row - (ends[group - 1] if group else 0)].as_py()["bytes"]
+    return _threads.row_group(path, group)[row - (ends[group - 1] if group else 0)].as_py()["bytes"]
 
 
-class _Parquet(threading.local):
-    """The parquet files that a thread has open, as pyarrow's readers are not to be shared, and the last row groups."""
+class OpenFiles:
+    """Open parquet files, few enough for the system's limit whatever the number of threads.
 
-    def __init__(self) -> None:
-        self.open = lru_cache(maxsize=512)(_open_with_ends)
-        self.row_group = lru_cache(maxsize=2)(self._row_group)
+    A thread has a file for itself while it reads, as pyarrow's readers are not to be shared. Those that nobody uses
+    stay open for the next thread; the one that was used longest ago is closed first.
+    """
 
-    def _row_group(self, path: Path, group: int) -> pyarrow.ChunkedArray:
-        file, _ = self.open(path)
+    def __init__(self, most: int):
+        self.most, self.lock = most, threading.Lock()
+        self.idle: list[tuple[Path, pyarrow.parquet.ParquetFile]] = []
+
+    @contextmanager
+    def use(self, path: Path) -> Iterator[pyarrow.parquet.ParquetFile]:
+        """An open file that no other thread has."""
+        with self.lock:
+            place = next((i for i, (other, _) in enumerate(self.idle) if other == path), None)
+            file = None if place is None else self.idle.pop(place)[1]
+        if file is None:
+            file = pyarrow.parquet.ParquetFile(path, metadata=_describe_parquet(path)[0])
+        try:
+            yield file
+        except BaseException:
+            file.close()  # a stale one would stay so
+            raise
+        with self.lock:
+            self.idle.append((path, file))
+            surplus = [self.idle.pop(0)[1] for _ in range(len(self.idle) - self.most)]
+        for file in surplus:
+            file.close()
+
+
+def _read_row_group(path: Path, group: int) -> pyarrow.ChunkedArray:
+    with _open_files.use(path) as file:
         column = next(name for name in IMAGE_COLUMNS if name in file.schema_arrow.names)
         return file.read_row_group(group, columns=[f"{column}.bytes"], use_threads=False)[column]
 
 
-def _open_with_ends(path: Path) -> tuple[pyarrow.parquet.ParquetFile, list[int]]:
-    """A parquet file, and the number of rows up to the end of each row group."""
-    file = pyarrow.parquet.ParquetFile(path)
-    counts = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
-    return file, list(accumulate(counts))
+@lru_cache(maxsize=1024)
+def _describe_parquet(path: Path) -> tuple[pyarrow.parquet.FileMetaData, list[int]]:
+    """The metadata of a parquet file, and the number of rows up to the end of each row group."""
+    metadata = pyarrow.parquet.read_metadata(path)
+    return metadata, list(accumulate(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)))
 
 
-_parquet = _Parquet()
+class _Threads(threading.local):
+    """The row groups that a thread read last."""
+
+    def __init__(self) -> None:
+        self.row_group = lru_cache(maxsize=2)(_read_row_group)
+
+
+_threads = _Threads()
+# A quarter of what the process may open: readers in use, libraries and other data need some too.
+_open_files = OpenFiles(min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))

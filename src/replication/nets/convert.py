@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from replication.errors import UserError
-from replication.files import classify_error
+from replication.files import make_read_error
 from replication.nets.by_name import build
 from replication.nets.names import blocks_of_cifar
 
@@ -74,7 +74,8 @@ def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Load a state dict without running code from the file.
 
-    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys.
+    Training scripts put it in a checkpoint, as `state_dict` or `model`; DataParallel puts `module.` before its keys,
+    torch.compile `_orig_mod.`.
 
     Raises:
         UserError: there is no such file, or no state dict in it.
@@ -87,7 +88,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a file from elsewhere can raise anything
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         message = f"{path} is not a state dict of torch ({cause}); download it again."
-        raise UserError(message, kind=classify_error(error), file=path) from error
+        raise make_read_error(path, error, message) from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
@@ -97,7 +98,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             kind="invalid",
             file=path,
         )
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
+    return {re.sub(r"^(module\.|_orig_mod\.)+", "", str(key)): value for key, value in state.items()}
 
 
 def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from replication.errors import UserError
+from replication.files import make_read_error, require_regular
 from replication.paper import protocol
 from replication.report.drawing import INK, STYLE, write_svg
 from replication.report.html import render_notes
@@ -73,13 +74,13 @@ def read_benchmarks(path: Path) -> list[Measurement]:
     """
     restore = f"make it again with `make bench`, or restore it with `git checkout {path}`"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with require_regular(path).open(newline="", encoding="utf-8") as file:
             rows = [Measurement.model_validate(row) for row in csv.DictReader(file, restkey="more")]
     except ValidationError as error:
         key, wrong = error.errors()[0]["loc"][0], error.errors()[0]["msg"]
         raise UserError(f"{path}: {key}: {wrong}; {restore}.", kind="damaged", key=str(key), file=path) from error
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}); {restore}.", kind="damaged", file=path) from error
+        raise make_read_error(path, error, f"{path} cannot be read ({error}); {restore}.") from error
     if not rows:
         raise UserError(f"{path} has no rows; {restore}.", kind="damaged", file=path)
     return rows

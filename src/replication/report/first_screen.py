@@ -18,6 +18,7 @@ from replication.results.studies import Study
 from replication.tasks import TASKS, Task
 from replication.verdicts.claim import Kind, Test, Tested, list_tests
 from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, read_paper_study
+from replication.verdicts.evidence import group_studies
 from replication.words import format_points
 
 
@@ -48,11 +49,11 @@ def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Stu
 
 def count_claims(studies: Sequence[Study], profile: Profile) -> dict[str, dict[str, int]]:
     """Verdicts counted for `dvc metrics` and `dvc exp`: on the paper's own data, and apart from it."""
-    others = [study for study in studies if not study.has_paper_data]
     groups = {
-        "own_data": count_kinds(judge_paper([s for s in studies if s.has_paper_data], profile)),
-        "smoke_test": _count_on_other_data([s for s in others if s.dataset in SMOKE_TESTS], profile),
-        "proxy": _count_on_other_data([s for s in others if s.dataset not in SMOKE_TESTS], profile),
+        name: count_kinds(judge_paper(members, profile))
+        if name == "own_data"
+        else _count_on_other_data(members, profile)
+        for name, members in group_studies(studies).items()
     }
     return {name: {kind.replace(" ", "_"): n for kind, n in counts.items()} for name, counts in groups.items()}
 

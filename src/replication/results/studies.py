@@ -1,7 +1,7 @@
 """Studies, as the page and the claims read them: a folder of results, and columns computed from its recipes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,8 @@ class Study:
         Runs of the paper's own recipe and data get the spread that others published for it, if there is one.
         """
         net, variant = _parts(name)
-        errors = self.errors(net, protocol, metric, variant)
-        return self._sample(net, variant, errors, protocol, published_spread(self.task.name, protocol, metric))
+        errors, spread = self.errors(net, protocol, metric, variant), published_spread(self.task.name, protocol, metric)
+        return self._sample(net, variant, errors, protocol, ("scores", net, variant, protocol, metric), spread)
 
     def sample_differences(
         self, name: str, first: Number, second: Number, lone_errors: Sequence[Number]
@@ -151,13 +151,15 @@ class Study:
         counted = [self.errors(net, *number, variant) for number in lone_errors]
         a, b = (float(values.mean()) for values in (errors if any(values.empty for values in counted) else counted))
         least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0], variant)  # never quite none
-        return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least)
+        source = ("difference", net, variant, *first, *second)
+        return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least, source=source)
 
     def sample_at(self, name: str, iteration: int) -> rule.Sample | None:
         """The errors of all seeds on the test images at a point of the curves; None if there is no such point."""
         net, variant = _parts(name)
         curve = self.curve(net, "test", variant)
-        return self._sample(net, variant, curve.loc[curve["iteration"] == iteration, "value"], self.task.headline)
+        values, source = curve.loc[curve["iteration"] == iteration, "value"], ("curves", net, variant, iteration)
+        return self._sample(net, variant, values, self.task.headline, source)
 
     def first_test_from(self, names: Sequence[str], share: float) -> int:
         """The first iteration, from a share of the schedule on, with a test error of one of the nets; 0: none."""
@@ -176,7 +178,8 @@ class Study:
             return None
         below = curve["iteration"].where(curve["value"] < error, self.iterations)
         step = self.iterations / curve.groupby("seed").size().max()
-        return rule.Sample(below.groupby(curve["seed"]).min().to_numpy(float), step**2 / 12)
+        source = ("below", net, variant, error, self.iterations)
+        return rule.Sample(below.groupby(curve["seed"]).min().to_numpy(float), step**2 / 12, source=source)
 
     def sample_of_layers(
         self, table: pd.DataFrame, name: str, sums_up: Callable[[pd.DataFrame], float]
@@ -191,18 +194,20 @@ class Study:
             return None
         learned = not (self.runs_of(net, variant)["status"] == "chance").any()
         values = [float(sums_up(of_seed)) for _, of_seed in rows.groupby("seed")]
-        return rule.Sample(np.array(values), 1e-8 / 12, learned)
+        return rule.Sample(np.array(values), 1e-8 / 12, learned, source=(net, variant))
 
     def _sample(
-        self, net: str, variant: str, errors: pd.Series, protocol: str, published: Sequence[tuple[float, int]] = ()
-    ) -> rule.Sample | None:
+        self, net: str, variant: str, errors: pd.Series, protocol: str, source: tuple[Any, ...],
+        published: Sequence[tuple[float, int]] = (),
+    ) -> rule.Sample | None:  # fmt: skip
         if errors.empty:
             return None
         runs = self.runs_of(net, variant)
         exact = published and set(runs["fidelity"]) == {"exact"}
         learned = not (runs["status"] == "chance").any()
         spread = rule.pooled(published) if exact else None
-        return rule.of_errors(errors, self.images(net, protocol, variant), learned, spread)
+        sample = rule.of_errors(errors, self.images(net, protocol, variant), learned, spread)
+        return replace(sample, source=source)
 
     def runs_of(self, net: str, variant: str = DEFAULT) -> pd.DataFrame:
         """Runs of a net, or of all nets of an ensemble "a + b"."""

@@ -10,7 +10,7 @@ from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
 from replication.config.validation import merge, validate
 from replication.errors import UserError
-from replication.files import classify_error, require_regular
+from replication.files import make_read_error, require_regular
 from replication.nets.names import depth_of
 from replication.results import schema
 from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, check_rows
@@ -81,7 +81,7 @@ def _read_recipes(path: Path, task: Task) -> dict[str, Recipe]:
         by_hash = {key: merge(stored["base"], rest) for key, rest in stored["runs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"{path} cannot be read ({error!r}); {_remedy(path)}."
-        raise UserError(message, kind=classify_error(error), file=path) from error
+        raise make_read_error(path, error, message) from error
     recipes = {}
     for key, values in by_hash.items():
         recipe = validate(task.recipe, values, f"{path}, {key}", path)
@@ -104,7 +104,7 @@ def _read_table(path: Path, task: Task) -> list[Row]:
             return parse_rows(path.name, reader, task, str(path), _remedy(path), path)
     except (OSError, ValueError, csv.Error) as error:
         message = f"{path} cannot be read ({error}); {_remedy(path)}."
-        raise UserError(message, kind=classify_error(error), file=path) from error
+        raise make_read_error(path, error, message) from error
 
 
 def _check_runs(path: Path, recipes: Mapping[str, Recipe], rows: list[Row]) -> dict[Run, Recipe]:

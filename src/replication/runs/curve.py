@@ -1,7 +1,7 @@
 """The curve of a run, `curve.csv`: a row a number, in the order in which it was measured. Needs no torch."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,8 +38,11 @@ def write_curve(path: Path, curve: Iterable[Point]) -> None:
         writer.writerows(curve)
 
 
-def read_curve_file(path: Path) -> list[Point]:
+def read_curve_file(path: Path, test_metric: Callable[[], str]) -> list[Point]:
     """The points of a `curve.csv`.
+
+    Args:
+        test_metric: gives the name of the task's test metric, for an older file, which does not have it.
 
     Raises:
         ValueError: it is not one.
@@ -47,18 +50,20 @@ def read_curve_file(path: Path) -> list[Point]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         if "train_error" in (rows.fieldnames or ()):
-            return _points_of_wide(rows)
+            return _points_of_wide(rows, test_metric())
+        if lacking := set(Point._fields) - set(rows.fieldnames or ()):
+            raise ValueError(f"it has no column {min(lacking)}")
         return [Point(int(row["iteration"]), row["split"], row["metric"], float(row["value"])) for row in rows]
 
 
-def _points_of_wide(rows: Iterable[dict[str, str]]) -> list[Point]:
+def _points_of_wide(rows: Iterable[dict[str, str]], test_metric: str) -> list[Point]:
     """The points of a curve with a column a metric, as older runs have it. Remove it with the last of them."""
     columns = {"learning_rate": (TRAIN, RATE), "train_loss": (TRAIN, LOSS), "train_error": (TRAIN, ERROR)}
-    columns |= {"heldout_error": (HELDOUT, "top1_error"), "single_view_error": (TEST, "top1_error")}
-    columns |= {"centre_crop_error": (TEST, "top1_error")}
-    return [
-        Point(int(float(row["iteration"])), *columns[name], float(value))
-        for row in rows
-        for name, value in row.items()
-        if name in columns and value
-    ]
+    columns["heldout_error"] = (HELDOUT, test_metric)
+    points = []
+    for row in rows:
+        for name, value in row.items():
+            if name != "iteration" and value:  # the others are test errors by their protocols, "centre_crop_error"
+                at = int(float(row["iteration"]))
+                points.append(Point(at, *columns.get(name, (TEST, test_metric)), float(value)))
+    return points

@@ -7,9 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from replication.config.validation import validate
+from replication.errors import UserError
 from replication.files import check_whole, replace_folder
 from replication.runs.curve import Point, read_curve_file, write_curve
 from replication.runs.record import RunRecord, upgrade_record
+from replication.tasks import get_task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,16 +74,26 @@ def read_run(folder: Path) -> RunRecord:
         UserError: it is missing or damaged, or not a record of a run.
     """
     path = check_whole(folder, RECORD, REMAKE)
-    return validate(RunRecord, upgrade_record(json.loads(path.read_text(encoding="utf-8"))), str(path), path)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        message = f"{path} is not JSON ({error}); delete {folder} and {REMAKE}."
+        raise UserError(message, kind="damaged", file=path) from error
+    return validate(RunRecord, upgrade_record(values), str(path), path)
 
 
 def read_curve(folder: Path) -> list[Point]:
     """The points of `curve.csv`.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: it is missing or damaged, or has other columns.
     """
-    return read_curve_file(check_whole(folder, CURVE, REMAKE))
+    path = check_whole(folder, CURVE, REMAKE)
+    try:
+        return read_curve_file(path, lambda: get_task(read_run(folder).recipe.task).curve_metric.name)
+    except (ValueError, TypeError) as error:  # a row that ends early has None
+        message = f"{path} is not the curve of a run ({error}); delete {folder} and {REMAKE}."
+        raise UserError(message, kind="damaged", file=path) from error
 
 
 def read_weights(folder: Path) -> dict[str, "Tensor"]:

@@ -20,6 +20,7 @@ from replication.tasks import get_task
 
 # Streams of random numbers that one seed feeds.
 ORDER, AUGMENTATION, WEIGHTS = range(3)
+DROPOUT = 99  # far from the streams that tasks add
 
 THOUSAND = 1000  # iterations that one digest of the data order covers
 

@@ -1,30 +1,40 @@
-"""What MLflow has of a run, and the import of finished runs. A training logs itself by the same functions: `live`."""
+"""How a run gets into MLflow, and the import of finished runs. A training logs itself by the same functions: `live`."""
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replication.config.profiles import named
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import sha256
-from replication.runs.curve import ERROR, TRAIN, Point
+from replication.runs.curve import Point
 from replication.runs.folder import CURVE, NET, RECORD, read_curve, read_run
 from replication.runs.provenance import to_columns
 from replication.runs.record import run_name, training_score
-from replication.tasks import get_task
+from replication.tasks import Task, get_task
 from replication.tracking import mlflow_store
+from replication.tracking.fields import (
+    GROUP,
+    draw_curve,
+    make_input,
+    make_params,
+    make_tags,
+    name_point,
+    name_scores,
+    write_card,
+)
 from replication.tracking.mlflow_store import IMPORTED, Destination
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-ENVIRONMENT = ("threads", "machine", "torch", "commit", "dvc_experiment")  # of a run: its tags
-POINTS = 500  # of a curve in one request; MLflow limits a request to 1,000 metrics
+REFERENCE = "paper"  # tag of a run that has the paper's numbers: its net
+MOST = 1_000  # metrics in a request: MLflow's limit
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,8 @@ def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Pa
 def _add_scores(client: "MlflowClient", mlflow_run: "Run", run: FinishedRun) -> bool:
     """Log the scores that an MLflow run lacks, if it is the run of the folder; says whether it lacked any."""
     run_id = mlflow_run.info.run_id
-    missing = {key: value for key, value in _metrics_of(run.scores).items() if key not in mlflow_run.data.metrics}
+    scores = name_scores(get_task(run.recipe.task), run.scores)
+    missing = {key: value for key, value in scores.items() if key not in mlflow_run.data.metrics}
     if not missing or run.folder is None or run.row["mlflow_run_id"] != run_id:
         return False
     for key, value in missing.items():
@@ -137,20 +148,20 @@ def open_run(
     experiment = mlflow_store.open_experiment(client, destination)
     if run_id and (found := mlflow_store.search_runs(client, f"attributes.run_id = '{run_id}'")):
         return found[0]
-    run = client.create_run(experiment, start, _tags_of(destination, recipe, environment), run_name(recipe))
-    params = [Param(key, str(value)[:500]) for key, value in _params_of(recipe).items()]
-    client.log_batch(run.info.run_id, params=params)
+    tags = make_tags(recipe, environment, destination.tags, destination.note)
+    run = client.create_run(experiment, start, tags, run_name(recipe))
+    client.log_batch(run.info.run_id, params=[Param(key, value) for key, value in make_params(recipe).items()])
     try:
-        client.log_inputs(run.info.run_id, [_input_of(recipe)])
+        client.log_inputs(run.info.run_id, [make_input(recipe)])
     except MlflowException:  # another run of the experiment wrote the same data set at the same moment
-        client.log_inputs(run.info.run_id, [_input_of(recipe)])
+        client.log_inputs(run.info.run_id, [make_input(recipe)])
     return run
 
 
-def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Point], now: int, last: int | None = None) -> int:
-    """Log the points of a curve that MLflow lacks: "train/error", "test/top1_error" and others, at their iterations.
-
-    The UI makes a section of charts of what comes before the slash.
+def log_curve(
+    client: "MlflowClient", run_id: str, task: Task, curve: Sequence[Point], now: int, last: int | None = None
+) -> int:
+    """Log the points of a curve that MLflow lacks, at their iterations. No request has a part of an iteration.
 
     Args:
         now: milliseconds since 1970.
@@ -162,86 +173,92 @@ def log_curve(client: "MlflowClient", run_id: str, curve: Sequence[Point], now: 
     from mlflow.entities import Metric
 
     if last is None:
-        logged = client.get_metric_history(run_id, f"{TRAIN}/{ERROR}")
-        last = max((point.step for point in logged), default=0)
-    points = [point for point in curve if point.iteration > last]
-    for first in range(0, len(points), POINTS):
-        part = points[first : first + POINTS]
-        metrics = [Metric(f"{point.split}/{point.metric}", point.value, now, point.iteration) for point in part]
-        client.log_batch(run_id, metrics=metrics)
-    return points[-1].iteration if points else last
+        last = max((point.step for point in client.get_metric_history(run_id, "train/error")), default=0)
+    request: list[Metric] = []
+    by_iteration = groupby(sorted(curve, key=_iteration), _iteration)
+    for iteration, points in by_iteration:
+        if iteration <= last:
+            continue
+        metrics = [Metric(name_point(task, point), point.value, now, iteration) for point in points]
+        if len(request) + len(metrics) > MOST:
+            client.log_batch(run_id, metrics=request)
+            request = []
+        request += metrics
+        last = iteration
+    if request:
+        client.log_batch(run_id, metrics=request)
+    return last
+
+
+def _iteration(point: Point) -> int:
+    return point.iteration
 
 
 def finish_run(client: "MlflowClient", destination: Destination, mlflow_run: "Run", run: FinishedRun, end: int) -> None:
     """Log what MLflow lacks of a finished run, and end it.
 
-    Its record and curve become artifacts. Its weights are not copied: tags have their path and digest.
+    Its card, the picture of its curve, and record and curve where they are here become artifacts. Its weights become a
+    model of MLflow's without a copy: tags have their path and digest.
 
     Args:
         end: milliseconds since 1970.
     """
     from mlflow.entities import Metric, RunTag
 
-    run_id, row = mlflow_run.info.run_id, run.row
-    log_curve(client, run_id, run.curve, end)
-    numbers = {key: row[key] for key in ("images_per_second", "seconds")} | _metrics_of(run.scores)
-    tags = {key: str(row[key]) for key in ("status", "starts", "processes")}
-    if run.folder:
-        tags |= {"weights": (run.folder / NET).as_posix(), "weights_sha256": sha256(run.folder / NET)}
-    metrics = [Metric(key, value, end, 0) for key, value in numbers.items()]
-    client.log_batch(run_id, metrics, tags=[RunTag(key, value) for key, value in tags.items()])
+    run_id, row, task = mlflow_run.info.run_id, run.row, get_task(run.recipe.task)
+    log_curve(client, run_id, task, run.curve, end)
+    model = _create_model(client, destination, mlflow_run, run) if run.folder else None
+    numbers = {key: row[key] for key in ("images_per_second", "seconds")} | name_scores(task, run.scores)
+    metrics = [Metric(key, value, end, 0, model_id=model) for key, value in numbers.items()]
+    tags = [RunTag(key, str(row[key])) for key in ("status", "starts", "processes")]
+    client.log_batch(run_id, metrics, tags=tags)
     client.set_terminated(run_id, "FINISHED", end)
 
     # MLflow knows the whole path of artifacts: for a store that was moved it would create the old folder again.
-    if run.folder and mlflow_run.info.artifact_uri.startswith(mlflow_store.artifact_root(destination.uri) or ""):
-        for name in (RECORD, CURVE):
+    if mlflow_run.info.artifact_uri.startswith(mlflow_store.artifact_root(destination.uri) or ""):
+        description = mlflow_run.data.tags["mlflow.note.content"]
+        client.log_text(run_id, write_card(run.recipe, run.scores, description), "README.md")
+        client.log_text(run_id, draw_curve(task, run.curve), "curve.svg")
+        for name in (RECORD, CURVE) if run.folder else ():
             client.log_artifact(run_id, str(run.folder / name))
 
 
-def _metrics_of(scores: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Rows of scores as metrics: "ten_crop.top1_error"."""
-    return {f"{row['protocol']}.{row['metric']}": row["value"] for row in scores}
+def _create_model(client: "MlflowClient", destination: Destination, mlflow_run: "Run", run: FinishedRun) -> str:
+    """The id of the model that stands for a run's weights in MLflow, as `mlflow.create_external_model` makes it."""
+    from mlflow.entities import LoggedModelOutput
 
-
-def _tags_of(destination: Destination, recipe: Recipe, environment: Mapping[str, Any]) -> dict[str, str]:
-    """What to filter and group runs by, and a description in Markdown for the head of a run's page."""
-    data, schedule = recipe.data, recipe.schedule
-    dataset = data.name if data.pixels == "official" else f"{data.name} ({data.pixels})"
-    description = (
-        f"**{run_name(recipe)}**, section {get_task(recipe.task).section} of *Deep Residual Learning*: "
-        f"{schedule.iterations:,} iterations of {schedule.batch_size} images, {recipe.precision}, on {dataset}.\n\n"
-        f"Fidelity: {destination.tags.get('fidelity', 'not known')}. The headline is the error at the last iteration; "
-        f"no model is selected on test data.\n\n{destination.note}"
+    if present := mlflow_store.find_models(client, mlflow_run):
+        return present[0]
+    weights, recipe = run.folder / NET, run.recipe
+    path = destination.tags.get("weights", weights.as_posix())
+    tags = {"mlflow.model.isExternal": "true", "weights": path, "weights_sha256": sha256(weights)}
+    name = re.sub("[^A-Za-z0-9_-]+", "-", run_name(recipe))
+    model = client.create_logged_model(
+        mlflow_run.info.experiment_id, name, mlflow_run.info.run_id, tags, {"recipe_hash": recipe.hash}
     )
-    return {
-        "task": recipe.task,
-        "variant": recipe.variant,
-        "net_and_variant": named(recipe.net, recipe.variant),  # to group the seeds by
-        "dataset": dataset,
-        "data_digest": data.fingerprint,
-        "recipe_hash": recipe.hash,
-        **{key: str(environment[key]) for key in ENVIRONMENT if environment.get(key)},
-        "mlflow.note.content": description.strip(),
-        "mlflow.source.name": "pipeline.train",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": environment.get("full_commit") or environment.get("commit", "").removesuffix("+"),
-        **destination.tags,
-    }
+    client.log_outputs(mlflow_run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
+    client.finalize_logged_model(model.model_id, "READY")
+    return model.model_id
 
 
-def _params_of(recipe: Recipe) -> dict[str, Any]:
-    """The fields of a recipe: "net", "schedule.iterations"."""
-    params: dict[str, Any] = {}
-    for key, value in recipe.model_dump().items():
-        params |= {f"{key}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
-    return params
+def log_reference(
+    client: "MlflowClient", experiment_id: str, task: Task, net: str, scores: Sequence[Mapping[str, Any]],
+    curve: Sequence[Point], colour: str,
+) -> None:  # fmt: skip
+    """Log what the paper prints of a net as a run, to be compared with ours.
 
+    Args:
+        scores: rows with protocol, metric and value.
+        curve: over the iterations of our runs.
+        colour: of its lines.
+    """
+    from mlflow.entities import Metric
 
-def _input_of(recipe: Recipe) -> "DatasetInput":
-    """The training images as an MLflow data set: with our digest, from the stage `prepare`."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    data, images = recipe.data, json.dumps({"num_rows": recipe.train_images})
-    source = json.dumps({"tags": {"mlflow.source.name": "pipeline.prepare", "pixels": data.pixels}})
-    dataset = Dataset(data.name, data.fingerprint, "code", source, profile=images)
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+    name = f"paper: {net}"
+    tags = {REFERENCE: net, GROUP: name, "task": task.name, "mlflow.runColor": colour}
+    tags["mlflow.note.content"] = "As printed in the paper; its curve is drawn over the share of the schedule."
+    run = client.create_run(experiment_id, 0, tags, name)
+    metrics = [Metric(key, value, 0, 0) for key, value in name_scores(task, scores).items()]
+    client.log_batch(run.info.run_id, metrics)
+    log_curve(client, run.info.run_id, task, curve, 0, last=0)
+    client.set_terminated(run.info.run_id, "FINISHED", 0)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from replication.config.recipe import Recipe
 from replication.runs.curve import Point
 from replication.runs.record import run_name
-from replication.tracking.importer import ENVIRONMENT, finish_run, log_curve, open_run, read_finished_run
+from replication.tasks import get_task
+from replication.tracking.fields import ENVIRONMENT
+from replication.tracking.importer import finish_run, log_curve, open_run, read_finished_run
 from replication.tracking.mlflow_store import Destination, connect
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ class LiveRun:
             self.run = open_run(self.client, self.destination, self.recipe, self.environment, run_id, _now())
             if self.run.info.run_id == run_id:
                 self._resume()
-        self.last = log_curve(self.client, self.run.info.run_id, curve, _now(), self.last)
+        task = get_task(self.recipe.task)
+        self.last = log_curve(self.client, self.run.info.run_id, task, curve, _now(), self.last)
 
     def _resume(self) -> None:
         """Mark a run as RUNNING again. Tags say what changed in its environment: `resumed_on.threads` is "1 → 2"."""

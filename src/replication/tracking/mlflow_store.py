@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
+ARTIFACTS = "mlartifacts"  # folder beside an SQLite store
 IMPORTED = "imported"  # tag of a run that was not tracked while it was trained
+
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens pages for language models
 
 # A call to a server that is gone would block for minutes. With these a refused call costs nothing, and a server that
 # no longer answers costs 15 seconds, once.
@@ -77,6 +80,21 @@ def _prepare_sqlite(file: Path) -> None:
         database.execute("BEGIN IMMEDIATE")
         database.execute("SELECT name FROM sqlite_master").fetchall()
         database.rollback()
+        _follow_move(database, file)
+
+
+def _follow_move(database: sqlite3.Connection, file: Path) -> None:
+    """Mend the paths of artifacts after the checkout was moved, renamed or copied: MLflow stores whole paths."""
+    root = artifact_root(f"{SQLITE}{file}")
+    if not (file.parent / ARTIFACTS).is_dir():
+        return
+    columns = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+    for table, column in columns.items():
+        for (path,) in database.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+            before, name, inside = (path or "").rpartition(f"/{ARTIFACTS}")
+            if name and before + name != root and inside[:1] in ("", "/"):
+                database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (root + inside, path))
+    database.commit()
 
 
 def _create_sqlite(file: Path) -> None:
@@ -86,14 +104,14 @@ def _create_sqlite(file: Path) -> None:
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch()  # MLflow would try again and again where this fails
-    MlflowClient(f"{SQLITE}{unfinished}").search_experiments()
+    MlflowClient(f"{SQLITE}{unfinished}").delete_experiment("0")  # "Default", which would stay empty
     unfinished.replace(file)
 
 
 def artifact_root(uri: str) -> str | None:
     """The folder of an SQLite store's artifacts: beside it, wherever a run is started. None: a server has its own."""
     file = Path(uri.removeprefix(SQLITE))
-    return (file.resolve().parent / "mlartifacts").as_uri() if uri.startswith(SQLITE) else None
+    return (file.resolve().parent / ARTIFACTS).as_uri() if uri.startswith(SQLITE) else None
 
 
 def open_experiment(client: "MlflowClient", destination: Destination) -> str:
@@ -102,9 +120,9 @@ def open_experiment(client: "MlflowClient", destination: Destination) -> str:
 
     name = destination.experiment
     if not client.get_experiment_by_name(name):
-        note = ", ".join(filter(None, (destination.tags.get(key) for key in ("fidelity", "study"))))
+        tags = KIND | {"mlflow.note.content": destination.tags.get("fidelity", "")}
         with suppress(MlflowException):  # another process was first
-            client.create_experiment(name, artifact_root(destination.uri), {"mlflow.note.content": note})
+            client.create_experiment(name, artifact_root(destination.uri), tags)
     experiment = client.get_experiment_by_name(name)
     if experiment.lifecycle_stage == "deleted":  # in the UI; MLflow refuses runs of it
         client.restore_experiment(experiment.experiment_id)
@@ -129,7 +147,15 @@ def delete_imports(client: "MlflowClient") -> None:
     trained = {run.data.tags.get("recipe_hash") for run in finished if IMPORTED not in run.data.tags}
     for run in search_runs(client, f"tags.{IMPORTED} = 'true'"):
         if run.info.status != "FINISHED" or run.data.tags["recipe_hash"] in trained:
+            for model in find_models(client, run):
+                client.delete_logged_model(model)
             client.delete_run(run.info.run_id)
+
+
+def find_models(client: "MlflowClient", run: "Run") -> list[str]:
+    """The ids of the models of a run."""
+    models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    return [model.model_id for model in models]
 
 
 def mark_killed(client: "MlflowClient", work: Path) -> None:
@@ -142,7 +168,7 @@ def mark_killed(client: "MlflowClient", work: Path) -> None:
     """
     for run in search_runs(client, "attributes.status = 'RUNNING'"):
         state = work / run.data.tags.get("recipe_hash", "none")
-        with suppress(Timeout):  # a process trains it
+        with suppress(Timeout, OSError):  # a process trains it, or the disk has no locks
             if state.is_dir():
                 with FileLock(state / "lock", timeout=0):
                     pass  # released at once: a training that starts just now does not wait for it

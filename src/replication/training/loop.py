@@ -12,6 +12,7 @@ from replication.tasks.outcome import ErrorCount
 from replication.training.backward import backward, gradient_norms
 from replication.training.processes import Processes, RunningAverages
 from replication.training.schedule import has_reached_plateau, has_warmup, learning_rate
+from replication.training.speed import compile_net
 from replication.training.state import State, set_rate
 
 
@@ -39,7 +40,7 @@ def iterate(
     loss_function = task.code("loss").loss
     net, averages = processes.wrap(state.net).train(), RunningAverages(state.net, processes)
     if state.compiled:
-        net = torch.compile(net)
+        net = compile_net(net, batches.device)
     while state.iteration < schedule.iterations:
         # Set the rate of this iteration.
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)

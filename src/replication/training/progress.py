@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from replication.config.recipe import Recipe
 from replication.errors import UserError
+from replication.files import describe_cause
 from replication.runs.curve import ERROR, RATE, TRAIN, Point
 from replication.runs.record import run_name
 from replication.tracking.live import LiveRun
@@ -90,12 +91,24 @@ def lock_run(work: Path, processes: Processes) -> Iterator[None]:
         yield
         return
     work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock", timeout=0)
     try:
-        with FileLock(work / "lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise UserError(
             f"another process is training this run (it holds {work / 'lock'}); wait for it, or stop it, and run again.",
             kind="busy",
             file=work / "lock",
         ) from error
+    except OSError as error:  # some network file systems have no locks
+        raise UserError(
+            f"{work / 'lock'} cannot be locked: {describe_cause(error)}. Set the environment variable "
+            "REPLICATION_SCRATCH to a folder on a local disk, and run again.",
+            kind="unavailable",
+            key="REPLICATION_SCRATCH",
+            file=work / "lock",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from replication.config.recipe import Recipe
 from replication.data.store import Images
-from replication.errors import UserError
-from replication.files import remove_leftovers, write_durably
+from replication.files import make_read_error, remove_leftovers, require_regular, write_durably
 from replication.runs.curve import ERROR, TEST, TRAIN, last_value
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.nets import load_starts
@@ -137,12 +136,12 @@ def _load_checkpoints(work: Path, checkpoints: Collection[int], name: str) -> di
         path = work / checkpoint(iteration)
         try:
             if path.exists():
-                weights[iteration] = load_file(path)
+                weights[iteration] = load_file(require_regular(path))
             else:
                 late.append(iteration)
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             message = f"{path} cannot be read ({error}); delete {work} to train this run from its start."
-            raise UserError(message, kind="damaged", file=path) from error
+            raise make_read_error(path, error, message) from error
     if late:
         iterations = ", ".join(f"{iteration:,}" for iteration in late)
         print(f"{name}: checkpoint {iterations} unavailable: training had already passed it.", file=sys.stderr)

@@ -9,10 +9,11 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from replication.config.recipe import Recipe
@@ -35,25 +36,30 @@ def choose_compilation(setting: str, recipe: Recipe, classes: int, device: torch
     """Choose whether a training compiles its kernels; print an estimate before a long one.
 
     Args:
-        setting: `compile` of params.yaml; "auto" compiles on a CPU if the run is long enough to repay it.
+        setting: `compile` of params.yaml; "auto" compiles on a CPU if the run is long enough to repay it, and the
+            compiler works.
 
     Raises:
-        UserError: "always", without a compiler.
+        UserError: "always", without a compiler that works.
     """
-    if setting == "always" and not can_compile():
-        raise UserError(
-            "params.yaml: compile: always needs a C++ compiler, such as g++; install one, or set compile to auto.",
-            kind="unavailable",
-            key="compile",
-        )
     if setting == "always" and runs_blocks_again(recipe, classes):
         raise UserError(
             f"params.yaml: compile: always cannot compile {recipe.net}: torch.compile refuses nets that recompute "
             "their blocks in the backward pass; set compile to auto.",
             key="compile",
         )
+    if setting == "always" and (fault := find_compiler_fault(device.type)):
+        raise UserError(
+            f"params.yaml: compile: always needs a C++ compiler that works ({fault}); install one, or set compile to "
+            "auto.",
+            kind="unavailable",
+            key="compile",
+        )
     forecast = None if is_under_torchrun() else outlook(recipe, classes, device, recipe.schedule.iterations)
     compiled = setting == "always" or (setting == "auto" and bool(forecast and forecast.compiling_pays))
+    if setting == "auto" and compiled and (fault := find_compiler_fault(device.type)):
+        print(f"warning: {run_name(recipe)} trains without compiled kernels: {fault}", file=sys.stderr)
+        compiled = False
     if forecast:
         print(f"{run_name(recipe)}: {describe_outlook(forecast, recipe, compiled)}", file=sys.stderr)
     return compiled
@@ -78,7 +84,7 @@ def outlook(recipe: Recipe, classes: int, device: torch.device, iterations: int)
     seconds = images / rates[recipe.precision]
     saved = seconds * (1 - 1 / GAIN[recipe.precision])
     worth_it = saved > 2 * SECONDS_A_LAYER * depth_of(recipe.net)
-    pays = device.type == "cpu" and can_compile() and worth_it and not runs_blocks_again(recipe, classes)
+    pays = device.type == "cpu" and worth_it and has_compiler() and not runs_blocks_again(recipe, classes)
     return Outlook(rates, seconds, pays)
 
 
@@ -134,9 +140,39 @@ def runs_blocks_again(recipe: Recipe, classes: int) -> bool:
     return bool(getattr(net, "stage", 0))
 
 
-def can_compile() -> bool:
-    """Whether this machine has a C++ compiler for torch.compile."""
+def compile_net(net: nn.Module, device: torch.device) -> nn.Module:
+    """The net with compiled kernels; the net itself, with a warning, where a resumed run finds no compiler."""
+    if fault := find_compiler_fault(device.type):
+        print(
+            "warning: this run was trained with compiled kernels and resumes without: its last bits will differ from "
+            f"those of an uninterrupted run ({fault}).",
+            file=sys.stderr,
+        )
+        return net
+    return torch.compile(net)
+
+
+def has_compiler() -> bool:
+    """Whether this machine has a C++ compiler for torch.compile, which may or may not work."""
     return any(map(shutil.which, ("g++", "clang++", "c++")))
+
+
+@lru_cache
+def find_compiler_fault(kind: str) -> str:
+    """Why torch.compile does not work on a kind of device; empty: it works. Compiles a line, in 10 to 30 seconds.
+
+    A compiler that is found may still lack headers or a linker.
+    """
+    if not has_compiler():
+        return "there is no C++ compiler, such as g++"
+    length = time.time_ns() % 10**6 + 2  # a new one each time, so that no kernel is taken from a cache
+    weights = torch.ones(length, device=kind, requires_grad=True)
+    try:
+        torch.compile(lambda values: (2 * values).sin())(weights).sum().backward()
+    except Exception as error:  # of dynamo, inductor, the compiler or the system
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        return next((line for line in lines if "error:" in line), lines[0])
+    return ""
 
 
 def _macs(recipe: Recipe, classes: int) -> int:

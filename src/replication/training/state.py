@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.files import write_durably
+from replication.files import classify_error, make_read_error, require_regular, write_durably
 from replication.runs.curve import Point
 from replication.tasks.batches import WEIGHTS, derived_seed
 from replication.tasks.build import build_net
@@ -108,19 +108,22 @@ class State:
         A training that other code finished, at `iterations`, is not resumed.
 
         Raises:
-            UserError: all checkpoints are damaged.
+            UserError: all checkpoints are damaged, or the system refuses to read one.
         """
         wrong = []
         for path in (folder / STATE, folder / BEFORE):
-            if not path.exists():
-                continue
             try:
                 saved = self._read(path, device)
                 break
-            except PermissionError:
-                raise  # the file is not damaged
+            except FileNotFoundError:
+                continue
             except Exception as error:  # a file from elsewhere can raise anything
-                wrong.append(f"{path} cannot be read ({type(error).__name__}: {error})".split("\n")[0])
+                problem = f"{path} cannot be read ({type(error).__name__}: {error})".split("\n")[0]
+                if isinstance(error, OSError) and classify_error(error) == "unreadable":
+                    raise make_read_error(path, error, problem) from error
+                if is_out_of_memory(error):
+                    raise
+                wrong.append(problem)
         else:
             if wrong:
                 raise UserError(
@@ -143,6 +146,8 @@ class State:
         self.net.load_state_dict(saved.pop("net"))
         self.optimizer.load_state_dict(saved.pop("optimizer"))
         saved["curve"] = [Point(*point) for point in saved["curve"]]
+        if saved["iteration"] == 0:  # no kernel has run yet
+            saved["compiled"] = self.compiled
         start = self.history[0] | {"iteration": saved["iteration"]}
         vars(self).update(saved)
         if start["threads"] != self.threads[-1]:
@@ -160,7 +165,7 @@ class State:
         Raises:
             ValueError: the file was changed, or written by another code version.
         """
-        content = path.read_bytes()
+        content = require_regular(path).read_bytes()
         if hashlib.sha256(content[:-32]).digest() != content[-32:]:
             raise ValueError("its digest does not match its content")
         saved: dict[str, Any] = torch.load(io.BytesIO(content[:-32]), map_location=device, weights_only=True)
@@ -175,6 +180,11 @@ class State:
         for back, loss in enumerate(torch.stack(self.losses).tolist() if self.losses else []):
             if not math.isfinite(loss):
                 raise NonFiniteLoss(f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, of this process or of a GPU. For a CPU torch has no class of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def set_rate(optimizer: torch.optim.SGD, rate: float, in_momentum: bool = False) -> None:

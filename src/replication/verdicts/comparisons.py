@@ -40,7 +40,8 @@ class Measure:
 
     def orient(self, samples: Samples) -> Samples:
         """Samples in which the worse net has the larger value."""
-        return {net: replace(sample, values=self.metric.sign * sample.values) for net, sample in samples.items()}
+        sign = self.metric.sign
+        return {net: replace(sample, values=sign * sample.values, sign=sign) for net, sample in samples.items()}
 
     def describe_difference(self, worse: str, better: str) -> str:
         """A difference that is positive if the first net is the worse one."""

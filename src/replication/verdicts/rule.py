@@ -25,7 +25,7 @@ All works on arrays whose last axis is the seeds, so that the simulation weighs 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,6 +62,8 @@ class Sample:
     least: ArrayLike  # the variance of one value is no smaller: binomial, of images
     learned: bool = True  # False: a seed ended no better than chance
     published: Spread | None = None  # stands in for the spread of fewer than three seeds
+    source: tuple[Any, ...] = ()  # where the values are from, for those who recount: see docs/verify.md
+    sign: int = 1  # of the values: -1 where the larger value of the source is the better one
 
     @property
     def n(self) -> int:
@@ -109,6 +111,8 @@ class Evidence:
     n: int  # the smallest number of seeds; 0 if it is counted, not measured
     state: State = "tested"
     provisional: bool = False  # a published spread stood in
+    test: tuple[Any, ...] = ()  # the function below, and its numbers
+    samples: tuple[Sample, ...] = ()  # what it weighs
 
     @property
     def holds(self) -> Array:
@@ -123,36 +127,42 @@ class Evidence:
 
 def counted(true: bool) -> Evidence:
     """An inequality between numbers that are counted: there is no chance in it."""
-    return Evidence(*[np.asarray(np.nan)] * 3, score=np.inf if true else -np.inf, freedom=np.inf, n=0)
+    return Evidence(
+        *[np.asarray(np.nan)] * 3, score=np.inf if true else -np.inf, freedom=np.inf, n=0, test=("counted", true)
+    )
 
 
 def difference(terms: Sequence[tuple[float, Sample]], above: float = 0.0) -> Evidence:
     """Whether the sum of weight x mean is above a bound."""
     value, error, freedom = _contrast(terms)
-    return _evidence([sample for _, sample in terms], value, error, freedom, (value - above) / error)
+    return _evidence("difference", terms, (above,), value, error, freedom, (value - above) / error)
 
 
 def alike(terms: Sequence[tuple[float, Sample]], band: float) -> Evidence:
     """Whether the sum of weight x mean lies between -band and band: by two one-sided tests."""
     value, error, freedom = _contrast(terms)
-    return _evidence([sample for _, sample in terms], value, error, freedom, (band - np.abs(value)) / error)
+    return _evidence("alike", terms, (band,), value, error, freedom, (band - np.abs(value)) / error)
 
 
 def bound(sample: Sample, *, above: float | None = None, below: float | None = None) -> Evidence:
     """Whether a mean lies above, or below, a bound; value and interval are of the mean."""
     value, error, freedom = _contrast([(1, sample)])
-    return _evidence([sample], value, error, freedom, (value - above if below is None else below - value) / error)
+    score = (value - above if below is None else below - value) / error
+    limit = ("above", above) if below is None else ("below", below)
+    return _evidence(limit[0], [(1, sample)], limit[1:], value, error, freedom, score)
 
 
 def spread(sample: Sample, low: float, high: float) -> Evidence:
     """Whether the standard deviation between seeds lies between two: by two one-sided chi-square tests."""
+    made = {"test": ("spread", (1,), low, high), "samples": (sample,)}
     if sample.n < SEEDS:
-        return Evidence(*[np.asarray(np.nan)] * 3, score=np.nan, freedom=np.nan, n=sample.n, state="single seed")
+        nan = np.asarray(np.nan)
+        return Evidence(nan, nan, nan, score=np.nan, freedom=np.nan, n=sample.n, state="single seed", **made)
     freedom, squares = sample.n - 1, (sample.n - 1) * sample.values.var(-1, ddof=1)
     not_above, not_below = special.chdtrc(freedom, squares / low**2), special.chdtr(freedom, squares / high**2)
     score = -special.ndtri(np.maximum(not_above, not_below))
     low_end, high_end = (np.sqrt(squares / special.chdtri(freedom, level)) for level in (LEVEL, 1 - LEVEL))
-    return Evidence(sample.std, low_end, high_end, score, np.inf, sample.n, sample.state)
+    return Evidence(sample.std, low_end, high_end, score, np.inf, sample.n, sample.state, **made)
 
 
 def trend(samples: Sequence[Sample]) -> Evidence:
@@ -176,7 +186,8 @@ def trend(samples: Sequence[Sample]) -> Evidence:
     if size > 2:
         variance = variance + group_triples * tied_triples / (9 * size * (size - 1) * (size - 2))
     score = np.sign(s) * np.maximum(np.abs(s) - 1, 0) / np.sqrt(np.maximum(variance, 1))
-    return _evidence(samples, (s / first.sum() + 1) / 2, np.nan, np.inf, score)
+    terms = [(1, sample) for sample in samples]
+    return _evidence("trend", terms, (), (s / first.sum() + 1) / 2, np.nan, np.inf, score)
 
 
 def _contrast(terms: Sequence[tuple[float, Sample]]) -> tuple[Array, Array, Array]:
@@ -191,12 +202,16 @@ def _contrast(terms: Sequence[tuple[float, Sample]]) -> tuple[Array, Array, Arra
 
 
 def _evidence(
-    samples: Sequence[Sample], value: Array, error: ArrayLike, freedom: ArrayLike, score: ArrayLike
-) -> Evidence:
+    test: str, terms: Sequence[tuple[float, Sample]], limits: tuple[float, ...], value: Array, error: ArrayLike,
+    freedom: ArrayLike, score: ArrayLike,
+) -> Evidence:  # fmt: skip
+    samples = tuple(sample for _, sample in terms)
     states, n = {sample.state for sample in samples}, min(sample.n for sample in samples)
     half = special.stdtrit(freedom, 1 - LEVEL) * error
     state = "single seed" if "single seed" in states else "chance" if "chance" in states else "tested"
-    return Evidence(value, value - half, value + half, score, freedom, n, state, state == "tested" and n < SEEDS)
+    made = (test, tuple(weight for weight, _ in terms), *limits)
+    is_provisional = state == "tested" and n < SEEDS
+    return Evidence(value, value - half, value + half, score, freedom, n, state, is_provisional, made, samples)
 
 
 def holm(p: Array) -> Array:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from replication.data.sources import Place
 from replication.data.sources.decode import Source
-from replication.data.sources.folder import read_folder
+from replication.data.sources.folder import list_class_folders, read_folder
 from replication.data.store import Split
 
 MakeSplit = Callable[..., Split]
@@ -48,6 +48,13 @@ def test_a_tree_of_png_gives_the_very_pixels_with_labels_by_class_folder(
     assert same(found, (by_class(small[0]), by_class(small[1])))
     assert found.classes == ["cat", "dog"]
     assert found.pixels == "pixels or labels differ from the official ones (png)"
+
+
+def test_class_folders_with_numbers_for_names_are_in_the_order_of_the_numbers(tmp_path: Path) -> None:
+    """Sorted as text, class 10 would follow class 1, and no label be what its name says."""
+    for number in range(12):
+        (tmp_path / str(number)).mkdir()
+    assert list_class_folders(tmp_path) == [str(number) for number in range(12)]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPEG"])

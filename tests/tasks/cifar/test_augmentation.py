@@ -4,11 +4,15 @@ import pytest
 import torch
 from torch.nn.functional import pad as zero_pad
 
-from replication.tasks.cifar.feed import augment
+from replication.tasks.cifar.feed import crop, draw_crops
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def augment(images: torch.Tensor, pad: int, mirror: bool, generator: torch.Generator) -> torch.Tensor:
+    return crop(images, pad, *draw_crops(len(images), pad, mirror, generator))
 
 
 def placements(images: torch.Tensor, crops: torch.Tensor, pad: int) -> list[tuple[int, int, bool]]:
@@ -16,13 +20,13 @@ def placements(images: torch.Tensor, crops: torch.Tensor, pad: int) -> list[tupl
     size = images.shape[-1]
     padded = zero_pad(images, (pad,) * 4)
     found = []
-    for image, crop in zip(padded, crops, strict=True):
+    for image, cropped in zip(padded, crops, strict=True):
         matches = []
         for top in range(2 * pad + 1):
             for left in range(2 * pad + 1):
                 part = image[:, top : top + size, left : left + size]
-                matches += [(top, left, False)] * torch.equal(crop, part)
-                matches += [(top, left, True)] * torch.equal(crop, part.flip(2))
+                matches += [(top, left, False)] * torch.equal(cropped, part)
+                matches += [(top, left, True)] * torch.equal(cropped, part.flip(2))
         assert len(matches) == 1
         found += matches
     return found

@@ -23,7 +23,7 @@ from replication.data.sources.folder import list_class_folders, list_images
 from replication.data.sources.parquet import explain_unreadable, list_files
 from replication.data.sources.reading import read_lines
 from replication.errors import UserError
-from replication.files import classify_error, require_regular
+from replication.files import make_read_error, require_regular
 
 Corners = NDArray[np.float32]  # of the boxes of an image, [K, 4]
 ClassBox = tuple[str, list[int]]  # the wnid of an object, and its corners
@@ -193,7 +193,7 @@ def _read_xml(file: Path) -> Iterator[ClassBox]:
         tree = ElementTree.parse(require_regular(file))
     except (ElementTree.ParseError, OSError) as error:
         message = f"{file} is not an annotation in XML ({error}); extract the boxes again."
-        raise UserError(message, kind=classify_error(error), file=file) from error
+        raise make_read_error(file, error, message) from error
     size = tuple(int(tree.findtext(f"size/{side}") or 0) for side in ("width", "height"))
     for item in tree.iter("object"):
         numbers = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]

@@ -33,10 +33,11 @@ def read_folder(place: Place, dataset: Dataset) -> Source:
 
 
 def list_class_folders(split: Path) -> list[str]:
-    """The sorted names of the folders below `split`; none if it is missing."""
+    """The sorted names of the folders below `split`; none if it is missing. Numbers go by value: 2, then 10."""
     if not split.is_dir():
         return []
-    return [entry.name for entry in _visible(split) if _is_true(entry.is_dir)]
+    names = [entry.name for entry in _visible(split) if _is_true(entry.is_dir)]
+    return sorted(names, key=int) if all(map(str.isdecimal, names)) else names
 
 
 def list_images(folder: Path) -> list[os.DirEntry[str]]:

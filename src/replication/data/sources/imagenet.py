@@ -30,6 +30,7 @@ from replication.data.sources.folder import check_classes, list_class_folders, l
 from replication.data.sources.parquet import explain_unreadable, list_files
 from replication.data.sources.reading import explain_errors
 from replication.errors import UserError
+from replication.files import make_read_error
 
 BLOCK = 2**20  # bytes read at a time
 LabelledEntry = tuple[int, str, str, int, int]  # the label of an image before its `index.Entry`
@@ -197,7 +198,9 @@ def _read_validation_wnids(root: Path, dataset: Dataset) -> list[str]:
         try:
             official.parse_devkit_archive(scratch)
             return official.load_meta_file(scratch)[1]
-        except (RuntimeError, OSError) as error:
+        except OSError as error:
+            raise make_read_error(root / devkit, error, f"{root / devkit} cannot be read ({error}).") from error
+        except RuntimeError as error:
             raise _make_not_official_error(root / devkit, dataset) from error
 
 

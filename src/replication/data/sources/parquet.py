@@ -11,7 +11,7 @@ from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
 from replication.data.sources.reading import explain_errors
 from replication.errors import UserError
-from replication.files import classify_error
+from replication.files import make_read_error
 
 
 def read_parquet(place: Place, dataset: Dataset) -> Source:
@@ -46,9 +46,7 @@ def list_files(place: Place, split: str, dataset: Dataset) -> list[Path]:
 
 def explain_unreadable(file: Path, error: Exception) -> UserError:
     """The error for a file that pyarrow cannot read."""
-    return UserError(
-        f"{file} cannot be read as parquet ({error}); fetch it again.", kind=classify_error(error), file=file
-    )
+    return make_read_error(file, error, f"{file} cannot be read as parquet ({error}); fetch it again.")
 
 
 def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:

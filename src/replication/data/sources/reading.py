@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from replication.errors import UserError
-from replication.files import classify_error, describe_cause, require_regular
+from replication.files import describe_cause, make_read_error, require_regular
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def explain_errors(path: Path, remedy: str = "", key: str | None = None) -> Iter
         yield
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path} cannot be read: {describe_cause(error)}{remedy and f'; {remedy}'}."
-        raise UserError(message, kind=classify_error(error), key=key, file=path) from error
+        raise make_read_error(path, error, message, key) from error
 
 
 def read_bytes(file: Path, remedy: str = "", key: str | None = None) -> bytes:

@@ -23,6 +23,7 @@ def _respond(
     study: Study, what: str, paper: str, nets: Sequence[str], weigh: Weigh, form: str, part: Part = "must"
 ) -> Comparison:
     samples = {net: study.sample_of_layers(study.responses, net, lambda rows: rows["value"].mean()) for net in nets}
+    samples = {net: sample and replace(sample, source=("responses", *sample.source)) for net, sample in samples.items()}
     return _mark_not_measured(weigh_samples(what, paper, samples, weigh, form, part))
 
 
@@ -70,7 +71,9 @@ def gradients_are_healthy(study: Study) -> list[Comparison]:
 def _healthy(study: Study, net: str, early: bool, part: Part) -> Comparison:
     when = "in the first tenth" if early else "at the end"
     what = f"{net} {when}, gradient norm of the first third of layers ÷ of the last, above {HEALTHY:g}"
-    samples = {net: study.sample_of_layers(study.gradients, net, lambda rows: _first_to_last(rows, early))}
+    sample = study.sample_of_layers(study.gradients, net, lambda rows: _first_to_last(rows, early))
+    source = ("gradients first" if early else "gradients last", net, "default")
+    samples = {net: sample and replace(sample, source=source)}
     weigh = lambda samples: rule.bound(samples[net], above=HEALTHY)  # noqa: E731
     return _mark_not_measured(weigh_samples(what, "healthy", samples, weigh, RATIO, part))
 
