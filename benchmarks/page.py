@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
 
 from pipeline.params import PROFILES
 from pipeline.report import BENCHMARKS, NOTEBOOKS, PARTS
@@ -62,7 +61,10 @@ def main() -> None:
             _print_profile(notebook, parameters)
         else:
             body = run_notebook(notebook, parameters)
-            text, used = render_page(Markup(), body.html, body.headings), resource.getrusage(resource.RUSAGE_CHILDREN)
+            text, used = (
+                render_page(body.outside["first"], body.html, body.headings),
+                resource.getrusage(resource.RUSAGE_CHILDREN),
+            )
             seconds, busy = time.perf_counter() - start, used.ru_utime + used.ru_stime
             print(f"{seconds:.1f} s, of the processor {busy:.1f} s; {len(text.encode()) / 1e6:.2f} MB")
 

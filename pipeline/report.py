@@ -14,22 +14,15 @@ from typing import Any
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import OUTCOMES
-from replication.config.profiles import read_profile
 from replication.files import make_read_error, require_regular, write_durably
 from replication.nets.names import depth_of
-from replication.report.answer import choose_main_setup
-from replication.report.depth import error_by_depth
-from replication.report.first_screen import count_claims, first_screen
 from replication.report.notebooks import join_notebooks, run_notebook
 from replication.report.page import render_page
-from replication.report.setups import choose_judged
-from replication.results.studies import read_studies
 from replication.tasks import TASKS
-from replication.verdicts.evidence import describe_evidence
 
 NOTEBOOKS = Path("reports/notebooks")
 # In the order of the page; the first has the parameters.
-PARTS = ("answer", "imagenet", "cifar", "detection", "localization", "record")
+PARTS = ("answer", "imagenet", "cifar", "detection", "localization", "claims", "record")
 BENCHMARKS = Path("benchmarks/results")
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")
@@ -48,14 +41,9 @@ def write_page() -> None:
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run_notebook(join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
-    paper = read_profile(PROFILES, "paper")
-    by_task = [read_studies(RESULTS, task, paper, needed=False) for task in TASKS.values()]
-    studies = [study for of_task in by_task for study in of_task]
-    judged = [study for of_task in by_task for study in choose_judged(of_task, parameters["profile"])]
-    write_durably(PAGE, render_page(first_screen(studies, paper, judged), body.html, body.headings).encode())
-    claims = count_claims(studies, paper) | describe_evidence(studies, paper, RESULTS)
-    write_durably(CLAIMS, (json.dumps(claims, indent=1, ensure_ascii=False) + "\n").encode())
-    write_durably(PICTURE, error_by_depth(*choose_main_setup(studies), is_file=True).drawing.encode())
+    write_durably(PAGE, render_page(body.outside["first"], body.html, body.headings).encode())
+    write_durably(CLAIMS, (json.dumps(body.outside["claims"], indent=1, ensure_ascii=False) + "\n").encode())
+    write_durably(PICTURE, body.outside["picture"].encode())
 
 
 def describe_reproduction() -> str:

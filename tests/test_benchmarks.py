@@ -18,8 +18,8 @@ from benchmarks.measure import CPU, by_turns, endless, losses, slug
 from benchmarks.speed import Found, rates_and_ratios, rows_of
 from benchmarks.usual import cifar_resnet, usual_recipe
 from replication.nets.complexity import complexity
-from replication.report.benchmarks import RATE, RATIO, Measurement, benchmark_parts, read_benchmarks, write_benchmarks
-from replication.report.part import render_content
+from replication.report.benchmarks import RATE, RATIO, Measurement, benchmark_tables, read_benchmarks, write_benchmarks
+from replication.report.html import render_item
 
 MADE = {
     "date": datetime.date(2026, 11, 26), "commit": "0000000-dirty", "torch": "2.14.1",
@@ -106,9 +106,9 @@ def test_a_table_is_read_as_it_was_written_and_has_its_figure_beside_it(
 
 
 def test_the_page_names_the_processor_and_has_every_measurement(tmp_path: Path, rows: list[Measurement]) -> None:
-    assert benchmark_parts(tmp_path) == []
+    assert benchmark_tables(tmp_path) == []
     write_benchmarks(tmp_path / "made-up.csv", rows)
-    part = render_content(*benchmark_parts(tmp_path))
+    part = render_item(*benchmark_tables(tmp_path))
     assert "Speed on Made-Up &lt;Processor&gt;" in part
     for words in (*(row.case for row in rows), "2.25", "6.25", "0000000-dirty", "benchmarks/results/made-up.csv"):
         assert words in part

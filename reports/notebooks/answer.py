@@ -5,7 +5,7 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# The page is one notebook: this file first, then the others, which hold cells alone. A cell shows one part of the page.
+# The page is one notebook: this file first, then the others, which hold cells alone.
 
 # %% tags=["parameters"]
 results = "results"  # folder of the studies
@@ -17,41 +17,40 @@ benchmarks = "benchmarks/results"  # folder of what `make bench` measured, machi
 from pathlib import Path
 
 from replication.config.profiles import read_profile
-from replication.report.claims import claim_cards, describe_rule, list_waiting_claims
-from replication.report.forest import forest
-from replication.report.part import Part
+from replication.report.answer import choose_main_setup
+from replication.report.depth import error_by_depth
+from replication.report.first_screen import count_claims, first_screen
+from replication.report.part import Outside, Part
+from replication.report.record import setups_table
 from replication.report.setups import choose_judged, choose_shown
 from replication.results.studies import read_studies
 from replication.tasks import TASKS
+from replication.verdicts.evidence import describe_evidence
 
 paper = read_profile(Path(profiles), "paper")
-studies = {name: read_studies(Path(results), TASKS[name], paper) for name in ("cifar", "imagenet")}
-cifar, imagenet = (choose_shown(studies[name], profile) for name in ("cifar", "imagenet"))
-with_boxes = ("localization", "rcnn", "detection")
-studies |= {name: read_studies(Path(results), TASKS[name], paper, needed=False) for name in with_boxes}
-localization, rcnn, detection = (choose_shown(studies[name], profile) for name in with_boxes)
-judged = {name: choose_judged(of_task, profile) for name, of_task in studies.items()}
+studies = {
+    task: read_studies(Path(results), task, paper, needed=task.name in ("cifar", "imagenet")) for task in TASKS.values()
+}
+shown = {task: choose_shown(of_task, profile) if of_task else [] for task, of_task in studies.items()}
+judged = {task: choose_judged(of_task, profile) for task, of_task in studies.items()}
+of_name = {task.name: shown[task] for task in shown}  # of a task, the closest setup first
+all_studies, all_shown, all_judged = (
+    [study for of_task in chosen.values() for study in of_task] for chosen in (studies, shown, judged)
+)
 
 # %%
-Part(
-    "comparisons",
-    "All comparisons",
-    forest([study for of_task in judged.values() for study in of_task]),
-    intro="Each measured difference in error that a verdict rests on. Right of zero agrees with the paper. Symlog axis, "
-    "linear within ±2 points.",
-    group="Claims",
+main_task, main_setup = choose_main_setup(all_studies)
+Outside(
+    {
+        "first": first_screen(all_studies, paper),
+        "claims": count_claims(all_studies, paper) | describe_evidence(all_studies, paper, Path(results)),
+        "picture": error_by_depth(main_task, main_setup, is_file=True).drawing,
+    }
 )
 
 # %%
 Part(
-    "claims-imagenet",
-    "Claims of section 4.1",
-    claim_cards(judged["imagenet"]),
-    intro="Each is judged on the setup closest to the paper, and on the last one that was run here.",
+    "setups",
+    "How close to the paper",
+    [setups_table(all_judged, [study for study in all_studies if study not in all_judged])],
 )
-
-# %%
-Part("claims", "Claims of section 4.2", [*claim_cards(judged["cifar"]), describe_rule()])
-
-# %%
-Part("claims-waiting", "Claims not tested", [list_waiting_claims()])

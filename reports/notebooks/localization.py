@@ -1,19 +1,17 @@
 # %%
-from replication.report.html import render_notes
+from replication.report.figures import figure_1
 from replication.report.localization import box_examples, table_13, table_14
 
-make_part(
-    [*table_13(localization, rcnn), *box_examples(localization, Path(results)), render_notes("photographs")],
-    intro="Appendix C: a net of Table 1 that puts a box around the object, whose class is given or guessed.",
-    group="Localization",
-)
-
-# %%
-make_part([table_14(localization, rcnn)])
+localization, rcnn = of_name["localization"], of_name["rcnn"]
+of_localization = [
+    *table_13(localization, rcnn),
+    *box_examples(localization, Path(results)),
+    table_14(localization, rcnn),
+]
 
 # %%
 Part(
-    "claims-localization",
-    "The claim of appendix C",
-    [*claim_cards(judged["localization"]), *claim_cards(judged["rcnn"])],
+    "paper",
+    "Tables and curves of the paper",
+    [figure_1(cifar), *of_section_4_1, *of_section_4_2, *of_detection, *of_localization],
 )

@@ -34,3 +34,10 @@ def test_overlaps_are_those_of_torchvision_and_0_of_what_is_no_box() -> None:
     assert torch.allclose(overlap(boxes[:15], boxes[15:]), box_iou(boxes[:15], boxes[15:]), atol=1e-6)
     odd = torch.tensor([[0.0, 0, 0, 0], [float("nan")] * 4])
     assert overlap(odd, odd).tolist() == [[0, 0], [0, 0]]
+
+
+def test_a_side_grows_to_62_and_a_half_times_that_of_its_anchor_at_most() -> None:
+    """The bound of Fast R-CNN's code, 1000 / 16."""
+    left, top, right, bottom = decode_boxes(torch.tensor([0.0, 0, 50, 4.0]), torch.tensor([0.0, 0, 16, 10])).tolist()
+    assert right - left == pytest.approx(1000, rel=1e-5)
+    assert bottom - top == pytest.approx(10 * math.exp(4.0), rel=1e-5), "less is not cut"

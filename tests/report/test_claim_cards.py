@@ -1,31 +1,37 @@
-"""Verdict cards, on made-up studies whose numbers are known."""
+"""The matrix of claims, on made-up studies whose numbers are known."""
 
 import html
 import re
 
-from made_up import PAPER, study
+import pytest
+from made_up import PAPER, PAPER_PROFILE, study
 from reading import csv_of
 
 from replication import paper
-from replication.report.claims import claim_cards, describe_rule, list_waiting_claims
+from replication.report.claims import claim_matrix, describe_rule
 from replication.report.html import render_item
-from replication.report.setups import build_command
+from replication.report.values import Figure
 from replication.results.studies import Study
+from replication.tasks import TASKS
+from replication.verdicts.claim import list_tests
 from replication.verdicts.claims import WAITING, judge_claims
 from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.rule_since import present_rule
 
 
+def matrix(*studies: Study) -> Figure:
+    return claim_matrix({task: [one for one in studies if one.task == task] for task in TASKS.values()}, PAPER_PROFILE)
+
+
 def cards_of(*studies: Study) -> dict[str, str]:
-    """Cards of claims by their id, "K02-cifar"."""
-    (cards,) = claim_cards(studies)
-    parts = html.unescape(cards.drawing).split('<li id="')[1:]
+    """Rows of claims with what they open to, by their id, "K02-cifar"."""
+    parts = html.unescape(matrix(*studies).open).split('<details class="claim" id="')[1:]
     return {part.partition('"')[0]: part for part in parts}
 
 
 def kind_of(card: str) -> str:
-    """The kind of a card's first verdict, from its class."""
-    return re.search(r'<details class="verdict ([a-z-]+)"', card)[1]
+    """The kind of a claim's first verdict, from its class."""
+    return re.search(r'<div class="verdict ([a-z-]+)"', card)[1]
 
 
 def tables_of(card: str) -> list[list[list[str]]]:
@@ -62,7 +68,7 @@ def test_without_a_verdict_a_card_says_what_three_seeds_would_take() -> None:
     found = study({"plain-20": (1, 9), "plain-56": (5, 13)})
     card = cards_of(found)["K02-cifar"]
     assert needed(found, "K02").runs == 4 and "4 more" in card and "40 min" in card
-    assert f"<code>{build_command(found, ['plain-20', 'plain-56'], 3)}</code>" in card
+    assert 'href="#fill"' in card
 
 
 def test_an_inconclusive_claim_says_how_many_seeds_would_settle_it() -> None:
@@ -76,38 +82,32 @@ def test_an_inconclusive_claim_says_how_many_seeds_would_settle_it() -> None:
     assert kind_of(cards_of(settled)["K15-cifar"]) == "supported" and needed(settled, "K15") is None
 
 
-def test_a_claim_that_rests_on_variants_has_the_command_that_runs_them() -> None:
-    found = study({"plain-20": (1, 9)})
-    cards = cards_of(found)
-    assert build_command(found, ["plain-20", "plain-56/three-times-longer"], 3) in cards["K24-cifar"]
-    assert build_command(found, ["plain-20/bottleneck", "plain-56/bottleneck"], 3) in cards["K25-cifar"]
+def test_a_claim_has_a_verdict_in_each_setup_and_what_is_counted_one_in_all() -> None:
+    cards = cards_of(study(PAPER), study(PAPER, profile="other"))
+    assert cards["K02-cifar"].count('<div class="verdict') == 2
+    assert kind_of(cards["K08-cifar"]) == "confirmed" and cards["K08-cifar"].count('<div class="verdict') == 1
 
 
-def test_what_is_counted_is_confirmed_and_opens_no_verdict_a_study() -> None:
-    card = cards_of(study(PAPER), study(PAPER))["K08-cifar"]
-    assert kind_of(card) == "confirmed" and card.count("<details") == 1
-
-
-def test_a_claim_whose_rule_is_younger_than_its_runs_says_so() -> None:
+def test_that_the_rule_is_younger_than_runs_is_said_once() -> None:
     found = study({"plain-20": (1, 9), "plain-56": (5, 13)})
-    cards, since = cards_of(found), str(present_rule().since)
-    assert since in cards["K02-cifar"] and "2026-01-02" in cards["K02-cifar"], "when it began, and when they ended"
-    assert since not in cards["K08-cifar"] and since not in cards["K14-cifar"], "no runs"
+    assert matrix(found).open.count(str(present_rule().since)) == 1
     found.runs["date"] = "2999-01-01"
-    assert since not in cards_of(found)["K02-cifar"]
+    assert str(present_rule().since) not in matrix(found).open
 
 
 def test_the_csv_of_the_cards_has_a_row_a_comparison() -> None:
     found = study(PAPER, seeds=3, spread=0.2)
-    (cards,) = claim_cards([found])
-    lines = csv_of(render_item(cards))
+    lines = csv_of(render_item(matrix(found)))
     assert len(lines) == 1 + sum(len(tested.comparisons) for tested in judge_claims(found))
     (line,) = (line for line in lines if line[1] == "K02" and line[3] == "plain-56 − plain-20, test error")
     assert line[0] == found.name and line[2] == "supported" and line[4:6] == ["+3.54", "+3.54"]
 
 
-def test_without_a_study_there_are_no_cards() -> None:
-    assert claim_cards([]) == []
+@pytest.mark.parametrize("studies", [[], [study(PAPER)]], ids=["nothing run", "one setup"])
+def test_each_claim_of_the_paper_has_a_row_whatever_was_run(studies: list[Study]) -> None:
+    tested = {f"{test.claim.id}-{task.name}" for task in TASKS.values() for test in list_tests(task)}
+    assert cards_of(*studies).keys() == tested | WAITING.keys()
+    assert {claim.partition("-")[0] for claim in cards_of(*studies)} == set(paper.claim_ids())
 
 
 def test_the_rule_is_told_with_its_hash_and_since_when_it_holds() -> None:
@@ -118,6 +118,5 @@ def test_the_rule_is_told_with_its_hash_and_since_when_it_holds() -> None:
 
 
 def test_claims_that_nothing_tests_say_what_they_need() -> None:
-    text = list_waiting_claims()
-    assert re.findall(r'<li id="(K\d\d)"', text) == list(WAITING)
-    assert all(need in html.unescape(text) for need in WAITING.values())
+    cards = cards_of()
+    assert all(need in cards[claim] for claim, need in WAITING.items())

@@ -4,16 +4,13 @@ import re
 
 import pytest
 from checkout import PROJECT
-from made_up import PAPER_PROFILE, recipe_of, result
+from made_up import recipe_of, result
 
 from pipeline.report import NOTEBOOKS, PARTS
 from replication.report.benchmarks import BY_DEPTH, Measurement, write_benchmarks
-from replication.report.first_screen import first_screen
 from replication.report.notebooks import join_notebooks, run_notebook
 from replication.report.page import render_page
 from replication.results.add import add_results
-from replication.results.studies import read_studies
-from replication.tasks import TASKS
 
 pytestmark = pytest.mark.slow  # it runs the notebooks
 
@@ -48,10 +45,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> str:
     write_benchmarks(folder / f"speed/{profile}.csv", [Measurement.model_validate(row) for row in rows])
     parameters = {"results": folder / "results", "profile": profile, "profiles": PROJECT / "pipeline/profiles"}
     notebook = join_notebooks([PROJECT / NOTEBOOKS / f"{name}.py" for name in PARTS])
-    by_task = [read_studies(folder / "results", task, PAPER_PROFILE, needed=False) for task in TASKS.values()]
-    studies = [study for of_task in by_task for study in of_task]
     body = run_notebook(notebook, parameters | {"benchmarks": folder / "speed"})
-    return render_page(first_screen(studies, PAPER_PROFILE, studies), body.html, body.headings)
+    return render_page(body.outside["first"], body.html, body.headings)
 
 
 def test_a_script_in_the_results_is_text(built: str) -> None:

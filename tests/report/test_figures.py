@@ -14,8 +14,9 @@ from replication.report.architecture import figure_3
 from replication.report.blocks import figure_2, figure_5
 from replication.report.detection import detection_table
 from replication.report.drawing import INK
+from replication.report.evidence import draw_replications, gap_by_schedule
 from replication.report.figures import figure_1, figure_4, figure_6
-from replication.report.forest import forest
+from replication.report.forest import comparisons_table
 from replication.report.html import render_item
 from replication.report.responses import figure_7
 from replication.report.values import Figure
@@ -36,39 +37,39 @@ def label(figure: Figure) -> str:
 
 def not_run(figure: Figure) -> list[str]:
     """The nets that a figure names as drawn in the paper and not run here."""
-    return re.findall(r"(?:plain|resnet)-[\w-]+", " ".join(re.findall(r'<p class="note">(.*?)</p>', figure.drawing)))
+    notes = " ".join(re.findall(r'<p class="note">(.*?)</p>', figure.open or figure.drawing))
+    return re.findall(r"(?:plain|resnet)-[\w-]+", notes)
 
 
 # --- training curves
 
 
-def test_figures_have_the_papers_panels_once_and_its_curves_beneath_ours() -> None:
+def test_each_panel_stands_open_once_for_the_paper_and_once_for_the_closest_setup() -> None:
     found = [made_up({"plain-20": (1.4, 9.7), "plain-56": (5.6, 50.0)}, profile=name) for name in ("one", "two")]
     found = [with_curves(study, [(0.5, 3.0), (1.0, 0.0)]) for study in found]
     figure = figure_1(found)
-    assert len(labels(figure.drawing)) == 2 + 2 * len(found)
-    panels = figure.drawing.split("<svg ")[1:]
+    assert len(labels(figure.open)) == 2 * 2, "training and test error"
+    assert len(labels(figure.drawing)) == 2, "of the other setup, folded"
+    panels = figure.open.split("<svg ")[1:]
     ticks = [{int(tick) for tick in re.findall(r">(\d+)</text>", panel)} for panel in panels]
-    assert 20 in ticks[1] and 40 not in ticks[1], "the paper's figure ends at 20 %"
+    assert 20 in ticks[2] and 40 not in ticks[2], "the paper's figure ends at 20 %"
     assert {20, 40, 60} <= ticks[3], "ours reach as high as plain-56 needs"
-    drawn = [len(re.findall(r"stroke-dasharray", panel)) for panel in panels]
-    assert drawn[3] >= drawn[1] + 2, "the paper's two curves are drawn beneath ours"
 
 
 def test_figure_6_has_the_papers_three_panels_and_names_what_was_not_run() -> None:
     figure = figure_6([made_up({"resnet-20": (1, 9)})])
-    assert len(labels(figure.drawing)) == 6
+    assert len(labels(figure.open)) == 6
     assert {"plain-20", "resnet-110", "resnet-1202"} <= set(not_run(figure)) and "resnet-20" not in not_run(figure)
 
 
 def test_figure_4_has_the_papers_curves_beside_ours() -> None:
     figure = figure_4([made_up({"plain-18": (31.5, 28), "plain-34": (32.6, 29)}, task="imagenet")])
-    assert len(labels(figure.drawing)) == 4 and not_run(figure) == ["resnet-18-A", "resnet-34-A"]
+    assert len(labels(figure.open)) == 4 and not_run(figure) == ["resnet-18-A", "resnet-34-A"]
 
 
 def test_seeds_are_drawn_as_a_band() -> None:
     bands = [
-        figure_6([made_up({"resnet-20": (1, 9)}, seeds=seeds, spread=0.5)]).drawing.count("fill-opacity: 0.18")
+        figure_6([made_up({"resnet-20": (1, 9)}, seeds=seeds, spread=0.5)]).open.count("fill-opacity: 0.18")
         for seeds in (1, 3)
     ]
     assert bands[0] == 0 < bands[1]
@@ -77,8 +78,8 @@ def test_seeds_are_drawn_as_a_band() -> None:
 @pytest.mark.parametrize("draw", [figure_1, figure_6])
 def test_equal_results_draw_equal_bytes_in_the_colour_of_the_page(draw: Callable[[Sequence[Study]], Figure]) -> None:
     found = [made_up(PAPER)]
-    assert draw(found).drawing == draw(found).drawing
-    assert INK not in draw(found).drawing and "currentColor" in draw(found).drawing
+    assert draw(found).open == draw(found).open
+    assert INK not in draw(found).open and "currentColor" in draw(found).open
 
 
 def test_a_figure_carries_the_points_that_it_draws() -> None:
@@ -96,7 +97,7 @@ def test_no_two_drawings_of_the_page_share_an_id_and_each_reference_leads_to_one
     """Also of two studies with one name, and of two figures with the same panels."""
     small = [made_up(PAPER, seeds=2, spread=0.3, profile=name) for name in ("one", "two")]
     large = [made_up(PAPER_IMAGENET, task="imagenet")]
-    figures = [figure_1(small), figure_4(large), figure_6(small), figure_2(), figure_3(), figure_5(), *forest(small)]
+    figures = [figure_1(small), figure_4(large), figure_6(small), figure_2(), figure_3(), figure_5()]
     page = "".join(map(render_item, figures))
     ids = re.findall(r'\bid="([^"]+)"', page)
     references = set(re.findall(r'(?:url\(#|xlink:href="#)([^")]+)', page))
@@ -106,18 +107,46 @@ def test_no_two_drawings_of_the_page_share_an_id_and_each_reference_leads_to_one
 # --- other drawings
 
 
-def test_the_forest_draws_each_measured_comparison_of_errors() -> None:
+def test_all_comparisons_of_errors_stand_in_one_table() -> None:
     found = study(PAPER, seeds=3, spread=0.2)
-    (figure,) = forest([found])
-    assert re.search(r"K02 plain-56 − plain-20, test error: \+3\.54 \(paper \+3\.54\), supported", label(figure))
+    table = comparisons_table([found])
+    words = [row.words for row in table.rows]
+    (line,) = (line for line in words if line[1:3] == ["K02", "plain-56 − plain-20, test error"])
+    assert line[4] == line[6] == "+3.54" and "supported" in line[-1]
     drawn = [c for t in judge_claims(found) for c in t.comparisons if c.is_deciding and c.evidence and c.evidence.n]
-    assert 5 < len(figure.numbers) == label(figure).count("(paper ") <= len(drawn)
-    assert forest([study({"plain-20": (1, 9)})]) == [], "nothing to compare"
+    assert 5 < len(words) <= len(drawn)
+    assert comparisons_table([study({"plain-20": (1, 9)})]).rows == [], "nothing to compare"
+
+
+def test_a_comparison_is_drawn_even_near_zero_and_compressed_beyond() -> None:
+    drawings = [row.cells[3].drawing for row in comparisons_table([study(PAPER, seeds=3, spread=0.2)]).rows]
+    papers = [float(row.words[6]) for row in comparisons_table([study(PAPER, seeds=3, spread=0.2)]).rows]
+    places = [float(re.search(r'class="paper" d="M([\d.]+)', drawing)[1]) for drawing in drawings]
+    by_paper = [place for _, place in sorted(zip(papers, places, strict=True))]
+    assert by_paper == sorted(by_paper) and all(0 <= place <= 200 for place in places)
+    assert all((place > 100) == (value > 0) for value, place in zip(papers, places, strict=True))
+
+
+def test_replications_are_drawn_with_the_papers_errors_and_ours() -> None:
+    drawing = draw_replications([study({"resnet-20": (1, 8.9)}, seeds=3, spread=0.1)])
+    (told,) = labels(drawing)
+    by_net = {part.partition(":")[0]: part for part in told.split(". ")}
+    assert "paper 8.75" in by_net["resnet-20"] and by_net["resnet-110"].endswith("here none")
+    assert set(by_net["resnet-20"].rpartition("here ")[2].split(", ")) == {"8.80", "8.90", "9.00"}
+
+
+def test_differences_stand_against_the_length_of_training_with_the_papers() -> None:
+    own = {"pixels": "official"}
+    short = study(PAPER, seeds=3, spread=0.2, profile="cpu", schedule={"iterations": 4000, "drops": [2000]}, **own)
+    figure = gap_by_schedule([short, study(PAPER)])
+    assert {row["who"] for row in figure.numbers} == {short.name}, "on the paper's own data"
+    (row,) = (row for row in figure.numbers if row["difference"] == "plain-56 − plain-20")
+    assert (row["share"], row["points"], row["paper"], row["n"]) == (0.0625, 3.54, 3.54, 3)
 
 
 def test_figures_2_and_5_are_counted_on_the_built_blocks() -> None:
     assert "2 weight layers" in label(figure_2())
-    numbers = re.findall(r"([\d,]+) weights, (\d+) M", label(figure_5()))
+    numbers = re.findall(r"([\d,]+) weights, (\d+) M", " ".join(labels(figure_5().drawing)))
     assert numbers == [("73,728", "231"), ("69,632", "218")]
 
 

@@ -86,7 +86,7 @@ class Screen(HTMLParser):
 
 
 def screen(*studies: Study) -> Screen:
-    return Screen(first_screen(studies, PAPER_PROFILE, studies))
+    return Screen(first_screen(studies, PAPER_PROFILE))
 
 
 def word(*studies: Study) -> str:

@@ -1,17 +1,18 @@
-"""Nets can be told apart: by contrast with the page, by colour with deuteranopia, and by their marks without colour."""
+"""Nets can be told apart: family by hue, depth by lightness and mark; also with deuteranopia, in light and dark."""
 
-from itertools import combinations
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from markupsafe import Markup
 
-from replication.report.palette import LOOKS, OTHER, dark_css, look, use_page_colours
+from replication.report.palette import DARK, GREY, LIGHT, look, page_colours, use_page_colours
 
-FIGURES = {
-    "cifar": ["20", "32", "44", "56", "110", "1202"],
-    "imagenet": ["18", "34", "34-B", "34-C", "50", "101", "152"],
+FAMILIES = {
+    "plain": [["20", "32", "44", "56", "110"], ["18", "34"]],
+    "resnet": [["20", "32", "44", "56", "110", "1202"], ["18", "34-A", "50", "101", "152"]],
 }
+OPTIONS = ["resnet-34-A", "resnet-34-B", "resnet-34-C"]
 PAGE = {"light": ("#fbfaf7", "#ffffff"), "dark": ("#131416", "#1b1d21")}  # background and cards of page.css
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 DEUTERANOPIA = np.array(
@@ -37,29 +38,38 @@ def subtract_mean(colour: str) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
+def distance(one: str, other: str) -> float:
+    return float(np.linalg.norm(subtract_mean(one) - subtract_mean(other)))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("figure", FIGURES)
-def test_nets_of_a_figure_are_told_apart_with_deuteranopia_and_stand_out_from_the_page(
-    figure: str, scheme: str
-) -> None:
-    looks = [LOOKS[net] for net in FIGURES[figure]]
-    colours = [getattr(of, scheme) for of in looks]
-    for one, other in combinations(colours, 2):
-        assert np.linalg.norm(subtract_mean(one) - subtract_mean(other)) > 12, (one, other)
-    assert all(contrast(of, page) >= 3 for of in (*colours, getattr(OTHER, scheme)) for page in PAGE[scheme])
-    assert len({of.mark for of in looks}) == len(looks), "and without any colour"
+def test_families_are_told_apart_by_hue_and_all_colours_stand_out_from_the_page(scheme: str) -> None:
+    families = LIGHT if scheme == "light" else DARK
+    assert min(distance(one, other) for one, other in zip(*families.values(), strict=True)) > 18, "of equal depth"
+    colours = [colour for family in families.values() for colour in family]
+    assert all(contrast(colour, page) >= 3 for colour in (*colours, GREY[scheme == "dark"]) for page in PAGE[scheme])
 
 
-@pytest.mark.parametrize("nets", [["20", "32", "44", "56", "110", "1202"], ["18", "34", "50", "101", "152"]])
-def test_the_deeper_a_net_the_more_it_stands_out(nets: list[str]) -> None:
-    for scheme in ("light", "dark"):
-        stands_out = [contrast(getattr(LOOKS[net], scheme), PAGE[scheme][0]) for net in nets]
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_deeper_a_net_the_more_it_stands_out(scheme: str, family: str) -> None:
+    for depths in FAMILIES[family]:
+        looks = [look(f"{family}-{depth}") for depth in depths]
+        colours = [getattr(one, scheme) for one in looks]
+        stands_out = [contrast(colour, PAGE[scheme][0]) for colour in colours]
         assert stands_out == sorted(stands_out)
+        assert all(distance(one, other) > 7 for one, other in pairwise(colours))
+        assert len({one.mark for one in looks}) == len(looks), "and without any colour"
+
+
+def test_shortcut_options_of_one_depth_have_marks_and_colours_of_their_own() -> None:
+    assert len({look(net).mark for net in OPTIONS}) == len({look(net).light for net in OPTIONS}) == 3
 
 
 def test_a_colour_on_a_light_page_has_one_on_a_dark_page() -> None:
-    assert len({(of.light, of.dark) for of in LOOKS.values()}) == len({of.light for of in LOOKS.values()})
-    of = look("resnet-34-A")
-    assert of == LOOKS["34"] and look("resnet-34-B") == LOOKS["34-B"] and look("plain-8") == OTHER
-    assert use_page_colours(Markup(f"stroke: {of.light}")) == f"stroke: var(--net-{of.light[1:]},{of.light})"
-    assert f"--net-{of.light[1:]}:{of.dark}" in dark_css()
+    one = look("resnet-34-A")
+    assert (
+        one == look("resnet-34") and look("resnet-8").mark == look("plain-8").mark and look("vgg-16").light == GREY[0]
+    )
+    assert use_page_colours(Markup(f"stroke: {one.light}")) == f"stroke: var(--net-{one.light[1:]},{one.light})"
+    assert f"--net-{one.light[1:]}:{one.dark}" in page_colours()

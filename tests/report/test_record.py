@@ -7,7 +7,7 @@ from made_up import PAPER, PAPER_IMAGENET, joined, study
 from reading import cells, row_of, rows
 
 from replication.report.html import render_item
-from replication.report.record import differences_table, list_other_studies, runs_table
+from replication.report.record import deviations_table, differences_table, fill_commands, runs_table, setups_table
 from replication.report.setups import build_command, choose_shown
 from replication.results.studies import Study
 
@@ -108,12 +108,42 @@ def test_the_readers_own_study_stands_beside_the_nearest_and_others_are_named() 
     override = replace(mine, label="train_images=45000")
     studies = [exact, mine, override]
     assert choose_shown(studies, "mine") == studies and choose_shown(studies, "paper") == [exact]
-    others = list_other_studies(studies, [exact])
-    assert re.findall(r"<code>(results/[^<]+)</code>", others) == [f"results/{one.folder}" for one in (mine, override)]
-    assert list_other_studies(studies, studies).strip() == ""
+    table = setups_table([exact], [mine, override])
+    assert [row.cells[0].text for row in table.rows] == [exact.name]
+    assert re.findall(r"<code>(results/[^<]+)</code>", table.notes) == [f"results/{one.folder}" for one in studies]
 
 
 def test_of_several_studies_of_a_task_those_of_better_fidelity_are_shown() -> None:
     far, near = study(PAPER), study({"plain-20": (2, 9)}, pixels="official", profile="cpu")
     assert choose_shown([far, near], "quick") == [far, near]
     assert choose_shown([near, far], "quick") == [near]
+
+
+def test_each_setup_says_how_far_it_is_from_the_paper() -> None:
+    own = study({"plain-20": (6, 12.69), "resnet-20": (4, 9.75)}, pixels="official", profile="cpu")
+    (row, other) = setups_table([own, study({"resnet-20": (1, 2.0)}, dataset="digits")], []).rows
+    assert row.words[2] == "2 of 10" and "+1.0 to +3.0" in row.words[-1], (
+        "plain-20 9.69 and ResNet-20 8.75 in the paper"
+    )
+    assert row.words[4] == str(len({line[0] for line in map(tuple, rows(differences_table(own)).items())}))
+    assert not re.search(r"\d", other.words[-1]), "no error on other data is compared"
+
+
+def test_deviations_stand_in_one_table_with_a_column_a_setup_and_the_measured_effect() -> None:
+    changed = study({"resnet-56": (1, 8)}, variant="fan-out", pixels="official", initialisation="fan_out")
+    near = joined(study({"resnet-56": (1, 7)}, pixels="official"), changed)
+    short = study(
+        {"resnet-20": (1, 9)}, profile="cpu", pixels="official", schedule={"iterations": 4000, "drops": [2000]}
+    )
+    table = deviations_table([near, short, study({"resnet-20": (1, 2)}, dataset="digits")])
+    assert len(table.columns) == 4, "a smoke test says nothing of the paper"
+    found = {row.words[0]: row for row in table.rows}
+    (fanned,) = (row for what, row in found.items() if any("fan_out" in word for word in row.words))
+    assert "1 of 2" in fanned.words[1] and not fanned.words[2] and "+1.00" in fanned.words[3]
+    assert "4,000" in found["iterations"].words[2] and "64,000" in found["iterations"].words[2]
+
+
+def test_the_command_that_fills_a_cell_stands_once_a_setup() -> None:
+    found = study({"resnet-20": (1.0, 8.9)})
+    text = fill_commands([found]).unescape()
+    assert text.count(build_command(found, ["NET"], 3)) == 1 and 'id="fill"' in text

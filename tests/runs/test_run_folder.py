@@ -22,7 +22,7 @@ from replication.nets.by_name import build
 from replication.nets.complexity import complexity
 from replication.runs.curve import Point
 from replication.runs.folder import read_curve, read_run, read_weights, write_run
-from replication.runs.record import RunRecord
+from replication.runs.record import RunRecord, train_error_at_end
 from replication.tasks.cifar.recipe import CifarRecipe
 
 Write = Callable[..., RunRecord]
@@ -268,3 +268,10 @@ def test_a_run_of_before_tasks_were_called_so_is_read(tmp_path: Path, write: Wri
     path.write_text(json.dumps(values))
     seal(tmp_path / "seed-0")
     assert read_run(tmp_path / "seed-0") == record
+
+
+def test_the_end_of_training_starts_after_fifteen_sixteenths_of_it() -> None:
+    """Of 32 iterations the last two count: the point at 30 is of those before."""
+    errors = {10: 90.0, 30: 60.0, 31: 20.0, 32: 10.0}
+    curve = [Point(iteration, "train", "error", error) for iteration, error in errors.items()]
+    assert train_error_at_end(curve, 32) == 15.0

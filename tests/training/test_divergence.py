@@ -102,3 +102,14 @@ def test_a_net_that_learns_nothing_is_recorded_as_no_better_than_chance(project:
     record = json.loads((project.folder / "runs/cifar/plain-8/seed-3/run.json").read_text())
     assert record["status"] == "chance"
     assert record["recipe"]["seed"] == 3
+
+
+def test_a_state_with_a_weight_that_is_not_finite_is_not_saved(make_recipe: Recipes, tmp_path: Path) -> None:
+    state = State.start(make_recipe(), 4, torch.device("cpu"))
+    state.save(tmp_path)
+    content = (tmp_path / STATE).read_bytes()
+    for value in (math.nan, math.inf):
+        state.net.fc.weight.data[1, 2] = value
+        with pytest.raises(NonFiniteLoss):
+            state.save(tmp_path)
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [content]

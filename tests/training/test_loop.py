@@ -280,3 +280,17 @@ def test_a_shallower_net_has_no_warmup(make_recipe: Recipes, fit: Fit) -> None:
     state = fit(recipe)
     assert state.warmup_ended_at is None
     assert select(state.curve, "train", "learning_rate")[8] == 0.05
+
+
+def test_the_heldout_error_is_the_share_of_the_images_held_out(
+    make_recipe: Recipes, make_batches: Maker, fit: Fit
+) -> None:
+    """16 are held out, and 40 tested: an error of the one is not in units of the other."""
+    recipe = make_recipe(train_images=80, schedule={"iterations": 4, "drops": []})
+    state, batches = fit(recipe), make_batches(recipe)
+    assert (batches.heldout_count, batches.test_count) == (16, 40)
+    for split, count in (("heldout", 16), ("test", 40)):
+        net = state.net.eval()
+        with torch.no_grad():
+            wrong = sum(int((net(images).argmax(1) != labels).sum()) for images, labels in batches.single_view(split))
+        assert wrong > 0 and last_value(state.curve, split) == pytest.approx(100 * wrong / count)

@@ -11,11 +11,10 @@ from matplotlib.path import Path
 from replication.nets.complexity import Layer, complexity, layers
 from replication.report.drawing import INK, STYLE, write_svg
 from replication.report.numbers import list_layers
+from replication.report.palette import GREY, look
 from replication.report.values import Figure
 
 COLUMNS = {"vgg-19": "VGG-19", "plain-34": "34-layer plain", "resnet-34-A": "34-layer residual"}
-GREY = "#7f8790"
-HUES = {64: "#7b5fc9", 128: "#2f9e77", 256: "#c5407c", 512: "#2f7fc1"}
 WIDTH, LEFT = 2.1, 0.75
 KINDS = {"conv": "{0}×{0} conv, {1}", "pool": "{0}×{0} max pool", "fc": "fc {1}"}  # kernel, channels
 
@@ -55,23 +54,22 @@ def _draw_net(net: str, built: tuple[Layer, ...], starts: Mapping[int, float], h
         macs = complexity(net, 224, 1000).macs / 1e9
         axes.text(LEFT, -1.3, COLUMNS[net], fontsize=9.5, weight="bold")
         axes.text(LEFT, -0.65, f"{macs:.2f} billion multiply-adds", fontsize=8, alpha=0.8)
-        _draw_layers(axes, LEFT, built, starts, has_shortcuts=net.startswith("resnet"))
+        _draw_layers(axes, LEFT, net, starts)
         axes.set(xlim=(-0.1, LEFT + WIDTH + 0.6), ylim=(height, -2))
         axes.axis("off")
         label = f"Figure 3: {COLUMNS[net]}, {len(built)} layers, {macs:.2f} billion multiply-adds"
         return write_svg(figure, label, f"figure-3-{net}")
 
 
-def _draw_layers(
-    axes: Axes, x: float, built: tuple[Layer, ...], starts: Mapping[int, float], has_shortcuts: bool
-) -> None:
+def _draw_layers(axes: Axes, x: float, net: str, starts: Mapping[int, float]) -> None:
+    built, has_shortcuts = layers(net, 224, 1000), net.startswith("resnet")
     counts = dict.fromkeys(starts, 0)
     block, block_start, block_channels = "", 0.0, 0
     end, channels = 0.0, 0  # of the layer above
     for layer, following in zip(built, [*built[1:], None], strict=True):
         y = starts[layer.output_size] + counts[layer.output_size]
         counts[layer.output_size] += 1
-        _draw_layer(axes, x, y, layer)
+        _draw_layer(axes, x, y, layer, look(net).light)
         name = layer.name.rpartition(".")[0]
         if name != block:
             block, block_start, block_channels = name, end, channels
@@ -81,15 +79,19 @@ def _draw_layers(
             _draw_arc(axes, x + WIDTH, block_start, end, is_dotted=block_channels != channels)
 
 
-def _draw_layer(axes: Axes, x: float, y: float, layer: Layer) -> None:
-    hue = HUES.get(layer.channels, GREY) if layer.kind == "conv" else GREY
+def _draw_layer(axes: Axes, x: float, y: float, layer: Layer, family: str) -> None:
+    """The more channels, the stronger the colour of the family."""
+    hue = family if layer.kind == "conv" else GREY[0]
+    strength = 0.1 + 0.06 * (layer.channels // 128)
     shape = "round,pad=0,rounding_size=0.12"
-    axes.add_patch(FancyBboxPatch((x, y + 0.12), WIDTH, 0.76, boxstyle=shape, fc=hue, ec=hue, alpha=0.2, lw=0.6))
+    axes.add_patch(
+        FancyBboxPatch((x, y + 0.12), WIDTH, 0.76, boxstyle=shape, fc=hue, ec=hue, alpha=min(strength, 0.34), lw=0.6)
+    )
     text = KINDS[layer.kind].format(layer.kernel, layer.channels)
     axes.text(x + 0.1, y + 0.5, text + (f", /{layer.stride}" if layer.stride > 1 else ""), va="center", fontsize=7)
     if layer.macs:
         macs = f"{layer.macs / 1e6:,.0f} M" if layer.macs >= 1e6 else f"{layer.macs / 1e6:.1f} M"
-        axes.text(x + WIDTH - 0.07, y + 0.5, macs, va="center", ha="right", fontsize=6, alpha=0.75)
+        axes.text(x + WIDTH - 0.07, y + 0.5, macs, va="center", ha="right", fontsize=6.9, alpha=0.75)
 
 
 def _draw_arc(axes: Axes, x: float, top: float, bottom: float, is_dotted: bool) -> None:

@@ -1,4 +1,4 @@
-"""How fast this project is, machine by machine: the tables that `make bench` writes, their figures, and their parts.
+"""How fast this project is, machine by machine: the tables that `make bench` writes, and their figures.
 
 A table, benchmarks/results/<machine>.csv, has one measurement a row: the median of `n` and their quartiles. Ratios are
 of measurements by turns, A B A B …, so that what else the machine did is in both.
@@ -20,10 +20,9 @@ from replication.errors import UserError
 from replication.files import make_read_error, require_regular
 from replication.paper import protocol
 from replication.report.drawing import INK, STYLE, write_svg
-from replication.report.html import render_notes
-from replication.report.part import Part
 from replication.report.setups import slug
-from replication.report.values import Cell, Figure, Row, Table
+from replication.report.templating import render_notes
+from replication.report.values import Cell, Row, Table
 
 RATIO, PERCENT, RATE, MEMORY = "ratio", "percent", "images/s", "GiB"
 BY_DEPTH = "by depth"  # the benchmark whose cases are nets, resnet-20 and so on
@@ -86,24 +85,20 @@ def read_benchmarks(path: Path) -> list[Measurement]:
     return rows
 
 
-def benchmark_parts(folder: Path) -> list[Part]:
-    """A part for each machine: a figure and a table of its measurements; none where nothing was measured."""
-    parts = []
+def benchmark_tables(folder: Path) -> list[Table]:
+    """A table for each machine of its measurements; none where nothing was measured."""
+    tables = []
     for path in sorted(folder.glob("*.csv")):
         rows = read_benchmarks(path)
-        first, name = rows[0], slug("speed", path.stem)
-        about = f"{first.cores} cores · torch {first.torch} · {first.date} · commit {first.commit}"
-        caption, data = f"Speed on {first.processor}", [f"{FOLDER}/{path.name}"]
-        figure = Figure(
-            id=f"{name}-figure", caption=caption, script=__name__, data=data,
-            drawing=Markup('<figure class="wide" tabindex="0">{}</figure>').format(draw_benchmarks(rows, name)),
-        )  # fmt: skip
-        items = [figure, _benchmark_table(name, caption, data, rows)]
-        parts.append(Part("" if parts else "speed", caption, items, soft=about))
-    return parts
+        first = rows[0]
+        about = f"{first.cores} cores, torch {first.torch}, {first.date}, commit {first.commit}"
+        caption = f"Speed on {first.processor}: {about}"
+        table_id = slug("speed", path.stem) if tables else "speed"
+        tables.append(_benchmark_table(table_id, caption, [f"{FOLDER}/{path.name}"], rows))
+    return tables
 
 
-def _benchmark_table(name: str, caption: str, data: Sequence[str], measurements: Sequence[Measurement]) -> Table:
+def _benchmark_table(table_id: str, caption: str, data: Sequence[str], measurements: Sequence[Measurement]) -> Table:
     rows, last = [], ""
     for row in measurements:
         low, high = _format_value(row.low, row.unit).rpartition(" ")[0], _format_value(row.high, row.unit)
@@ -113,7 +108,7 @@ def _benchmark_table(name: str, caption: str, data: Sequence[str], measurements:
         ]))  # fmt: skip
         last = row.benchmark
     return Table(
-        id=name, caption=caption, script=__name__, data=data, is_long=True, rows=rows,
+        id=table_id, caption=caption, script=__name__, data=data, rows=rows,
         columns=["benchmark", "case", "median", "quartiles", "n", "threads"],
         notes=render_notes("speed"),
     )  # fmt: skip

@@ -10,15 +10,13 @@ from replication.config.profiles import DEFAULT
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.report.benchmarks import describe_1202_layers
-from replication.report.html import render_notes
-from replication.report.setups import build_command, describe_setup, mean_and_std, measured_cells, runs_id
-from replication.report.values import Cell, Row, Table
+from replication.report.evidence import COMPARED, draw_replications
+from replication.report.setups import NOT_RUN, describe_setup, mean_and_std, measured_cells, runs_id
+from replication.report.templating import render_notes
+from replication.report.values import Cell, Row, Table, shorten
 from replication.results.studies import Study
 from replication.results.tables import SCORES
 from replication.words import format_mean
-
-# The nets of the table of replications.
-COMPARED = ["plain-20", "plain-56", "resnet-20", "resnet-32", "resnet-44", "resnet-56", "resnet-110", "resnet-1202"]
 
 
 def table_6(studies: Sequence[Study], benchmarks: Path | None = None) -> Table:
@@ -40,6 +38,10 @@ def table_6(studies: Sequence[Study], benchmarks: Path | None = None) -> Table:
         data=[SCORES], style="dense", rows=[_row_of_table_6(row, studies) for row in rows],
         groups=[Cell(columns=2), Cell("paper", columns=2), "counted", *names],
         columns=["method", "layers", "parameters", "error (%)", "parameters", *ours * len(studies)],
+        open=shorten("table-6", "test error (%)", [
+            (f"ResNet-{row['layers']}", _format_printed(row), _measure_short(studies[0], row["net"]))
+            for row in rows if row["kind"] != "comparator"
+        ], studies[0]),
         notes=render_notes(
             "table_6", setups=list(map(describe_setup, studies)), errors=_list_errors_of_1202_layers(),
             costs=describe_1202_layers(benchmarks) if benchmarks else [],
@@ -52,12 +54,18 @@ def _row_of_table_6(printed: Mapping[str, Any], studies: Sequence[Study]) -> Row
     cells = [printed["method"], str(printed["layers"] or ""), f"{parameters:g} M" if parameters else ""]
     cells += [_format_printed(printed), f"{complexity(net, 32, 10).parameters:,}" if net else ""]
     for study in studies:
-        task, absent = study.task, Cell()
-        measured = net and measured_cells(study, net, task.headline, [task.metric.name], shows_best=True)
-        if net and not measured:
-            absent = Cell("not run", "absent", title=build_command(study, [net]))
-        cells += measured or [absent, "", ""]
+        cells += _measure(study, net) if net else ["", "", ""]
     return Row(cells, printed["kind"])
+
+
+def _measure(study: Study, net: str) -> list[Cell]:
+    """Error, n and fidelity of a net."""
+    measured = measured_cells(study, net, study.task.headline, [study.task.metric.name], shows_best=True)
+    return measured or [Cell("not run", "absent"), Cell(), Cell()]
+
+
+def _measure_short(study: Study, net: str) -> Cell:
+    return next(iter(measured_cells(study, net, study.task.headline, [study.task.metric.name])), NOT_RUN)
 
 
 def _format_printed(printed: Mapping[str, Any]) -> str:
@@ -87,6 +95,7 @@ def replications_table(studies: Sequence[Study]) -> Table:
         columns=["who", "fidelity", "n, statistic", *COMPARED, "known differences"],
         rows=[_row_of_paper(), *chain.from_iterable(map(_rows_of_project, projects)), *map(_row_of_study, studies)],
         notes=render_notes("replications", seen=paper.replications_seen(), gains=gains),
+        open=draw_replications(studies),
     )  # fmt: skip
 
 

@@ -1,23 +1,26 @@
-"""Verdict cards: what each claim says, what was measured, and what may be concluded."""
+"""The matrix of claims: a row a claim, a column a setup; a row opens to what was measured and may be concluded."""
 
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from replication import paper
-from replication.report.html import render, render_table
-from replication.report.setups import build_command, runs_id
+from replication.config.profiles import Profile
+from replication.report.html import render_table
+from replication.report.setups import runs_id
+from replication.report.templating import render
 from replication.report.values import Cell, Figure, Row, Table
 from replication.results.studies import Study
 from replication.results.tables import SCORES
-from replication.verdicts.claim import Kind
-from replication.verdicts.claims import WAITING, Tested, judge_claims
+from replication.tasks import Task
+from replication.verdicts.claim import Kind, Test, Tested, list_tests
+from replication.verdicts.claims import WAITING, judge_claims
+from replication.verdicts.claims.findings import read_paper_study
 from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison
-from replication.verdicts.paper_study import make_paper_study
 from replication.verdicts.planning import MOST, POWER
 from replication.verdicts.rule import SEEDS, Outcome
-from replication.verdicts.rule_since import first_ended, present_rule
+from replication.verdicts.rule_since import present_rule
 from replication.words import format_duration
 
 # Of verdicts, and of the outcomes of their comparisons: no two are told apart by colour alone.
@@ -27,24 +30,45 @@ SYMBOL: dict[Kind | Outcome, str] = {
 }  # fmt: skip
 WORDS = {outcome: outcome for outcome in SYMBOL} | {"chance": "did not learn", "confirmed": "confirmed by counting"}
 KINDS = {"T": "Table", "F": "Figure"}  # of a claim's support
-MOST_SEEDS_IN_A_COMMAND = 10
 
 
-def claim_cards(studies: Sequence[Study]) -> list[Figure]:
-    """A card a claim; in it a verdict for each study, with the comparisons that it rests on. None without a study."""
-    if not studies:
-        return []
-    task, verdicts = studies[0].task, [judge_claims(study) for study in studies]
-    cards, numbers = [], []
-    for printed, *of_claim in zip(judge_claims(make_paper_study(task, studies[0].paper)), *verdicts, strict=True):
-        pairs = list(zip(studies, of_claim, strict=True))[: 1 if printed.test.is_counted else None]  # all alike
-        cards.append(_card(printed, pairs))
-        numbers += [_describe(study, tested, one) for study, tested in pairs for one in tested.comparisons]
-    return [Figure(
-        id=f"claims-{task.name}", caption=f"Claims of section {task.section}", script=__name__, studies=studies,
-        data=[SCORES], numbers=numbers,
-        drawing=render("claims.html", cards=cards, symbol=SYMBOL, power=POWER, most=MOST, seeds=SEEDS),
-    )]  # fmt: skip
+def claim_matrix(by_task: Mapping[Task, Sequence[Study]], profile: Profile) -> Figure:
+    """The paper's claims by task, each in the studies of its task; then those that nothing can test yet.
+
+    Args:
+        profile: the paper's.
+    """
+    groups, numbers = [], []
+    all_studies = [study for studies in by_task.values() for study in studies]
+    for task, studies in sorted(by_task.items(), key=lambda item: item[0].section):
+        if tests := sorted(list_tests(task), key=lambda test: test.claim.id):
+            judged = [{tested.test: tested for tested in judge_claims(study)} for study in studies]
+            by_test = {
+                test: [(study, found[test]) for study, found in zip(studies, judged, strict=True)] for test in tests
+            }
+            rows = [_make_row(test, pairs, profile) for test, pairs in by_test.items()]
+            groups.append({"title": f"Section {task.section}, {task.label}", "studies": studies, "rows": rows})
+            numbers += [
+                _describe(study, tested, one) for pairs in by_test.values() for study, tested in pairs
+                for one in tested.comparisons
+            ]  # fmt: skip
+    waiting = [
+        {"claim": paper.claim(claim_id), "support": _list_support(paper.claim(claim_id)), "needs": needs}
+        for claim_id, needs in WAITING.items()
+    ]
+    return Figure(
+        id="claim-matrix", caption="Each claim in each setup", script=__name__, studies=all_studies, data=[SCORES],
+        numbers=numbers, is_wide=True,
+        open=render(
+            "claims.html", groups=groups, waiting=waiting, symbol=SYMBOL, words=WORDS, power=POWER, most=MOST,
+            seeds=SEEDS, since=present_rule().since, older=_list_older(all_studies),
+        ),
+    )  # fmt: skip
+
+
+def _list_older(studies: Sequence[Study]) -> list[str]:
+    """The setups with runs that ended before the rule of verdicts was last changed."""
+    return [study.name for study in studies if not present_rule().is_older_than(study, study.nets)]
 
 
 def _describe(study: Study, tested: Tested, one: Comparison) -> dict[str, object]:
@@ -55,35 +79,29 @@ def _describe(study: Study, tested: Tested, one: Comparison) -> dict[str, object
     }  # fmt: skip
 
 
-def _card(printed: Tested, pairs: Sequence[tuple[Study, Tested]]) -> dict[str, object]:
-    """What the card of a claim says; `printed` is the verdict on the paper's own numbers."""
-    test = printed.test
+def _make_row(test: Test, pairs: Sequence[tuple[Study, Tested]], profile: Profile) -> dict[str, object]:
+    """A claim with its verdict in each study; arithmetic is the same in all, and needs none."""
+    printed = next(t for t in judge_claims(read_paper_study(test.task, profile)) if t.test == test)
+    if test.is_counted:
+        pairs = pairs[:1] or [(read_paper_study(test.task, profile), printed)]
     return {
         "id": f"{test.claim.id}-{test.task.name}",
         "title": test.title,
         "claim": test.claim,
         "support": _list_support(test.claim),
         "verdicts": [_describe_verdict(study, tested) for study, tested in pairs],
-        "counted": test.is_counted,
+        "is_counted": test.is_counted,
         "printed": "" if printed.verdict == "not tested" else printed.words,
     }
 
 
 def _describe_verdict(study: Study, tested: Tested) -> dict[str, object]:
-    needed, rule, nets = plan_settling(tested, study), present_rule(), tested.test.rests_on(study)
-    most = max(needed.seeds.values(), default=0) if needed else 0
-    is_runnable = needed and 0 < most <= MOST_SEEDS_IN_A_COMMAND
+    needed = plan_settling(tested, study)
     return {
-        "study": study,
-        "tested": tested,
-        "table": render_table(_comparisons_table(study, tested)),
-        "needed": needed,
-        "most": most,
+        "study": study, "tested": tested, "table": render_table(_comparisons_table(study, tested)), "needed": needed,
+        "most": max(needed.seeds.values(), default=0) if needed else 0,
         "duration": format_duration(3600 * needed.hours) if needed and needed.hours is not None else "",
-        "command": build_command(study, list(needed.seeds), most) if is_runnable else "",
-        "since": "" if rule.is_older_than(study, nets) else rule.since or "it was changed",
-        "ended": first_ended(study, nets),
-    }
+    }  # fmt: skip
 
 
 def _comparisons_table(study: Study, tested: Tested) -> Table:
@@ -94,7 +112,7 @@ def _comparisons_table(study: Study, tested: Tested) -> Table:
     rows = []
     for one in comparisons:
         words = WORDS[one.outcome]
-        cells = [one.what, one.paper, Cell(one.here, "here", _find_runs(study, one))]
+        cells = [one.what, one.paper, Cell(one.here, "here", find_runs(study, one))]
         cells += [Cell(one.interval, "interval")] * has_intervals + [str(one.n or "")] * has_seeds
         cells.append(Cell(SYMBOL[one.outcome], label=words, title=words))
         rows.append(Row(cells, f"{one.outcome.replace(' ', '-')}{'' if one.is_deciding else ' aside'}"))
@@ -105,17 +123,10 @@ def _comparisons_table(study: Study, tested: Tested) -> Table:
     )  # fmt: skip
 
 
-def _find_runs(study: Study, comparison: Comparison) -> str:
+def find_runs(study: Study, comparison: Comparison) -> str:
     """The id of the runs of the first net that was measured for a comparison; "" if none was."""
     net = next(iter(comparison.samples), comparison.worse)
     return runs_id(study, net) if net and comparison.outcome != "not tested" else ""
-
-
-def list_waiting_claims() -> Markup:
-    """The claims that nothing here can test yet, each with the sentence that says what it needs."""
-    claims = [paper.claim(claim_id) for claim_id in WAITING]
-    rows = [{"claim": claim, "support": _list_support(claim), "needs": WAITING[claim.id]} for claim in claims]
-    return render("waiting.html", rows=rows, count=len(paper.claim_ids()))
 
 
 def describe_rule() -> Markup:

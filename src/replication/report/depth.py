@@ -4,14 +4,18 @@ Places are in percent of a panel and letters in pixels, so that one drawing fits
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 from typing import Any
 
+from markupsafe import Markup
+
 from replication import paper
 from replication.nets.names import depth_of
-from replication.report.html import render
+from replication.report.answer import list_main_tasks
 from replication.report.numbers import list_end_errors
+from replication.report.templating import render
 from replication.report.values import Figure
 from replication.results.studies import Study
 from replication.tasks import Task
@@ -42,9 +46,17 @@ def error_by_depth(task: Task, study: Study | None, is_file: bool = False) -> Fi
         label=f"Test error in percent, by layers. {label}.", is_file=is_file, top=TOP, bottom=BOTTOM,
     )  # fmt: skip
     return Figure(
-        id="error-by-depth", caption="Test error by depth", script=__name__, studies=[study] if study else [],
-        drawing=drawing, numbers=list_end_errors(task, study),
+        id=f"error-by-depth-{task.name}", caption=f"Test error by depth, {task.label}", script=__name__,
+        studies=[study] if study else [], drawing=drawing, numbers=list_end_errors(task, study),
     )  # fmt: skip
+
+
+def depth_figures(studies: Mapping[Task, Sequence[Study]], except_for: Task) -> list[Figure]:
+    """The closest setup of each other task that tests the main findings."""
+    tasks = [task for task in list_main_tasks() if task != except_for and studies[task]]
+    figures = [error_by_depth(task, studies[task][0]) for task in tasks]
+    in_figure = Markup("<figure>{}</figure>")
+    return [replace(figure, open=in_figure.format(figure.drawing), drawing=Markup()) for figure in figures]
 
 
 def list_paper_errors(task: Task) -> Errors:

@@ -1,21 +1,20 @@
 """Tables 7 to 12: the paper's rows, and what their tests need. Nothing here fills them yet."""
 
 from replication import paper
-from replication.report.html import render_notes
+from replication.report.templating import render_notes
 from replication.report.values import Row, Table
 
 WORDS = {"map": "mAP", "map50": "mAP@.5", "map50_95": "mAP@[.5,.95]", "testdev": "test-dev"}
 
 
 def detection_table(number: int) -> Table:
-    """The paper's rows of one of these tables, folded, with its metric, its data and its test."""
+    """The paper's rows of one of these tables, with its metric, its data and its test."""
     printed = paper.about_table(number)
     columns = printed["columns"]
     rows = [Row(["–" if row.get(name) is None else str(row[name]) for name in columns]) for row in printed["rows"]]
     return Table(
         id=f"table-{number}", caption=f"Table {number} · {printed['caption']}", source=f"T{number}", script=__name__,
         data=["src/replication/paper/paper.yaml"], style="dense", columns=list(map(_name_column, columns)), rows=rows,
-        summary=f"The paper's {len(rows)} rows",
         notes=render_notes("detection", facts=[printed[key] for key in ("metric", "dataset", "test_protocol")]),
     )  # fmt: skip
 

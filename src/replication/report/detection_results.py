@@ -6,9 +6,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from replication.report.html import render_notes
 from replication.report.localization import PICTURE
-from replication.report.setups import build_paper_command, data_name, describe_setup, mean_and_std, runs_id, slug
+from replication.report.setups import data_name, describe_setup, mean_and_std, runs_id, slug
+from replication.report.templating import render_notes
 from replication.report.values import Cell, Figure, Row, Table
 from replication.results.studies import Study
 from replication.results.tables import SCORES
@@ -27,7 +27,6 @@ def measured_table(studies: Sequence[Study]) -> Table:
         notes=render_notes(
             "detection_here", setups=list(map(describe_setup, studies)),
             images=[study.images(study.nets[0], DETECTION.headline) for study in studies],
-            command=build_paper_command(DETECTION, ["resnet-101"]),
         ),
     )  # fmt: skip
 

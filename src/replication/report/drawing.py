@@ -14,11 +14,15 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from markupsafe import Markup
 
+from replication.report.palette import use_page_colours
+
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 STYLE = {
     "svg.fonttype": "none", "text.parse_math": False,  # a profile may be called $a$
     "font.family": "sans-serif", "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
-    "font.size": 9.5, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "axes.linewidth": 0.7,
+    "font.size": 10.8, "axes.titlesize": 10.8, "axes.labelsize": 10.8,
+    "xtick.labelsize": 10.8, "ytick.labelsize": 10.8,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "axes.linewidth": 0.7,
     "axes.spines.top": False, "axes.spines.right": False, "xtick.color": INK, "ytick.color": INK,
     "xtick.major.size": 3, "ytick.major.size": 0,
     "axes.grid": True, "axes.grid.axis": "y", "grid.color": INK, "grid.alpha": 0.12, "grid.linewidth": 0.7,
@@ -42,7 +46,7 @@ def write_svg(figure: plt.Figure, label: str, name: str) -> Markup:
     text = buffer.getvalue()
     text = GROUP_ID.sub("", text[text.index("<svg") :].replace(INK, "currentColor"))
     text = PLACES.sub(_round, text)
-    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))
+    return use_page_colours(Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)))
 
 
 def _round(places: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The training curves of figures 1, 4 and 6 beside ours."""
+"""The training curves of figures 1, 4 and 6: small panels, the paper beside the closest setup; folded, the chart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from replication import paper
 from replication.report.curves import Panel, curves_json
 from replication.report.drawing import INK, STYLE, write_svg
-from replication.report.html import render
 from replication.report.numbers import list_curves
-from replication.report.palette import look, use_page_colours
+from replication.report.palette import look
 from replication.report.setups import slug
+from replication.report.templating import render
 from replication.report.values import Figure
 from replication.results.studies import Study
 from replication.results.tables import CURVES
+
+SMALL = (2.9, 2.2)  # inches of a panel: four a row, with text of 7 pt in print
 
 
 @dataclass(frozen=True)
@@ -64,35 +66,36 @@ def _more(studies: Sequence[Study], kind: str, nets: Sequence[str]) -> list[str]
 def _draw(
     number: int, title: str, studies: Sequence[Study], panels: Sequence[Panel], numbers: list[dict[str, object]]
 ) -> Figure:
-    """The paper's panels once; then each study's over the share of the schedule, the paper's curves thin beneath."""
-    task, schedule = studies[0].task, studies[0].paper_recipe.schedule
+    """The paper's panels beside those of the closest setup, and those of other setups; each with axes of its own."""
+    schedule, figure_id = studies[0].paper_recipe.schedule, f"figure-{number}"
     drops = [drop / schedule.iterations for drop in schedule.drops]
-    name, figure_id = f"Figure {number}", f"figure-{number}"
-    printed = {panel.title: _paper_lines(panel, schedule.iterations) for panel in panels}
-    drawings = [
-        _draw_panel(
-            f"{panel}, the paper", slug(figure_id, "paper", panel), lines, task.curve_limit, schedule.iterations, drops
-        )
-        for panel, lines in printed.items()
-    ]
-    groups = [{"name": "The paper", "fidelity": "", "panels": drawings, "absent": []}]
-    for study in studies:
-        drawings, absent = [], []
-        for panel in panels:
+    theirs, ours = [], {study: [] for study in studies}
+    for panel in panels:
+        lines = _paper_lines(panel, schedule.iterations)
+        names = f"{panel.title}, paper", slug(figure_id, "paper", panel.title)
+        theirs.append(_draw_panel(*names, lines, studies[0].task.curve_limit, schedule.iterations, drops))
+        for study in studies:
             lines = [line for net in panel.nets for split in panel.splits if (line := _our_line(study, net, split))]
-            drawings.append(_draw_panel(
-                f"{panel.title}, here: {study.name}", slug(figure_id, study.folder, panel.title), lines,
-                _find_top(lines, task.curve_limit), study.iterations, study.drops, printed[panel.title],
-            ))  # fmt: skip
-            absent += [
-                net for net in panel.nets if net not in study.nets and paper.curve(panel.figure, panel.splits[0], net)
-            ]
-        absent = list(dict.fromkeys(absent))
-        groups.append({"name": study.name, "fidelity": study.fidelity, "panels": drawings, "absent": absent})
+            names = f"{panel.title}, here", slug(figure_id, study.folder, panel.title)
+            top = _find_top(lines, study.task.curve_limit)
+            ours[study].append(_draw_panel(*names, lines, top, study.iterations, study.drops, f": {study.name}"))
+    nearest, *others = ours
+    groups = [{"name": study.name, "fidelity": study.fidelity, "panels": ours[study], "absent": []} for study in others]
+    pairs = [drawing for pair in zip(theirs, ours[nearest], strict=True) for drawing in pair]
     return Figure(
-        id=figure_id, caption=f"{name} · {title}", source=f"F{number}", script=__name__, studies=studies, data=[CURVES],
-        drawing=render("panels.html", name=name, groups=groups, curves=curves_json(studies, panels)), numbers=numbers,
+        id=figure_id, caption=f"Figure {number} · {title}", source=f"F{number}", script=__name__, studies=studies,
+        data=[CURVES], numbers=numbers, is_wide=True,
+        open=render("multiples.html", panels=pairs, study=nearest, absent=_list_absent(nearest, panels)),
+        drawing=render(
+            "panels.html", name=f"Figure {number}", groups=groups, curves=curves_json(studies, panels)
+        ),
     )  # fmt: skip
+
+
+def _list_absent(study: Study, panels: Sequence[Panel]) -> list[str]:
+    """The nets that the paper draws and that were not run."""
+    nets = {net: None for panel in panels for net in panel.nets if paper.curve(panel.figure, panel.splits[0], net)}
+    return [net for net in nets if net not in study.nets]
 
 
 def _paper_lines(panel: Panel, iterations: int) -> list[Line]:
@@ -121,59 +124,60 @@ def _find_top(lines: list[Line], cut: float) -> float:
 
 
 def _draw_panel(
-    title: str,
-    name: str,
-    lines: list[Line],
-    top: float,
-    iterations: int,
-    drops: Sequence[float],
-    paper_lines: Sequence[Line] = (),
+    title: str, name: str, lines: list[Line], top: float, iterations: int, drops: Sequence[float], more: str = ""
 ) -> Markup:
+    """A panel of curves.
+
+    Args:
+        more: follows the title for those who do not see the drawing.
+    """
     with plt.style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
-        figure, axes = plt.subplots(figsize=(4.3, 3.1), layout="constrained")
+        figure, axes = plt.subplots(figsize=SMALL)
+        figure.subplots_adjust(left=0.11, right=0.74, bottom=0.2, top=0.85)
         for drop in drops:
             axes.axvline(drop, color=INK, alpha=0.35, lw=0.8, ls=(0, (1, 2)))
-        for line in paper_lines:
-            x, y = zip(*line.points, strict=True)
-            axes.plot(x, y, color=look(line.net).light, lw=0.8, alpha=0.55, ls=(0, (1, 1.2)))
         labels: dict[str, tuple[float, str, str]] = {}
         for line in lines:
             _draw_line(axes, line)
             if line.split == "test" or line.net not in labels:
                 end = line.points[-1][1]
-                labels[line.net] = (end, f"{line.net.replace('resnet', 'ResNet')} {end:.1f}", look(line.net).light)
+                labels[line.net] = (end, f"{line.net.partition('-')[2]}: {end:.1f}", look(line.net).light)
         if not lines:
-            axes.text(0.5, top / 2, "not run yet", ha="center", alpha=0.7)
-        ticks = [0, 0.25, 0.5, 0.75, 1]
-        unit, word = (1000, "iterations (thousands)") if iterations >= 1000 else (1, "iterations")
-        axes.set(xlim=(0, 1), ylim=(0, top), xticks=ticks, xlabel=word, ylabel="error (%)")
+            axes.text(0.5, top / 2, "not run", ha="center", alpha=0.7)
+        unit, word = (1000, "thousand iterations") if iterations >= 1000 else (1, "iterations")
+        axes.set(xlim=(0, 1), ylim=(0, top), xticks=[0, 0.5, 1], xlabel=word)
         axes.set_yticks(range(0, int(top) + 1, 5 if top <= 20 else 20))
-        axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in ticks])
-        axes.set_title(title.partition(":")[0], loc="left", fontsize=9.5)  # the study's name stands above
-        _label_ends(axes, list(labels.values()), 1, top)
-        return use_page_colours(write_svg(figure, title, name))
+        axes.set_xticklabels([f"{tick * iterations / unit:g}" for tick in (0, 0.5, 1)])
+        axes.set_title(title, loc="left", x=-0.12, pad=9)
+        _label_ends(axes, list(labels.values()), top)
+        return write_svg(figure, f"{title}{more}: error in percent. {_describe(lines)}", name)
+
+
+def _describe(lines: Sequence[Line]) -> str:
+    """Where the curves end, for those who do not see them."""
+    return "; ".join(f"{line.net}, {line.split}: {line.points[-1][1]:.1f}" for line in lines) or "Not run"
 
 
 def _draw_line(axes: Axes, line: Line) -> None:
     colour = look(line.net).light
     x, y = zip(*line.points, strict=True)
-    style = {"lw": 1.1, "ls": (0, (3.5, 1.6)), "alpha": 0.9} if line.split == "train" else {"lw": 1.9}
-    style |= {"marker": look(line.net).mark, "markevery": 0.15, "ms": 3.5, "solid_joinstyle": "round"}
+    style = {"lw": 1.0, "ls": (0, (3.5, 1.6)), "alpha": 0.9} if line.split == "train" else {"lw": 1.7}
+    style |= {"marker": look(line.net).mark, "markevery": 0.2, "ms": 3.5, "solid_joinstyle": "round"}
     axes.plot(x, y, color=colour, mfc=colour if line.net.startswith("resnet") else "none", **style)
     if line.band:
         band_x, low, high = zip(*line.band, strict=True)
         axes.fill_between(band_x, low, high, color=colour, alpha=0.18, lw=0)
 
 
-def _label_ends(axes: Axes, labels: list[tuple[float, str, str]], x: float, top: float) -> None:
-    """Names at the right end of the curves, pushed apart where they would overlap."""
-    gap, labels = top * 0.058, sorted(labels)
+def _label_ends(axes: Axes, labels: list[tuple[float, str, str]], top: float) -> None:
+    """Layers and last errors at the right end of the curves, pushed apart where they would overlap."""
+    gap, labels = top * 0.1, sorted(labels)
     heights: list[float] = []
     for y, _, _ in labels:
         heights.append(max(y, heights[-1] + gap) if heights else y)
     for index in reversed(range(len(heights))):  # and back down from the top of the panel
         heights[index] = min(heights[index], top - gap * (len(heights) - 1 - index))
     for height, (_, text, colour) in zip(heights, labels, strict=True):
-        style = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "annotation_clip": False}
-        axes.annotate("■", (x, height), xytext=(6, 0), color=colour, **style)
-        axes.annotate(text, (x, height), xytext=(15, 0), **style)  # in the page's own colour, legible on any
+        style = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+        axes.annotate("■", (1, height), xytext=(3, 0), color=colour, **style)
+        axes.annotate(text, (1, height), xytext=(12, 0), **style)  # in the page's own colour, legible on any

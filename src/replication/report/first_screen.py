@@ -1,7 +1,6 @@
 """The first screen of the page: the answer, the three main findings, error against depth, and the 32 claims."""
 
-from collections.abc import Collection, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, metadata
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -11,37 +10,37 @@ from replication.nets.names import depth_of
 from replication.report.answer import choose_main_setup, net_name, pair_name, write_answer, write_notes
 from replication.report.claims import SYMBOL, WORDS
 from replication.report.depth import error_by_depth
-from replication.report.html import csv_address, render
+from replication.report.html import csv_address, find_code_address
 from replication.report.setups import data_name, runs_id
+from replication.report.templating import render
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
-from replication.tasks import TASKS, Task
-from replication.verdicts.claim import Kind, Test, Tested, list_tests
+from replication.tasks import TASKS
+from replication.verdicts.claim import Kind, Tested, list_tests
 from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, read_paper_study
 from replication.verdicts.evidence import group_studies
 from replication.words import format_points
 
 
-def first_screen(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> Markup:
+def first_screen(studies: Sequence[Study], profile: Profile) -> Markup:
     """The answer to the page's title, computed from verdicts.
 
     Args:
         studies: all, of each task the one nearest to the paper first.
         profile: the paper's.
-        shown: those that have claim cards on the page.
     """
     task, study = choose_main_setup(studies)
     rows, figure = findings(study or read_paper_study(task, profile)), error_by_depth(task, study)
     own, others = _group_studies(studies)
     judged = judge_paper(own, profile)
-    groups = {name: _group_claims(group, profile, shown) for name, group in others.items()}
+    groups = {name: _group_claims(group, profile) for name, group in others.items()}
     legend = {"contradicted"}.union(*groups.values())  # an absence that a reader looks for, and what is used below
     return render(
         "first_screen.html",
         paper=paper.about(), code=find_code_address(), newest=_find_newest(studies),
         answer=write_answer(rows, study), notes=write_notes(rows, task, study, studies),
         rows=[_row(finding, study) for finding in rows], figure=figure, data=task.label, csv=csv_address(figure),
-        squares=_list_squares(judged, judge_paper([s for s in studies if s not in own], profile), shown),
+        squares=_list_squares(judged, judge_paper([s for s in studies if s not in own], profile)),
         counts={kind: n for kind, n in count_kinds(judged).items() if n or kind in legend}, groups=groups,
         partial=_list_partial(rows) if study else [], symbol=SYMBOL | {"partial": SYMBOL["inconclusive"]}, words=WORDS,
     )  # fmt: skip
@@ -64,33 +63,17 @@ def _count_on_other_data(studies: Sequence[Study], profile: Profile) -> dict[Kin
     return {kind: n for kind, n in counts.items() if n and kind not in ("confirmed", "not tested")}
 
 
-def _group_claims(studies: Sequence[Study], profile: Profile, shown: Sequence[Study]) -> dict[Kind, dict[str, object]]:
-    """What `_count_on_other_data` counts, with the names of these claims and the place of the first one's card."""
-    judged, tasks_with_cards, groups = judge_paper(studies, profile), {study.task for study in shown}, {}
+def _group_claims(studies: Sequence[Study], profile: Profile) -> dict[Kind, dict[str, object]]:
+    """What `_count_on_other_data` counts, with the names of these claims and the place of the first one."""
+    judged, groups = judge_paper(studies, profile), {}
     for kind, n in _count_on_other_data(studies, profile).items():
         tests = [tested.test for tested in judged.values() if tested and tested.kind == kind]
         groups[kind] = {
             "n": n,
             "ids": [test.claim.id for test in tests],
-            "card": _find_card(tests[0], tasks_with_cards),
+            "card": f"{tests[0].claim.id}-{tests[0].task.name}",
         }
     return groups
-
-
-def _find_card(test: Test, tasks_with_cards: Collection[Task]) -> str:
-    """Where the card of a claim stands on the page."""
-    return f"{test.claim.id}-{test.task.name}" if test.task in tasks_with_cards else "claims-waiting"
-
-
-def find_code_address() -> str:
-    """Where the code is published; "" if the package does not say."""
-    try:
-        urls = metadata("replication").get_all("Project-URL") or []
-    except PackageNotFoundError:
-        return ""
-    by_name = {name.strip().lower(): address.strip() for name, _, address in (url.partition(",") for url in urls)}
-    names = ("repository", "source", "source code", "code", "homepage")
-    return next((by_name[name] for name in names if name in by_name), "")
 
 
 def _group_studies(studies: Sequence[Study]) -> tuple[list[Study], dict[str, list[Study]]]:
@@ -179,20 +162,17 @@ def _compare_size(finding: Finding) -> str:
     return "larger" if evidence.low > theirs else "smaller" if evidence.high < theirs else ""
 
 
-def _list_squares(
-    judged: Mapping[str, Tested | None], elsewhere: Mapping[str, Tested | None], shown: Sequence[Study]
-) -> list[dict[str, str]]:
+def _list_squares(judged: Mapping[str, Tested | None], elsewhere: Mapping[str, Tested | None]) -> list[dict[str, str]]:
     """A square a claim, with its place on the page."""
-    tasks_with_cards, squares = {study.task for study in shown}, []
+    squares = []
     for claim_id, tested in judged.items():
         tests = [test for task in TASKS.values() for test in list_tests(task) if test.claim.id == claim_id]
-        tests = [tested.test] if tested else sorted(tests, key=lambda test: test.task not in tasks_with_cards)
+        tests = [tested.test] if tested else tests
         kind, words = (tested.kind, tested.words) if tested else ("not tested", "not tested")
         if not tested and (other := elsewhere[claim_id]):
             words = f"not tested on the paper's own data (elsewhere: {other.words})"
-        statement, card = paper.claim(claim_id).statement, claim_id
-        if tests:
-            card = _find_card(tests[0], tasks_with_cards)
+        statement = paper.claim(claim_id).statement
+        card = f"{claim_id}-{tests[0].task.name}" if tests else claim_id
         title = tests[0].title if tests else f"{statement[0].upper()}{statement[1:]}."
         squares.append({"id": claim_id, "kind": kind, "words": words, "title": title, "card": card})
     return squares

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.nets.complexity import complexity, layers
 from replication.nets.names import NETS, depth_of
 from replication.paper import table
-from replication.report.html import render_notes
-from replication.report.setups import build_paper_command, describe_setup, measured_cells, runs_id
-from replication.report.values import Cell, Row, Table
+from replication.report.setups import NOT_RUN, describe_setup, measured_cells, runs_id
+from replication.report.templating import render_notes
+from replication.report.values import Cell, Row, Table, shorten
 from replication.results.schema import JOINED
 from replication.results.studies import Study
 from replication.results.tables import SCORES
@@ -19,6 +18,7 @@ DENSE, HALVED = "fully_convolutional", 32  # that protocol; how many times small
 BUILT = {18: "resnet-18-A", 34: "resnet-34-A", 50: "resnet-50", 101: "resnet-101", 152: "resnet-152"}
 STAGES = ("conv1", "conv2_x", "conv3_x", "conv4_x", "conv5_x")
 METRICS = {"top1_error": "top-1 (%)", "top5_error": "top-5 (%)"}
+PROTOCOLS = {"ten_crop": "10 crops", DENSE: "five scales"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ def table_1() -> Table:
         id="table-1", caption="Table 1 · The ImageNet nets", source="T1", script=__name__,
         data=["src/replication/nets/imagenet.py", "src/replication/paper/paper.yaml"], style="dense blocks",
         columns=["stage", "output", *(f"{depth} layers" for depth in BUILT)], rows=rows, notes=render_notes("table_1"),
+        open=shorten("table-1", "multiply-adds, 10⁹", [
+            (f"{depth} layers", theirs, ours) for depth, theirs, ours in zip(BUILT, flops, macs, strict=True)
+        ], here="counted"),
     )  # fmt: skip
 
 
@@ -116,27 +119,25 @@ def _compare_errors(
     """The paper's errors, and ours by a protocol."""
     heads, width = [METRICS[metric] for metric in metrics], len(metrics) + 2
     names = [Cell(f"here: {study.name}", columns=width) for study in studies]
-    lines, absent = [], {}
+    lines, short = [], []
     for row in rows:
-        cells = [row.label, *("–" if error is None else f"{error:.2f}" for error in row.errors)]
-        for study in studies:
-            measured = measured_cells(study, row.net, protocol, metrics) if row.net else []
-            if not measured and row.net and set(row.net.split(JOINED)) <= set(NETS):
-                members = row.net.split(JOINED)
-                hours = f"{sum(map(gpu_hours, members)):,.0f}"
-                absent[row.net] = {"name": row.net, "hours": hours, "command": build_paper_command(study.task, members)}
-                measured = [Cell("not run", "absent", small=f"≈ {hours} GPU h", columns=width)]
-            cells += measured or [Cell(columns=width)]
-        lines.append(Row(cells, row.kind))
+        printed = ["–" if error is None else f"{error:.2f}" for error in row.errors]
+        can_run = row.net and set(row.net.split(JOINED)) <= set(NETS)
+        by_study = [measured_cells(study, row.net, protocol, metrics) if row.net else [] for study in studies]
+        absent = Cell("not run" if can_run else "", "absent", columns=width)
+        ours = [cell for measured in by_study for cell in measured or [absent]]
+        lines.append(Row([row.label, *printed, *ours], row.kind))
+        if row.kind == "own":
+            short.append((row.label, printed[0], by_study[0][0] if by_study[0] else NOT_RUN))
     return Table(
         id=f"table-{number}", caption=f"Table {number} · {title}", source=f"T{number}", script=__name__,
         studies=studies, data=[SCORES], style="dense", rows=lines,
         groups=["", Cell("paper", columns=len(metrics)), *names],
         columns=["net", *heads, *[*heads, "n", "fidelity"] * len(studies)],
+        open=shorten(f"table-{number}", f"{METRICS[metrics[0]]}, {PROTOCOLS[protocol]}", short, studies[0]),
         notes=render_notes(
-            "errors", setups=list(map(_describe_setup, studies)), absent=list(absent.values()),
+            "errors", setups=list(map(_describe_setup, studies)),
             small_maps=[gaps for study in studies if protocol == DENSE and (gaps := _describe_small_maps(study))],
-            teraflops=GPU_FLOP_PER_SECOND / 1e12,
         ),
     )  # fmt: skip
 

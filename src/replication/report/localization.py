@@ -10,13 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from replication.paper import table
-from replication.report.html import render_notes
-from replication.report.setups import data_name, describe_setup, mean_and_std, runs_id, slug
-from replication.report.values import Cell, Figure, Row, Table
+from replication.report.setups import NOT_RUN, data_name, describe_setup, mean_and_std, runs_id, slug
+from replication.report.templating import render_notes
+from replication.report.values import Cell, Figure, Row, Table, shorten
 from replication.results.schema import JOINED
 from replication.results.studies import Study
 from replication.results.tables import SCORES
-from replication.tasks.imagenet import IMAGENET
 from replication.tasks.localization import BASELINES, LOCALIZATION
 from replication.tasks.rcnn import RCNN
 from replication.verdicts.claims.appendix_c import COUNTED, describe_pair, differences
@@ -77,7 +76,8 @@ def table_13(studies: Sequence[Study], rcnn: Sequence[Study] = ()) -> list[Table
         studies=[*studies, *rcnn], data=[SCORES], style="dense", rows=lines,
         groups=["", "", "paper, ResNet-101", *groups],
         columns=["method", Cell("test", "words"), "error (%)", *["error (%)", "mean IoU"] * len(nets)],
-        notes=render_notes("table_13", setups=setups, shares=shares, command=_fill_command()),
+        notes=render_notes("table_13", setups=setups, shares=shares),
+        open=_shorten("table-13", studies, rcnn, [row for row in _list_rows() if row.kind == "own"]),
     )  # fmt: skip
     pairs = []
     for study, net in nets:
@@ -90,6 +90,16 @@ def table_13(studies: Sequence[Study], rcnn: Sequence[Study] = ()) -> list[Table
         studies=[*studies, *rcnn], data=[SCORES], style="dense", rows=pairs, notes=render_notes("pairs"),
         columns=["difference, on the same images", "net", "points", "95 % interval over images", "n"],
     )]  # fmt: skip
+
+
+def _shorten(table_id: str, studies: Sequence[Study], rcnn: Sequence[Study], rows: Sequence[PaperRow]) -> Table:
+    """Rows of the paper beside the first net of the closest setup."""
+    lines = []
+    for row in rows:
+        cells = _measured_cells(studies[0], rcnn, studies[0].nets[0], row) if studies else []
+        here = cells[0] if cells and cells[0].kind == "here" else NOT_RUN
+        lines.append((f"{row.label}, {SEEN[row.protocol]}", _format_printed(row.error), here))
+    return shorten(table_id, "localization error (%)", lines, studies[0] if studies else None)
 
 
 def _shares_proposals(rcnn: Study) -> bool:
@@ -111,6 +121,7 @@ def table_14(studies: Sequence[Study], rcnn: Sequence[Study] = ()) -> Table:
     return Table(
         id="table-14", caption="Table 14 · Localization against earlier winners", source="T14", script=__name__,
         studies=[*studies, *rcnn], data=[SCORES], style="dense", rows=rows, notes=render_notes("table_14"),
+        open=_shorten("table-14", studies, rcnn, [row for row in _list_rows() if row.is_ensemble]),
         columns=["method", "validation (%)", "test (%)"],
     )  # fmt: skip
 
@@ -184,10 +195,3 @@ def _compare_pair(study: Study, net: str, name: str) -> Row | None:
 
 def _format_printed(error: float | None) -> str:
     return "–" if error is None else f"{error:.1f}"
-
-
-def _fill_command() -> str:
-    """The command that fills the tables by the paper's own protocol."""
-    tasks = (IMAGENET, LOCALIZATION, RCNN)
-    lists = "".join(f" -S '{task.name}.nets=[resnet-101]' -S '{task.name}.seeds=[0,1,2]'" for task in tasks)
-    return f"dvc exp run -S profile=paper{lists} tabulate@{RCNN.name}"

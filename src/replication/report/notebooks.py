@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import jupytext
@@ -17,14 +17,15 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from replication.errors import UserError
-from replication.report.part import HEADING
+from replication.report.page import HEADING, OUTSIDE
 
 
 class Body(NamedTuple):
-    """What notebooks show: all of it as HTML, and `id`, `title` and `group` of each part in it."""
+    """What notebooks show: all of it as HTML, what each part in it tells, and what stands outside."""
 
     html: Markup
-    headings: list[dict[str, str]]
+    headings: list[dict[str, Any]]
+    outside: dict[str, Any]
 
 
 def join_notebooks(files: Sequence[Path]) -> NotebookNode:
@@ -60,15 +61,19 @@ def run_notebook(notebook: NotebookNode, parameters: Mapping[str, object]) -> Bo
         done = nbformat.read(executed, as_version=4)
         for number, cell in enumerate(done.cells):
             cell.id = f"cell-{number}"  # papermill's own are random
+        told = {kind: _list_outputs(done, kind) for kind in (HEADING, OUTSIDE)}
+        for cell in done.cells:
+            cell.outputs = [output for output in cell.get("outputs", ()) if OUTSIDE not in output.get("data", {})]
         exporter = HTMLExporter(
             template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
         )
-        return Body(Markup(exporter.from_notebook_node(done)[0]), _list_headings(done))
+        outside = {key: value for values in told[OUTSIDE] for key, value in values.items()}
+        return Body(Markup(exporter.from_notebook_node(done)[0]), told[HEADING], outside)
 
 
-def _list_headings(notebook: NotebookNode) -> list[dict[str, str]]:
+def _list_outputs(notebook: NotebookNode, kind: str) -> list[dict[str, Any]]:
     outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
-    return [dict(output.data[HEADING]) for output in outputs if HEADING in output.get("data", {})]
+    return [dict(output.data[kind]) for output in outputs if kind in output.get("data", {})]
 
 
 def _jupyter_settings(folder: str) -> dict[str, str]:

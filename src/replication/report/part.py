@@ -1,46 +1,47 @@
-"""Parts of the page: a heading, and what stands below it. A cell of a notebook shows one."""
+"""What cells of the notebooks show: parts of the page, and what stands outside its body."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Any
 
 from markupsafe import Markup
 
-from replication.report.html import render, render_item
-from replication.report.values import Figure, Item, Table
+from replication.report.html import render_item
+from replication.report.page import HEADING, OUTSIDE
+from replication.report.templating import render
+from replication.report.values import Figure, Table
 
-# The type under which a notebook tells `id`, `title` and `group` of a part beside its HTML.
-HEADING = "application/vnd.replication.heading+json"
-
-Content = Union["Part", Table, Figure, Markup]
+Content = Table | Figure | Markup
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the page; the contents have its title up to the dot."""
+    """A part of the page under a heading of the contents."""
 
-    id: str  # on the page; "" where no link leads to it
-    title: str  # "Table 6 · Test error on CIFAR-10"
+    id: str
+    title: str
     items: Sequence[Content] = ()
-    intro: str = ""  # a paragraph before the items
-    group: str = ""  # the name of the group that it opens in the contents, "CIFAR-10"
-    tag: str = ""  # a fidelity, after the title
-    soft: str = ""  # soft words after that
+    intro: str | Markup = ""  # a paragraph before the items
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         """How Jupyter shows it."""
-        heading = {"id": self.id, "title": self.title, "group": self.group}
-        return {"text/html": str(render_content(self)), "text/plain": self.title, HEADING: heading}
+        items = [{"id": item.id, "title": item.caption} for item in self.items if not isinstance(item, Markup)]
+        heading = {"id": self.id, "title": self.title, "items": items}
+        return {"text/html": str(self.html), "text/plain": self.title, HEADING: heading}
+
+    @property
+    def html(self) -> Markup:
+        return render(
+            "part.html", part=self,
+            items=[item if isinstance(item, Markup) else render_item(item) for item in self.items],
+        )  # fmt: skip
 
 
-def make_part(items: Sequence[Content], intro: str = "", group: str = "") -> Part:
-    """A part with the id and the caption of its first item."""
-    return Part(items[0].id, items[0].caption, items, intro, group)
+@dataclass(frozen=True)
+class Outside:
+    """What the stage takes from a notebook besides the body: the first screen, counts of claims, the picture."""
 
+    values: Mapping[str, Any]
 
-def render_content(content: Content, level: int = 2) -> Markup:
-    """A part as HTML, its heading an h2, or an h3 inside another part; or what may stand in a part."""
-    if isinstance(content, Part):
-        items = [render_content(item, level + 1) for item in content.items]
-        return render("part.html", part=content, level=level, items=items)
-    return render_item(content) if isinstance(content, Item) else content
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return {"text/plain": ", ".join(self.values), OUTSIDE: dict(self.values)}

@@ -1,39 +1,121 @@
-"""The record: what differs from the paper, and every run."""
+"""The record: how close each setup is to the paper, what differs, every run, and how to add runs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from math import isnan
 from typing import Any
 
 from markupsafe import Markup
 
 from replication.config.profiles import DEFAULT, named
+from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.data.sources import DATA_NAMES
-from replication.report.html import render, render_notes
-from replication.report.part import Part
-from replication.report.setups import build_command, data_name, pixels_name, runs_id, schedule_share, slug
+from replication.report.setups import (
+    build_command,
+    build_paper_command,
+    data_name,
+    pixels_name,
+    runs_id,
+    schedule_share,
+    slug,
+)
+from replication.report.templating import render, render_notes
 from replication.report.values import Cell, Row, Table
+from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
 from replication.results.tables import RECIPES, RUNS
+from replication.tasks import Task
+from replication.verdicts.claims import WAITING
+from replication.verdicts.claims.findings import read_paper_study
 from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
-from replication.words import format_setting
+from replication.verdicts.rule import SEEDS
+from replication.words import format_points, format_setting
+
+# Of those whose full training is estimated: one of each depth and shortcut of Table 3.
+IMAGENET_NETS = ("resnet-18-A", "resnet-34-A", "resnet-34-B", "resnet-34-C", "resnet-50", "resnet-101", "resnet-152")
 
 
-def study_part(study: Study, table: Table) -> Part:
-    """A table of a study under its name."""
-    soft = f"{data_name(study)} · {schedule_share(study)}"
-    return Part("", f"Section {study.task.section} · {study.name}", [table], tag=study.fidelity, soft=soft)
+def setups_table(studies: Sequence[Study], others: Sequence[Study]) -> Table:
+    """How close to the paper each setup is: a row each.
+
+    Args:
+        others: those that the page shows nowhere else.
+    """
+    return Table(
+        id="setup-list", caption="Setups, the closest of each task first", script=__name__, studies=studies,
+        data=[RUNS, RECIPES], is_wide=True, is_open=True, style="setups words",
+        columns=["setup", "section", "nets of the paper", "runs", "settings that differ", "test error − paper's"],
+        rows=list(map(_describe_setup, studies)),
+        notes=render("others.html", studies=list(map(_describe, studies)), others=list(map(_describe, others))),
+    )  # fmt: skip
+
+
+def _describe_setup(study: Study) -> Row:
+    task, paper = study.task, read_paper_study(study.task, study.paper)
+    theirs = {net: paper.errors(net, task.headline, task.metric.name).mean() for net in paper.nets}
+    theirs = {net: error for net, error in theirs.items() if not isnan(error)}
+    ours = {net: study.errors(net, task.headline, task.metric.name).mean() for net in theirs if net in study.nets}
+    gaps = sorted(error - theirs[net] for net, error in ours.items() if not isnan(error))
+    keys = {difference.key for recipe in study.default["recipe"] for difference in study.differences(recipe)}
+    span = " to ".join(map(format_points, dict.fromkeys(gaps[:: max(1, len(gaps) - 1)])))
+    return Row([
+        Cell(study.name, link=runs_id(study, study.nets[0]) if study.nets else "", tag=study.fidelity),
+        f"{task.section}, {task.label}", f"{len(gaps)} of {len(theirs)}" if theirs else "–", str(len(study.runs)),
+        Cell(str(len(keys)), link="deviations"),
+        Cell((f"{span} points" if gaps else "–") if study.has_paper_data else "other data"),
+    ])  # fmt: skip
+
+
+def deviations_table(studies: Sequence[Study]) -> Table:
+    """What differs from the paper in each setup, a column each, and what a difference was measured to change.
+
+    Smoke tests have no column, as they say nothing of the paper; what was measured in them is told.
+    """
+    shown = [study for study in studies if study.dataset not in SMOKE_TESTS]
+    fields = {study: _collect_differences(study) for study in studies}
+    names = {key: field["what"] for study in shown for (key, _), field in fields[study].items()}
+    effects: dict[str, list[Cell]] = {key: [] for key in names}
+    for study in studies:
+        runs = _list_names(study)
+        for (key, _), field in fields[study].items():
+            if key in effects:
+                effects[key] += _measure_effects(study, field["nets"], runs)
+    rows = []
+    for key, what in names.items():
+        cells = [what, *(_deviation_cell(study, key, fields[study]) for study in shown)]
+        first = effects[key][0] if effects[key] else Cell()
+        rows.append(Row([*cells, replace(first, small="")]))
+    columns = ["setting", *(Cell(study.name, tag=study.fidelity) for study in shown), "measured effect, points"]
+    return Table(
+        id="deviation-list", caption="Ours (the paper's), by setup", script=__name__, studies=studies, data=[RECIPES],
+        is_wide=True, is_open=True, style="words deviations", columns=columns, rows=rows,
+        notes=render_notes("differences"),
+    )  # fmt: skip
+
+
+def _deviation_cell(study: Study, key: str, fields: Mapping[tuple[str, str], Mapping[str, Any]]) -> Cell:
+    """Our value with the paper's; that of all runs, or else of some."""
+    runs = _list_names(study)
+    found = [(here, field) for (of_key, here), field in fields.items() if of_key == key]
+    if not found:
+        return Cell()
+    here, field = max(found, key=lambda item: len(item[1]["nets"]))
+    some = "" if field["nets"] == runs else f", {len(field['nets'])} of {len(runs)} nets"
+    return Cell(here, small=f"({field['paper']}{some})")
+
+
+def _list_names(study: Study) -> set[str]:
+    return {named(run["net"], run["variant"]) for run in study.runs.to_dict("records")}
+
+
+def title_of(study: Study) -> str:
+    """The name of a setup with that of its task: several tasks have a smoke test."""
+    return f"{study.name} ({study.task.name})"
 
 
 def differences_table(study: Study) -> Table:
     """In what the recipes of a study differ from the paper's: generated from recipes, never remembered."""
-    fields: dict[tuple[str, str], dict[str, Any]] = {}  # by key and value here
-    runs = set()
-    for run in study.runs.to_dict("records"):
-        name = named(run["net"], run["variant"])
-        runs.add(name)
-        for difference in study.differences(run["recipe"]):
-            paper, here = (format_field(difference.key, value) for value in (difference.paper, difference.here))
-            field = {"what": difference.what, "section": difference.section, "paper": paper, "nets": set()}
-            fields.setdefault((difference.key, here), field)["nets"].add(name)
+    fields, runs = _collect_differences(study), _list_names(study)
     rows, effects = [], {key: _measure_effects(study, field["nets"], runs) for key, field in fields.items()}
     columns = ["what", "paper", "here", "section", "nets", *["measured effect"] * any(effects.values())]
     for (key, here), field in fields.items():
@@ -43,11 +125,23 @@ def differences_table(study: Study) -> Table:
         rows.append(Row(cells[: len(columns)]))
         rows += [Row([Cell(columns=len(cells) - 1), effect]) for effect in others]
     return Table(
-        id=slug("differences", study.folder), caption=f"What differs from the paper: {study.name}", script=__name__,
-        studies=[study], data=[RECIPES], style="words", is_long=True, rows=rows,
+        id=slug("differences", study.folder), caption=f"What differs: {title_of(study)}", script=__name__,
+        studies=[study], data=[RECIPES], style="words", rows=rows,
         columns=columns,
         notes="" if rows else render_notes("no_differences"),
     )  # fmt: skip
+
+
+def _collect_differences(study: Study) -> dict[tuple[str, str], dict[str, Any]]:
+    """The differences of all runs by key and value here, each with its words and the nets that have it."""
+    fields: dict[tuple[str, str], dict[str, Any]] = {}
+    for run in study.runs.to_dict("records"):
+        for difference in study.differences(run["recipe"]):
+            paper, here = (format_field(difference.key, value) for value in (difference.paper, difference.here))
+            field = {"what": difference.what, "section": difference.section, "paper": paper, "nets": set()}
+            name = named(run["net"], run["variant"])
+            fields.setdefault((difference.key, here), field)["nets"].add(name)
+    return fields
 
 
 def _measure_effects(study: Study, differing: Collection[str], runs: Collection[str]) -> list[Cell]:
@@ -77,8 +171,8 @@ def runs_table(study: Study) -> Table:
     protocol = study.task.protocol(study.task.headline)
     errors = ["training error (%)", f"{protocol.label}, {study.task.metric.label} (%)"]
     return Table(
-        id=slug("runs", study.folder), caption=f"Runs: {study.name}", script=__name__, studies=[study], data=[RUNS],
-        style="runs", rows=_list_runs(study, has_variants),
+        id=slug("runs", study.folder), caption=f"Runs: {title_of(study)}", script=__name__, studies=[study],
+        data=[RUNS], style="runs", rows=_list_runs(study, has_variants),
         columns=[
             "net", *["variant"] * has_variants, "seed", *errors, "parameters", "multiply-adds", "minutes", "images/s",
             "starts", "status", "recipe", "data, sha256", "threads", "date", "MLflow", "commit",
@@ -108,25 +202,30 @@ def _list_runs(study: Study, has_variants: bool) -> list[Row]:
     return rows
 
 
-def list_other_studies(studies: Sequence[Study], shown: Sequence[Study]) -> Markup:
-    """The studies that the page does not show, by name."""
-    others = [study for study in studies if study not in shown]
-    return render("others.html", studies=list(map(_describe, others)))
+def describe_scope(by_task: Mapping[Task, Sequence[Study]]) -> Markup:
+    """What was not attempted: nets that were not run on the paper's data, and claims that nothing can test yet."""
+    tasks = []
+    for task, studies in by_task.items():
+        own = [study for study in studies if study.has_paper_data]
+        theirs = read_paper_study(task, own[0].paper).nets if own else []
+        missing = [net for net in theirs if not any(study.has(net) for study in own)]
+        if not own or missing:
+            tasks.append({"label": task.label, "section": task.section, "missing": missing})
+    waiting: dict[str, list[str]] = {}
+    for claim_id, needs in WAITING.items():
+        waiting.setdefault(needs, []).append(claim_id)
+    return render("scope.html", tasks=tasks, waiting=waiting)
 
 
-def list_provenance(tasks: Sequence[Sequence[Study]]) -> Markup:
-    """What the page is made from, a line for each task that has studies."""
-    lines = [
-        _describe(studies[0]) | {
-            "runs": sum(len(study.runs) for study in studies),
-            "machine": " · ".join(sorted(set(studies[0].runs["machine"]))),
-            "commit": ", ".join(sorted(set(studies[0].runs["commit"].astype(str)))),
-            "folders": [f"results/{study.folder}" for study in studies],
-        }
-        for studies in tasks
-        if studies
-    ]  # fmt: skip
-    return render("provenance.html", lines=lines)
+def fill_commands(studies: Sequence[Study]) -> Markup:
+    """The commands that fill a missing cell: in each setup, and by the paper's own protocol."""
+    of_task = {study.task: study for study in studies}
+    return render(
+        "fill.html", teraflops=GPU_FLOP_PER_SECOND / 1e12,
+        setups=[(study.name, build_command(study, ["NET"], SEEDS)) for study in studies],
+        tasks=[(task.label, build_paper_command(study)) for task, study in of_task.items()],
+        hours=[(net, f"{gpu_hours(net):,.0f}") for net in IMAGENET_NETS],
+    )  # fmt: skip
 
 
 def _describe(study: Study) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from replication.results.commands import command_of
 from replication.results.fidelity import RANK
 from replication.results.schema import JOINED
 from replication.results.studies import Study
-from replication.tasks import Task
 from replication.verdicts.claims.findings import choose_answer
 from replication.words import format_mean
+
+NOT_RUN = Cell("–", "absent", "fill", label="not run")
 
 
 def choose_shown(studies: Sequence[Study], profile: str) -> list[Study]:
@@ -76,9 +77,11 @@ def build_command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> st
     return command_of(study.task, study.profile, names, list(numbers), study.override)
 
 
-def build_paper_command(task: Task, nets: Sequence[str]) -> str:
-    """The command that runs nets by the paper's own protocol."""
-    return f"dvc exp run -S profile=paper -S '{task.name}.nets=[{','.join(nets)}]' tabulate@{task.name}"
+def build_paper_command(study: Study) -> str:
+    """The command that runs a net by the paper's own protocol, with the runs of other tasks that it starts from."""
+    recipe = study.recipes[study.default["recipe"].iloc[0]]
+    lists = "".join(f" -S '{task}.nets=[NET]'" for task in (*recipe.starts.values(), study.task.name))
+    return f"dvc exp run -S profile=paper{lists} tabulate@{study.task.name}"
 
 
 def slug(*words: str) -> str:

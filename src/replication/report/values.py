@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from replication.results.studies import Study
 
+NOTHING = Markup()
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -23,6 +25,7 @@ class Cell:
     title: str = ""  # shown to the pointer
     columns: int = 1
     is_code: bool = False
+    drawing: Markup = NOTHING  # in place of the text, which then says what is drawn
 
     @property
     def words(self) -> str:
@@ -59,6 +62,8 @@ class Item:
     studies: Sequence[Study] = ()  # whose results it shows
     data: Sequence[str] = ()  # files of each study, "scores.csv"; or, with a slash, paths from the repository's root
     notes: str | Markup = ""  # what is said below it
+    open: "Table | Markup" = NOTHING  # what stands open on the page, above the rest; without it all is folded
+    is_wide: bool = False  # over both columns of the page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +74,7 @@ class Table(Item):
     rows: Sequence[Row]
     groups: Sequence[str | Cell] = ()
     style: str = ""  # classes of page.css
-    summary: str = ""  # the words under which it is folded
-    is_long: bool = False  # print sets it in two columns
+    is_open: bool = False  # it stands open itself
 
     @property
     def heads(self) -> list[Row]:
@@ -86,13 +90,34 @@ class Table(Item):
 class Figure(Item):
     """A drawing as SVG, in the markup around it, and the numbers that it draws, as rows; a picture has none."""
 
-    drawing: Markup
+    drawing: Markup = NOTHING  # folded
     numbers: Sequence[Mapping[str, object]] = ()
 
     @property
     def records(self) -> list[list[object]]:
         """The rows of its CSV, heads first."""
         return [list(self.numbers[0]), *(list(row.values()) for row in self.numbers)] if self.numbers else []
+
+
+def shorten(
+    item_id: str,
+    measured: str,
+    rows: Sequence[tuple[str, str, str | Cell]],
+    setup: Study | None = None,
+    here: str = "here",
+) -> Table:
+    """The headline rows of a table, to stand open: what, the paper, and the setup that is closest to it.
+
+    Args:
+        measured: what is compared, "test error (%)".
+        rows: what, the paper's value, and ours.
+    """
+    caption = f"{measured[0].upper()}{measured[1:]}" + (f", here: {setup.name}" if setup else "")
+    head = Cell(here, tag=setup.fidelity if setup else "")
+    return Table(
+        id=f"{item_id}-short", caption=caption, script=__name__, style="short", columns=["", "paper", head],
+        rows=[Row(row, "own") for row in rows],
+    )  # fmt: skip
 
 
 def write_csv(item: Table | Figure) -> str:

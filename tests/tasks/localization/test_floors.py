@@ -84,3 +84,11 @@ def test_boxes_outside_the_image_are_drawn_at_its_edge() -> None:
     store = made_up_store([[[10, 10, 30, 30]]] * 12, side=40)
     boxes = torch.tensor([[-50.0, -50, -10, -10], [60, 60, 90, 90], [20, 20, 20, 20]]).repeat(4, 1)
     assert draw_examples(store, {"oracle_centre": BoxOutcome({}, {"per_class_rpn": boxes})})
+
+
+def test_the_constant_box_needs_each_step_of_its_search() -> None:
+    """Forty boxes, found so that the search ends at five or fewer if any one of its four steps is left out."""
+    random = torch.Generator().manual_seed(430)
+    near, side = (torch.randint(low, 33, (40, 2), generator=random) / 64 for low in (0, 4))
+    boxes = torch.cat([near, near + side], 1)
+    assert int((overlap(best_constant(boxes)[None], boxes) >= 0.5).sum()) == 6

@@ -145,3 +145,20 @@ def test_boxes_are_answered_in_fp32_whatever_the_maps_were_made_in() -> None:
     assert answers.maps.dtype == torch.bfloat16
     for one, other in zip(inside, outside, strict=True):
         assert one.dtype == torch.float32 and torch.equal(one, other)
+
+
+def test_positive_anchors_are_drawn_up_to_their_share_and_never_as_negative_ones() -> None:
+    """Of six positive anchors two are drawn, a quarter of eight; of three that are the best of a box one is."""
+    quarter = recipe_of(STORE, 32, 32, [32], sampling={"positive": 0.25})
+    eighth = recipe_of(STORE, 32, 32, [32], sampling={"positive": 0.125})
+    far = torch.tensor([[200.0, 200, 210, 210]]).repeat(14, 1)
+    box = [0.0, 0, 20, 20]
+    on_it, beside_it = torch.tensor([box]).repeat(6, 1), torch.tensor([[15.0, 0, 35, 20]]).repeat(3, 1)
+    for near, recipe, drawn in ((on_it, quarter, 2), (beside_it, eighth, 1)):
+        anchors = torch.cat([near, far])
+        draws = torch.linspace(0, 1, len(anchors))[None]  # those near the box come first
+        truth = Truth(torch.zeros(1, dtype=torch.long), torch.tensor([[box]]), draws, recipe)
+        chosen, positive, _ = sample_anchors(anchors, truth)
+        assert positive[0].tolist() == [True] * len(near) + [False] * len(far)
+        assert int((chosen & positive).sum()) == drawn and int(chosen.sum()) == 8
+    assert 0 < overlap(beside_it, torch.tensor([box])).max() < quarter.sampling.negative_below

@@ -157,3 +157,15 @@ def test_a_protocol_has_a_row_for_each_metric_of_the_task(tmp_path) -> None:
     ]  # fmt: skip
     write_evaluation(tmp_path / "outcome", Evaluation({"oracle_centre": outcome}), LOCALIZATION)
     assert read_scores(tmp_path / "outcome") == rows
+
+
+def test_boxes_of_a_mirror_image_are_mirrored_back() -> None:
+    """The net puts the box 4 pixels too far left in the image, and likewise in its mirror image: the mean is right."""
+    store = made_up_store([[[8, 10, 28, 30]]], side=40)
+    views = {"shorter_side": 40, "scales": [40], "mirrored": True}
+    recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[40], test=views)
+    in_image, in_mirror_image = [4.0, 10, 24, 30], [8.0, 10, 28, 30]  # mirrored back (12, 10, 32, 30)
+    answers = torch.tensor([[in_image] * 3, [in_mirror_image] * 3])
+    recipe = recipe.model_copy(update={"merged_from": 0.3})
+    outcome = oracle_dense(FixedBoxes(answers, recipe), batches_of(store, recipe))
+    assert outcome.boxes["per_class_rpn"][0].tolist() == pytest.approx([8, 10, 28, 30], abs=0.2)

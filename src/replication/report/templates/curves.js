@@ -1,5 +1,6 @@
-// Charts of the training curves, the paper's and ours in one panel. Each .chart holds its points as JSON (report/curves.py);
-// the drawings after it serve print and readers without scripts. uPlot draws the lines, and zooms; all else is here.
+// Charts of the training curves: ours, and where it is ticked the paper's on the same axes. Each .chart holds its points as
+// JSON (report/curves.py), and is drawn when it is opened; the drawings after it serve print and readers without scripts. uPlot
+// draws the lines, and zooms; all else is here.
 (() => {
   "use strict";
   const WORDS = {train: "training", test: "test", share: "share of the schedule", iterations: "iterations"};
@@ -69,7 +70,7 @@
     const {sources, nets, curves, test} = JSON.parse(box.querySelector("script").textContent);
     const here = new Set(curves.filter((curve) => curve.source === 1).map((curve) => curve.net));
     const on = {
-      source: new Set([0, 1]), net: here.size ? here : new Set(nets.keys()), split: new Set(["test"]),
+      source: new Set([here.size ? 1 : 0]), net: here.size ? here : new Set(nets.keys()), split: new Set(["test"]),
       seeds: new Set(["mean"]), axis: new Set(["share"]),
     };
     if (on.net.size < 3) on.split.add("train");
@@ -325,8 +326,6 @@
     new ResizeObserver(() => { if (panel.clientWidth !== width) { width = panel.clientWidth; if (width) draw(); } }).observe(panel);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
     box.parentElement.classList.add("charted");
-    width = panel.clientWidth;
-    draw();
   }
 
   document.querySelectorAll(".chart").forEach((box, number) => {
