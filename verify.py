@@ -1,8 +1,8 @@
 """Recount every number of the record from its tables: `python verify.py`, or `make verify`. It takes seconds.
 
 A second opinion: Python 3.11 alone, no code of this project, written from docs/verify.md. It recounts the digests of
-tables and recipes, the cards (README.md) and summary.json of each study, and reports/claims.json. It ends with how many
-numbers are confirmed, or names the first that differs by file, row and cell.
+tables, recipes and weights, the cards (README.md) and summary.json of each study, and reports/claims.json. It ends with
+how many numbers are confirmed, or names the first that differs by file, row and cell.
 """
 
 import csv
@@ -77,7 +77,8 @@ def check_study(study):
 
 def check_summary(path):
     """Mean, n and standard deviation of the headline metric, and the two gaps between means."""
-    task, summary, means = path.parent.name, json.loads(path.read_text("utf-8")), {}
+    task, file, means = path.parent.name, path.relative_to(ROOT), {}
+    summary = json.loads(path.read_text("utf-8"))
     study = next(path.parent.glob("**/scores.csv")).parent.relative_to(ROOT / "results").as_posix()
     metric, n, std = next(iter(summary)), summary["n"], summary["std"]
     for name, printed in summary[metric].items():
@@ -87,12 +88,12 @@ def check_summary(path):
         means[name] = round(mean(values), 2)
         spread = round(stdev(values), 2) if len(values) > 1 else None
         for key, *pair in ((metric, printed, means[name]), ("n", n[name], len(values)), ("std", std.get(name), spread)):
-            check(f"{path}, {key}.{name}", *pair)
+            check(f"{file}, {key}.{name}", *pair)
     plain = sorted((int(name[6:]), value) for name, value in means.items() if re.fullmatch(r"plain-\d+", name))
     twins = [means[net] for d, _ in plain[-1:] for net in (f"resnet-{d}", f"resnet-{d}-A") if net in means]
     for key, other in (("degradation_gap", plain[0][1] if plain else 0), ("cure_gap", twins[0] if twins else 0)):
         if key in summary:
-            check(f"{path}, {key}", summary[key], round(plain[-1][1] - other, 2))
+            check(f"{file}, {key}", summary[key], round(plain[-1][1] - other, 2))
 
 
 def tail(score, freedom):
@@ -277,11 +278,16 @@ def check_counts(printed):
             check(f"reports/claims.json, {group}.{kind}", n, recounted)
 
 
+def check_digest(path, printed):
+    check(f"{path.relative_to(ROOT)}, sha256", printed, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
 def main():
     claims = json.loads((ROOT / "reports/claims.json").read_text("utf-8"))
     for table in claims["tables"]:
-        digest = hashlib.sha256((ROOT / "results" / table["file"]).read_bytes()).hexdigest()
-        check(f"results/{table['file']}, sha256", table["sha256"], digest)
+        check_digest(ROOT / "results" / table["file"], table["sha256"])
+    for line in (ROOT / "weights/SHA256SUMS").read_text("utf-8").splitlines():
+        check_digest(ROOT / "weights" / line.split()[1], line.split()[0])
     for path in sorted((ROOT / "results").glob("**/runs.csv")):
         check_study(path.parent.relative_to(ROOT / "results").as_posix())
     for path in sorted((ROOT / "results").glob("*/*/summary.json")):
@@ -293,4 +299,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, KeyError, ValueError, StopIteration) as error:  # a file or an entry is missing
+        sys.exit(f"after {confirmed[-1] if confirmed else 'nothing'}: the record cannot be read: {error!r}")

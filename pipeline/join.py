@@ -3,8 +3,8 @@
 `python -m pipeline.join FOLDER …`: each the folder of a run, with run.json, curve.csv and net.safetensors.
 
 Each run's recipe must be that of a profile here, and its data the prepared ones (data/<task>); other runs are refused.
-The weights are evaluated again by the code of this checkout. Then rows are added to results/<profile>/<task>/. On 2
-cores it takes 10 to 20 seconds for a CIFAR net.
+The weights are evaluated again by the code of this checkout. Then rows are added to results/<profile>/<task>/, in
+hundreds. On 2 cores it takes 10 to 20 seconds for a CIFAR net.
 """
 
 import argparse
@@ -13,7 +13,8 @@ from pathlib import Path
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, read_params
 from pipeline.plan import Run, start_folders
-from replication.config.profiles import named, read_profile
+from replication.config.profiles import Profile, named, read_profile
+from replication.data.store import Images
 from replication.evaluate import evaluate_run
 from replication.results.add import Result, add_results
 from replication.results.card import write_card
@@ -25,6 +26,8 @@ from replication.runs.outcome import score_rows
 from replication.tasks import get_task
 from replication.training.device import choose_device
 
+MANY = 100  # runs that wait at most
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -33,22 +36,55 @@ def main() -> None:
     device = choose_device(params.device)
     profiles = [read_profile(PROFILES, path.stem) for path in sorted(PROFILES.glob("*.yaml"))]
     folders = parser.parse_args().folders
-    matches = [(folder, find_profile(read_run(folder).recipe, profiles, folder)) for folder in folders]
-    for folder, profile in matches:
-        record = read_run(folder)
-        task = get_task(record.recipe.task)
-        images = stage.images_of(params, task)
-        run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
-        evaluation = evaluate_run(folder, images, device, start_folders(run, record.recipe))
-        scores = score_rows(evaluation.outcomes, task)
-        task_folder = RESULTS / profile.name / task.name
-        tables = task_folder / study_folder(pixels_label(task, record.recipe.data))
-        add_results(tables, [Result(record, read_curve(folder), scores, evaluation.responses)])
-        if tables == task_folder:
-            summarise(tables, task)
-        write_card(tables, RESULTS, task, PROFILES)
-        errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
-        print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)
+    studies = [results_folder(folder, find_profile(read_run(folder).recipe, profiles, folder)) for folder in folders]
+    images: dict[str, Images] = {}
+    waiting = Waiting()
+    try:
+        for folder, tables in zip(folders, studies, strict=True):
+            record = read_run(folder)
+            task = get_task(record.recipe.task)
+            if task.name not in images:
+                images[task.name] = stage.images_of(params, task)
+            run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
+            evaluation = evaluate_run(folder, images[task.name], device, start_folders(run, record.recipe))
+            scores = score_rows(evaluation.outcomes, task)
+            waiting.add(tables, run, Result(record, read_curve(folder), scores, evaluation.responses))
+            errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
+            print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)
+    finally:  # what was evaluated before an error or a Ctrl-C is kept
+        waiting.write()
+
+
+def results_folder(folder: Path, profile: Profile) -> Path:
+    """The tables that a run's folder is added to."""
+    recipe = read_run(folder).recipe
+    task = get_task(recipe.task)
+    return RESULTS / profile.name / task.name / study_folder(pixels_label(task, recipe.data))
+
+
+class Waiting:
+    """Evaluated runs that are not yet in the tables of their studies. To add each by itself would take a time that
+    grows with the square of their number, as all tables of a study are read and written.
+    """
+
+    def __init__(self) -> None:
+        self.studies: dict[Path, dict[Run, Result]] = {}
+
+    def add(self, tables: Path, run: Run, result: Result) -> None:
+        """Add a run; writes those that wait once they are many, for a kill to lose few."""
+        self.studies.setdefault(tables, {})[run] = result
+        if sum(map(len, self.studies.values())) >= MANY:
+            self.write()
+
+    def write(self) -> None:
+        """Add all runs that wait to the tables of their studies."""
+        while self.studies:
+            tables, results = self.studies.popitem()
+            add_results(tables, list(results.values()))
+            task = next(iter(results)).task
+            if tables.name == task.name:  # a study of its own, not a part of one with other pixels
+                summarise(tables, task)
+            write_card(tables, RESULTS, task, PROFILES)
 
 
 if __name__ == "__main__":

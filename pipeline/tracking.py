@@ -1,10 +1,11 @@
 """The destination of a run in MLflow: mlflow.db or REPLICATION_TRACKING, and the experiment of its study."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.params import PROFILES, RESULTS, TRACKING_URI, BaseParams
-from replication.config.profiles import named, read_profile
+from replication.config.profiles import Profile, named, read_profile
 from replication.config.recipe import Recipe
 from replication.report.palette import look
 from replication.results.fidelity import fidelity, find_paper_recipe
@@ -47,10 +48,16 @@ def destination_of(recipe: Recipe, study: Path, note: str | None = None) -> Dest
         f"The weights are in `{weights}`, which DVC keeps.\n\n"
         f"Train it again, or resume it: `python -m pipeline.train {task.name} {name} {recipe.seed}`"
     )
-    paper = find_paper_recipe(recipe, task, read_profile(PROFILES, "paper"))
+    paper = find_paper_recipe(recipe, task, _read_paper(PROFILES.resolve()))
     tags = {"profile": profile, "study": study.as_posix(), "fidelity": fidelity(recipe, paper)}
     tags["mlflow.runColor"] = look(recipe.net).light
     if is_here:
         tags["weights"] = weights
     experiment = " · ".join([profile, task.name, *describe_label("/".join(labels), recipe.data.pixels)])
     return Destination(uri, experiment, tags, note)
+
+
+@lru_cache
+def _read_paper(folder: Path) -> Profile:
+    """The paper's profile; reading it for each of many runs would take longer than logging them."""
+    return read_profile(folder, "paper")

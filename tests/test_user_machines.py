@@ -117,6 +117,7 @@ def test_every_command_of_readme_and_docs_is_run_by_a_test() -> None:
         "make runs": "test_user.py",
         "make plots": "test_dvc_views.py",
         "make exps": "test_dvc_views.py",
+        "make verify": "test_verify.py",
         "make bench": "test_benchmarks.py",
         "make audit": "needs the network",
         "dvc repro": "test_user_again.py",

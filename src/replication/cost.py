@@ -2,12 +2,10 @@
 
 import torch
 
-from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
 from replication.data.sources import Dataset
 from replication.nets.complexity import complexity
 from replication.paper import protocol
-from replication.results.studies import Study
 from replication.tasks import get_task
 from replication.tasks.build import build_net, count_net, list_layers
 
@@ -60,26 +58,3 @@ def gb_prepared(recipe: Recipe, dataset: Dataset) -> float:
     """GB of the prepared images of a task; 0 where they are indexed in place."""
     side = recipe.test.shorter_side if get_task(recipe.task).photographs else recipe.input_size
     return 0.0 if dataset.is_indexed else (dataset.train_images + dataset.test_images) * 3 * side**2 / 1e9
-
-
-def hours_a_run(study: Study, name: str) -> float | None:
-    """Estimated hours of one more run of a net, or of a net under a variant, on the machine of the study.
-
-    The mean of its other runs, else from the multiply-adds a second of the study's runs. None for a variant that the
-    paper's profile lacks.
-    """
-    net, _, variant = name.partition("/")
-    if study.has(name):
-        return study.runs_named(name)["seconds"].mean() / 3600
-    if variant and variant not in study.paper.variants(study.task):
-        return None
-    runs = study.default
-    seconds = runs["seconds"].sum() / (runs["macs"] * runs["iterations"] * runs["batch_size"]).sum()
-    longer = _iterations(study, net, variant) / _iterations(study, net)
-    options = study.paper.recipe(study.task, net, variant or DEFAULT).net_options
-    macs = complexity(net, study.recipes[runs["recipe"].iloc[0]].input_size, **options).macs
-    return seconds * macs * study.iterations * longer * runs["batch_size"].iloc[0] / 3600
-
-
-def _iterations(study: Study, net: str, variant: str = "") -> int:
-    return study.paper.recipe(study.task, net, variant or DEFAULT).schedule.iterations

@@ -67,7 +67,7 @@ def needed(found: Study, claim_id: str) -> object:
 def test_without_a_verdict_a_card_says_what_three_seeds_would_take() -> None:
     found = study({"plain-20": (1, 9), "plain-56": (5, 13)})
     card = cards_of(found)["K02-cifar"]
-    assert needed(found, "K02").runs == 4 and "4 more" in card and "40 min" in card
+    assert needed(found, "K02").runs == 4 and "4 more" in card
     assert 'href="#fill"' in card
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from checkout import PROJECT
-from made_up import JPEG, joined, study
 
 from replication.config.profiles import read_profile
-from replication.cost import gb_kept, gb_prepared, hours_a_run, training_flop
+from replication.cost import gb_kept, gb_prepared, training_flop
 from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.verdicts import rule
@@ -71,20 +70,6 @@ def test_one_seed_with_a_published_spread_is_planned_by_it() -> None:
         "b": rule.of_errors([8.0], 10**9, published=published),
     }
     assert 6 <= seeds_to_settle(weigh_samples("a − b", "", samples, weigh_difference(WEIGHTS))) <= 8
-
-
-def test_a_run_takes_as_long_as_those_of_its_net_or_as_its_multiply_adds_say() -> None:
-    found = study({"plain-20": (1, 9), "plain-56": (1, 9)})
-    found.runs["seconds"] = [3600.0, 7200.0]
-    found.runs["macs"] = [40_551_040, 125_485_696]
-    assert (hours_a_run(found, "plain-20"), hours_a_run(found, "plain-56")) == (1, 2)
-    a_mac = 3 / (40_551_040 + 125_485_696)
-    assert hours_a_run(found, "resnet-110") == pytest.approx(252_887_680 * a_mac, rel=0.01)
-    assert hours_a_run(found, "plain-56/three-times-longer") == pytest.approx(3 * 125_485_696 * a_mac)
-    assert hours_a_run(found, "plain-56/no-such-variant") is None
-    longer = study({"plain-56": (1, 9)}, variant="three-times-longer", pixels=JPEG)
-    longer.runs["seconds"] = 18_000.0
-    assert hours_a_run(joined(found, longer), "plain-56/three-times-longer") == 5
 
 
 def test_what_a_training_takes_is_counted_on_its_net() -> None:

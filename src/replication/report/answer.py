@@ -18,7 +18,7 @@ QUESTIONS: dict[Role, str] = {
     "degradation": "are deeper plain nets worse", "cure": "do shortcuts prevent degradation",
     "gain": "are deeper ResNets better",
 }  # fmt: skip
-ONLY_SIGNS = "Only signs can be compared: the size of a difference depends on the length of training."
+ONLY_SIGNS = "Only the direction of a difference can be compared, as its size depends on the length of training."
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 
@@ -108,7 +108,7 @@ def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studie
         sentences += _describe_undertrained(rows, study)
         own = _choose_own_data(studies, task)
         if longer := [_describe_longer(other) for other in own if other.share > study.share]:
-            sentences.append(f"Longer but not complete: {'; '.join(longer)}.")
+            sentences.append(f"Trained longer, but not all models yet: {'; '.join(longer)}.")
         others = [other for other in list_main_tasks() if other != task]
         sentences += [_describe_task(other, _choose_own_data(studies, other)) for other in others]
     return sentences

@@ -21,7 +21,6 @@ from replication.verdicts.comparisons import Comparison
 from replication.verdicts.planning import MOST, POWER
 from replication.verdicts.rule import SEEDS, Outcome
 from replication.verdicts.rule_since import present_rule
-from replication.words import format_duration
 
 # Of verdicts, and of the outcomes of their comparisons: no two are told apart by colour alone.
 SYMBOL: dict[Kind | Outcome, str] = {
@@ -100,7 +99,6 @@ def _describe_verdict(study: Study, tested: Tested) -> dict[str, object]:
     return {
         "study": study, "tested": tested, "table": render_table(_comparisons_table(study, tested)), "needed": needed,
         "most": max(needed.seeds.values(), default=0) if needed else 0,
-        "duration": format_duration(3600 * needed.hours) if needed and needed.hours is not None else "",
     }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ class Study:
     responses: pd.DataFrame = field(default_factory=no_layers)
     gradients: pd.DataFrame = field(default_factory=no_layers)
 
-    @property
+    @cached_property  # a page asks some thousand times
     def name(self) -> str:
         """Its setup as on the page: "CIFAR-10, 1/16 schedule, 3 seeds"."""
         recipe, seeds = self.recipes[self.default["recipe"].iloc[0]], self.default.groupby("net").size()
@@ -105,7 +105,7 @@ class Study:
         first = self.default.iloc[0]
         return tuple(drop / first["iterations"] for drop in first["dropped_at"])
 
-    @property
+    @cached_property
     def paper_recipe(self) -> Recipe:
         """The paper's recipe of the first run's net."""
         return find_paper_recipe(self.recipes[self.default["recipe"].iloc[0]], self.task, self.paper)

@@ -1,8 +1,7 @@
-"""What would settle an inconclusive claim: seeds, and hours on the machine of the study."""
+"""What would settle an inconclusive claim."""
 
 from dataclasses import dataclass
 
-from replication.cost import hours_a_run
 from replication.results.studies import Study
 from replication.verdicts.claim import Tested
 from replication.verdicts.planning import seeds_to_settle
@@ -11,11 +10,10 @@ from replication.verdicts.rule import SEEDS
 
 @dataclass(frozen=True)
 class Settling:
-    """Seeds of each net, by name, that a claim needs, and the hours that the missing runs take."""
+    """Seeds of each net, by name, that a claim needs."""
 
     seeds: dict[str, int]
     runs: int  # that are missing
-    hours: float | None  # None: unknown
     measured: bool  # at the measured means and spreads; else the least that a verdict needs
     too_many: bool = False  # more seeds than `planning.MOST`
 
@@ -31,12 +29,8 @@ def plan_settling(tested: Tested, study: Study) -> Settling | None:
         if comparison.part == "must" and comparison.outcome == "inconclusive":
             seeds, measured = seeds_to_settle(comparison), True
             if seeds is None:
-                return Settling({}, 0, None, measured, too_many=True)
+                return Settling({}, 0, measured, too_many=True)
             needed |= {name: max(seeds, needed.get(name, 0)) for name in comparison.samples}
     present |= {name: len(study.runs_named(name)) for name in needed}
     missing = {name: seeds - present[name] for name, seeds in needed.items() if seeds > present[name]}
-    if not missing:
-        return None
-    hours = {name: hours_a_run(study, name) for name in missing}
-    total = None if None in hours.values() else sum(hours[name] * runs for name, runs in missing.items())
-    return Settling(needed, sum(missing.values()), total, measured)
+    return Settling(needed, sum(missing.values()), measured) if missing else None
