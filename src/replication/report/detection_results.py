@@ -45,15 +45,15 @@ def detection_examples(studies: Sequence[Study], results: Path) -> list[Figure]:
     """The picture of twelve test images of each study that keeps one."""
     figures = []
     for study in studies:
-        file, net = results / study.folder / PICTURE, study.nets[0]
+        file = results / study.folder / PICTURE
         if file.exists():
-            words, png = f"{net} on {data_name(study)}, seed 0", base64.b64encode(file.read_bytes()).decode()
+            words, png = data_name(study), base64.b64encode(file.read_bytes()).decode()
             figures.append(Figure(
-                id=slug("detections", study.folder), caption=f"Detections of {words}", studies=[study], data=[PICTURE],
+                id=slug("detections", study.folder), caption=f"Detections on {words}", studies=[study], data=[PICTURE],
                 script="replication.tasks.detection.examples", notes=render_notes("detections", words=words),
                 drawing=Markup(
-                    '<figure class="wide" tabindex="0"><img alt="Twelve images, their objects, and detections of {}" '
+                    '<figure class="wide" tabindex="0"><img alt="Twelve images with their objects and detections" '
                     'src="data:image/png;base64,{}"></figure>'
-                ).format(net, png),
+                ).format(png),
             ))  # fmt: skip
     return figures
