@@ -20,7 +20,7 @@ COLUMNS = [DETECTION.protocol(name).label for name in RULES]
 def measured_table(studies: Sequence[Study]) -> Table:
     """Mean average precision by each rule, and objects missed: a row a net of each setup."""
     return Table(
-        id="detection-here", caption="Tables 7 and 8, measured here · Detection on other data", script=__name__,
+        id="detection-here", caption="Detection · Measured here, on other data than in tables 7 and 8", script=__name__,
         studies=studies, data=[SCORES], style="dense",
         columns=["net", Cell("setup", "words"), *(f"{words} (%)" for words in COLUMNS), "objects missed (%)", "n", ""],
         rows=[_make_row(study, net) for study in studies for net in study.nets],
