@@ -253,8 +253,8 @@ class Project:
         written = merge(written, {"profile": "tiny", "depth": 8, "device": "cpu", "processes": 1} | tasks)
         yaml.dump(merge(written, params or {}), self.folder / "params.yaml")
         cifar = merge({"dataset": "cifar10"} | TINY, profile)
-        imagenet = {"dataset": "digits"} | TINY_IMAGENET
-        tiny = {name: cifar if name == "cifar" else imagenet for name in TASKS}
+        others = {name: {"dataset": task.datasets[0]} | TINY_IMAGENET for name, task in TASKS.items()}
+        tiny = {name: cifar if name == "cifar" else others[name] for name in TASKS}
         yaml.dump(tiny, self.folder / "pipeline/profiles/tiny.yaml")
         if check:
             checked = self.run("check")

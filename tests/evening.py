@@ -37,6 +37,7 @@ def written(text: str) -> str:
 REPRO = "make repro"
 DEPTH, SEEDS, VARIANT = written("-S depth=110"), written("seeds=[3,4]"), written("three-times-longer")
 WARMUP, BOXES, TEMP = written("no-warmup"), written("localization.nets"), written("--temp")
+DETECTION = written("detection.nets")
 QUEUE, START, SHOW = written("--queue"), written("dvc queue start"), written("dvc exp show")
 CPU, CPU_IMAGENET = "dvc exp run -S profile=cpu -S 'imagenet.nets=[]'", "dvc exp run -S profile=cpu -S 'cifar.nets=[]'"
 BACK, PLAN, PRUNE = written("git checkout HEAD -- params.yaml"), written("make plan"), written("make prune")

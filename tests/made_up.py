@@ -40,7 +40,13 @@ PAPER_IMAGENET = {
     "resnet-50": (22.0, 22.85), "resnet-101": (20.0, 21.75), "resnet-152": (19.0, 21.43),
 }  # fmt: skip
 NO_CURVES = pd.DataFrame(columns=columns(CurveRow))
-IMAGES = {"cifar": 10_000, "imagenet": 50_000, "localization": 50_000, "rcnn": 50_000}  # of the paper's test sets
+IMAGES = {
+    "cifar": 10_000,
+    "imagenet": 50_000,
+    "localization": 50_000,
+    "rcnn": 50_000,
+    "detection": 4952,
+}  # of the paper's test sets
 
 
 def recipe_of(

@@ -49,7 +49,10 @@ PREPARE = {f"prepare-{task.name}" for task in TASKS.values() if task.images_fold
         ("src/replication/nets/blocks.py", ALL | {"report"}),
         ("src/replication/nets/names.py", ALL | {"tabulate", "report"}),
         ("src/replication/tasks/cifar/feed.py", {"train-cifar", "evaluate-cifar"}),
-        ("src/replication/tasks/imagenet/evaluate.py", {f"evaluate-{task}" for task in TASKS if task != "cifar"}),
+        (
+            "src/replication/tasks/imagenet/evaluate.py",
+            {f"evaluate-{task}" for task in ("imagenet", "localization", "rcnn")},
+        ),
         ("src/replication/tracking/importer.py", {"tabulate"}),
         ("src/replication/training/progress.py", set()),
         ("src/replication/verdicts/rule.py", {"report"}),

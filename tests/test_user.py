@@ -17,6 +17,7 @@ from evening import (
     BOXES,
     COMMANDS,
     DEPTH,
+    DETECTION,
     QUEUE,
     REPRO,
     SEEDS,
@@ -169,6 +170,13 @@ def test_localization_and_r_cnn_are_added_by_their_lists_of_nets(evening: Evenin
     ):
         scores = evening.results(task=task, table="scores").set_index(["protocol", "metric"])["value"]
         assert f"{scores[protocol, metric]:.2f}" in evening.page()
+
+
+def test_detection_is_added_by_its_list_of_nets(evening: Evening) -> None:
+    assert "Running stage 'train@imagenet'" not in evening.after(DETECTION), "the nets that it starts from are there"
+    assert set(evening.results(task="detection")["net"]) == {"plain-18", "resnet-18-A"}
+    scores = evening.results(task="detection", table="scores").set_index(["net", "protocol", "metric"])["value"]
+    assert f"{100 - scores['plain-18', 'voc_area', 'map_error']:.2f}" in evening.page()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")

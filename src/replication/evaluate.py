@@ -12,10 +12,12 @@ from replication.errors import UserError
 from replication.runs.folder import read_run
 from replication.runs.nets import load_net, load_starts
 from replication.runs.outcome import Evaluation
-from replication.tasks import get_task
+from replication.tasks import Task, get_task
 from replication.tasks.batches import Batches
 from replication.tasks.inference import recompute_bn_statistics
 from replication.tasks.outcome import Outcome
+
+BACKBONE = "backbone"  # role of the run that initialised the first layers
 
 
 def evaluate_run(
@@ -38,8 +40,8 @@ def evaluate_run(
             file=folder,
         )
     net, batches = load_net(folder, images, device)
-    batches.starts = load_starts(starts or {}, images, device)
     task = get_task(recipe.task)
+    batches.starts = load_starts(_choose_used(starts or {}, task), images, device)
     code = task.code("evaluate")
     # Responses are measured with running statistics, also where the tests use recomputed ones.
     layers = code.measure_layers(net, batches) if task.measures_layers else []
@@ -63,6 +65,12 @@ def evaluate_net(net: nn.Module, batches: Batches) -> dict[str, Outcome]:
         else:
             outcomes[protocol.name] = code.COMPARED[protocol.name](outcomes)
     return outcomes
+
+
+def _choose_used(starts: Mapping[str, Path], task: Task) -> dict[str, Path]:
+    """The runs whose nets a test uses: a backbone gave its weights, and only some protocols need it as a classifier."""
+    needed = {protocol.needs for protocol in task.protocols}
+    return {role: folder for role, folder in starts.items() if role != BACKBONE or role in needed}
 
 
 def _describe(data: Data) -> str:

@@ -11,11 +11,15 @@ from ruamel.yaml import YAML
 Legal = Callable[[Any], bool]
 TASKS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
 TASKS["localization"] = TASKS["rcnn"] = TASKS["imagenet"]
+TASKS["detection"] = ("digit_scenes", "voc07", "voc")
 STARTS = {"localization": {"backbone": "imagenet"}, "rcnn": {"backbone": "imagenet", "proposals": "localization"}}
+STARTS["detection"] = {"backbone": "imagenet"}
 SOURCES = {
     "cifar10": ("official", "binary", "parquet", "folder"),
     "tiny_imagenet": ("parquet", "folder"),
     "imagenet": ("archives", "folder", "parquet"),
+    "voc": ("devkit",),
+    "voc07": ("devkit",),
 }
 TABLE_1 = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152))")
 IMAGENET = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152)|vgg-16|vgg-19|googlenet)")
@@ -139,6 +143,37 @@ OWN["rcnn"] = {key: OWN["imagenet"][key] for key in OWN["imagenet"] if not key.s
     "regions.positive_from": SHARE,
     "merged_from": SHARE,
 }
+SIDE, COUNT, SIDES = whole(1, 10_000), whole(1, 100_000), OWN["localization"]["anchors.sides"]
+OWN["detection"] = {
+    "bottleneck_stride": one_of("1x1", "3x3"),
+    "maps": one_of("conv3", "conv4"),
+    "frozen": one_of("none", "conv1", "conv2", "conv3", "conv4"),
+    "norm": one_of("fixed", "live"),
+    "bn_statistics": one_of("running"),
+    "anchors.sides": SIDES,
+    "anchors.ratios": OWN["localization"]["anchors.ratios"],
+    "sampling.anchors": COUNT,
+    "sampling.positive": SHARE,
+    "sampling.positive_from": SHARE,
+    "sampling.negative_below": SHARE,
+    "sampling.inside": flag,
+    "proposals.overlap": SHARE,
+    "proposals.least_side": real(0, 10_000),
+    **{f"proposals.{when}.{key}": COUNT for when in ("training", "test") for key in ("before", "after")},
+    "regions.regions": COUNT,
+    "regions.positive": SHARE,
+    "regions.positive_from": SHARE,
+    "regions.background_from": real(0, 1),
+    "regions.beta": real(0, 100, above=True),
+    "regions.pool": one_of("max", "align"),
+    "regions.size": whole(1, 64),
+    "difficult": flag,
+    **{f"{when}.{key}": SIDE for when in ("augmentation", "test") for key in ("shorter_side", "longer_side")},
+    "augmentation.mirror": flag,
+    "test.score_from": real(0, 1, below=True),
+    "test.overlap": SHARE,
+    "test.most": COUNT,
+}
 MAY_BE_NONE = {"schedule.plateau", "warmup"}
 
 
@@ -215,7 +250,7 @@ def _runs(task: str, section: dict[str, Any], profile: dict[str, Any], depth: in
     """The runs of a task and their fields."""
     optional = {"checkpoints", "ensembles", "override"}
     _keys(section, {"nets", "seeds", *optional}, f"{task}.", optional=optional)
-    of_table = {"imagenet": IMAGENET, "localization": TABLE_1, "rcnn": TABLE_1}.get(task)
+    of_table = {"imagenet": IMAGENET, "localization": TABLE_1, "rcnn": TABLE_1, "detection": TABLE_1}.get(task)
     is_net = (lambda net: type(net) is str and bool(of_table.fullmatch(net))) if of_table else is_cifar_net
     nets = section["nets"]
     must(many(text)(nets) and len(set(nets)) == len(nets), "nets")
@@ -245,7 +280,9 @@ def _runs(task: str, section: dict[str, Any], profile: dict[str, Any], depth: in
         must(all(at <= fields["schedule"]["iterations"] for at in checkpoints), "checkpoints")
     must(
         task == "rcnn"
-        or len({(f["input_size"], f["test"]["shorter_side"] if task != "cifar" else 0) for _, f, _ in runs.values()})
+        or len(
+            {(f.get("input_size"), f["test"]["shorter_side"] if task != "cifar" else 0) for _, f, _ in runs.values()}
+        )
         < 2,
         "input_size",
     )
@@ -264,7 +301,7 @@ def _starts(fields: dict[str, Any]) -> dict[str, str]:
 
 def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
     """Each field by itself, and then those that must fit each other."""
-    rules = COMMON | OWN[task]
+    rules = {key: rule for key, rule in COMMON.items() if key != "input_size" or task != "detection"} | OWN[task]
     starts = fields.get("starts", {})
     must(isinstance(starts, dict), "starts")
     known = STARTS.get(task, {})
@@ -278,16 +315,20 @@ def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
     rules = rules | {key: OPTIONAL[key] for key in found if key in OPTIONAL and ARM_OF_OPTIONAL.get(key, task) == task}
     for key in [*found, *rules]:
         must(key in rules and key in found and rules[key](found[key]), key)
-    size, batch, iterations = found["input_size"], found["schedule.batch_size"], found["schedule.iterations"]
+    batch, iterations = found["schedule.batch_size"], found["schedule.iterations"]
     drops = found["schedule.drops"]
     must(drops == sorted(set(drops)) and all(drop < iterations for drop in drops), "drops")
     must(not (drops and "schedule.plateau.window" in found), "plateau")
     must(found["logging.evaluate_every"] % found["logging.log_every"] == 0, "evaluate_every")
     must(batch % found["bn_group"] == 0, "bn_group")
+    must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")
+    if task == "detection":
+        _fields_of_detection(found, fields)
+        return
+    size = found["input_size"]
     stride = {"conv3": 8, "conv4": 16}.get(found.get("maps", ""), 32)
     last = size // 4 if task == "cifar" else -(-size // stride)
     must(found["bn_group"] * last**2 > 1, "bn_group")  # a batch-norm statistic of one value is none
-    must(not found["optimiser.nesterov"] or found["optimiser.momentum"] > 0, "nesterov")
     if task == "cifar":
         must(size % 4 == 0, "input_size")
         must(found["augmentation.pad"] <= size, "pad")
@@ -300,6 +341,15 @@ def _fields(task: str, net: str, fields: dict[str, Any]) -> None:
         must(task != "imagenet" or size <= min(found["test.scales"]), "scales")
         if task == "localization":
             must(found["sampling.negative_below"] <= found["sampling.positive_from"], "negative_below")
+
+
+def _fields_of_detection(found: dict[str, Any], fields: dict[str, Any]) -> None:
+    must(found["frozen"] == "none" or found["frozen"] <= found["maps"], "frozen")
+    must(found["norm"] == "live" or _starts(fields), "norm")
+    must(found["sampling.negative_below"] <= found["sampling.positive_from"], "negative_below")
+    must(found["regions.background_from"] < found["regions.positive_from"], "background_from")
+    for when in ("augmentation", "test"):
+        must(32 <= found[f"{when}.shorter_side"] <= found[f"{when}.longer_side"], "shorter_side")
 
 
 def is_cifar_net(net: Any) -> bool:

@@ -32,6 +32,7 @@ RUN = {
     "imagenet": {"nets": ["plain-18", "resnet-18-A"], "ensembles": [["plain-18", "resnet-18-A"]]},
     "localization": {"nets": ["resnet-18-A"]},
     "rcnn": {"nets": ["resnet-18-A"]},
+    "detection": {"nets": ["resnet-18-A"]},
 }
 HERE = "VALUE-HERE"  # of a value that is put in as text: YAML itself is a part of what is tried
 # As they are typed.

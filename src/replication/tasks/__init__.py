@@ -2,6 +2,7 @@
 
 from replication.errors import UserError
 from replication.tasks.cifar import CIFAR
+from replication.tasks.detection import DETECTION
 from replication.tasks.imagenet import IMAGENET
 from replication.tasks.localization import LOCALIZATION
 from replication.tasks.rcnn import RCNN
@@ -9,7 +10,7 @@ from replication.tasks.task import Metric, Protocol, Task
 
 __all__ = ["TASKS", "Metric", "Protocol", "Task", "get_task"]
 
-TASKS: dict[str, Task] = {task.name: task for task in (CIFAR, IMAGENET, LOCALIZATION, RCNN)}
+TASKS: dict[str, Task] = {task.name: task for task in (CIFAR, IMAGENET, LOCALIZATION, RCNN, DETECTION)}
 
 
 def get_task(name: str) -> Task:

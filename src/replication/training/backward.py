@@ -15,10 +15,11 @@ LossFunction = Callable[[Tensor, Tensor], Loss]  # output of the net, truth
 
 def gradient_norms(net: nn.Module) -> list[float]:
     """The norm of the gradient of each convolution's weights, from the input of the net on (section 4.1: are they
-    healthy in a deep plain net?); without weight decay, which is no part of the gradient of the loss.
+    healthy in a deep plain net?); without weight decay, which is no part of the gradient of the loss. 0 of a layer that
+    is not trained.
     """
-    convolutions = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
-    return [float(f"{layer.weight.grad.norm().item():.4g}") for layer in convolutions]
+    gradients = [layer.weight.grad for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    return [0.0 if gradient is None else float(f"{gradient.norm().item():.4g}") for gradient in gradients]
 
 
 def _seed(seed: int, device: torch.device) -> None:

@@ -3,7 +3,7 @@
 Declarations only, read without torch: a stage imports a reader by its name when it needs it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +49,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()  # where a source gives labels as numbers alone
     is_shareable: bool = False  # anybody may pass its images on: a picture of some is committed with the results
     digests: tuple[Digest, Digest] | None = None  # of the training and the test images, where they are known
+    scenes: str = ""  # what draws embedded images of several objects: size → training and test `digit_scenes.Scenes`
     smoke_test: str = ""  # on the page, the name of a study on it, if its images say nothing about the paper
 
 
@@ -57,6 +58,11 @@ HERE = "replication.data.sources"
 DIGITS = Dataset(
     "digits", "handwritten digits", 1437, 360, classes=10, is_shareable=True, smoke_test="Digits smoke test"
 )
+
+DIGIT_SCENES = Dataset(
+    "digit_scenes", "scenes of digits", 1000, 200, classes=10, is_shareable=True, smoke_test="Digits smoke test",
+    class_names=tuple("0123456789"), scenes=f"{HERE}.digit_scenes:make_scenes",
+)  # fmt: skip
 
 CIFAR10 = Dataset(
     "cifar10", "CIFAR-10", 50_000, 10_000, classes=10, input_size=32,
@@ -91,5 +97,21 @@ IMAGENET = Dataset(
     box_readers=dict.fromkeys(("archives", "folder"), f"{HERE}.boxes:read_imagenet"),
 )  # fmt: skip
 
-DATASETS: dict[str, Dataset] = {dataset.key: dataset for dataset in (DIGITS, CIFAR10, TINY_IMAGENET, IMAGENET)}
+VOC = Dataset(
+    "voc", "PASCAL VOC 07+12", 16_551, 4952, classes=20, is_indexed=True,
+    readers={"devkit": f"{HERE}.voc:read_devkit"},
+    class_names=(
+        "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
+        "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+    ),
+)  # fmt: skip
+
+VOC07 = replace(
+    VOC, key="voc07", name="PASCAL VOC 2007, another split", train_images=3258, test_images=2476,
+    readers={"devkit": f"{HERE}.voc:read_2007"},
+)  # fmt: skip
+
+DATASETS: dict[str, Dataset] = {
+    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC, VOC07)
+}
 DATA_NAMES: dict[str, str] = {key: dataset.name for key, dataset in DATASETS.items()}

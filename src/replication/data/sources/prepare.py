@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 
+import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
+from replication.data.annotations import extend_fingerprint, write_annotations
 from replication.data.heldout import split_training
 from replication.data.index import Files, load_entry, write_index
-from replication.data.meta import OFFICIAL, Meta
+from replication.data.meta import OFFICIAL, Meta, write_meta
 from replication.data.sources import Dataset, Place
 from replication.data.sources.digits import digits_on_canvas, make_digits
 from replication.data.sources.official import is_official
 from replication.data.sources.statistics import SAMPLE, compute_statistics
-from replication.data.store import Statistics, make_image, write_store
+from replication.data.store import ARRAYS, Split, Statistics, fingerprint, make_image, write_store
 from replication.errors import UserError
+from replication.files import replace_folder
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ def prepare(folder: Path, dataset: Dataset, place: Place | None, requirements: R
         )
     if dataset.is_indexed:
         return _make_index(folder, dataset, place, requirements)
+    if dataset.scenes:
+        return _make_scenes(folder, dataset, requirements)
     return _make_store(folder, dataset, place, requirements)
 
 
@@ -86,6 +92,34 @@ def _make_store(folder: Path, dataset: Dataset, place: Place | None, requirement
     )  # fmt: skip
 
 
+def _make_scenes(folder: Path, dataset: Dataset, requirements: Requirements) -> Meta:
+    """Make the store of an embedded data set of images with several objects each."""
+    train, test = resolve_name(dataset.scenes)(requirements.shorter_side)
+    unlabelled = [Split(part.images, np.zeros(len(part.images), np.int64)) for part in (train, test)]
+
+    def load(index: int) -> Image.Image:
+        return make_image(train.images[index])
+
+    statistics = _statistics(load, torch.from_numpy(unlabelled[0].labels), requirements)
+    annotations, size = [train.annotations, test.annotations], requirements.shorter_side
+    meta = Meta(
+        name=dataset.key,
+        source="scikit-learn's load_digits",
+        pixels=f"8x8 digits of scikit-learn, several on each {size}x{size}",
+        classes=list(dataset.class_names),
+        train_images=len(train.images),
+        test_images=len(test.images),
+        input_size=size,
+        fingerprint=extend_fingerprint(fingerprint(*unlabelled), annotations),
+    )
+    arrays = {"train_images": torch.from_numpy(train.images), "test_images": torch.from_numpy(test.images)}
+    with replace_folder(folder) as unfinished:
+        save_file(arrays | vars(statistics), unfinished / ARRAYS)
+        write_annotations(unfinished, *annotations)
+        write_meta(unfinished, meta)
+    return meta
+
+
 def _make_index(folder: Path, dataset: Dataset, place: Place, requirements: Requirements) -> Meta:
     """Index images where they lie, after decoding a sample of both splits (all, if it is small)."""
     files: Files = resolve_name(dataset.readers[place.source])(place, dataset)
@@ -98,8 +132,15 @@ def _make_index(folder: Path, dataset: Dataset, place: Place, requirements: Requ
     def load(index: int) -> Image.Image:
         return load_entry(place.root, files.train.entries, index, dataset.key)
 
-    statistics = _statistics(load, files.train.annotations.labels, requirements)
-    return write_index(folder, files, statistics, name=dataset.key, source=f"{dataset.name}, {place.source}")
+    annotations = files.train.annotations
+    labels = annotations.labels if annotations.has_labels else torch.zeros(len(annotations), dtype=torch.int64)
+    return write_index(
+        folder,
+        files,
+        _statistics(load, labels, requirements),
+        name=dataset.key,
+        source=f"{dataset.name}, {place.source}",
+    )
 
 
 def _box_reader(dataset: Dataset, place: Place) -> str:

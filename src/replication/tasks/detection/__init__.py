@@ -1,0 +1,34 @@
+"""The task `detection`: section 4.3 and appendix A, Faster R-CNN on a net of Table 1."""
+
+from replication.tasks.detection.recipe import DetectionRecipe, check_detection
+from replication.tasks.task import Metric, Protocol, Task
+
+MISSED = "missed"  # metric of the curve
+MAP = (Metric("map_error", "100 − mAP"), Metric("map_error_se", "standard error of mAP over images"))
+# Protocols of mean average precision, and by which rule and from which overlaps on each counts a detection as correct.
+OVERLAPS = tuple(0.5 + 0.05 * step for step in range(10))
+RULES: dict[str, tuple[str, tuple[float, ...]]] = {
+    "voc_11_points": ("eleven_points", (0.5,)),
+    "voc_area": ("area", (0.5,)),
+    "strict_area": ("area", OVERLAPS),
+}
+
+DETECTION = Task(
+    name="detection",
+    section="4.3",
+    label="PASCAL VOC",
+    datasets=("digit_scenes", "voc07", "voc"),
+    recipe=DetectionRecipe,
+    check_net=check_detection,
+    protocols=(
+        Protocol("objects", "objects found at score 0.5", (Metric(MISSED, "objects missed"),)),
+        Protocol("voc_11_points", "mAP@.5, 11 points (VOC 2007)", MAP),
+        Protocol("voc_area", "mAP@.5, area (VOC 2010)", MAP),
+        Protocol("strict_area", "mAP@[.5,.95], area", MAP),
+    ),
+    headline="voc_11_points",
+    photographs=True,
+    needs_boxes=True,
+    has_own_net=True,
+    draws_examples=True,
+)

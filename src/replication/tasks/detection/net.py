@@ -1,0 +1,175 @@
+"""Faster R-CNN on a net of Table 1 (appendix A):
+
+    image ─ conv1 … conv4 ─ maps ─┬─ 3x3 ─┬─ a logistic an anchor
+                                  │       └─ four offsets an anchor ── proposals
+                                  │                                        │
+                                  └─ RoI pooling of each ──────────────────┴─ conv5 ─ pooling ─┬─ cls: scores
+                                                                                               └─ reg: offsets
+
+With maps of conv3, conv4 judges the regions, and conv5 is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn, relu_
+from torchvision.ops import roi_align, roi_pool
+
+from replication.nets.backbone import load_backbone
+from replication.nets.boxes import anchors
+from replication.nets.imagenet import ImagenetNet
+from replication.nets.names import STRIDES
+from replication.tasks.detection.recipe import Anchors, DetectionRecipe
+
+OWN = ("rpn_conv.", "rpn.", "cls.", "reg.")  # layers that no backbone has
+FAKE_REGIONS = 2  # an image, where only the time of a step is measured
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The output of a `DetectionNet` for a batch of images, padded to one size."""
+
+    maps: Tensor  # [B, channels, H, W]
+    logits: Tensor  # [B, shapes, H, W] of the anchors at each place
+    offsets: Tensor  # [B, shapes, H, W, 4]
+    net: "DetectionNet"
+
+    def of_image(self, index: int, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [P], offsets [P, 4] and anchors [P, 4] of an image of this width and height, without its padding."""
+        net = self.net
+        width, height = (-(-side // net.stride) for side in size)
+        shapes = anchors(height, width, net.stride, net.head.anchors.sides, net.head.anchors.ratios)
+        logits, offsets = self.logits[index, :, :height, :width], self.offsets[index, :, :height, :width]
+        return logits.flatten(), offsets.flatten(0, 2), shapes.to(logits.device)
+
+    def judge(self, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Scores [R, classes + 1], the first of background, before the softmax, and offsets [R, classes, 4] of the
+        regions [n, 4] of each image, all images together.
+        """
+        return self.net.judge(self.maps, list(regions))
+
+    def tensors(self, _: Tensor) -> list[Tensor]:
+        """Output that depends on all weights, to measure the time of a step."""
+        side = float(min(self.maps.shape[2:]) * self.net.stride)
+        fake = torch.tensor([[0.0, 0.0, side, side]], device=self.maps.device).expand(FAKE_REGIONS, 4)
+        return [self.logits, self.offsets, *self.judge([fake] * len(self.maps))]
+
+
+@dataclass(frozen=True)
+class Head:
+    """Makes a net of Table 1 a `DetectionNet`; equal ones make equal nets."""
+
+    maps: str  # the last layers that all regions share
+    frozen: str  # the last layers that are not trained
+    norm: str  # "fixed" or "live"
+    anchors: Anchors
+    pool: str  # "max" or "align"
+    size: int  # side of a pooled region, places
+    counted: int  # regions of an image, where multiply-adds are counted
+
+    def __call__(self, backbone: ImagenetNet, classes: int) -> "DetectionNet":
+        return DetectionNet(backbone, classes, self)
+
+
+class DetectionNet(nn.Module):
+    """A net of Table 1 whose layers up to `maps` are shared by all regions, and whose next stage judges each.
+
+    Args:
+        backbone: a net of Table 1; its fc is left out, and its conv5 too if the maps are those of conv3.
+        classes: without background.
+    """
+
+    def __init__(self, backbone: ImagenetNet, classes: int, head: Head):
+        super().__init__()
+        self.head, self.stride, last = head, STRIDES[head.maps], int(head.maps[-1])
+        self._stages = [f"conv{stage}" for stage in range(2, last + 1)]
+        self._last = f"conv{last + 1}"  # judges regions
+        for name in ("conv1", "bn1", "pool", *self._stages, self._last):
+            self.add_module(name, getattr(backbone, name))
+        channels, features = (_count_channels(getattr(self, name)) for name in (head.maps, self._last))
+        self.shapes = len(head.anchors.sides) * len(head.anchors.ratios)
+        self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.rpn = nn.Conv2d(channels, 5 * self.shapes, 1)
+        self.cls = nn.Linear(features, classes + 1)
+        self.reg = nn.Linear(features, 4 * classes)
+        self._fixed_norms = self._freeze()
+
+    def _freeze(self) -> list[nn.BatchNorm2d]:
+        """Exclude layers from training: those up to `frozen` with their batch norm, or the batch norm of all.
+
+        Returns:
+            Batch norm that keeps its statistics.
+        """
+        names = [] if self.head.frozen == "none" else ["conv1", "bn1", *self._stages]
+        frozen = names[: max(2, names.index(self.head.frozen) + 1)] if names else []
+        norms = [layer for layer in self.modules() if isinstance(layer, nn.BatchNorm2d)]
+        for layer in (*(getattr(self, name) for name in frozen), *(norms if self.head.norm == "fixed" else ())):
+            layer.requires_grad_(False)
+        return [norm for norm in norms if not norm.weight.requires_grad]
+
+    def train(self, mode: bool = True) -> "DetectionNet":
+        """Switch between training and testing; batch norm that is not trained keeps its statistics."""
+        super().train(mode)
+        for norm in self._fixed_norms:
+            norm.eval()
+        return self
+
+    @torch.compiler.disable  # images of many sizes would be compiled again and again
+    def forward(self, images: Tensor) -> Maps:
+        """images [B, 3, H, W], mean subtracted → maps of ceil(H / stride) x ceil(W / stride) places."""
+        maps = self.pool(relu_(self.bn1(self.conv1(images))))
+        for stage in self._stages:
+            maps = getattr(self, stage)(maps)
+        features = relu_(self.rpn_conv(maps))
+        with _in_fp32(features):
+            answers = self.rpn(features.float()).unflatten(1, (5, self.shapes))
+        if images.is_meta:  # where layers are counted, there are no proposals
+            self._classify(maps.new_empty(self.head.counted, maps.shape[1], self.head.size, self.head.size))
+        return Maps(maps, answers[:, 0], answers[:, 1:].permute(0, 2, 3, 4, 1), self)
+
+    def judge(self, maps: Tensor, regions: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """See `Maps.judge`. RoI pooling is in fp32; convolutions are in the precision of the maps."""
+        size, scale = self.head.size, 1 / self.stride
+        with _in_fp32(maps):
+            if self.head.pool == "max":
+                pooled = roi_pool(maps.float(), regions, size, scale)
+            else:
+                pooled = roi_align(maps.float(), regions, size, scale, sampling_ratio=2)
+        with torch.autocast(maps.device.type, torch.bfloat16, enabled=maps.dtype == torch.bfloat16):
+            return self._classify(pooled.contiguous(memory_format=torch.channels_last))
+
+    def _classify(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        features = getattr(self, self._last)(pooled).mean(dim=(2, 3))
+        with _in_fp32(features):
+            return self.cls(features.float()), self.reg(features.float()).unflatten(1, (-1, 4))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the weights of the new layers, normal of deviation 0.01, of offsets of regions 0.001 (Fast and Faster
+        R-CNN's); the paper does not say.
+        """
+        for layer, std in ((self.rpn_conv, 0.01), (self.rpn, 0.01), (self.cls, 0.01), (self.reg, 0.001)):
+            nn.init.normal_(layer.weight, std=std, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def load_backbone(self, weights: Mapping[str, Tensor]) -> None:
+        """Load the layers of the backbone from the weights of a trained net of Table 1; see `load_backbone`."""
+        load_backbone(self, weights, OWN)
+
+
+def _count_channels(stage: nn.Module) -> int:
+    return [layer for layer in stage.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
+
+
+def _in_fp32(values: Tensor) -> AbstractContextManager:
+    """Arithmetic in fp32, whatever the recipe says; tensors without data have no arithmetic."""
+    return nullcontext() if values.is_meta else torch.autocast(values.device.type, enabled=False)
+
+
+def make_head(recipe: DetectionRecipe) -> Head:
+    """The layers of a recipe on top of a net of Table 1."""
+    regions = recipe.regions
+    return Head(
+        recipe.maps, recipe.frozen, recipe.norm, recipe.anchors, regions.pool, regions.size, recipe.proposals.test.after
+    )
