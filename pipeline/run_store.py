@@ -23,6 +23,7 @@ from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import (
     SUMS,
+    classify_error,
     describe_cause,
     make_read_error,
     remove_leftovers,
@@ -127,7 +128,9 @@ def _sums_of(folder: Path) -> str:
             message = f"{folder} is missing; run `dvc repro`, or train this net."
             raise UserError(message, kind="missing", file=folder) from error
         message = f"{folder} is damaged ({SUMS}: {describe_cause(error)}); delete {folder} and run `dvc repro`."
-        raise make_read_error(path, error, message) from error
+        if classify_error(error) == "unreadable":
+            raise make_read_error(path, error, message) from error
+        raise UserError(message, kind="damaged", file=folder) from error
 
 
 def fill(root: Path, entries: Mapping[Path, Path]) -> None:
