@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from replication.results.studies import Study
 from replication.tasks import TASKS, Task
-from replication.verdicts.claim import Role, list_tests
+from replication.verdicts.claim import Role
+from replication.verdicts.claims import list_tests
 from replication.verdicts.claims.findings import DECIDED, Finding, choose_answer, findings, read_paper_study
 from replication.verdicts.comparisons import TRAIN
 from replication.verdicts.rule import SEEDS

@@ -13,8 +13,8 @@ from replication.report.values import Cell, Figure, Row, Table
 from replication.results.studies import Study
 from replication.results.tables import SCORES
 from replication.tasks import Task
-from replication.verdicts.claim import Kind, Test, Tested, list_tests
-from replication.verdicts.claims import WAITING, judge_claims
+from replication.verdicts.claim import Kind, Test, Tested
+from replication.verdicts.claims import WAITING, judge_claims, list_tests
 from replication.verdicts.claims.findings import read_paper_study
 from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison

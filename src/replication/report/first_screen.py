@@ -16,7 +16,8 @@ from replication.report.templating import render
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
 from replication.tasks import TASKS
-from replication.verdicts.claim import Kind, Tested, list_tests
+from replication.verdicts.claim import Kind, Tested
+from replication.verdicts.claims import list_tests
 from replication.verdicts.claims.findings import Finding, count_kinds, findings, judge_paper, read_paper_study
 from replication.verdicts.evidence import group_studies
 from replication.words import format_points

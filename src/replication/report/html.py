@@ -13,7 +13,7 @@ from replication.report.values import Figure, Item, Table, write_csv
 from replication.results.studies import Study
 from replication.results.tables import LAYERS
 from replication.tasks import TASKS
-from replication.verdicts.claim import list_tests
+from replication.verdicts.claims import list_tests
 
 ADDRESS_NAMES = ("repository", "source", "source code", "code", "homepage")  # in project.urls of pyproject.toml
 

@@ -7,10 +7,10 @@ A claim is a function in the file of its section, decorated with `claim`: it tak
 from importlib import import_module
 from pkgutil import iter_modules
 
-from replication.verdicts.claim import Tested, judge_claims
+from replication.verdicts.claim import Tested, judge_claims, list_tests
 from replication.verdicts.claims.waiting import WAITING
 
-__all__ = ["WAITING", "Tested", "judge_claims"]
+__all__ = ["WAITING", "Tested", "judge_claims", "list_tests"]
 
 for module in iter_modules(__path__):
     import_module(f"{__name__}.{module.name}")
