@@ -153,7 +153,8 @@ def profile_of(params: BaseParams) -> Profile:
         UserError: there is no such profile.
     """
     names = sorted(path.stem for path in PROFILES.iterdir() if path.suffix == ".yaml")
-    if params.profile not in names and (ROOT / PROFILES / f"{params.profile}.yaml").exists():  # in a copy of DVC's
+    elsewhere = {path.stem for path in (ROOT / PROFILES).glob("*.yaml")} - set(names)
+    if params.profile in elsewhere:  # this is a copy of DVC's
         file = PROFILES / f"{params.profile}.yaml"
         raise UserError(
             f"{file} is not in git, and an experiment in a copy (--temp, --queue) has only what is; type "

@@ -53,7 +53,7 @@ def classify_error(error: Exception) -> Kind:
     reason: a network file system, say, can fail once.
     """
     number = error_number(error)
-    if number in (errno.ENOENT, errno.ENOTDIR):
+    if number in (errno.ENOENT, errno.ENOTDIR) or isinstance(error, FileNotFoundError):  # safetensors' has no errno
         return "missing"
     if number is None or isinstance(error, NotRegularError) or number in (errno.EISDIR, errno.ELOOP):
         return "damaged"
