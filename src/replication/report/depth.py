@@ -88,7 +88,7 @@ def _group_by_family(errors: Mapping[str, Sequence[float]]) -> Errors:
 
 
 def _schedule(study: Study) -> str:
-    return next(part for part in study.name.split(", ") if part.endswith("schedule"))
+    return next((part for part in study.name.split(", ") if part.endswith("schedule")), study.name)
 
 
 def _panel(title: str, errors: Errors, depths: Sequence[int]) -> dict[str, Any]:
