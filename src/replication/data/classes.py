@@ -17,7 +17,7 @@ def find_outputs(names: Sequence[str], official: Sequence[str], dataset: str) ->
         dataset: its key in params.yaml, for the message.
 
     Raises:
-        UserError: the names are others, so that nothing tells which class is which.
+        UserError: the names differ from those of published nets, so the order of the classes is unknown.
     """
     if list(names) == [str(number) for number in range(len(names))]:
         return list(range(len(names)))
@@ -26,9 +26,9 @@ def find_outputs(names: Sequence[str], official: Sequence[str], dataset: str) ->
     if unknown:
         example = known[0] if known else "n01440764"
         raise UserError(
-            f"the prepared images of {dataset} have classes under other names than published nets ({unknown[0]}): "
-            f"nothing tells which output is which class. Name the class folders as the authors do ({example}, …), or "
-            f"set data.{dataset}.source to the authors' archive, and run `dvc repro prepare`.",
+            f"{unknown[0]} is not a class of both the prepared images of {dataset} and published nets; their outputs "
+            f"cannot be matched. Name the class folders as the authors do ({example}, …), or set "
+            f"data.{dataset}.source to the authors' archive, and run `dvc repro prepare`.",
             kind="conflict",
             key=f"data.{dataset}.source",
         )

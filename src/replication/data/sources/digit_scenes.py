@@ -72,7 +72,7 @@ def _make_split(
 def _place(
     boxes: list[tuple[int, int, int, int]], size: int, random: np.random.Generator
 ) -> tuple[int, int, int, int] | None:
-    """A box for a digit that hides little of the others; None if none of those that are tried does."""
+    """A random box that overlaps each of `boxes` by at most `OVERLAP`; None if `TRIES` draws find none."""
     for _ in range(TRIES):
         side, root = size * random.uniform(*SIDES), random.uniform(*RATIOS) ** 0.5
         width, height = round(side / root), round(side * root)

@@ -6,7 +6,7 @@
 
   /** Open an element and all around it, and show it. */
   function reveal(element) {
-    for (let of = element; of; of = of.parentElement) if (of.tagName === "DETAILS") of.open = true;
+    for (let part = element; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
     element.scrollIntoView({block: element.tagName === "MARK" ? "center" : "start"});
   }
   function follow(hash) {
@@ -21,16 +21,16 @@
   follow(location.hash);
 
   // Search: the first place on typing, the next on Enter.
-  const form = document.querySelector(".search"), input = form.querySelector("input"), told = form.querySelector("output");
+  const form = document.querySelector(".search"), input = form.querySelector("input"), result = form.querySelector("output");
   let at = 0;
   form.hidden = false;
-  function places(wanted) {
-    const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), found = [];
+  function findTexts(wanted) {
+    const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), texts = [];
     while (walker.nextNode()) {
       const node = walker.currentNode;
-      if (node.data.toLowerCase().includes(wanted) && !node.parentElement.closest("script,svg,.hidden,.chart")) found.push(node);
+      if (node.data.toLowerCase().includes(wanted) && !node.parentElement.closest("script,svg,.hidden,.chart")) texts.push(node);
     }
-    return found;
+    return texts;
   }
   function search(next) {
     for (const mark of all("mark")) {
@@ -38,13 +38,13 @@
       mark.replaceWith(...mark.childNodes);
       parent.normalize();
     }
-    const wanted = input.value.trim().toLowerCase(), found = wanted.length > 1 ? places(wanted) : [];
-    at = next && found.length ? (at + 1) % found.length : 0;
-    told.textContent = found.length ? `${at + 1} of ${found.length}` : wanted.length > 1 ? "nothing found" : "";
-    if (!found.length) return;
-    const range = document.createRange(), start = found[at].data.toLowerCase().indexOf(wanted), mark = document.createElement("mark");
-    range.setStart(found[at], start);
-    range.setEnd(found[at], start + wanted.length);
+    const wanted = input.value.trim().toLowerCase(), texts = wanted.length > 1 ? findTexts(wanted) : [];
+    at = next && texts.length ? (at + 1) % texts.length : 0;
+    result.textContent = texts.length ? `${at + 1} of ${texts.length}` : wanted.length > 1 ? "nothing found" : "";
+    if (!texts.length) return;
+    const range = document.createRange(), start = texts[at].data.toLowerCase().indexOf(wanted), mark = document.createElement("mark");
+    range.setStart(texts[at], start);
+    range.setEnd(texts[at], start + wanted.length);
     range.surroundContents(mark);
     reveal(mark);
   }
@@ -55,8 +55,8 @@
   print.hidden = false;
   print.addEventListener("click", () => {
     const closed = all("details:not([open])");
-    closed.forEach((of) => { of.open = true; });
-    addEventListener("afterprint", () => closed.forEach((of) => { of.open = false; }), {once: true});
+    closed.forEach((details) => { details.open = true; });
+    addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }), {once: true});
     requestAnimationFrame(() => setTimeout(() => window.print())); // charts draw first
   });
 
@@ -73,8 +73,9 @@
         column += cell.colSpan;
       }
     }
-    for (const of of [table, ...table.querySelectorAll("*")]) // which a browser may forget where rows are no table rows
-      if (ROLES[of.tagName]) of.setAttribute("role", of.scope === "row" ? "rowheader" : ROLES[of.tagName]);
+    // A browser forgets the roles of table parts that CSS shows as blocks.
+    for (const part of [table, ...table.querySelectorAll("*")])
+      if (ROLES[part.tagName]) part.setAttribute("role", part.scope === "row" ? "rowheader" : ROLES[part.tagName]);
     table.classList.add("cards");
   }
 })();

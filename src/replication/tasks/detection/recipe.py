@@ -13,18 +13,10 @@ from replication.config.validation import BadValue, Flag, Real, Section, Whole
 from replication.errors import UserError
 from replication.nets.names import EARLIER, check_imagenet
 from replication.tasks.imagenet.recipe import Side
+from replication.tasks.localization.recipe import Anchors
 
 Share = Annotated[Real, Field(gt=0, le=1)]
 Count = Annotated[Whole, Field(gt=0, le=100_000)]
-
-
-class Anchors(Section):
-    """The boxes at each place of the maps from which proposals are counted."""
-
-    sides: tuple[Side, ...] = Field(min_length=1, max_length=20, description="square roots of areas, pixels · not said")
-    ratios: tuple[Annotated[Real, Field(ge=0.01, le=100)], ...] = Field(
-        min_length=1, max_length=20, description="height over width · not said"
-    )
 
 
 class Sampling(Section):
