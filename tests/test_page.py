@@ -86,8 +86,8 @@ VISIBLE = """() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
     let count = 0
     while (walker.nextNode()) {
-        const of = walker.currentNode.parentElement
-        if (!of.closest('svg, script, style, .hidden') && of.checkVisibility({contentVisibilityAuto: true}))
+        const element = walker.currentNode.parentElement
+        if (!element.closest('svg, script, style, .hidden') && element.checkVisibility({contentVisibilityAuto: true}))
             count += walker.currentNode.data.replace(/\\s+/g, ' ').trim().length
     }
     return count

@@ -87,14 +87,16 @@ def test_a_reader_browses_all_committed_studies_without_training(project: Any, t
             assert {key: tags[key] for key in wanted if wanted[key]} == {k: v for k, v in wanted.items() if v}
             scores = rows_of(study.scores, name)
             metrics = dict(run.data.metrics)
-            assert {of["value"] for of in scores} <= set(metrics.values()) and scores
+            assert {score["value"] for score in scores} <= set(metrics.values()) and scores
             headline = (study.task.headline, study.task.metric.name)
-            assert [of["value"] for of in scores if (of["protocol"], of["metric"]) == headline] == [metrics["error"]]
+            headlines = [score["value"] for score in scores if (score["protocol"], score["metric"]) == headline]
+            assert headlines == [metrics["error"]]
             test = rows_of(study.curves, name | {"split": "test", "metric": study.task.curve_metric.name})
             assert metrics["test/error"] == test[-1]["value"]
             points = client.get_metric_history(run.info.run_id, "train/error")
             curve = rows_of(study.curves, name | {"split": "train", "metric": "error"})
-            assert [(point.step, point.value) for point in points] == [(of["iteration"], of["value"]) for of in curve]
+            drawn = [(point.step, point.value) for point in points]
+            assert drawn == [(point["iteration"], point["value"]) for point in curve]
             assert f"`results/{study.folder}`" in tags["mlflow.note.content"]
     assert project.run("track", REPLICATION_TRACKING=uri).stdout == f"0 of {count} runs added\n"
     assert len(runs(uri)) == count
