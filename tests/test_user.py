@@ -180,7 +180,7 @@ def test_detection_is_added_by_its_list_of_nets(evening: Evening) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's chromium to test the MLflow UI")
-def test_the_mlflow_ui_draws_the_curves_of_a_study(evening: Evening, mlflow_ui: str) -> None:
+def test_the_mlflow_ui_shows_every_run(evening: Evening, mlflow_ui: str) -> None:
     client = MlflowClient(f"sqlite:///{evening.checkout.folder}/mlflow.db")
     study = client.get_experiment(evening.mlflow_runs()["plain-8 · seed 0"][0].info.experiment_id)
     with sync_playwright() as playwright:
@@ -191,6 +191,11 @@ def test_the_mlflow_ui_draws_the_curves_of_a_study(evening: Evening, mlflow_ui: 
         page.get_by_text("train/error").first.wait_for(timeout=150_000)
         page.get_by_text("Group: plain-8").first.wait_for()  # its seeds are one line
         page.get_by_text("Group: paper: resnet-20").first.wait_for()
+        page.get_by_text("Group: resnet-20").first.wait_for(timeout=150_000)  # the mean of its seeds
+        fresh = browser.new_page(viewport={"width": 1500, "height": 900})  # one that has not opened the saved view
+        fresh.goto(f"{mlflow_ui}/#/experiments/{study.experiment_id}/runs?workflowType=machine_learning")
+        fresh.get_by_text("resnet-20 · seed 0").first.wait_for(timeout=150_000)
+        assert fresh.get_by_text("plain-8 · seed 0").count() >= 1
         assert "Curves of cpu · imagenet · bf16: " in printed, "the committed studies too"
         browser.close()
 
