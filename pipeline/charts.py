@@ -45,8 +45,9 @@ def main() -> None:
     port = options.port
     if options.free:
         require_free(port)
+    profile = read_profile(PROFILES, "paper")
     try:
-        client, profile = connect(TRACKING_URI), read_profile(PROFILES, "paper")
+        client = connect(TRACKING_URI)
         mark_killed(client, WORK)
     except Exception as error:  # of MLflow, SQLAlchemy or sqlite
         reason = (str(error) or type(error).__name__).splitlines()[0]

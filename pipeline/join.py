@@ -50,7 +50,7 @@ def main() -> None:
             scores = score_rows(evaluation.outcomes, task)
             waiting.add(tables, run, Result(record, read_curve(folder), scores, evaluation.responses))
             errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
-            print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}: added to {tables}", flush=True)
+            print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}", flush=True)
     finally:  # what was evaluated before an error or a Ctrl-C is kept
         waiting.write()
 
@@ -85,6 +85,7 @@ class Waiting:
             if tables.name == task.name:  # a study of its own, not a part of one with other pixels
                 summarise(tables, task)
             write_card(tables, RESULTS, task, PROFILES)
+            print(f"{len(results)} added to {tables}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # %%
+from replication.report.beyond_paper import gap_by_schedule
 from replication.report.cifar import replications_table
 from replication.report.claims import claim_matrix, describe_rule
 from replication.report.depth import depth_figures
-from replication.report.evidence import gap_by_schedule
 from replication.report.forest import comparisons_table
 
 Part(

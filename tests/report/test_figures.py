@@ -11,10 +11,10 @@ from reading import labels
 
 from replication import paper
 from replication.report.architecture import figure_3
+from replication.report.beyond_paper import draw_replications, gap_by_schedule
 from replication.report.blocks import figure_2, figure_5
 from replication.report.detection import detection_table
 from replication.report.drawing import INK
-from replication.report.evidence import draw_replications, gap_by_schedule
 from replication.report.figures import figure_1, figure_4, figure_6
 from replication.report.forest import comparisons_table
 from replication.report.html import render_item

@@ -18,7 +18,7 @@ from replication.report.notebooks import run_notebook
 FIGURE = """
 from made_up import study
 from replication.report.blocks import figure_5
-from replication.report.evidence import draw_replications
+from replication.report.beyond_paper import draw_replications
 errors = {"plain-20": (2, 9), "plain-56": (4, 13), "resnet-20": (2, 8.7), "resnet-56": (1, 7)}
 print(figure_5().drawing, draw_replications([study(errors, 3, 0.1)]))
 """

@@ -10,7 +10,7 @@ from replication.config.profiles import DEFAULT
 from replication.nets.complexity import complexity
 from replication.nets.names import depth_of
 from replication.report.benchmarks import describe_1202_layers
-from replication.report.evidence import COMPARED, draw_replications
+from replication.report.beyond_paper import COMPARED, draw_replications
 from replication.report.setups import NOT_RUN, describe_setup, mean_and_std, measured_cells, runs_id
 from replication.report.templating import render_notes
 from replication.report.values import Cell, Row, Table, shorten
