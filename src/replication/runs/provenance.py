@@ -30,7 +30,7 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
-            "cpu": _cpu(),
+            "cpu": describe_cpu(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -78,7 +78,8 @@ def _git(*arguments: str) -> str | None:
         return None
 
 
-def _cpu() -> str:
+def describe_cpu() -> str:
+    """The name of the processor, on which the last bits of a training depend."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8").splitlines():
