@@ -11,7 +11,9 @@ A variant is a named override of the recipe, with a sentence that says what it i
 A variant that is an experiment of the paper names its `section` of the paper.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -191,9 +193,14 @@ def read_yaml(path: Path) -> Any:
         UserError: it is missing, or not YAML.
     """
     try:
-        return YAML(typ="safe").load(require_regular(path).read_text(encoding="utf-8"))
+        return deepcopy(_parse(require_regular(path).read_text(encoding="utf-8")))
     except OSError as error:
         message = f"{path} is not a file; run from the project's root, or restore it with `git checkout {path}`."
         raise make_read_error(path, error, message) from error
     except (YAMLError, ValueError, RecursionError) as error:  # a date that is none, say; or a thousand brackets
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.", kind="damaged", file=path) from error
+
+
+@lru_cache(maxsize=64)  # the page reads the paper's profile 25 times
+def _parse(text: str) -> Any:
+    return YAML(typ="safe").load(text)
