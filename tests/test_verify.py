@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from checkout import PROJECT
 
+from replication.results import reproduced
 from replication.tasks import TASKS
 from replication.verdicts import rule
 
-READ = ["verify.py", "results", "weights", "reports/claims.json", "src/replication/paper/paper.yaml"]
+PAGE = "reports/replication.html"
+READ = ["verify.py", "results", "weights", "reports/claims.json", PAGE, "src/replication/paper/paper.yaml"]
 CARD, SUMMARY, CLAIMS = "results/cpu/cifar/README.md", "results/cpu/cifar/summary.json", "reports/claims.json"
 SCORES, RECIPES = "results/cpu/cifar/scores.csv", "results/cpu/cifar/recipes.json"
 
@@ -39,7 +41,7 @@ def test_the_committed_record_is_confirmed(record: Path) -> None:
     done = verify(record)
     assert done.returncode == 0, done.stderr
     confirmed, count = re.search(r"([\d,]+) of ([\d,]+) numbers", done.stdout).groups()
-    assert confirmed == count and int(count.replace(",", "")) > 1_500
+    assert confirmed == count and int(count.replace(",", "")) > 2_500
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,23 @@ def test_the_committed_record_is_confirmed(record: Path) -> None:
         (SUMMARY, '"plain-56": 3', '"plain-56": 2'),
         (SUMMARY, '"cure_gap": 35.27', '"cure_gap": 35.28'),
         (CLAIMS, '"supported": 1', '"supported": 2'),
+        # The page: the first screen, how close, the paper's tables, claims, all comparisons, and the runs.
+        (PAGE, ">+41.2</a><small>[37.3, 45.0]", ">+41.3</a><small>[37.3, 45.0]"),
+        (PAGE, ">+41.2</a><small>[37.3, 45.0]", ">+41.2</a><small>[37.3, 45.1]"),
+        (PAGE, "[37.3, 45.0], n = 3", "[37.3, 45.0], n = 4"),
+        (PAGE, ">opposite sign, inconclusive<", ">opposite sign, supported<"),
+        (PAGE, ">agrees at 2 of 2 depths", ">agrees at 3 of 3 depths"),
+        (PAGE, "K02, supported:", "K02, contradicted:"),
+        (PAGE, '|supported">1</span>', '|supported">2</span>'),
+        (PAGE, "+7.7 to +47.0 points", "+7.7 to +46.0 points"),
+        (PAGE, ">16.45 ± 0.52<", ">16.45 ± 0.53<"),
+        (PAGE, ">79.75<", ">79.74<"),
+        (PAGE, "best 15.88", "best 15.78"),
+        (PAGE, ">+44.27<", ">+44.37<"),
+        (PAGE, ">[+41.61, +46.93]<", ">[+41.61, +46.83]<"),
+        (PAGE, ">61.85<", ">61.86<"),
+        (PAGE, ">supported: CIFAR-10", ">inconclusive: CIFAR-10"),
+        (PAGE, ">● supported<", ">▲ contradicted<"),
     ],
 )
 def test_a_wrong_digit_is_found_and_named(record: Path, file: str, before: str, after: str) -> None:
@@ -130,8 +149,9 @@ def verifier() -> dict[str, Any]:
 
 
 def test_it_has_the_documented_values_and_no_code_of_ours(verifier: dict[str, Any]) -> None:
-    assert verifier["HEADLINE"] == {task.name: task.headline for task in TASKS.values()}
+    assert verifier["HEADLINE"] == {task.name: (task.headline, task.metric.name) for task in TASKS.values()}
     assert (verifier["LEVEL"], verifier["SEEDS"]) == (rule.LEVEL, rule.SEEDS)
+    assert (verifier["OUTSIDE"], verifier["SEEDS"]) == (reproduced.LEVEL, reproduced.SEEDS)
     imported = re.findall(r"^(?:from|import) (\w+)", (PROJECT / "verify.py").read_text("utf-8"), re.MULTILINE)
     assert set(imported) <= sys.stdlib_module_names
 

@@ -12,6 +12,7 @@ from replication.nets.names import depth_of
 from replication.report.benchmarks import describe_1202_layers
 from replication.report.beyond_paper import COMPARED, draw_replications
 from replication.report.setups import NOT_RUN, describe_setup, mean_and_std, measured_cells, runs_id
+from replication.report.sources import mean_keys, score_source
 from replication.report.templating import render_notes
 from replication.report.values import Cell, Row, Table, shorten
 from replication.results.studies import Study
@@ -125,7 +126,10 @@ def _row_of_study(study: Study) -> Row:
     recipes = study.runs.loc[study.runs["variant"] == DEFAULT, "recipe"]
     keys = {difference.key for recipe in recipes for difference in study.differences(recipe)}
     differences = [f"{len(keys)}, listed under “What differs from the paper”"] if keys else []
-    cells = {net: Cell(mean_and_std(errors), "here", runs_id(study, net)) for net, errors in by_net.items()}
+    cells = {
+        net: Cell(mean_and_std(errors), "here", runs_id(study, net), source=_source_mean(study, net, len(errors)))
+        for net, errors in by_net.items()
+    }
     return _row(f"here: {study.name}", f"{n or 0}, last iteration", cells, differences, study.fidelity)
 
 
@@ -135,3 +139,7 @@ def _row(
     cells = [errors.get(net, "–") for net in COMPARED]
     kind = "here" if fidelity else ""
     return Row([name, Cell(tag=fidelity), statistic, *cells, "; ".join(differences) or "none known"], kind)
+
+
+def _source_mean(study: Study, net: str, n: int) -> str:
+    return score_source(mean_keys(n), study, net, study.task.headline, study.task.metric.name)

@@ -8,6 +8,7 @@ from replication import paper
 from replication.config.profiles import Profile
 from replication.report.html import render_table
 from replication.report.setups import runs_id
+from replication.report.sources import claim_source, comparison_source
 from replication.report.templating import render
 from replication.report.values import Cell, Figure, Row, Table
 from replication.results.studies import Study
@@ -28,6 +29,7 @@ SYMBOL: dict[Kind | Outcome, str] = {
     "chance": "×",
 }  # fmt: skip
 WORDS = {outcome: outcome for outcome in SYMBOL} | {"chance": "did not learn", "confirmed": "confirmed by counting"}
+KEYS = (["value"], ["low", "high"], ["n"], ["outcome"])  # of the cells of a comparison
 KINDS = {"T": "Table", "F": "Figure"}  # of a claim's support
 
 
@@ -97,7 +99,8 @@ def _make_row(test: Test, pairs: Sequence[tuple[Study, Tested]], profile: Profil
 def _describe_verdict(study: Study, tested: Tested) -> dict[str, object]:
     needed = plan_settling(tested, study)
     return {
-        "study": study, "tested": tested, "table": render_table(_comparisons_table(study, tested)), "needed": needed,
+        "study": study, "tested": tested, "source": claim_source("verdict", study, tested),
+        "table": render_table(_comparisons_table(study, tested)), "needed": needed,
         "most": max(needed.seeds.values(), default=0) if needed else 0,
     }  # fmt: skip
 
@@ -110,9 +113,11 @@ def _comparisons_table(study: Study, tested: Tested) -> Table:
     rows = []
     for one in comparisons:
         words = WORDS[one.outcome]
-        cells = [one.what, one.paper, Cell(one.here, "here", find_runs(study, one))]
-        cells += [Cell(one.interval, "interval")] * has_intervals + [str(one.n or "")] * has_seeds
-        cells.append(Cell(SYMBOL[one.outcome], label=words, title=words))
+        sources = [comparison_source(study, tested, one, *keys) for keys in KEYS]
+        cells = [one.what, one.paper, Cell(one.here, "here", find_runs(study, one), source=sources[0])]
+        cells += [Cell(one.interval, "interval", source=sources[1] if one.interval else "")] * has_intervals
+        cells += [Cell(str(one.n or ""), source=sources[2])] * has_seeds
+        cells.append(Cell(SYMBOL[one.outcome], label=words, title=words, source=sources[3]))
         rows.append(Row(cells, f"{one.outcome.replace(' ', '-')}{'' if one.is_deciding else ' aside'}"))
     return Table(
         id=f"{tested.test.claim.id}-{study.folder}", script=__name__, style="comparisons", rows=rows,

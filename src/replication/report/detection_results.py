@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from replication.report.localization import PICTURE
 from replication.report.setups import data_name, describe_setup, mean_and_std, runs_id, slug
+from replication.report.sources import mean_keys, score_source
 from replication.report.templating import render_notes
 from replication.report.values import Cell, Figure, Row, Table
 from replication.results.studies import Study
@@ -35,10 +36,14 @@ def _make_row(study: Study, net: str) -> Row:
     link, cells = runs_id(study, net), []
     for name in RULES:
         errors, over_images = (study.errors(net, name, metric) for metric in ("map_error", "map_error_se"))
-        cells.append(Cell(mean_and_std(100 - errors), "here", link, f"over images ± {over_images.mean():.1f}"))
+        keys = [*mean_keys(len(errors), "complement"), "over images"]
+        source, small = score_source(keys, study, net, name, "map_error"), f"over images ± {over_images.mean():.1f}"
+        cells.append(Cell(mean_and_std(100 - errors), "here", link, small, source=source))
     missed = study.errors(net, DETECTION.protocols[0].name, MISSED)
-    cells.append(Cell(mean_and_std(missed), "here", link))
-    return Row([net, Cell(study.name, "words"), *cells, str(len(missed)), Cell(tag=study.fidelity_of([net]))], "extra")
+    number = (study, net, DETECTION.protocols[0].name, MISSED)
+    cells.append(Cell(mean_and_std(missed), "here", link, source=score_source(mean_keys(len(missed)), *number)))
+    n = Cell(str(len(missed)), source=score_source(["n"], *number))
+    return Row([net, Cell(study.name, "words"), *cells, n, Cell(tag=study.fidelity_of([net]))], "extra")
 
 
 def detection_examples(studies: Sequence[Study], results: Path) -> list[Figure]:

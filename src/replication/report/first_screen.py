@@ -12,6 +12,7 @@ from replication.report.claims import SYMBOL, WORDS
 from replication.report.depth import error_by_depth
 from replication.report.html import csv_address, find_code_address
 from replication.report.setups import data_name, runs_id
+from replication.report.sources import claim_source, comparison_source
 from replication.report.templating import render
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
@@ -34,7 +35,7 @@ def first_screen(studies: Sequence[Study], profile: Profile) -> Markup:
     rows, figure = findings(study or read_paper_study(task, profile)), error_by_depth(task, study)
     own, others = _group_studies(studies)
     judged = judge_paper(own, profile)
-    groups = {name: _group_claims(group, profile) for name, group in others.items()}
+    groups = {name: _group_claims(group, profile, _find_count(name, others)) for name, group in others.items()}
     legend = {"contradicted"}.union(*groups.values())  # an absence that a reader looks for, and what is used below
     return render(
         "first_screen.html",
@@ -64,7 +65,13 @@ def _count_on_other_data(studies: Sequence[Study], profile: Profile) -> dict[Kin
     return {kind: n for kind, n in counts.items() if n and kind not in ("confirmed", "not tested")}
 
 
-def _group_claims(studies: Sequence[Study], profile: Profile) -> dict[Kind, dict[str, object]]:
+def _find_count(name: str, groups: Mapping[str, Sequence[Study]]) -> str:
+    """Where reports/claims.json has the counts of a group; "" if it counts several proxies together."""
+    proxies = groups.keys() - SMOKE_TESTS.values()
+    return "count|smoke_test" if name not in proxies else "count|proxy" if len(proxies) == 1 else ""
+
+
+def _group_claims(studies: Sequence[Study], profile: Profile, source: str) -> dict[Kind, dict[str, object]]:
     """What `_count_on_other_data` counts, with the names of these claims and the place of the first one."""
     judged, groups = judge_paper(studies, profile), {}
     for kind, n in _count_on_other_data(studies, profile).items():
@@ -73,6 +80,7 @@ def _group_claims(studies: Sequence[Study], profile: Profile) -> dict[Kind, dict
             "n": n,
             "ids": [test.claim.id for test in tests],
             "card": f"{tests[0].claim.id}-{tests[0].task.name}",
+            "source": source,
         }
     return groups
 
@@ -100,7 +108,7 @@ def _row(finding: Finding, study: Study | None) -> dict[str, object]:
     """A main finding: the paper's number, ours, and how it reads. Without a study, the paper's alone."""
     row = {"title": finding.title, "pair": pair_name(finding), "paper": format_points(float(finding.comparison.paper))}
     row["claim"] = finding.tested.test.claim.id
-    row |= {"here": "", "kind": "not tested", "words": "not tested", "card": ""}
+    row |= {"here": "", "kind": "not tested", "words": "not tested", "card": "", "source": "", "verdict_source": ""}
     test, evidence = finding.tested.test, finding.comparison.evidence
     if study is None or evidence is None:
         return row | {"remarks": []}
@@ -111,6 +119,8 @@ def _row(finding: Finding, study: Study | None) -> dict[str, object]:
         "n": finding.comparison.n,
         "runs": runs_id(study, finding.comparison.worse),
         "card": f"{test.claim.id}-{test.task.name}",
+        "source": comparison_source(study, finding.tested, finding.comparison, "value", "low", "high", "n"),
+        "verdict_source": claim_source("finding", study, finding.tested),
         "kind": "partial" if finding.is_partial else finding.status,
         "words": _describe_verdict(finding),
         "remarks": _list_remarks(finding),

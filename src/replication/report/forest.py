@@ -6,11 +6,13 @@ from math import copysign, log10
 
 from markupsafe import Markup
 
-from replication.report.claims import SYMBOL, WORDS, find_runs
+from replication.report.claims import KEYS, SYMBOL, WORDS, find_runs
+from replication.report.sources import comparison_source
 from replication.report.templating import render_notes
 from replication.report.values import Cell, Row, Table
 from replication.results.studies import Study
 from replication.results.tables import SCORES
+from replication.verdicts.claim import Tested
 from replication.verdicts.claims import judge_claims, signals
 from replication.verdicts.comparisons import POINTS, Comparison
 
@@ -30,24 +32,28 @@ def comparisons_table(studies: Sequence[Study]) -> Table:
     )  # fmt: skip
 
 
-def _list_comparisons(study: Study) -> Iterator[tuple[str, Comparison, float]]:
+def _list_comparisons(study: Study) -> Iterator[tuple[Tested, Comparison, float]]:
     """The deciding and measured differences, with the claim and the paper's number; no signals, none without one."""
     for tested in judge_claims(study):
         is_of_errors = tested.test.compare.__module__ != signals.__name__
         for one in tested.comparisons:
             if is_of_errors and one.is_deciding and one.evidence and one.evidence.n and one.form == POINTS:
                 with suppress(ValueError):  # "worse": the paper gives no number
-                    yield f"{tested.test.claim.id}-{study.task.name}", one, float(one.paper)
+                    yield tested, one, float(one.paper)
 
 
-def _make_row(study: Study, card: str, one: Comparison, paper: float) -> Row:
+def _make_row(study: Study, tested: Tested, one: Comparison, paper: float) -> Row:
+    card = f"{tested.test.claim.id}-{study.task.name}"
     value = float(one.evidence.value)
     interval = (float(one.evidence.low), float(one.evidence.high)) if one.interval else None
-    words = WORDS[one.outcome]
+    words, sources = WORDS[one.outcome], [comparison_source(study, tested, one, *keys) for keys in KEYS]
     cells = [
         Cell(study.name), Cell(card.partition("-")[0], link=card), one.what,
-        Cell(drawing=_draw(value, interval, paper)), Cell(POINTS.format(value), "here", find_runs(study, one)),
-        Cell(one.interval, "interval"), one.paper, str(one.n), f"{SYMBOL[one.outcome]} {words}",
+        Cell(drawing=_draw(value, interval, paper)),
+        Cell(POINTS.format(value), "here", find_runs(study, one), source=sources[0]),
+        Cell(one.interval, "interval", source=sources[1] if interval else ""), one.paper,
+        Cell(str(one.n), source=sources[2]),
+        Cell(f"{SYMBOL[one.outcome]} {words}", source=sources[3]),
     ]  # fmt: skip
     return Row(cells, one.outcome.replace(" ", "-"))
 

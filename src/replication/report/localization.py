@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from replication.paper import table
 from replication.report.setups import NOT_RUN, data_name, describe_setup, mean_and_std, runs_id, slug
+from replication.report.sources import mean_keys, score_source
 from replication.report.templating import render_notes
 from replication.report.values import Cell, Figure, Row, Table, shorten
 from replication.results.schema import JOINED
@@ -132,7 +133,9 @@ def _row_of_ours(study: Study, rcnn: Sequence[Study], net: str, row: PaperRow) -
     if errors.empty:
         return Row([words, Cell("not run", "here"), "–"], "extra")
     n = len(name.split(JOINED)) if row.is_ensemble else len(errors)
-    error = Cell(mean_and_std(errors), "here", runs_id(measured, net), small=f"n = {n}")
+    keys = [*mean_keys(len(errors)), "members" if row.is_ensemble else "n"]
+    source = score_source(keys, measured, name, row.protocol, f"{row.method}_error")
+    error = Cell(mean_and_std(errors), "here", runs_id(measured, net), small=f"n = {n}", source=source)
     return Row([Cell(words, tag=measured.fidelity_of([net])), error, "–"], "extra")
 
 
@@ -171,8 +174,11 @@ def _measured_cells(study: Study, rcnn: Sequence[Study], net: str, row: PaperRow
     link, baseline = runs_id(measured, net), _least_baseline(study, net)
     ious = measured.errors(name, row.protocol, f"{row.method}_iou")
     is_above = row.protocol.startswith("oracle") and baseline is not None and errors.mean() >= baseline
-    iou = Cell() if ious.empty else Cell(f"{ious.mean() / 100:.3f}", link=link)
-    return [Cell(mean_and_std(errors), "here", link, "above a baseline" if is_above else ""), iou]
+    number = (measured, name, row.protocol, f"{row.method}_error")
+    iou_source = score_source(["share"], *number[:3], f"{row.method}_iou")
+    iou = Cell() if ious.empty else Cell(f"{ious.mean() / 100:.3f}", link=link, source=iou_source)
+    small, source = "above a baseline" if is_above else "", score_source(mean_keys(len(errors)), *number)
+    return [Cell(mean_and_std(errors), "here", link, small, source=source), iou]
 
 
 def _least_baseline(study: Study, net: str) -> float | None:

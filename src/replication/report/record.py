@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import isnan
 from typing import Any
 
@@ -19,12 +20,14 @@ from replication.report.setups import (
     schedule_share,
     slug,
 )
+from replication.report.sources import score_source
 from replication.report.templating import render, render_notes
 from replication.report.values import Cell, Row, Table
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
 from replication.results.tables import RECIPES, RUNS
 from replication.tasks import Task
+from replication.tasks.task import Metric
 from replication.verdicts.claims import WAITING
 from replication.verdicts.claims.findings import read_paper_study
 from replication.verdicts.comparisons import POINTS, TRAIN, Measure, compare
@@ -58,11 +61,13 @@ def _describe_setup(study: Study) -> Row:
     gaps = sorted(error - theirs[net] for net, error in ours.items() if not isnan(error))
     keys = {difference.key for recipe in study.default["recipe"] for difference in study.differences(recipe)}
     span = " to ".join(map(format_points, dict.fromkeys(gaps[:: max(1, len(gaps) - 1)])))
+    printed = "|".join(f"{net}={error:g}" for net, error in theirs.items())  # by the paper: an input of the recount
+    nets = Cell(f"{len(gaps)} of {len(theirs)}", source=f"nets|{study.folder}|{printed}") if theirs else "–"
+    gap = Cell(f"{span} points", source=f"gaps|{study.folder}|{printed}") if gaps else "–"
     return Row([
         Cell(study.name, link=runs_id(study, study.nets[0]) if study.nets else "", tag=study.fidelity),
-        f"{task.section}, {task.label}", f"{len(gaps)} of {len(theirs)}" if theirs else "–", str(len(study.runs)),
-        Cell(str(len(keys)), link="deviations"),
-        Cell((f"{span} points" if gaps else "–") if study.has_paper_data else "other data"),
+        f"{task.section}, {task.label}", nets, Cell(str(len(study.runs)), source=f"runs|{study.folder}"),
+        Cell(str(len(keys)), link="deviations"), gap if study.has_paper_data else "other data",
     ])  # fmt: skip
 
 
@@ -187,9 +192,12 @@ def _list_runs(study: Study, has_variants: bool) -> list[Row]:
         net, variant, seed, tracked = run["net"], run["variant"], run["seed"], run["mlflow_run_id"]
         training = study.errors(net, TRAIN.protocol, TRAIN.metric.name, variant)
         errors = study.errors(net, study.task.headline, study.task.metric.name, variant)
+        source = partial(_source_run, study, net, variant, seed)
         cells = [
-            net, *[variant] * has_variants, str(seed), f"{training[seed]:.2f}" if seed in training else "",
-            Cell(f"{errors[seed]:.2f}" if seed in errors else "", "here"),
+            net, *[variant] * has_variants, str(seed),
+            Cell(f"{training[seed]:.2f}", source=source(TRAIN.protocol, TRAIN.metric)) if seed in training else "",
+            Cell(f"{errors[seed]:.2f}", "here", source=source(study.task.headline, study.task.metric))
+            if seed in errors else Cell(kind="here"),
             f"{run['parameters']:,}", f"{run['macs'] / 1e6:.1f} M", f"{run['seconds'] / 60:.1f}",
             f"{run['images_per_second']:.0f}", str(run["starts"]), run["status"], Cell(run["recipe"], is_code=True),
             Cell(study.recipes[run["recipe"]].data.fingerprint, is_code=True), str(run["threads"] or "not kept"),
@@ -200,6 +208,10 @@ def _list_runs(study: Study, has_variants: bool) -> list[Row]:
         rows.append(Row(cells, id="" if name in seen else runs_id(study, name)))
         seen.add(name)
     return rows
+
+
+def _source_run(study: Study, net: str, variant: str, seed: int, protocol: str, metric: Metric) -> str:
+    return score_source(["mean"], study, net, protocol, metric.name, variant, seed)
 
 
 def describe_scope(by_task: Mapping[Task, Sequence[Study]]) -> Markup:

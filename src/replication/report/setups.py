@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 from markupsafe import Markup
 
 from replication.config.profiles import DEFAULT
 from replication.data.sources import DATA_NAMES
+from replication.report.sources import mean_keys, score_source
 from replication.report.values import Cell
 from replication.results.commands import command_of
 from replication.results.fidelity import RANK
@@ -112,10 +112,14 @@ def measured_cells(
     seeds = by_metric[0]
     if seeds.empty:
         return []
-    remarks = [f"best {seeds.min():.2f}"] if shows_best and len(seeds) > 1 else []
+    has_best, link = shows_best and len(seeds) > 1, runs_id(study, net)
+    remarks = [f"best {seeds.min():.2f}"] if has_best else []
     if (study.runs_of(net)["status"] == "chance").any():
         remarks.append("no better than chance")
-    link = runs_id(study, net)
-    first, *others = (Cell(mean_and_std(errors), "here", link) for errors in by_metric)
-    first = replace(first, small="; ".join(remarks))
-    return [first, *others, Cell(str(len(seeds))), Cell(tag=study.fidelity_of([net]))]
+    cells = []
+    for metric, errors in zip(metrics, by_metric, strict=True):
+        keys = mean_keys(len(errors)) + ["best"] * (has_best and not cells)
+        source = score_source(keys, study, net, protocol, metric)
+        cells.append(Cell(mean_and_std(errors), "here", link, "" if cells else "; ".join(remarks), source=source))
+    n = Cell(str(len(seeds)), source=score_source(["n"], study, net, protocol, metrics[0]))
+    return [*cells, n, Cell(tag=study.fidelity_of([net]))]

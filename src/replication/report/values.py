@@ -23,6 +23,7 @@ class Cell:
     tag: str = ""  # a fidelity, after the text
     label: str = ""  # what a symbol means, for those who hear the page
     title: str = ""  # shown to the pointer
+    source: str = ""  # of its numbers, see `sources`
     columns: int = 1
     is_code: bool = False
     drawing: Markup = NOTHING  # in place of the text, which then says what is drawn

@@ -134,7 +134,7 @@ def _write_study(folder: Path, recipes: Mapping[str, Recipe], tables: Mapping[st
     files = {RECIPES: (json.dumps(_factor_recipes(used), indent=2) + "\n").encode()}
     for name, rows in tables.items():
         if name in TABLES or rows or (folder / name).exists():
-            files[name] = _encode_csv(schema.columns((TABLES | LAYERS)[name]), map(_to_texts, rows))
+            files[name] = encode_rows(schema.columns((TABLES | LAYERS)[name]), rows)
     write_together(folder, files)
 
 
@@ -146,11 +146,12 @@ def _to_text(value: Any) -> str:
     return "" if value is None else json.dumps(value) if isinstance(value, list) else str(value)
 
 
-def _encode_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+def encode_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """A table as the bytes of its file."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(_to_texts, rows))
     return text.getvalue().encode()
 
 

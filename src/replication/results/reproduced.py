@@ -1,4 +1,4 @@
-"""Compare runs that were made again with the recorded ones. Needs no torch."""
+"""Compare runs that were made again, here or by others, with the recorded ones. Needs no torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from replication.tasks import get_task
 # Columns of runs.csv that say how a run was made, not what it measured.
 MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "machine", "torch", "commit", "date")
 MAKING += ("mlflow_run_id",)
+SEEDS = 3  # that say something of their spread
+LEVEL = 0.01  # of p, below which a run lies outside the range of the recorded seeds
 Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
 
 
@@ -35,15 +37,30 @@ class Recorded:
         """
         if self.recorded is None or self.equal:
             return "equal" if self.equal else "new"
-        count = len(self.seed_errors)
-        if count < 3:
-            return "other"
-        from scipy.stats import t as student
+        p = weigh_prediction(self.error, self.seed_errors, self.images)
+        return "other" if p is None else "outside" if p < LEVEL else "within"
 
-        centre = mean(self.seed_errors)
-        binomial = (max(centre, 0.01) * (100 - min(centre, 99.99)) / self.images) ** 0.5
-        spread = max(stdev(self.seed_errors), binomial) * (1 + 1 / count) ** 0.5
-        return "within" if abs(self.error - centre) <= student.ppf(0.995, count - 1) * spread else "outside"
+
+def weigh_prediction(value: float, seed_values: Sequence[float], images: int) -> float | None:
+    """How often one more seed would lie at least as far from the mean of some seeds as `value`: two-sided p.
+
+    Student's t of a prediction, with the larger of sample variance and binomial variance. The error that gives the
+    latter is kept one image away from 0 and 100 %. None: fewer than three seeds say nothing of their spread.
+
+    Args:
+        value: in percent.
+        seed_values: of the seeds, in percent.
+        images: on which each is measured.
+    """
+    count = len(seed_values)
+    if count < SEEDS:
+        return None
+    from scipy.stats import t as student
+
+    centre = mean(seed_values)
+    share = min(max(centre, 100 / images), 100 - 100 / images)
+    spread = max(stdev(seed_values), (share * (100 - share) / images) ** 0.5)
+    return float(2 * student.sf(abs(value - centre) / spread / (1 + 1 / count) ** 0.5, count - 1))
 
 
 def group_by_run(rows: Iterable[Row]) -> dict[Run, list[Row]]:

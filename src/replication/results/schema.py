@@ -30,6 +30,7 @@ from replication.tasks import Task
 
 JOINED = " + "  # between the nets of an ensemble
 
+BY, LONGEST = re.compile(r"^[^\s|]([^\r\n|]*[^\s|])?$"), 80  # a name
 PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 
 
@@ -132,6 +133,29 @@ class LayerRow(Row):
     value: Number = Field(ge=0, description="standard deviation of its responses, or norm of its weights' gradient")
 
 
+class RerunRow(Row):
+    """A run that somebody else made again: its headline number. It enters no mean, no n and no verdict."""
+
+    by: str = Field(description="who made it", pattern=BY.pattern, max_length=LONGEST)
+    recipe: str = Field(description="hash of its recipe", pattern="^[0-9a-f]{16}$")
+    protocol: str = Field(description="the headline protocol of the task")
+    metric: str = Field(description="the headline metric of the task")
+    value: Percent = Field(description="in percent, measured here on its weights")
+    images: Count = Field(description="on which it was measured")
+    threads: str | None = Field(pattern=r"^[0-9]+(\+[0-9]+)*$", description="as in runs.csv")
+    machine: str = Field(description="as in runs.csv")
+    torch: str = Field(pattern=r"^[0-9]+\.[0-9]+", description="its version")
+    commit: str = Field(pattern=r"^([0-9a-f]{7,40}\+?|unknown\+?)$", description="as in runs.csv")
+    date: datetime.date = Field(description="on which the training ended")
+
+    @model_validator(mode="after")
+    def _is_of_the_headline(self, info: ValidationInfo) -> "RerunRow":
+        task: Task = info.context["task"]
+        if (self.protocol, self.metric) != (task.headline, task.metric.name):
+            raise BadValue("metric", f"{self.metric!r} by {self.protocol!r} is not the headline of {task.name}")
+        return self
+
+
 def columns(model: type[Row]) -> list[str]:
     """The columns of a table, in order."""
     return list(model.model_fields)
@@ -169,7 +193,8 @@ def as_markdown() -> str:
     """The columns of all tables, for results/README.md."""
     lines = []
     tables = {"runs.csv": RunRow, "scores.csv": ScoreRow, "curves.csv": CurveRow}
-    for name, model in {**tables, "responses.csv and gradients.csv": LayerRow}.items():
+    others = {"responses.csv and gradients.csv": LayerRow, "reruns.csv": RerunRow}
+    for name, model in (tables | others).items():
         lines += [f"### {name}", "", (model.__doc__ or "").strip(), "", "| column | type | what |", "|---|---|---|"]
         for key, column in model.model_fields.items():
             lines.append(f"| {key} | {_type(column.annotation)} | {column.description} |")

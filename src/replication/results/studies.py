@@ -18,7 +18,19 @@ from replication.results import schema
 from replication.results.fidelity import RANK, Difference, differences, fidelity, find_override, find_paper_recipe
 from replication.results.labels import setup_name
 from replication.results.schema import JOINED
-from replication.results.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
+from replication.results.tables import (
+    CURVES,
+    GRADIENTS,
+    LAYERS,
+    RECIPES,
+    RESPONSES,
+    RUNS,
+    SCORES,
+    TABLES,
+    Row,
+    read_reruns,
+    read_tables,
+)
 from replication.runs.curve import ERROR, TRAIN
 from replication.tasks import Task
 from replication.verdicts import rule
@@ -50,6 +62,7 @@ class Study:
     curves: pd.DataFrame
     responses: pd.DataFrame = field(default_factory=no_layers)
     gradients: pd.DataFrame = field(default_factory=no_layers)
+    reruns: Sequence[Row] = ()  # of others; in none of the tables above
 
     @cached_property  # a page asks some thousand times
     def name(self) -> str:
@@ -315,9 +328,8 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
         pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
         for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
     )
-    return Study(
-        task, profile, "/".join(label), paper, recipes, add_recipe_columns(runs, recipes, task, paper), *others
-    )
+    table = add_recipe_columns(runs, recipes, task, paper)
+    return Study(task, profile, "/".join(label), paper, recipes, table, *others, read_reruns(folder, task))
 
 
 def add_recipe_columns(runs: pd.DataFrame, recipes: dict[str, Recipe], task: Task, paper: Profile) -> pd.DataFrame:

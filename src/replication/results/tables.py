@@ -19,6 +19,7 @@ from replication.tasks import Task
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
 RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
+RERUNS = "reruns.csv"  # of others, where there are some; no other table has a row of them
 RUN = ("net", "variant", "seed")
 NUMBER = ("protocol", "split", "metric", "iteration", "layer")  # which number of a run a row has
 TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
@@ -46,6 +47,23 @@ def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, 
     for name in LAYERS:
         _check_layers(folder / name, tables[name])
     return recipes, tables
+
+
+def read_reruns(folder: Path, task: Task) -> list[Row]:
+    """The runs that others made again; none without the file.
+
+    Raises:
+        UserError: a row is invalid or repeated.
+    """
+    path = folder / RERUNS
+    if not path.exists():
+        return []
+    rows = _read_rows(path, schema.RerunRow, task)
+    keys = [(row["by"], run_key(row)) for row in rows]
+    for line, key in enumerate(keys, start=2):
+        if key in keys[: line - 2]:
+            raise _damaged(path, f"repeats an earlier row in line {line}")
+    return rows
 
 
 def parse_rows(
@@ -93,15 +111,17 @@ def _read_recipes(path: Path, task: Task) -> dict[str, Recipe]:
 
 def _read_table(path: Path, task: Task) -> list[Row]:
     """The rows of a table; none where a table of layers is missing."""
-    if path.name in LAYERS and not path.exists():
-        return []
+    return [] if path.name in LAYERS and not path.exists() else _read_rows(path, (TABLES | LAYERS)[path.name], task)
+
+
+def _read_rows(path: Path, model: type[schema.Row], task: Task) -> list[Row]:
     try:
         with require_regular(path).open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, restkey="more", restval=["no cell"])
-            for column in schema.columns((TABLES | LAYERS)[path.name]):
+            for column in schema.columns(model):
                 if column not in (reader.fieldnames or ()):
                     raise _damaged(path, f"has no column {column}", column)
-            return parse_rows(path.name, reader, task, str(path), _remedy(path), path)
+            return [row.model_dump() for row in check_rows(model, reader, task, str(path), _remedy(path), path)]
     except (OSError, ValueError, csv.Error) as error:
         message = f"{path} cannot be read ({error}); {_remedy(path)}."
         raise make_read_error(path, error, message) from error
