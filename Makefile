@@ -7,12 +7,14 @@
 # make prune   delete what the run store keeps beside the runs of params.yaml
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
 # make exps    the errors of all DVC experiments, in one table
+# make metadata   validate ro-crate-metadata.json and CITATION.cff: a minute at first
 # make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
 # Each makes .venv first, from constraints.txt, if it is not there.
 
 VENV := .venv
+VALIDATORS := .work/validators
 PORT ?= 5000
 SEED ?= 0
 TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
@@ -20,7 +22,7 @@ TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit drill bench
+.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit metadata drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -74,6 +76,12 @@ runs: $(INSTALLED)
 
 audit: $(INSTALLED)
 	pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
+# In an environment of its own: cffconvert needs an old jsonschema.
+metadata: $(INSTALLED)
+	@test -x $(VALIDATORS)/bin/rocrate-validator || { python3 -m venv $(VALIDATORS) && \
+		$(VALIDATORS)/bin/python -m pip install -q --disable-pip-version-check cffconvert==2.0.0 roc-validator==0.13.0; }
+	PATH="$$PATH:$(CURDIR)/$(VALIDATORS)/bin" python -m pytest -q tests/test_metadata.py
 
 $(INSTALLED):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

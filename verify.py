@@ -59,6 +59,11 @@ def find_values(study, net, variant, protocol, metric, seed=None):
     return [float(row["value"]) for row in rows if seed in (None, row["seed"])]
 
 
+def split_name(name):
+    net, _, variant = name.partition("/")
+    return net, variant or "default"
+
+
 def merge(base, more):
     return base | {key: merge(base.get(key, {}), v) if isinstance(v, dict) else v for key, v in more.items()}
 
@@ -74,7 +79,12 @@ def check_study(study):
         check(f"results/{study}/runs.csv, line {line}, recipe", run["recipe"], digest)
     for row in read(f"{study}/scores.csv"):
         groups.setdefault((row["net"], row["variant"], row["protocol"], row["metric"]), []).append(row)
-    errors = (ROOT / "results" / study / "README.md").read_text("utf-8").split("\n## ")[1]
+    card = (ROOT / "results" / study / "README.md").read_text("utf-8")
+    head, errors = card.split("\n---\n")[0], card.split("\n## ")[1]
+    index = zip(re.findall(r"^- name: (.+)$", head, re.M), re.findall(r"^ +value: (.+)$", head, re.M), strict=True)
+    for name, value in index:
+        values = find_values(study, *split_name(name), *HEADLINE[study.split("/")[1]])
+        check(f"results/{study}/README.md, model-index, {name}", float(value), mean(values), 0.005 + 1e-9)
     printed = [line.split(" | ", 3)[3] for line in errors.splitlines() if line.startswith("| ")][1:]
     check(f"results/{study}/README.md, number of errors", len(printed), len(groups))
     for number, (cells, rows) in enumerate(zip(printed, groups.values(), strict=True), start=1):
@@ -90,9 +100,8 @@ def check_summary(path):
     protocol, metric = HEADLINE[path.parent.name]
     means = summary[metric]
     for name, printed in means.items():
-        net, _, variant = name.partition("/")
         n, std = summary["n"][name], summary["std"].get(name, 0)
-        values = find_values(study, net, variant or "default", protocol, metric)[:n]  # of the runs of params.yaml
+        values = find_values(study, *split_name(name), protocol, metric)[:n]  # of the runs of params.yaml
         spread = stdev(values) if len(values) > 1 else 0
         check_text(f"{file}, {name}", f"{printed:.2f} {n} {std:.2f}", mean(values), len(values), spread)
     plain = sorted((int(name[6:]), value) for name, value in means.items() if re.fullmatch(r"plain-\d+", name))

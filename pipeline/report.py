@@ -2,7 +2,7 @@
 
 Takes 20 seconds. The page is one file and works offline; equal results give equal bytes. Also writes
 reports/replication.svg, the picture of the README, and reports/claims.json: verdicts counted for
-`dvc metrics`, and what each rests on.
+`dvc metrics`, and what each rests on; and ro-crate-metadata.json, the record for machines.
 """
 
 import json
@@ -27,6 +27,7 @@ BENCHMARKS = Path("benchmarks/results")
 PAGE = Path("reports/replication.html")
 PICTURE = Path("reports/replication.svg")
 CLAIMS = Path("reports/claims.json")
+CRATE = Path("ro-crate-metadata.json")  # where the standard has it
 
 
 def main() -> None:
@@ -37,12 +38,13 @@ def main() -> None:
 
 
 def write_page() -> None:
-    """Write the page, the picture and the counts of claims."""
+    """Write the page, the picture, the counts of claims and the crate."""
     parameters = {"results": RESULTS.resolve(), "profile": read_params().profile, "profiles": PROFILES.resolve()}
     parameters["benchmarks"] = BENCHMARKS.resolve()
     body = run_notebook(join_notebooks([NOTEBOOKS / f"{name}.py" for name in PARTS]), parameters)
     write_durably(PAGE, render_page(body.outside["first"], body.html, body.headings).encode())
-    write_durably(CLAIMS, (json.dumps(body.outside["claims"], indent=1, ensure_ascii=False) + "\n").encode())
+    for file, key in ((CLAIMS, "claims"), (CRATE, "crate")):
+        write_durably(file, (json.dumps(body.outside[key], indent=1, ensure_ascii=False) + "\n").encode())
     write_durably(PICTURE, body.outside["picture"].encode())
 
 

@@ -55,6 +55,7 @@ def test_the_committed_record_is_confirmed(record: Path) -> None:
         (CARD, "| 60.27 ± 1.65 | 3 |", "| 60.27 ± 1.64 | 3 |"),
         (CARD, "| 60.27 ± 1.65 | 3 |", "| 60.27 ± 1.65 | 4 |"),
         (CARD, "| 32,000 |", "| 32,001 |"),
+        (CARD, "value: 60.27", "value: 60.28"),
         (SUMMARY, '"plain-56": 60.27', '"plain-56": 60.28'),
         (SUMMARY, '"plain-56": 1.65', '"plain-56": 1.66'),
         (SUMMARY, '"plain-56": 3', '"plain-56": 2'),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from replication.config.profiles import read_profile
 from replication.report.answer import choose_main_setup
+from replication.report.crate import describe_crate
 from replication.report.depth import error_by_depth
 from replication.report.first_screen import count_claims, first_screen
 from replication.report.part import Outside, Part
@@ -44,6 +45,7 @@ Outside(
     {
         "first": first_screen(all_studies, paper),
         "claims": count_claims(all_studies, paper) | describe_evidence(all_studies, paper, Path(results)),
+        "crate": describe_crate(all_studies, Path(results).parent),
         "picture": error_by_depth(main_task, main_setup, is_file=True).drawing,
     }
 )

@@ -1,8 +1,12 @@
 """The model card of a study: README.md, made from its tables alone. Needs neither torch nor pandas."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from replication.config.profiles import named, read_profile
 from replication.config.recipe import Recipe
@@ -76,7 +80,32 @@ def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
         ["```sh", again, "```"],
         _loading(task, first),
     ]
-    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+    text = "\n\n".join("\n".join(lines) for lines in parts if lines)
+    return f"{_front_matter(tables[SCORES], task, first)}{text}\n"
+
+
+def _front_matter(rows: Sequence[Row], task: Task, recipe: Recipe) -> str:
+    """The head of the card for machines: a model-index with data set, metric and value of each net."""
+    dataset, words = DATASETS.get(recipe.data.name), task.protocol(task.headline).label
+    about = {"name": dataset.name if dataset else recipe.data.name, "type": recipe.data.name, "split": "test"}
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        is_headline = (row["protocol"], row["metric"]) == (task.headline, task.metric.name)
+        if is_headline and JOINED not in row["net"]:
+            values.setdefault(named(row["net"], row["variant"]), []).append(row["value"])
+    index = []
+    for name, of_net in values.items():
+        std = f", std {stdev(of_net):.2f}" if len(of_net) > 1 else ""
+        metric = {"type": task.metric.name, "value": round(mean(of_net), 2)}
+        metric["name"] = f"{task.metric.label} in percent, {words}, mean of n = {len(of_net)}{std}"
+        kind = "object-detection" if task.has_own_net else "image-classification"
+        index.append({"name": name, "results": [{"task": {"type": kind}, "dataset": about, "metrics": [metric]}]})
+    head: dict[str, Any] = {"license": "mit", "tags": [task.name, "replication"], "model-index": index}
+    yaml, text = YAML(), io.StringIO()
+    yaml.representer.ignore_aliases = lambda _: True  # no anchors
+    yaml.width = 1000
+    yaml.dump(head, text)
+    return f"---\n{text.getvalue()}---\n\n"
 
 
 def _facts(recipes: Sequence[Recipe]) -> list[str]:
