@@ -1,4 +1,4 @@
-"""The archive of CIFAR-10's authors is fetched if its md5 is right; a failed download leaves nothing behind."""
+"""The archive of CIFAR-10's authors is fetched if its md5 is right; a download that broke off is resumed."""
 
 import os
 import threading
@@ -22,6 +22,7 @@ from replication.data.store import Split
 from replication.errors import Kind
 
 MakeSplit = Callable[..., Split]
+PART = "cifar-10-python.tar.gz.part"
 SMALL = replace(CIFAR10, train_images=20, test_images=4, classes=4)
 
 
@@ -59,6 +60,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
     def start(answer: Callable[[BaseHTTPRequestHandler], None]) -> Server:
         servers.append(Server(answer))
         monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", servers[-1].url)
+        monkeypatch.setattr(cifar10, "MIRROR", servers[-1].url)
         return servers[-1]
 
     yield start
@@ -143,7 +145,7 @@ def test_a_failed_download_leaves_nothing_behind_and_names_the_other_ways(
     with refused("unavailable", server.url, "cifar-10-python.tar.gz", "parquet", key="data.cifar10.url"):
         read(tmp_path)
     assert server.requests > 0
-    assert everything_below(tmp_path) == []
+    assert everything_below(tmp_path) in ([], [PART])
 
 
 def test_a_truncated_archive_leaves_nothing_behind_and_the_next_try_succeeds(
@@ -155,6 +157,68 @@ def test_a_truncated_archive_leaves_nothing_behind_and_the_next_try_succeeds(
     assert everything_below(tmp_path) == []
     serve(sends(archive[0]))
     assert len(read(tmp_path).train.labels) == 20
+
+
+def in_pieces(content: bytes, ranges: list[str], has_ranges: bool = True) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Sends at most half of the file a request, then hangs up; notes the ranges that were asked for."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        ranges.append(request.headers.get("Range", ""))
+        start = int(ranges[-1].removeprefix("bytes=").removesuffix("-") or 0) if has_ranges else 0
+        if start >= len(content):
+            return sends(b"", status=416)(request)
+        headers = [("Content-Length", str(len(content) - start))]
+        headers += [("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")] if start else []
+        part = content[start : start + len(content) // 2 + 1]
+        return sends(part, *headers, status=206 if start else 200)(request)
+
+    return answer
+
+
+def test_a_download_that_breaks_off_is_resumed_where_it_was(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    ranges: list[str] = []
+    serve(in_pieces(archive[0], ranges))
+    assert len(read(tmp_path).train.labels) == 20
+    assert ranges == ["", f"bytes={len(archive[0]) // 2 + 1}-"]
+    assert everything_below(tmp_path)[0] == "cifar-10-batches-py" and not (tmp_path / PART).exists()
+
+
+@pytest.mark.parametrize("part", ["a half", "the whole", "another file", "more than the whole"])
+def test_what_an_earlier_try_left_is_used_if_it_is_the_same_file(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server], part: str
+) -> None:
+    content, ranges = archive[0], []
+    left = {
+        "a half": content[:-100],
+        "the whole": content,
+        "another file": b"<html>",
+        "more than the whole": content + b"x",
+    }
+    (tmp_path / PART).write_bytes(left[part])
+    serve(in_pieces(content, ranges))
+    assert len(read(tmp_path).train.labels) == 20
+    assert ranges[0] == f"bytes={len(left[part])}-"
+    assert len(ranges) == {"a half": 1, "the whole": 1}.get(part, len(ranges))
+
+
+def test_a_server_without_ranges_sends_all_again(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server]
+) -> None:
+    (tmp_path / PART).write_bytes(archive[0][:100])
+    serve(sends(archive[0]))
+    assert len(read(tmp_path).train.labels) == 20
+
+
+def test_the_second_address_is_asked_where_the_first_fails(
+    tmp_path: Path, archive: tuple[bytes, list[Split]], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = serve(sends(archive[0]))
+    first = serve(sends(b"busy", status=503))
+    monkeypatch.setattr(cifar10, "MIRROR", mirror.url)
+    assert len(read(tmp_path).train.labels) == 20
+    assert (first.requests, mirror.requests) == (1, 1)
 
 
 def test_a_server_that_is_gone_is_told(tmp_path: Path, serve: Callable[..., Server]) -> None:
@@ -198,7 +262,7 @@ def test_a_server_that_stops_sending_is_left_after_a_while(
     monkeypatch.setattr(cifar10, "PATIENCE", 0.5)
     with refused("unavailable", key="data.cifar10.url"):
         read(tmp_path)
-    assert everything_below(tmp_path) == []
+    assert (tmp_path / PART).read_bytes() == b"begun"
 
 
 def test_an_archive_with_another_number_of_images_is_refused(

