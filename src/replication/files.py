@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -123,6 +124,15 @@ def seal(folder: Path) -> None:
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / SUMS)
     lines = (f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def is_in_git(path: Path) -> bool:
+    """Whether the last commit of the repository around `path`, a path or a pattern, has it, be it on disk or not."""
+    folder = next((parent for parent in path.absolute().parents if parent.is_dir()), Path())
+    command = ["git", "-C", str(folder), "ls-files", "--with-tree=HEAD", "--", str(path.absolute())]
+    with suppress(OSError):
+        return bool(subprocess.run(command, capture_output=True, text=True).stdout.strip())
+    return False
 
 
 def require_regular(path: Path) -> Path:

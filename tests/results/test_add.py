@@ -133,7 +133,7 @@ def test_a_recipe_changed_by_hand_is_found_out(tmp_path: Path) -> None:
     add_results(tmp_path, [result(recipe_of())])
     path = tmp_path / RECIPES
     path.write_text(path.read_text().replace("64000", "63000"))
-    with refused("damaged", "git checkout", file=path):
+    with refused("damaged", "tabulate", file=path):
         read_tables(tmp_path, CIFAR)
 
 
@@ -236,7 +236,7 @@ def test_no_results_or_broken_ones_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "quick/cifar"
     add_results(folder, [result(recipe_of())])
     (folder / SCORES).write_text((folder / SCORES).read_text().replace("value", "worth", 1))
-    with refused("damaged", "git checkout", key="value", file=folder / SCORES):
+    with refused("damaged", "tabulate", key="value", file=folder / SCORES):
         read_studies(tmp_path, CIFAR, PAPER_PROFILE)
 
 
@@ -245,7 +245,7 @@ def test_a_study_that_lost_a_file_is_not_left_out(tmp_path: Path, name: str) -> 
     for profile in ("quick", "cpu"):
         add_results(tmp_path / profile / "cifar", [result(recipe_of(profile))])
     (tmp_path / "quick/cifar" / name).unlink()
-    with refused("missing", "git checkout", file=f"quick/cifar/{name}"):
+    with refused("missing", "tabulate", file=f"quick/cifar/{name}"):
         read_studies(tmp_path, CIFAR, PAPER_PROFILE)
 
 

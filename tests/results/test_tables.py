@@ -94,7 +94,7 @@ def test_a_bad_cell_is_refused_with_its_file_line_and_column(study: Path, table:
     for value in BAD[table][column]:
         (study / table).write_text(good)
         change(study / table, lambda cells, value=value: cells[2].__setitem__(cells[0].index(column), value))
-        with refused("damaged", "line ", "git checkout") as error:
+        with refused("damaged", "line ", "tabulate") as error:
             read_tables(study, CIFAR)
         assert "\n" not in str(error.value), value
         if column not in (*OF_A_RUN, "protocol", "metric"):
@@ -104,7 +104,7 @@ def test_a_bad_cell_is_refused_with_its_file_line_and_column(study: Path, table:
 
 def test_the_recipe_of_another_run_is_refused(study: Path) -> None:
     change(study / RUNS, lambda cells: cells[1].__setitem__(3, cells[2][3]))
-    with refused("damaged", "line 2", "git checkout", key="recipe", file=study / RUNS):
+    with refused("damaged", "line 2", "tabulate", key="recipe", file=study / RUNS):
         read_tables(study, CIFAR)
 
 
@@ -124,7 +124,7 @@ def test_rows_and_columns_lost_or_doubled_are_refused(study: Path, table: str) -
     ]
     for damage in damages:
         change(study / table, damage)
-        with refused("damaged", "git checkout"):
+        with refused("damaged", "tabulate"):
             read_tables(study, CIFAR)
         (study / table).write_text(good)
     read_tables(study, CIFAR)
@@ -136,7 +136,7 @@ def test_a_layer_that_is_lost_is_told(study: Path, place: int) -> None:
     add_results(study, [replace(each, responses=[1.0] * 19) for each in made])
     read_tables(study, CIFAR)
     change(study / RESPONSES, lambda cells: cells.pop(place))
-    with refused("damaged", "resnet-20 · seed", "git checkout", key="layer", file=study / RESPONSES):
+    with refused("damaged", "resnet-20 · seed", "tabulate", key="layer", file=study / RESPONSES):
         read_tables(study, CIFAR)
 
 
@@ -149,10 +149,10 @@ def test_a_file_that_is_none_of_a_study_is_told(study: Path, name: str, content:
     if content is not None:
         (study / name).write_bytes(content)
     kind = "missing" if content is None else "damaged"
-    with refused(kind, "git checkout", file=study / name):
+    with refused(kind, "tabulate", file=study / name):
         read_tables(study, CIFAR)
     before = {path.name: path.read_bytes() for path in study.iterdir()}
-    with refused(kind, "git checkout", file=study / name):
+    with refused(kind, "tabulate", file=study / name):
         add_results(study, [result(recipe_of(net="resnet-32"))])
     assert {path.name: path.read_bytes() for path in study.iterdir()} == before
 
@@ -162,7 +162,7 @@ def test_a_file_that_is_none_of_a_study_is_told(study: Path, name: str, content:
 def test_what_is_no_file_is_told(study: Path, name: str, make: Callable[[Path], object]) -> None:
     (study / name).unlink()
     make(study / name)
-    with refused("damaged", "git checkout", file=study / name):
+    with refused("damaged", "tabulate", file=study / name):
         read_tables(study, CIFAR)
 
 
@@ -182,5 +182,5 @@ def test_the_readme_of_the_results_has_every_column() -> None:
 def test_a_recipe_of_a_data_set_that_the_arm_does_not_have_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "quick/cifar"
     add_results(folder, [result(recipe_of(dataset="photographs"))])
-    with refused("damaged", "photographs", "cifar10", "git checkout", key="data.name", file=folder / RECIPES):
+    with refused("damaged", "photographs", "cifar10", "tabulate", key="data.name", file=folder / RECIPES):
         read_study(folder, tmp_path, CIFAR, PAPER_PROFILE)

@@ -30,6 +30,7 @@ from replication.results.tables import (
     Row,
     read_reruns,
     read_tables,
+    suggest_restore,
 )
 from replication.runs.curve import ERROR, TRAIN
 from replication.tasks import Task
@@ -319,7 +320,7 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
     if strange := {recipe.data.name for recipe in recipes.values()}.difference(task.datasets):
         choices, name = " or ".join(task.datasets), min(strange)
         raise UserError(
-            f"{folder / RECIPES}: data.name is {name!r}, not {choices}; restore it with `git checkout {folder}`.",
+            f"{folder / RECIPES}: data.name is {name!r}, not {choices}; {suggest_restore(folder)}.",
             kind="damaged",
             key="data.name",
             file=folder / RECIPES,

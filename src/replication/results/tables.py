@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from replication.config.profiles import DEFAULT
 from replication.config.recipe import Recipe
 from replication.config.validation import merge, validate
 from replication.errors import UserError
-from replication.files import make_read_error, require_regular
+from replication.files import is_in_git, make_read_error, require_regular
 from replication.nets.names import depth_of
 from replication.results import schema
 from replication.results.schema import JOINED, TRAINING, TRAINING_ERROR, check_rows
@@ -214,4 +215,12 @@ def _damaged(path: Path, what: str, key: str | None = None) -> UserError:
 
 
 def _remedy(path: Path) -> str:
-    return f"restore it with `git checkout {path.parent}`"
+    return suggest_restore(path.parent)
+
+
+@cache
+def suggest_restore(folder: Path) -> str:
+    """How to get a study's files back."""
+    if is_in_git(folder):
+        return f"restore it with `git checkout HEAD -- {folder}`"
+    return f"git does not have {folder}: move it away, and tabulate or join its runs again"

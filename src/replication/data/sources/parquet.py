@@ -9,7 +9,7 @@ import pyarrow.parquet
 from replication.data.index import IMAGE_COLUMNS
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
-from replication.data.sources.reading import explain_errors
+from replication.data.sources.reading import explain_errors, find_nearby
 from replication.errors import UserError
 from replication.files import make_read_error
 
@@ -39,7 +39,7 @@ def list_files(place: Place, split: str, dataset: Dataset) -> list[Path]:
     with explain_errors(place.root, f"check {key}", key):
         files = sorted(file for file in place.root.iterdir() if file.match(f"{split}*.parquet") and file.is_file())
     if not files:
-        message = f"{place.root} has no {split}*.parquet; check {key}."
+        message = f"{place.root} has no {split}*.parquet; check {key}{find_nearby(place.root, f'{split}*.parquet')}."
         raise UserError(message, kind="missing", key=key, file=place.root)
     return files
 

@@ -1,10 +1,10 @@
 """Read the user's files, or say why that fails."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from replication.files import describe_cause, make_read_error, require_regular
+from replication.files import describe_cause, is_in_git, make_read_error, require_regular
 
 
 @contextmanager
@@ -32,3 +32,24 @@ def read_lines(file: Path, remedy: str = "", key: str | None = None) -> list[str
     """The lines of a text file; arguments and errors as of `explain_errors`."""
     with explain_errors(file, remedy, key):
         return require_regular(file).read_text(encoding="utf-8").splitlines()
+
+
+def find_nearby(root: Path, name: str) -> str:
+    """Where something lies that `root` lacks, to end a remedy: "; it is in <folder>", "; <other name> is there"; or "".
+
+    Looks one or two levels up, one down, at other suffixes, and into git.
+
+    Args:
+        name: of a file or folder below `root`, or a pattern, "train*.parquet".
+    """
+    with suppress(OSError):
+        below = sorted(entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+        for place in (root.parent, root.parent.parent, *below):
+            if next(place.glob(name), None):
+                return f"; {name} is in {place}"
+        stem = name.partition(".")[0].rstrip("*")
+        for other in sorted(root.glob(f"{stem}*")) if "/" not in name and "." in name else ():
+            return f"; {other.name} is there: unpack it, or give it its own name"
+    if is_in_git(root / name):
+        return f"; it was deleted, and git has it: `git checkout HEAD -- {root / name}`"
+    return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from replication.data.sources import Dataset, Place
 from replication.data.sources.decode import Row, Source, decode_all
 from replication.data.sources.folder import check_classes, list_class_folders, list_images
-from replication.data.sources.reading import read_bytes, read_lines
+from replication.data.sources.reading import find_nearby, read_bytes, read_lines
 from replication.errors import UserError
 
 REMEDY = "extract the archive again"
@@ -23,10 +23,9 @@ def read_folder(place: Place, dataset: Dataset) -> Source:
         UserError: a file is missing, the class folders are not those of wnids.txt, or an image is bad (it is named).
     """
     root, key = place.root, f"data.{dataset.key}.root"
-    wnids, annotations = (
-        read_lines(root / name, f"set {key} to the folder tiny-imagenet-200", key)
-        for name in ("wnids.txt", "val/val_annotations.txt")
-    )
+    is_root = (root / "wnids.txt").exists()  # then what is missing was moved, not looked for in a wrong folder
+    remedy = REMEDY if is_root else f"set {key} to the folder tiny-imagenet-200{find_nearby(root, 'wnids.txt')}"
+    wnids, annotations = (read_lines(root / name, remedy, key) for name in ("wnids.txt", "val/val_annotations.txt"))
     names = {"wnids.txt": sorted(wnids), "train": list_class_folders(root / "train")}
     classes = check_classes(names, dataset, root, REMEDY)
     train, val = _train_rows(root / "train", classes), _val_rows(root / "val", annotations, classes)

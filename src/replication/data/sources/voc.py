@@ -13,7 +13,7 @@ from replication.data.annotations import DIFFICULT, Objects, gather
 from replication.data.index import Entry, Files, ListedImages, make_table
 from replication.data.sources import Dataset, Place
 from replication.data.sources.boxes import check_box
-from replication.data.sources.reading import explain_errors, read_lines
+from replication.data.sources.reading import explain_errors, find_nearby, read_lines
 from replication.errors import UserError
 from replication.files import classify_error, require_regular
 
@@ -65,7 +65,8 @@ def _list_images(root: Path, parts: Iterable[tuple[str, str]], dataset: Dataset)
 
 def _read_list(folder: Path, part: str, key: str) -> list[str]:
     """The names of the images of a list, "000005"."""
-    remedy = f"set {key} to the folder that has {folder.name}"
+    nearby = "" if folder.is_dir() else find_nearby(folder.parent, folder.name)
+    remedy = f"set {key} to the folder that has {folder.name}{nearby}"
     lines = read_lines(folder / f"ImageSets/Main/{part}.txt", remedy, key)
     return [line.split()[0] for line in lines if line.strip()]
 
