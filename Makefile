@@ -8,6 +8,8 @@
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
 # make exps    the errors of all DVC experiments, in one table
 # make metadata   validate ro-crate-metadata.json and CITATION.cff: a minute at first
+# make locked   install by requirements.lock, with hashes
+# make newest, make lowest   the fast tests with the newest and the oldest allowed packages: 15 minutes each
 # make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
 #
@@ -20,9 +22,12 @@ SEED ?= 0
 TOGETHER := -n auto --dist loadfile --no-loadscope-reorder
 # Named by what it was made from, so that a new constraint makes a new install and a new checkout does not.
 INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+# A uid without a name, as in a container: DVC asks for the user's name, and all ask for a home.
+export HOME ?= $(CURDIR)/.work/home
+export USER ?= uid-$(shell id -u)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit metadata drill bench
+.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit locked newest lowest metadata drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -76,6 +81,22 @@ runs: $(INSTALLED)
 
 audit: $(INSTALLED)
 	pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
+# As $(INSTALLED), by the hashes of requirements.lock: Linux on x86-64, Python 3.11.
+locked:
+	python3 -m venv $(VENV)
+	python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-* && touch $(INSTALLED)
+
+# In environments of their own: the newest versions, and the lower bounds of pyproject.toml. The weekly workflow does it.
+newest lowest:
+	@python3 -m venv .work/$@
+	@python3 -c "import re, tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+		lines = project['dependencies'] + project['optional-dependencies']['dev']; \
+		print(*(re.sub('>=([^,]+).*', r'==\1', line) for line in lines if '>=' in line), sep='\n')" > .work/lowest.txt
+	.work/$@/bin/python -m pip install -q --disable-pip-version-check $(if $(filter lowest,$@),-c .work/lowest.txt) -e '.[dev]'
+	OMP_NUM_THREADS=1 .work/$@/bin/python -m pytest -m "not slow" $(TOGETHER)
 
 # In an environment of its own: cffconvert needs an old jsonschema.
 metadata: $(INSTALLED)
