@@ -8,7 +8,7 @@
 # make runs    all committed runs into MLflow                make plots  the same curves, by DVC, without a network
 # make exps    the errors of all DVC experiments, in one table
 # make metadata   validate ro-crate-metadata.json and CITATION.cff: a minute at first
-# make locked   install by requirements.lock, with hashes
+# make locked   install by requirements.lock, with hashes    make lock  make it again from constraints.txt
 # make newest, make lowest   the fast tests with the newest and the oldest allowed packages: 15 minutes each
 # make audit   known holes in the pinned packages
 # make drill   kills, damage, full disks: 15 minutes   make bench  how fast it is here: 10 minutes
@@ -27,7 +27,7 @@ export HOME ?= $(CURDIR)/.work/home
 export USER ?= uid-$(shell id -u)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit locked newest lowest metadata drill bench
+.PHONY: repro plan verify verify-weights prune test test-all lint ui plots runs exps audit lock locked newest lowest metadata drill bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -81,6 +81,9 @@ runs: $(INSTALLED)
 
 audit: $(INSTALLED)
 	pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
+lock: $(INSTALLED)
+	python -m pipeline.lock
 
 # As $(INSTALLED), by the hashes of requirements.lock: Linux on x86-64, Python 3.11.
 locked:
