@@ -142,7 +142,7 @@ class Sources:
 
 
 def write_digests(folder: Path) -> None:
-    """Write the digests of all stages into `folder`, a file a stage."""
+    """Write the digests of all stages into `folder`, one file per stage."""
     sources = Sources()
     folder.mkdir(parents=True)
     for stage, code in list_stage_code().items():
