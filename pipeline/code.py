@@ -44,6 +44,9 @@ CHANGES_NO_NUMBER = frozenset({
     "replication.tracking.mlflow_store",
 })  # fmt: skip
 
+DEVICE = "replication.training.device"  # sets the arithmetic of convolutions; the stages import it, not the library
+TRAINING = ("replication.training.run", DEVICE)
+
 
 @dataclass(frozen=True)
 class Code:
@@ -63,8 +66,8 @@ def list_stage_code() -> dict[str, Code]:
         ]
         if not task.shares_images_of:
             stages[f"prepare-{name}"] = Code(("replication.data.sources.*",), CHANGES_NO_NUMBER)
-        stages[f"train-{name}"] = Code(("replication.training.run", *trains), CHANGES_NO_NUMBER)
-        evaluates = ("replication.evaluate", f"{task.package}.evaluate", *trains)
+        stages[f"train-{name}"] = Code((*TRAINING, *trains), CHANGES_NO_NUMBER)
+        evaluates = ("replication.evaluate", DEVICE, f"{task.package}.evaluate", *trains)
         stages[f"evaluate-{name}"] = Code(evaluates, CHANGES_NO_NUMBER)
     packaged = ("src/replication/*/*.yaml", "src/replication/*/*.json")
     stages["tabulate"] = Code(("pipeline.tabulate",), data=("pipeline/profiles/*.yaml", *packaged))
@@ -139,7 +142,7 @@ class Sources:
 
 
 def write_digests(folder: Path) -> None:
-    """Write the digests of all stages into `folder`, a file a stage."""
+    """Write the digests of all stages into `folder`, one file per stage."""
     sources = Sources()
     folder.mkdir(parents=True)
     for stage, code in list_stage_code().items():

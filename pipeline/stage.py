@@ -66,7 +66,7 @@ def seconds(variable: str, default: float) -> float:
     """A number of seconds from the environment.
 
     Raises:
-        UserError: it is none.
+        UserError: it is not a number of seconds.
     """
     text = os.environ.get(variable, str(default))
     try:

@@ -4,9 +4,9 @@
     python -m pipeline.train cifar resnet-56 0    one of them, in this process
 
 Run it after `check` and `prepare`. Runs in the store are copied (`pipeline.run_store`). A stopped or killed training
-resumes bit for bit. On a CPU each training has one thread, and there are as many as cores, unless the profile fixes
-`threads` or params.yaml `jobs`; on GPUs there is one a GPU. With `processes` above 1, that many processes train one net
-at a time under torchrun; a Slurm job distributes them over its nodes.
+resumes bit for bit. On a CPU the runs share the cores: 4 runs on 16 cores have 4 threads each. The profile's `threads`
+fixes that number, `jobs` of params.yaml how many train at once. On GPUs each trains on its own. With `processes` above
+1, that many processes train one net at a time under torchrun; a Slurm job distributes them over its nodes.
 """
 
 import os

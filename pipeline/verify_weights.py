@@ -3,8 +3,8 @@
 Each net answers as `replication.load` gives it, in fp32. It must err on as many images as when it was shipped, within
 one image: sums of another processor differ in their last bits. The recorded error stands beside it; it is that of the
 run's own arithmetic, bf16 for cpu-long, and differs by a few images. Needs data/cifar with the official pixels
-(docs/data.md). Prints a line a net; fails if a file was changed or a count differs. Takes 20 seconds for a net of 20
-layers on one core.
+(docs/data.md). Prints one line per net; fails if a file was changed or a count differs.
+Takes 20 seconds for a net of 20 layers on one core.
 """
 
 from pipeline import stage

@@ -46,6 +46,7 @@ PREPARE = {f"prepare-{task.name}" for task in TASKS.values() if task.images_fold
     [
         ("src/replication/data/sources/decode.py", PREPARE),
         ("src/replication/training/loop.py", ALL - {f"evaluate-{task}" for task in TASKS}),
+        ("src/replication/training/device.py", ALL),
         ("src/replication/nets/blocks.py", ALL | {"report"}),
         ("src/replication/nets/names.py", ALL | {"tabulate", "report"}),
         ("src/replication/tasks/cifar/feed.py", {"train-cifar", "evaluate-cifar"}),

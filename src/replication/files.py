@@ -217,7 +217,10 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def finish_writing(folder: Path, names: Sequence[str]) -> None:
-    """Complete or undo a killed `write_together` of these files: all are complete once the first was renamed."""
+    """Finish or undo a `write_together` that was killed.
+
+    While the first file is unfinished, nothing was renamed: all unfinished files are deleted. Else they are renamed.
+    """
     is_incomplete = (folder / (names[0] + UNFINISHED)).exists()
     for name in names:
         unfinished = folder / (name + UNFINISHED)

@@ -10,7 +10,7 @@ import pytest
 from made_up import PAPER, study, with_curves
 
 from replication import paper
-from replication.report.curves import IN_ALL, MOST, Panel, curves_json
+from replication.report.curves import IN_ALL, MAX_POINTS, Panel, curves_json
 from replication.report.figures import figure_6
 from replication.results.studies import Study
 
@@ -57,7 +57,7 @@ def test_a_long_curve_is_thinned_to_rows_of_its_own_and_keeps_its_last() -> None
     ours = long(1000)
     here, rows = curve(told(ours), 1, "plain-56", "test"), ours.curve("plain-56", "test")
     known = dict(zip(rows["iteration"], rows["value"], strict=True))
-    assert MOST / 2 <= len(here["iterations"]) <= MOST
+    assert MAX_POINTS / 2 <= len(here["iterations"]) <= MAX_POINTS
     assert [known[i] for i in here["iterations"]] == here["seeds"]["0"] and here["iterations"][-1] == 64_000
 
 

@@ -10,7 +10,7 @@ from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.verdicts import rule
 from replication.verdicts.comparisons import Comparison, weigh_alikeness, weigh_difference, weigh_samples
-from replication.verdicts.planning import MOST, POWER, make_typical_values, seeds_to_settle
+from replication.verdicts.planning import MAX_SEEDS, POWER, make_typical_values, seeds_to_settle
 from replication.verdicts.rule import Sample
 
 WEIGHTS = {"a": 1, "b": -1}
@@ -43,7 +43,7 @@ def test_so_many_seeds_settle_it_in_four_of_five_studies(points: float) -> None:
     seeds = seeds_to_settle(apart(points, 0.5))
     random = np.random.default_rng(0)
     a, b = (Sample(random.normal(mean, 0.5, (20_000, seeds)), 0.0) for mean in (8 + points, 8))
-    settled = (rule.difference([(1, a), (-1, b)]).holds < rule.LEVEL).mean()
+    settled = (rule.difference([(1, a), (-1, b)]).p_supported < rule.LEVEL).mean()
     assert POWER - 0.03 < settled < POWER + 0.15, "one seed less or more is several percent"
 
 
@@ -51,7 +51,7 @@ def test_nets_that_are_equal_are_never_told_apart_but_are_shown_to_be_alike() ->
     assert seeds_to_settle(apart(0.001, 0.2)) is None
     assert seeds_to_settle(apart(0.001, 0.2, weigh=weigh_alikeness(WEIGHTS, 0.5))) <= 10
     assert seeds_to_settle(apart(0.001, 0.2, weigh=weigh_alikeness(WEIGHTS, 0.005))) is None
-    assert MOST == 300
+    assert MAX_SEEDS == 300
 
 
 def test_a_trend_needs_fewer_seeds_the_steeper_it_is() -> None:
@@ -60,7 +60,7 @@ def test_a_trend_needs_fewer_seeds_the_steeper_it_is() -> None:
         return seeds_to_settle(weigh_samples("falls", "", nets, lambda of: rule.trend(list(of.values()))))
 
     assert slope(3.0) == 3
-    assert 3 < slope(0.5) < slope(0.2) <= MOST
+    assert 3 < slope(0.5) < slope(0.2) <= MAX_SEEDS
 
 
 def test_one_seed_with_a_published_spread_is_planned_by_it() -> None:

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from replication.config.validation import BadValue, Flag, Real, Section, Whole
 
 # More than an upper bound below is a slip of the finger, 1e20 say.
-MOST = 10**9  # iterations, or images
+MAX_COUNT = 10**9  # iterations, or images
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]  # what every generator takes
 
 
@@ -63,7 +63,7 @@ class Plateau(Section):
     unless a drop lies between. The test error decides nothing.
     """
 
-    window: Whole = Field(gt=0, le=MOST, description="iterations over which the error is averaged · not said")
+    window: Whole = Field(gt=0, le=MAX_COUNT, description="iterations over which the error is averaged · not said")
     points: Real = Field(
         ge=-100, le=100, description="a fall of less than this is a plateau, points of training error · not said"
     )
@@ -72,7 +72,7 @@ class Plateau(Section):
 
 class Schedule(Section):
     batch_size: Whole = Field(gt=0, le=100_000, description="images per iteration, over all devices · 3.4, 4.2")
-    iterations: Whole = Field(gt=0, le=MOST, description="iterations · 3.4, 4.2")
+    iterations: Whole = Field(gt=0, le=MAX_COUNT, description="iterations · 3.4, 4.2")
     learning_rate: Real = Field(gt=0, le=100, description="learning rate at the start · 3.4, 4.2")
     drops: tuple[Whole, ...] = Field(description="iterations at which the rate drops · Figure 4, 4.2")
     plateau: Plateau | None = Field(None, description="drops by the training error, with `drops` empty · 3.4")
@@ -92,17 +92,17 @@ class Schedule(Section):
 class Warmup(Section):
     """A low rate until the net has begun to learn (section 4.2 and footnote 5)."""
 
-    from_depth: Whole = Field(gt=0, le=MOST, description="nets of this depth or more warm up · 4.2")
+    from_depth: Whole = Field(gt=0, le=MAX_COUNT, description="nets of this depth or more warm up · 4.2")
     learning_rate: Real = Field(gt=0, le=100, description="rate of the warm-up · 4.2")
     until_train_error_below: Real = Field(gt=0, lt=100, description="training error that ends the warm-up, % · 4.2")
-    window: Whole = Field(gt=0, le=MOST, description="iterations over which that error is averaged · not said")
+    window: Whole = Field(gt=0, le=MAX_COUNT, description="iterations over which that error is averaged · not said")
 
 
 class Logging(Section):
     """How finely the curve is recorded. It changes no weight, but the curve is part of a run."""
 
-    log_every: Whole = Field(gt=0, le=MOST)
-    evaluate_every: Whole = Field(gt=0, le=MOST)
+    log_every: Whole = Field(gt=0, le=MAX_COUNT)
+    evaluate_every: Whole = Field(gt=0, le=MAX_COUNT)
 
     @model_validator(mode="after")
     def _evaluations_are_logged(self) -> "Logging":
@@ -127,7 +127,7 @@ class Recipe(Section):
     starts: dict[str, str] = Field({}, max_length=0, description="runs that it starts from · C")
     started_from: dict[str, str] = Field({})  # the hashes of their recipes, by role
     train_images: Whole = Field(
-        gt=0, le=MOST, description="training images; the rest of the split is held out · 4.1, 4.2"
+        gt=0, le=MAX_COUNT, description="training images; the rest of the split is held out · 4.1, 4.2"
     )
     shortcut: Shortcut
     initialisation: Literal["fan_in", "fan_out"] = Field(

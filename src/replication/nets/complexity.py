@@ -69,8 +69,7 @@ def _walk(net: str, input_size: int, classes: int, options: Mapping[str, Any]) -
     with torch.device("meta"):
         module = build(net, classes, **options).eval()
     for name, layer in module.named_modules():
-        # Only shapes are counted, so convolutions and fc give zeros. Maps on the device "meta" would be free as well,
-        # but a ReLU there imports torch's compiler.
+        # Only shapes are counted, so convolutions and fc give zeros.
         if isinstance(layer, nn.Conv2d):
             layer.forward = partial(_empty_maps, layer)
         elif isinstance(layer, nn.Linear):
@@ -79,8 +78,11 @@ def _walk(net: str, input_size: int, classes: int, options: Mapping[str, Any]) -
             layer.forward = nn.Identity().forward
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
             layer.register_forward_hook(lambda layer, _, output, name=name: add_layer(name, layer, output))
+    # A ReLU on the device "meta" imports torch's compiler, which takes seconds. Only a task's own net needs it there:
+    # what it does with proposals has no shape.
+    device = "meta" if "head" in options else "cpu"
     with torch.inference_mode():
-        module(torch.zeros(1, 3, input_size, input_size))
+        module(torch.zeros(1, 3, input_size, input_size, device=device))
     return tuple(walked), sum(p.numel() for p in module.parameters())
 
 

@@ -36,7 +36,7 @@ class Claim:
 def table(number: int) -> list[dict[str, Any]]:
     """Rows of a table of the paper, e.g. `table(6)`; `kind` tells the authors' own rows from comparators.
 
-    `net` is the row's net by our name, None for one that cannot be built here; Table 2 has a row a net.
+    `net` is the row's net by our name, None for one that cannot be built here; Table 2 has one row per net.
     """
     return next(t["rows"] for t in _paper()["tables"] if t["id"] == number)
 

@@ -55,7 +55,7 @@ def draw_replications(studies: Sequence[Study]) -> Markup:
             f"{net}: paper {printed.get(net, 'none')}, others {_list(others[net])}, here {_list(here[net])}"
             for net in COMPARED
         )
-        setup = Markup('<p class="note">Here: {}, a dot a seed. The axes differ.</p>').format(studies[0].name)
+        setup = Markup('<p class="note">Here: {}, one dot per seed. The axes differ.</p>').format(studies[0].name)
         return _in_figure(write_svg(figure, label, "replications")) + setup
 
 

@@ -16,7 +16,6 @@ from replication.report.values import Figure
 
 SIDE = 56  # of the maps of conv2, on which both blocks work (Table 1)
 HIGH, WIDE, STEP = 0.62, 2.2, 1.15
-HUE = LIGHT["resnet"][FAMILY_STEP]
 
 
 def figure_2() -> Figure:

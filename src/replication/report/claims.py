@@ -1,6 +1,7 @@
-"""The matrix of claims: a row a claim, a column a setup; a row opens to what was measured and may be concluded."""
+"""The matrix of claims: one row per claim, one column per setup. A row opens to the comparisons and their verdicts."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from markupsafe import Markup
 
@@ -19,7 +20,7 @@ from replication.verdicts.claims import WAITING, judge_claims, list_tests
 from replication.verdicts.claims.findings import read_paper_study
 from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison
-from replication.verdicts.planning import MOST, POWER
+from replication.verdicts.planning import MAX_SEEDS, POWER
 from replication.verdicts.rule import SEEDS, Outcome
 from replication.verdicts.rule_since import present_rule
 
@@ -49,10 +50,8 @@ def claim_matrix(by_task: Mapping[Task, Sequence[Study]], profile: Profile) -> F
             }
             rows = [_make_row(test, pairs, profile) for test, pairs in by_test.items()]
             groups.append({"title": f"Section {task.section}, {task.label}", "studies": studies, "rows": rows})
-            numbers += [
-                _describe(study, tested, one) for pairs in by_test.values() for study, tested in pairs
-                for one in tested.comparisons
-            ]  # fmt: skip
+            for study, tested in chain.from_iterable(by_test.values()):
+                numbers += [_describe(study, tested, one) for one in tested.comparisons]
     waiting = [
         {"claim": paper.claim(claim_id), "support": _list_support(paper.claim(claim_id)), "needs": needs}
         for claim_id, needs in WAITING.items()
@@ -61,7 +60,7 @@ def claim_matrix(by_task: Mapping[Task, Sequence[Study]], profile: Profile) -> F
         id="claim-matrix", caption="Each claim in each setup", script=__name__, studies=all_studies, data=[SCORES],
         numbers=numbers, is_wide=True,
         open=render(
-            "claims.html", groups=groups, waiting=waiting, symbol=SYMBOL, words=WORDS, power=POWER, most=MOST,
+            "claims.html", groups=groups, waiting=waiting, symbol=SYMBOL, words=WORDS, power=POWER, most=MAX_SEEDS,
             seeds=SEEDS, since=present_rule().since, older=_list_older(all_studies),
         ),
     )  # fmt: skip

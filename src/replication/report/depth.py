@@ -5,7 +5,7 @@ Places are in percent of a panel and letters in pixels, so that one drawing fits
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil
 from typing import Any
 
@@ -25,7 +25,7 @@ LEFT, RIGHT, TOP, BOTTOM = 13, 54, 20, 88  # of a panel, percent: the rest is fo
 APART = 9  # percent of the height between the words at the ends of two lines
 STEPS = (0.5, 1, 2, 5, 10, 20, 25)  # between ticks, of which there are five at most
 
-Errors = Mapping[str, Mapping[int, Sequence[float]]]  # by family and depth, a value a run
+Errors = Mapping[str, Mapping[int, Sequence[float]]]  # by family and depth, one value per run
 Height = Callable[[float], float]
 Place = Callable[[int], float]
 
@@ -39,7 +39,8 @@ def error_by_depth(task: Task, study: Study | None, is_file: bool = False) -> Fi
     """
     panels = {"Paper, full schedule": list_paper_errors(task)}
     panels[f"Here, {_schedule(study)}" if study else "Here: not run yet"] = list_our_errors(study) if study else {}
-    depths = sorted({depth for errors in panels.values() for by_depth in errors.values() for depth in by_depth})
+    by_family = chain.from_iterable(errors.values() for errors in panels.values())
+    depths = sorted(set(chain.from_iterable(by_family)))
     label = ". ".join(f"{title}: {_describe(errors)}" for title, errors in panels.items())
     drawing = render(
         "depth.svg", panels=[_panel(title, errors, depths) for title, errors in panels.items()],

@@ -61,14 +61,14 @@ def run_notebook(notebook: NotebookNode, parameters: Mapping[str, object]) -> Bo
         done = nbformat.read(executed, as_version=4)
         for number, cell in enumerate(done.cells):
             cell.id = f"cell-{number}"  # papermill's own are random
-        told = {kind: _list_outputs(done, kind) for kind in (HEADING, OUTSIDE)}
+        outputs = {kind: _list_outputs(done, kind) for kind in (HEADING, OUTSIDE)}
         for cell in done.cells:
             cell.outputs = [output for output in cell.get("outputs", ()) if OUTSIDE not in output.get("data", {})]
         exporter = HTMLExporter(
             template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
         )
-        outside = {key: value for values in told[OUTSIDE] for key, value in values.items()}
-        return Body(Markup(exporter.from_notebook_node(done)[0]), told[HEADING], outside)
+        outside = {key: value for values in outputs[OUTSIDE] for key, value in values.items()}
+        return Body(Markup(exporter.from_notebook_node(done)[0]), outputs[HEADING], outside)
 
 
 def _list_outputs(notebook: NotebookNode, kind: str) -> list[dict[str, Any]]:

@@ -26,11 +26,10 @@ def list_curves(studies: Sequence[Study], figures: Sequence[str], nets: Sequence
         figures: as `paper.curve` knows them, "fig6".
         nets: all that the paper draws and that were run, if none is given.
     """
-    points = [
-        ("paper", net, split, round(x), round(y, 2), "", "")
-        for figure in figures for net in nets or paper.list_curve_nets(figure) for split in SPLITS
-        for x, y in paper.curve(figure, split, net)
-    ]  # fmt: skip
+    points: list[tuple[object, ...]] = []
+    for figure in figures:
+        for net, split in product(nets or paper.list_curve_nets(figure), SPLITS):
+            points += [("paper", net, split, round(x), round(y, 2), "", "") for x, y in paper.curve(figure, split, net)]
     for study in studies:
         for net, split in product(nets or study.nets, SPLITS):
             stats = study.curve(net, split).groupby("iteration")["value"].agg(["mean", "std", "count"])

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from replication.report.palette import page_colours
 from replication.report.templating import render
 
-# The types under which a cell tells `id`, `title` and `items` of a part beside its HTML, and what is no part at all.
+# MIME types of cell outputs. HEADING: id, title and items of a part. OUTSIDE: values beside the parts.
 HEADING = "application/vnd.replication.heading+json"
 OUTSIDE = "application/vnd.replication.outside+json"
 # In templates/.

@@ -1,8 +1,8 @@
 """results/<profile>/<task>/: the committed record of a study, to which runs are added. Needs no torch.
 
-`recipes.json` has what the runs' recipes share, and by its hash what each adds to it; `runs.csv` a row a run;
-`scores.csv` a row a number; `curves.csv` a row a point; `responses.csv` and `gradients.csv`, where they were measured,
-a row a layer. Equal runs give equal bytes, in whatever order they come.
+`recipes.json` has what the runs' recipes share, and by its hash what each adds to it; `runs.csv` one row per run;
+`scores.csv` one row per number; `curves.csv` one row per point; `responses.csv` and `gradients.csv`, where they were
+measured, one row per layer. Equal runs give equal bytes, in whatever order they come.
 """
 
 import csv
@@ -59,7 +59,8 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         recipe = result.recipe
         _refuse_another(folder, recipe, recorded_recipes.get((recipe.net, recipe.variant, recipe.seed), recipe))
     new = _parse_new_rows(folder, make_rows(results, ensembles), task)
-    before, now = ({name: group_by_run(rows) for name, rows in some.items()} for some in (tables, new))
+    before = {name: group_by_run(rows) for name, rows in tables.items()}
+    now = {name: group_by_run(rows) for name, rows in new.items()}
     equal = {run for run in now[RUNS] if run in before[RUNS] and has_same_numbers(run, now, before)}
     new[RUNS] = [before[RUNS][run_key(row)][0] if run_key(row) in equal else row for row in new[RUNS]]
     replaced = {run_key(row) for row in (*new[RUNS], *new[SCORES])}

@@ -48,9 +48,9 @@ def no_layers() -> pd.DataFrame:
 class Study:
     """The results of one task under one profile; `label` names the override or the pixels, if they are not its own.
 
-    `runs` has a row a run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
-    iterations, batch_size); `scores` a row a number; `curves` a row a point; `responses` and `gradients` a row a layer,
-    where they were measured. `paper` is the paper's profile.
+    `runs` has one row per run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
+    iterations, batch_size); `scores` one row per number; `curves` one row per point; `responses` and `gradients`, where
+    they were measured, one row per layer. `paper` is the paper's profile.
     """
 
     task: Task
@@ -198,7 +198,7 @@ class Study:
     def sample_of_layers(
         self, table: pd.DataFrame, name: str, sums_up: Callable[[pd.DataFrame], float]
     ) -> rule.Sample | None:
-        """One number a seed from a table with a row a layer, `responses` or `gradients`; None if it has no rows.
+        """One number per seed from a table with one row per layer, `responses` or `gradients`; None if it has no rows.
 
         Its variance is at least that of rounding to four places.
         """

@@ -1,4 +1,4 @@
-"""The curve of a run, `curve.csv`: a row a number, in the order in which it was measured. Needs no torch."""
+"""The curve of a run, `curve.csv`: one row per number, in the order in which it was measured. Needs no torch."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -57,7 +57,7 @@ def read_curve_file(path: Path, test_metric: Callable[[], str]) -> list[Point]:
 
 
 def _points_of_wide(rows: Iterable[dict[str, str]], test_metric: str) -> list[Point]:
-    """The points of a curve with a column a metric, as older runs have it. Remove it with the last of them."""
+    """The points of a curve with one column per metric, as older runs have it. Remove it with the last of them."""
     columns = {"learning_rate": (TRAIN, RATE), "train_loss": (TRAIN, LOSS), "train_error": (TRAIN, ERROR)}
     columns["heldout_error"] = (HELDOUT, test_metric)
     points = []

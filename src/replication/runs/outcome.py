@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from replication.config.profiles import DEFAULT
 from replication.files import check_whole, replace_folder
 from replication.tasks import Task
-from replication.tasks.outcome import Outcome
+from replication.tasks.outcome import EnsembleOutcome, Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,7 +129,7 @@ def average_outcomes(folders: Sequence[Path], task: Task) -> dict[str, Outcome]:
     Raises:
         UserError: a file is missing or damaged.
     """
-    outcome_class = task.code("evaluate").OUTCOME
+    outcome_class: type[EnsembleOutcome] = task.code("evaluate").OUTCOME
     members = [read_tensors(folder) for folder in folders]
     averages = {}
     for protocol in task.protocols:

@@ -63,7 +63,7 @@ def run_name(recipe: Recipe) -> str:
 
 
 def upgrade_record(values: Any) -> Any:
-    """Upgrade a record with `arm` and `start`, now `task` and `starts`. Remove it with the last of such runs."""
+    """Rename `arm` to `task`, and drop an empty `start`. Remove this with the last run that has them."""
     if not (isinstance(values, dict) and isinstance(recipe := values.get("recipe"), dict) and "arm" in recipe):
         return values
     upgraded = {"task" if key == "arm" else key: value for key, value in recipe.items()}

@@ -83,7 +83,7 @@ class Batches(ABC):
 
     @abstractmethod
     def contents(self, iteration: int) -> list[dict[str, Any]]:
-        """What the batch of an iteration holds, on all processes together: a row an image, in their order.
+        """What the batch of an iteration holds, on all processes together: one row per image, in their order.
 
         `image` is its position in the store; the other columns describe crop and mirror.
         """
@@ -106,7 +106,7 @@ class Batches(ABC):
         part = self.recipe.schedule.batch_size // self.ranks
         return slice(self.rank * part, (self.rank + 1) * part)
 
-    def plain(self, images: Tensor) -> Tensor:
+    def normalise(self, images: Tensor) -> Tensor:
         """Subtract the mean image from uint8 images [n, 3, H, W], rescaled to their size, and divide by 255."""
         return subtract_mean(images, self.mean)
 

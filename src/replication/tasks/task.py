@@ -32,7 +32,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """Multiplied by it, the values of a worse net are larger."""
+        """1 if lower is better, -1 if higher is better: value times sign is larger for the worse net."""
         return 1 if self.better == "lower" else -1
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 REFERENCE = "paper"  # tag of a run that has the paper's numbers: its net
-MOST = 1_000  # metrics in a request: MLflow's limit
+MAX_METRICS = 1_000  # metrics in a request: MLflow's limit
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_finished_run(folder: Path, scores: Sequence[Mapping[str, Any]] = ()) ->
 
 
 def environment_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """With what a run was made: the columns of runs.csv, the commit in full, and the DVC experiment."""
+    """The environment of a run: its columns of runs.csv, the full commit and the DVC experiment."""
     more = {"full_commit": provenance["commit"], "dvc_experiment": provenance.get("dvc_experiment")}
     return to_columns(provenance) | more
 
@@ -180,7 +180,7 @@ def log_curve(
         if iteration <= last:
             continue
         metrics = [Metric(name_point(task, point), point.value, now, iteration) for point in points]
-        if len(request) + len(metrics) > MOST:
+        if len(request) + len(metrics) > MAX_METRICS:
             client.log_batch(run_id, metrics=request)
             request = []
         request += metrics

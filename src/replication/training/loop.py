@@ -42,11 +42,10 @@ def iterate(
     if state.compiled:
         net = compile_net(net, batches.device)
     while state.iteration < schedule.iterations:
-        # Set the rate of this iteration.
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)
         set_rate(state.optimizer, rate, recipe.optimiser.rate_in_momentum)
 
-        # Compute the gradient, and step; loss and errors are stored without waiting for the device.
+        # Loss and errors are stored as they are: reading them here would wait for the device.
         state.optimizer.zero_grad()
         loss, wrong = backward(net, batches, state.iteration, loss_function, averages, processes)
         state.optimizer.step()

@@ -9,20 +9,20 @@ from replication.verdicts.comparisons import Comparison
 from replication.verdicts.rule import LEVEL, SEEDS, Array, Sample
 
 POWER = 0.8  # share of such studies that would settle it, if means and spreads are as measured
-MOST = 300  # seeds; more are reported as "more than 300"
+MAX_SEEDS = 300  # seeds; more are reported as "more than 300"
 
 
 def seeds_to_settle(comparison: Comparison) -> int | None:
     """Seeds a net that would settle an inequality, one way or the other, at the measured means and spreads.
 
     The rule itself weighs made-up samples. So many seeds settle it with `POWER` if the score exceeds the quantile of
-    the level by the quantile of the power. None: more than `MOST`.
+    the level by the quantile of the power. None: more than `MAX_SEEDS`.
     """
-    low, high = SEEDS - 1, MOST + 1
+    low, high = SEEDS - 1, MAX_SEEDS + 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if _settles(comparison, middle) else (middle, high)
-    return high if high <= MOST else None
+    return high if high <= MAX_SEEDS else None
 
 
 def make_typical_values(mean: float, std: float, seeds: int) -> Array:

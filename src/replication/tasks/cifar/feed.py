@@ -67,7 +67,7 @@ class CifarBatches(Batches):
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self._splits[split]
         for part, truth in list(zip(images.split(CHUNK), labels.split(CHUNK), strict=True))[self.rank :: self.ranks]:
-            yield self.plain(part), truth
+            yield self.normalise(part), truth
 
 
 def draw_crops(count: int, pad: int, mirror: bool, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -87,7 +87,7 @@ def _probabilities(
         shapes = [pixels.shape for pixels in views]
         for shape in dict.fromkeys(shapes):  # images of one size are tested together
             members = [index for index, other in enumerate(shapes) if other == shape]
-            images = batches.plain(torch.cat([views[index] for index in members]).permute(0, 3, 1, 2))
+            images = batches.normalise(torch.cat([views[index] for index in members]).permute(0, 3, 1, 2))
             all_views = _forward(forward, batches, images)
             if mirrored:
                 all_views = (all_views + _forward(forward, batches, images.flip(3))) / 2

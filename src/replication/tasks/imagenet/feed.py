@@ -67,12 +67,12 @@ class PhotographBatches(Batches):
 
     def shift_colours(self, pixels: Tensor, colours: Tensor) -> Tensor:
         """uint8 views [B, S, S, 3] less the mean, shifted by `colours` [B, 3] times the principal components."""
-        return self.plain(pixels.permute(0, 3, 1, 2)) + (colours @ self.components)[:, :, None, None]
+        return self.normalise(pixels.permute(0, 3, 1, 2)) + (colours @ self.components)[:, :, None, None]
 
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         side, size = self.recipe.test.shorter_side, self.recipe.input_size
         for pixels, labels in self.views(split, lambda image: centre_crop(image, side, size)):
-            yield self.plain(torch.stack(pixels).permute(0, 3, 1, 2)), labels
+            yield self.normalise(torch.stack(pixels).permute(0, 3, 1, 2)), labels
 
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """See `RandomView`."""

@@ -31,7 +31,7 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
     boxes: dict[str, list[Tensor]] = {method: [] for method in METHODS}
     true: list[Tensor] = []
     for views, labels in batches.iterate_views("test", partial(view_centre, batches.recipe)):
-        images = batches.plain(stack_pixels(views).to(batches.device))
+        images = batches.normalise(stack_pixels(views).to(batches.device))
         with autocast(batches):
             answers, classes = net(images), labels[:, None].to(batches.device)
             for method in METHODS:
@@ -114,7 +114,7 @@ def _slide(
     shapes = [image.pixels.shape for image in views]
     for shape in dict.fromkeys(shapes):  # images of one size are tested together
         members = [index for index, other in enumerate(shapes) if other == shape]
-        images = batches.plain(stack_pixels([views[index] for index in members]).to(batches.device))
+        images = batches.normalise(stack_pixels([views[index] for index in members]).to(batches.device))
         asked = classes[members].to(batches.device)
         for method, (scores, boxes) in _candidates(net, batches, images, asked, methods, count).items():
             for row, index in enumerate(members):

@@ -99,7 +99,7 @@ class BoxBatches(BoxedBatches):
         """Centre crops; true boxes include their parts outside the crop."""
         for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.recipe)):
             boxes = pad_boxes([to_frame(image.boxes, image.frame) for image in boxed_views])
-            images = self.plain(stack_pixels(boxed_views).to(self.device))
+            images = self.normalise(stack_pixels(boxed_views).to(self.device))
             draws = torch.empty(len(labels), 0)
             yield images, Truth(labels, boxes, draws, self.recipe).to(self.device)
 

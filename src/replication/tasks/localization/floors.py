@@ -13,7 +13,7 @@ from replication.tasks.localization.feed import BoxBatches
 from replication.tasks.localization.outcome import BoxOutcome, measure_overlaps
 
 # The most training images that baselines use, evenly spread: in memory, and where each must be decoded for its size.
-MOST, MOST_DECODED = 100_000, 20_000
+MAX_IMAGES, MAX_DECODED = 100_000, 20_000
 WHOLE = torch.tensor([0.0, 0.0, 1.0, 1.0])
 
 
@@ -22,7 +22,7 @@ def measure_floors(_: object, batches: BoxBatches) -> BoxOutcome:
     the training images; and the median of each side over the training boxes of the image's class.
     """
     images, chosen = batches.images, batches.trained
-    chosen = chosen[:: -(-len(chosen) // (MOST if images.in_memory else MOST_DECODED))].tolist()
+    chosen = chosen[:: -(-len(chosen) // (MAX_IMAGES if images.in_memory else MAX_DECODED))].tolist()
     boxes, classes = _shares(images, "train", images.train_annotations, images.train_labels, chosen)
     medians = torch.stack([_median(boxes, classes == number) for number in range(len(images.meta.classes))])
     tested = range(len(images.test_labels))

@@ -34,11 +34,11 @@ def loss(answers: Maps, truth: Truth) -> Loss:
         if "rpn" in method:
             logistic = binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
             total = total + ((logistic * chosen).sum(1) / chosen.sum(1).clamp(min=1)).sum()
-            missed, trained = smooth_l1_loss(offsets, target, reduction="none").sum(2), chosen & positive
-            total = total + (torch.where(trained, missed, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
+            offset_loss, trained = smooth_l1_loss(offsets, target, reduction="none").sum(2), chosen & positive
+            total = total + (torch.where(trained, offset_loss, 0).sum(1) / trained.sum(1).clamp(min=1)).sum()
         else:
-            missed = smooth_l1_loss(offsets[:, 0], encode_boxes(largest, crop), reduction="none").sum(1)
-            total = total + torch.where(has_box, missed, 0).sum()
+            offset_loss = smooth_l1_loss(offsets[:, 0], encode_boxes(largest, crop), reduction="none").sum(1)
+            total = total + torch.where(has_box, offset_loss, 0).sum()
     with torch.no_grad():
         boxes = best_boxes(answers, "per_class_rpn", classes, truth.recipe)[:, 0]
         wrong = is_missed(boxes, truth.boxes).sum()

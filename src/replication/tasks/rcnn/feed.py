@@ -133,7 +133,7 @@ class RegionBatches(BoxedBatches):
             for box in boxes
         ]
         pixels = np.stack(list(prefetch(partial(_region, self.recipe.input_size), items, self.workers)))
-        return self.plain(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
+        return self.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
 
 
 def clip_to_image(boxes: Tensor, image: BoxedView) -> Tensor:

@@ -20,8 +20,8 @@ def loss(answers: Features, truth: Regions) -> Loss:
     """
     logits, offsets = (values[:, 0, 0] for values in answers.answers(truth.classes[:, None]))
     total = binary_cross_entropy_with_logits(logits, truth.positive.float(), reduction="sum")
-    missed = smooth_l1_loss(offsets, truth.offsets, reduction="none").sum(1)
-    total = total + torch.where(truth.positive, missed, 0).sum()
+    offset_loss = smooth_l1_loss(offsets, truth.offsets, reduction="none").sum(1)
+    total = total + torch.where(truth.positive, offset_loss, 0).sum()
     return Loss(total, ((logits.detach() > 0) != truth.positive).sum())
 
 

@@ -16,8 +16,6 @@ from replication.nets.backbone import load_backbone
 from replication.nets.imagenet import ImagenetNet
 from replication.tasks.rcnn.recipe import RcnnRecipe
 
-SIBLINGS = ("cls.", "reg.")
-
 
 @dataclass(frozen=True)
 class Features:

@@ -35,7 +35,7 @@ def propose_boxes(start: Start, views: Sequence[BoxedView], classes: Tensor, cou
     net, batches = start
     images = stack_pixels(views).to(batches.device)
     with autocast(batches):
-        answers = net(batches.plain(images))
+        answers = net(batches.normalise(images))
         scores, boxes = candidates(answers, "per_class_rpn", classes.to(batches.device), batches.recipe, count)
     return scores.float().cpu(), boxes.float().cpu()
 

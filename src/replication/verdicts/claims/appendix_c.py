@@ -88,7 +88,7 @@ def describe_pair(study: Study, name: str) -> list[str]:
 
 
 def differences(study: Study, net: str, name: str) -> Sample | None:
-    """By how many points the first of a pair has more errors than the second, a value a seed; None: not measured."""
+    """The errors of the first of a pair less those of the second, in points, one per seed; None: not measured."""
     pair, counted = COUNTED[study.task.name][name]
     first, second = ((protocol, f"{method}_error") for protocol, method in pair)
     sample = study.sample_differences(net, first, second, [(counted, f"{name}_{suffix}") for suffix in ALONE])

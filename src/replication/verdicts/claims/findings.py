@@ -91,9 +91,9 @@ def _status(tested: Tested, main: Comparison) -> Verdict:
 
 
 def is_undertrained(study: Study, net: str) -> bool:
-    """Whether a net's training error ended above that in the paper by more than its test gap there.
+    """Whether our training error exceeds the paper's by more than the test gap of this net in the paper.
 
-    The test gap of a net is its test error less its training error. False where the paper gives no training error.
+    The test gap is test error minus training error. False where the paper gives no training error.
     """
     paper_study, headline = (
         read_paper_study(study.task, study.paper),
@@ -143,11 +143,11 @@ def judge_paper(studies: Sequence[Study], profile: Profile) -> dict[str, Tested 
             for tested in judge_claims(study):
                 if study is answer or not (answer and tested.test.role):
                     by_claim[tested.test.claim.id].append(tested)
-    nearest = {claim_id: min(of_claim, key=_silence, default=None) for claim_id, of_claim in by_claim.items()}
+    nearest = {claim_id: min(of_claim, key=_rank_verdict, default=None) for claim_id, of_claim in by_claim.items()}
     return {key: tested if tested and tested.verdict != "not tested" else None for key, tested in nearest.items()}
 
 
-def _silence(tested: Tested) -> int:
+def _rank_verdict(tested: Tested) -> int:
     """Sort key: first a verdict, then a provisional one, then single seeds."""
     if tested.verdict in DECIDED:
         return int(tested.provisional)

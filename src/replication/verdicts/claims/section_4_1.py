@@ -187,12 +187,12 @@ def bottlenecks_need_identity_shortcuts(_: Study) -> list[Comparison]:
         projected = Bottleneck(256, 64, 1, shortcut("C", 256, 256, 1), "1x1")
     weights = [_weights(block) for block in (basic, bottleneck, projected)]
     comparisons = []
-    for what, (over, under), expected in (
+    for what, (numerator, denominator), expected in (
         ("weights of the bottleneck ÷ of the basic block", (1, 0), 1),
         ("weights of the bottleneck with a projection ÷ without", (2, 1), 2),
     ):
-        ratio, paper_ratio = (values[over] / values[under] for values in (weights, list(printed.values())))
-        here = f"{ratio:.2f} ({weights[over]:,} ÷ {weights[under]:,})"
+        ratio, paper_ratio = (values[numerator] / values[denominator] for values in (weights, list(printed.values())))
+        here = f"{ratio:.2f} ({weights[numerator]:,} ÷ {weights[denominator]:,})"
         near = abs(ratio / expected - 1) < ABOUT
         comparisons.append(compare_counts(f"{what}, {expected} ± {ABOUT:.0%}", f"{paper_ratio:.2f}", here, near))
     return comparisons

@@ -15,7 +15,7 @@ class Settling:
     seeds: dict[str, int]
     runs: int  # that are missing
     measured: bool  # at the measured means and spreads; else the least that a verdict needs
-    too_many: bool = False  # more seeds than `planning.MOST`
+    too_many: bool = False  # more seeds than `planning.MAX_SEEDS`
 
 
 def plan_settling(tested: Tested, study: Study) -> Settling | None:
