@@ -78,13 +78,17 @@ def match(paired: Paired, objects: Objects, images: int, overlap: float) -> Matc
     return Matched(paired.images, kinds, counts)
 
 
-def measure_overlaps(boxes: Floats, others: Floats) -> Floats:
-    """Intersection over union of boxes [m, 4] with others [n, 4], [m, n]."""
-    boxes = boxes[:, None]
-    sides = np.minimum(boxes[..., 2:], others[:, 2:]) - np.maximum(boxes[..., :2], others[:, :2])
+def measure_overlaps(boxes: Floats, others: Floats, ignored: Flags | None = None) -> Floats:
+    """Intersection over union of boxes [m, 4] with others [n, 4], [m, n].
+
+    Args:
+        ignored: which of the others are crowds, [n]: with these it is the share of a box that lies in them.
+    """
+    sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
     shared = np.where((sides > 0).all(-1), sides.prod(-1), 0.0)
-    areas = (boxes[..., 2:] - boxes[..., :2]).prod(-1) + (others[:, 2:] - others[:, :2]).prod(-1)
-    return shared / (areas - shared)
+    own = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None]
+    whole = own + (others[:, 2:] - others[:, :2]).prod(-1) - shared
+    return shared / (whole if ignored is None else np.where(ignored, own, whole))
 
 
 def eleven_points(recall: Floats, precision: Floats) -> float:

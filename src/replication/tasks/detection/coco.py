@@ -41,22 +41,11 @@ def match_coco(
         left_out[here[MOST:]] = True
         here = here[:MOST]
         if len(there):
-            table = _overlap(boxes[here], objects.boxes[there], objects.ignored[there])
+            table = measure_overlaps(boxes[here], objects.boxes[there], objects.ignored[there])
             for row, least in zip(kinds, overlaps, strict=True):
                 row[here] = _match_image(table, objects.ignored[there], least)
     counts = np.bincount(objects.images[~objects.ignored], minlength=images)
     return [Matched(of_image[~left_out], row[~left_out], counts) for row in kinds]
-
-
-def _overlap(boxes: Floats, objects: Floats, ignored: np.ndarray) -> Floats:
-    """Overlaps [m, n]; with an ignored object the share of a box that lies in it."""
-    table = measure_overlaps(boxes, objects)
-    if ignored.any():
-        areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)[:, None]
-        union = areas + (objects[:, 2:] - objects[:, :2]).prod(1)
-        shared = table * union / (1 + table)
-        table = np.where(ignored, shared / areas, table)
-    return table
 
 
 def _match_image(table: Floats, ignored: np.ndarray, least: float) -> Ints:
@@ -65,7 +54,7 @@ def _match_image(table: Floats, ignored: np.ndarray, least: float) -> Ints:
     for number, row in enumerate(table):
         usable = free & (row >= least)
         if usable.any():
-            nearest = np.flatnonzero(usable)[row[usable].argmax()]
+            nearest = np.flatnonzero(usable & (row == row[usable].max()))[-1]  # of equals the last, as pycocotools
             kinds[number], free[nearest] = CORRECT, False
         elif (ignored & (row >= least)).any():
             kinds[number] = IGNORED
