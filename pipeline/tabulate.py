@@ -31,10 +31,12 @@ from replication.results.summary import write_summary
 from replication.runs.folder import NET, read_curve
 from replication.runs.outcome import (
     PICTURE,
+    PRECISION,
     REMAKE,
     RESPONSES,
     make_ensemble_rows,
     make_seed_ensembles,
+    read_precision,
     read_responses,
     read_scores,
     read_weights_digest,
@@ -69,9 +71,11 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
         _check_outcome(run)
         scores = read_scores(run.outcome)
-        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # a lost file would count as not measured
-            check_whole(run.outcome, RESPONSES, REMAKE)
-        results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
+        for name in (RESPONSES, PRECISION):
+            if name in (run.outcome / SUMS).read_text(encoding="utf-8"):  # a lost file would count as not measured
+                check_whole(run.outcome, name, REMAKE)
+        curve, points = read_curve(run.folder), read_precision(run.outcome)
+        results.append(Result(record, curve, scores, read_responses(run.outcome), points))
     folder = task_folder / study_folder(plan["label"], pixels_label(task, results[0].record.recipe.data))
     recorded = add_results(folder, results, _ensembles(task, runs, plan["ensembles"]))
     write_summary(task_folder, task, results, plan["depth"])

@@ -49,7 +49,8 @@ def evaluate_run(
         recompute_bn_statistics(net, batches)
     outcomes = evaluate_net(net, batches)
     picture = code.draw_examples(images, outcomes) if task.draws_examples else None
-    return Evaluation(outcomes, layers, picture)
+    precision = code.measure_precision(images, outcomes) if task.measures_precision else []
+    return Evaluation(outcomes, layers, picture, precision)
 
 
 def evaluate_net(net: nn.Module, batches: Batches) -> dict[str, Outcome]:

@@ -132,6 +132,14 @@ class LayerRow(Row):
     value: Number = Field(ge=0, description="standard deviation of its responses, or norm of its weights' gradient")
 
 
+class PrecisionRow(Row):
+    """A point of the precision-recall curve of one class, at an overlap of 0.5."""
+
+    category: str = Field(description="the class, as the data set names it")
+    recall: Percent = Field(description="share of the objects that are found, in percent")
+    precision: Percent = Field(description="best precision at this recall or more, in percent")
+
+
 def columns(model: type[Row]) -> list[str]:
     """The columns of a table, in order."""
     return list(model.model_fields)
@@ -169,7 +177,8 @@ def as_markdown() -> str:
     """The columns of all tables, for results/README.md."""
     lines = []
     tables = {"runs.csv": RunRow, "scores.csv": ScoreRow, "curves.csv": CurveRow}
-    for name, model in {**tables, "responses.csv and gradients.csv": LayerRow}.items():
+    tables |= {"responses.csv and gradients.csv": LayerRow, "precision.csv": PrecisionRow}
+    for name, model in tables.items():
         lines += [f"### {name}", "", (model.__doc__ or "").strip(), "", "| column | type | what |", "|---|---|---|"]
         for key, column in model.model_fields.items():
             lines.append(f"| {key} | {_type(column.annotation)} | {column.description} |")

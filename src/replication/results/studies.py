@@ -18,7 +18,18 @@ from replication.results import schema
 from replication.results.fidelity import RANK, Difference, differences, fidelity, find_override, find_paper_recipe
 from replication.results.labels import setup_name
 from replication.results.schema import JOINED
-from replication.results.tables import CURVES, GRADIENTS, LAYERS, RECIPES, RESPONSES, RUNS, SCORES, TABLES, read_tables
+from replication.results.tables import (
+    CURVES,
+    GRADIENTS,
+    OPTIONAL,
+    PRECISION,
+    RECIPES,
+    RESPONSES,
+    RUNS,
+    SCORES,
+    TABLES,
+    read_tables,
+)
 from replication.runs.curve import ERROR, TRAIN
 from replication.tasks import Task
 from replication.verdicts import rule
@@ -37,7 +48,7 @@ class Study:
 
     `runs` has a row a run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
     iterations, batch_size); `scores` a row a number; `curves` a row a point; `responses` and `gradients` a row a layer,
-    where they were measured. `paper` is the paper's profile.
+    where they were measured; `precision` a row a point of a precision-recall curve. `paper` is the paper's profile.
     """
 
     task: Task
@@ -50,6 +61,7 @@ class Study:
     curves: pd.DataFrame
     responses: pd.DataFrame = field(default_factory=no_layers)
     gradients: pd.DataFrame = field(default_factory=no_layers)
+    precision: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=schema.columns(schema.PrecisionRow)))
 
     @cached_property  # a page asks some thousand times
     def name(self) -> str:
@@ -312,8 +324,8 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
             file=folder / RECIPES,
         )
     runs, *others = (
-        pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
-        for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
+        pd.DataFrame(tables[name], columns=schema.columns((TABLES | OPTIONAL)[name]))
+        for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS, PRECISION)
     )
     return Study(
         task, profile, "/".join(label), paper, recipes, add_recipe_columns(runs, recipes, task, paper), *others

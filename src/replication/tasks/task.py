@@ -8,6 +8,7 @@ evaluate.py    PROTOCOLS: by name, (net, batches) → `Outcome` of the test imag
                COMPARED: by name, (outcomes of these) → `Outcome`, for protocols that compare others image by image
                OUTCOME: the class of outcomes that an ensemble averages
                measure_layers(net, batches) → a number a layer, if `measures_layers`
+               measure_precision(images, outcomes) → points of curves, if `measures_precision`
                draw_examples(images, outcomes) → a PNG file, if `draws_examples`
 net.py         make_head(recipe) → what puts the task's own layers on a net of the paper, if `has_own_net`
 """
@@ -70,6 +71,7 @@ class Task:
     has_own_net: bool = False  # its layers on top of a net of the paper
     has_chance_level: bool = True  # False: its classes are too imbalanced
     measures_layers: bool = False  # the responses of the layers (Figure 7)
+    measures_precision: bool = False  # precision-recall curves of the classes
     draws_examples: bool = False  # a picture of test images with the net's output
     averages_seeds: bool = False  # the ensemble of all seeds of a net is tested
     depth_net: str = ""  # the net that `depth` of params.yaml adds, "resnet-{depth}"

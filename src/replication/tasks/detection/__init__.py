@@ -45,5 +45,6 @@ DETECTION = Task(
     photographs=True,
     needs_boxes=True,
     has_own_net=True,
+    measures_precision=True,
     draws_examples=True,
 )

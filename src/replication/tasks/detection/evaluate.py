@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from replication.data.store import Images
 from replication.tasks.detection import BASELINE, RULES, STEPS
+from replication.tasks.detection.average_precision import interpolate, trace_curve
 from replication.tasks.detection.detect import Detections, detect_improved, find_missed
 from replication.tasks.detection.examples import draw_detections
 from replication.tasks.detection.feed import DetectionBatches
@@ -19,6 +21,8 @@ from replication.tasks.detection.net import DetectionNet
 from replication.tasks.detection.outcome import DetectionOutcome, MeanOutcome, StepOutcome, measure_mean, measure_step
 from replication.tasks.inference import autocast, fold_batch_norm
 from replication.tasks.outcome import Outcome
+
+RECALLS = 21  # points of a precision-recall curve: those of the 11-point rule, and one between each two
 
 
 def detect_objects(net: DetectionNet, batches: DetectionBatches) -> DetectionOutcome:
@@ -74,6 +78,18 @@ def measure_improvement(outcomes: Mapping[str, DetectionOutcome], protocol: str)
     steps = {BASELINE: baseline, **baseline.steps}
     before = steps[STEPS[protocol]] if protocol in STEPS else None
     return measure_step(steps[protocol], before)
+
+
+def measure_precision(images: Images, outcomes: Mapping[str, DetectionOutcome]) -> list[dict[str, str | float]]:
+    """Points of the precision-recall curve of each class that has objects, by VOC's rules at an overlap of 0.5."""
+    points = np.linspace(0, 1, RECALLS)
+    rows: list[dict[str, str | float]] = []
+    for number, matched in outcomes["objects"].match(0.5).items():
+        if (curve := trace_curve(matched)) is not None:
+            for recall, precision in zip(points, interpolate(*curve, points), strict=True):
+                row = {"recall": round(100 * recall, 4), "precision": round(100 * precision, 4)}
+                rows.append({"category": images.meta.classes[number], **row})
+    return rows
 
 
 def draw_examples(images: Images, outcomes: Mapping[str, DetectionOutcome]) -> bytes:
