@@ -45,6 +45,7 @@ DETECTION = Task(
     photographs=True,
     needs_boxes=True,
     has_own_net=True,
+    joins_seeds=True,
     measures_precision=True,
     draws_examples=True,
 )
