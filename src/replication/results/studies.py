@@ -161,7 +161,8 @@ class Study:
         if any(values.empty for values in errors):
             return None
         counted = [self.errors(net, *number, variant) for number in lone_errors]
-        a, b = (float(values.mean()) for values in (errors if any(values.empty for values in counted) else counted))
+        has_counted = counted and not any(values.empty for values in counted)
+        a, b = (float(values.mean()) for values in (counted if has_counted else errors))
         least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0], variant)  # never quite none
         source = ("difference", net, variant, *first, *second)
         return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least, source=source)
