@@ -1,22 +1,27 @@
 """Appendix B at test time: voting and scales by hand, refinement, ensembles of twins, and a net with context."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from detecting import batches_of, random_scenes, recipe_of, scene_store
+from detecting import CPU, batches_of, random_scenes, recipe_of, scene_store
+from errors import refused
 from torch import Tensor
 
-from replication.evaluate import evaluate_net
+from replication.evaluate import evaluate_ensemble, evaluate_net
+from replication.runs.outcome import Evaluation, read_precision, read_scores, score_rows, write_evaluation
 from replication.tasks.batches import WEIGHTS, derived_seed
 from replication.tasks.build import build_net, count_net
 from replication.tasks.detection import BASELINE, DETECTION, MULTI_SCALE, REFINED, STEPS, VOTED
 from replication.tasks.detection.detect import choose, detect, detect_improved
-from replication.tasks.detection.evaluate import detect_by_ensemble
+from replication.tasks.detection.evaluate import detect_by_ensemble, measure_precision
 from replication.tasks.detection.feed import DetectionBatches, list_scales, pad_images
 from replication.tasks.detection.judge import Judge, Judged, Level, judge_again, judge_together
 from replication.tasks.detection.net import DetectionNet
 from replication.tasks.detection.outcome import DetectionOutcome, measure_step
+from replication.training.run import train_run
 
 STORE = scene_store(random_scenes(6, most=3))
 
@@ -209,3 +214,32 @@ def test_the_same_detections_gain_nothing_for_certain() -> None:
     outcome = detect_by_ensemble([make_net(batches)], batches)
     step = measure_step(outcome, outcome)
     assert isinstance(outcome, DetectionOutcome) and step.errors == (0.0, 0.0)
+
+
+def test_the_runs_of_several_seeds_are_tested_together(tmp_path: Path) -> None:
+    short = {"schedule": {"iterations": 1, "drops": []}}
+    folders = [tmp_path / f"seed-{seed}" for seed in (0, 1)]
+    for seed, folder in enumerate(folders):
+        train_run(folder, recipe_of(STORE, seed=seed, **short), STORE, CPU, tmp_path / "work")
+    together = evaluate_ensemble(folders, STORE, CPU).outcomes
+    assert list(together) == [protocol.name for protocol in DETECTION.protocols]
+    assert all(row["images"] == len(STORE.test_annotations) for row in score_rows(together, DETECTION))
+    write_evaluation(tmp_path / "outcome", Evaluation(together), DETECTION)
+    assert read_scores(tmp_path / "outcome") == score_rows(together, DETECTION)
+    others = replace(STORE, meta=replace(STORE.meta, fingerprint="e" * 64))
+    with refused("conflict", "other images", file=folders[0]):
+        evaluate_ensemble(folders, others, CPU)
+
+
+def test_precision_of_each_class_is_kept_with_an_evaluation(tmp_path: Path) -> None:
+    batches = batches_of(STORE)
+    outcomes = evaluate_net(make_net(batches), batches)
+    points = measure_precision(STORE, outcomes)
+    assert {point["category"] for point in points} <= set(STORE.meta.classes)
+    recalls = [point["recall"] for point in points if point["category"] == points[0]["category"]]
+    assert recalls == [5.0 * step for step in range(21)]
+    write_evaluation(tmp_path / "outcome", Evaluation(outcomes, precision=points), DETECTION)
+    kept = read_precision(tmp_path / "outcome")
+    assert [(row["category"], float(row["precision"])) for row in kept] == [
+        (row["category"], row["precision"]) for row in points
+    ]
