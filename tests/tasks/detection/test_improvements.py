@@ -8,6 +8,7 @@ import pytest
 import torch
 from detecting import CPU, batches_of, random_scenes, recipe_of, scene_store
 from errors import refused
+from pydantic import ValidationError
 from torch import Tensor
 
 from replication.evaluate import evaluate_ensemble, evaluate_net
@@ -196,6 +197,15 @@ def test_options_at_their_defaults_stay_out_of_the_hash() -> None:
     plain, explicit = recipe_of(STORE), recipe_of(STORE, context=False, improvements={"vote_from": 0.5})
     assert plain.hash == explicit.hash and "improvements" not in plain.values
     assert recipe_of(STORE, improvements={"vote_from": 0.8}).hash != plain.hash
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [({"scales": [600, 400]}, "scales"), ({"scales": []}, "scales"), ({"vote_from": 0}, "vote_from")],
+)
+def test_options_without_meaning_are_refused(options: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValidationError, match=key):
+        recipe_of(STORE, improvements=options)
 
 
 def test_each_step_has_its_precision_and_the_error_of_its_gain() -> None:

@@ -121,6 +121,12 @@ class Improvements(Section):
         "after", description="maxout of two scales before the average pooling, or after it · not said"
     )
 
+    @model_validator(mode="after")
+    def _rising(self) -> "Improvements":
+        if list(self.scales) != sorted(set(self.scales)):
+            raise BadValue("scales", f"{list(self.scales)} must increase")
+        return self
+
 
 class DetectionRecipe(Recipe):
     """A run of section 4.3. With the role `backbone` in `starts` its first layers are those of a trained net."""
