@@ -13,7 +13,17 @@ from pathlib import Path
 
 from pipeline import code, machine, run_store, stage
 from pipeline.params import read_params
-from pipeline.plan import OUTCOMES, Run, parse_run, plan_of, read_finished, recipe_of
+from pipeline.plan import (
+    OUTCOMES,
+    Ensemble,
+    Run,
+    digest_weights,
+    list_ensembles,
+    parse_run,
+    plan_of,
+    read_finished,
+    recipe_of,
+)
 from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.files import sha256
@@ -47,7 +57,12 @@ def evaluate_all(task: Task, digest: str) -> None:
     missing = [run for run in plan.runs if not entries[run].exists()]
     jobs = [Job(run.title, evaluate_one, (run, digest), depth_of(run.net)) for run in missing]
     failed = run_jobs(jobs, machine.slots(params, plan.threads, len(jobs))) if jobs else []
-    run_store.fill(OUTCOMES / task.name, {run.outcome: entries[run] for run in plan.runs if run.title not in failed})
+    targets = {run.outcome: entries[run] for run in plan.runs if run.title not in failed}
+    for ensemble in list_ensembles(task, [run for run in plan.runs if run.title not in failed]):
+        targets[ensemble.outcome] = run_store.outcome_entry([run.folder for run in ensemble], digest)
+        if not targets[ensemble.outcome].exists():
+            evaluate_ensemble(ensemble, targets[ensemble.outcome])
+    run_store.fill(OUTCOMES / task.name, targets)
     if failed:
         raise UserError(
             f"{len(failed)} of {len(plan.runs)} evaluations of {task.name} failed: {', '.join(failed)}. The reasons "
@@ -78,6 +93,20 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     values = {row["protocol"]: row["value"] for row in reversed(score_rows(evaluation.outcomes, task))}
     text = ", ".join(f"{name} {values[name]:.2f} {task.metric.unit}" for name in evaluation.outcomes)
     print(f"{run.title}: {task.metric.label} {text}")
+
+
+def evaluate_ensemble(ensemble: Ensemble, entry: Path) -> None:
+    """Evaluate the nets of several runs together in this process, and put the outcome into the store."""
+    from replication import evaluate
+    from replication.runs.outcome import write_evaluation
+    from replication.training.device import choose_device
+
+    params, task = read_params(), ensemble[0].task
+    machine.use_threads(plan_of(task).threads)
+    folders = [run.folder for run in ensemble]
+    evaluation = evaluate.evaluate_ensemble(folders, stage.images_of(params, task), choose_device(params.device))
+    write_evaluation(entry, evaluation, task, digest_weights(ensemble))
+    print(f"{ensemble.title}: tested together", flush=True)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,9 @@ def main() -> None:
             run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
             evaluation = evaluate_run(folder, images[task.name], device, start_folders(run, record.recipe))
             scores = score_rows(evaluation.outcomes, task)
-            waiting.add(tables, run, Result(record, read_curve(folder), scores, evaluation.responses))
+            waiting.add(
+                tables, run, Result(record, read_curve(folder), scores, evaluation.responses, evaluation.precision)
+            )
             errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
             print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}", flush=True)
     finally:  # what was evaluated before an error or a Ctrl-C is kept
