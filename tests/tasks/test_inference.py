@@ -82,7 +82,7 @@ def test_the_error_on_held_out_images_counts_those_alone(
     batches, net = make_batches(make_recipe(train_images=96 - held_out)), Brightest()
     error = top1_error(net, batches, "heldout")
     (images,) = net.seen
-    assert torch.equal(images, batches.plain(store.train_images[-held_out:]))
+    assert torch.equal(images, batches.normalise(store.train_images[-held_out:]))
     right = images.mean((2, 3)).argmax(1) == store.train_labels[-held_out:]
     assert error == pytest.approx(100 * (1 - right.float().mean().item()))
 
@@ -114,7 +114,7 @@ def test_a_net_sees_the_original_view_less_the_mean_in_evaluation_mode(
     top1_error(net, batches)
     assert net.modes == [False]
     assert net.training
-    assert torch.equal(net.seen[0], batches.plain(store.test_images))
+    assert torch.equal(net.seen[0], batches.normalise(store.test_images))
     top1_error(net.eval(), batches)
     assert not net.training
 

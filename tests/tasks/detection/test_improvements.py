@@ -41,7 +41,7 @@ def judges_of(batches: DetectionBatches, net: DetectionNet, image: int = 0) -> t
     """Of a test image: at its own scale, and at all scales."""
     views = list(batches.iterate_scales("test"))[image]
     own, *levels = (
-        Level(net(pad_images([batches.plain(pixels)])), (pixels.shape[2], pixels.shape[1]))
+        Level(net(pad_images([batches.normalise(pixels)])), (pixels.shape[2], pixels.shape[1]))
         for pixels in (views[1].pixels, *views[2])
     )
     return Judge(own, batches.recipe), Judge(own, batches.recipe, levels)

@@ -21,7 +21,7 @@ from replication.tasks.detection.average_precision import (
     measure_overlaps,
 )
 
-MOST = 100  # detections of a class in an image
+MAX_DETECTIONS = 100  # detections of a class in an image
 
 
 def match_coco(
@@ -38,8 +38,8 @@ def match_coco(
     left_out = np.zeros(len(order), bool)
     for image in np.unique(of_image):
         here, there = np.flatnonzero(of_image == image), np.flatnonzero(objects.images == image)
-        left_out[here[MOST:]] = True
-        here = here[:MOST]
+        left_out[here[MAX_DETECTIONS:]] = True
+        here = here[:MAX_DETECTIONS]
         if len(there):
             table = measure_overlaps(boxes[here], objects.boxes[there], objects.ignored[there])
             for row, least in zip(kinds, overlaps, strict=True):

@@ -57,7 +57,7 @@ def detect_by_ensemble(nets: Sequence[DetectionNet], batches: DetectionBatches) 
 def _view(net: DetectionNet, batches: DetectionBatches, pixels: Tensor) -> Level:
     """An image [3, H, W] uint8 as a net sees it."""
     with autocast(batches):
-        maps = net(batches.plain(pixels)[None].contiguous(memory_format=torch.channels_last))
+        maps = net(batches.normalise(pixels)[None].contiguous(memory_format=torch.channels_last))
     return Level(maps, (pixels.shape[2], pixels.shape[1]))
 
 

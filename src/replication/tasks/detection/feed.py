@@ -94,7 +94,7 @@ class DetectionBatches(PhotographBatches):
     def training(self, iteration: int) -> tuple[Views, Targets]:
         views = self.load_next(iteration, partial(_load_training, self.images, self.recipe, self.trained, self.slots()))
         targets = [view.target.to(self.device) for view in views]
-        return Views(self.plain(view.pixels) for view in views), Targets(targets, self.recipe)
+        return Views(self.normalise(view.pixels) for view in views), Targets(targets, self.recipe)
 
     def plain(self, images: Tensor) -> Tensor:
         """An image [3, H, W] uint8 less the mean colour, divided by 255, on the device."""
@@ -103,7 +103,7 @@ class DetectionBatches(PhotographBatches):
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Targets]]:
         """One image after the other, [1, 3, H, W]: padding would change what is near the border."""
         for _, view in self.iterate_images(split):
-            yield pad_images([self.plain(view.pixels)]), Targets([view.target.to(self.device)], self.recipe)
+            yield pad_images([self.normalise(view.pixels)]), Targets([view.target.to(self.device)], self.recipe)
 
     def iterate_images(self, split: Split) -> Iterator[tuple[tuple[int, int], View]]:
         """Each image of this process's part of a split: its own width and height, and its view in a test."""
