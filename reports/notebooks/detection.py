@@ -5,8 +5,8 @@ from replication.report.detection_steps import class_table, precision_curves, ta
 
 detection = of_name["detection"]
 of_detection = [
-    *([measured_table(detection), class_table(detection)] if detection else []),
-    *filter(None, [precision_curves(detection)]),
+    *([measured_table(detection)] if detection else []),
+    *filter(None, [class_table(detection), precision_curves(detection)]),
     *detection_examples(detection, Path(results)),
     *(table_9(detection) if number == 9 else detection_table(number) for number in range(7, 13)),
 ]

@@ -65,4 +65,4 @@ def test_the_precision_of_a_class_is_that_of_eleven_points() -> None:
     assert rows(class_table([study]))["resnet-18-A"][1] == "54.00 ± 1.00"
     figure = precision_curves([detected(), study])
     assert {row["net"] for row in figure.numbers} == {"plain-18", "resnet-18-A"}
-    assert precision_curves([detected()]) is None
+    assert precision_curves([detected()]) is class_table([detected()]) is None

@@ -105,12 +105,16 @@ def format_gain(sample: Sample) -> str:
     else:
         half = NORMAL * (float(sample.least) / sample.n) ** 0.5
         low, high = value - half, value + half
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
 
 
-def class_table(studies: Sequence[Study]) -> Table:
-    """Average precision of each class by VOC's 11 points, as in tables 10 and 11, and over all classes."""
+def class_table(studies: Sequence[Study]) -> Table | None:
+    """Average precision of each class by VOC's 11 points, as in tables 10 and 11, and over all classes; None: not
+    measured.
+    """
     measured = [study for study in studies if not study.precision.empty]
+    if not measured:
+        return None
     rows = [_row_of_classes(study, net) for study in measured for net in study.nets]
     return Table(
         id="detection-classes", caption="Detection · Average precision of each class, here", script=__name__,

@@ -58,13 +58,15 @@ class Maps:
         Args:
             sizes: width and height of each image, without its padding.
         """
-        features = self.pool(regions).mean(dim=(2, 3))
-        if self.net.head.context:
-            wholes = [frame_image(size, self.maps.device) for size in sizes]
-            counts = torch.tensor([len(some) for some in regions], device=self.maps.device)
-            whole = self.pool(wholes).mean(dim=(2, 3)).repeat_interleave(counts, 0)
-            features = torch.cat([features, whole], 1)
-        return self.net.classify(features)
+        if not self.net.head.context:
+            return self.net.classify(self.pool(regions).mean(dim=(2, 3)))
+        # The whole image passes with its regions, so that batch norm sees them together.
+        wholes = [frame_image(size, self.maps.device) for size in sizes]
+        features = self.pool([torch.cat(pair) for pair in zip(regions, wholes, strict=True)]).mean(dim=(2, 3))
+        rows = []
+        for of_image in features.split([len(some) + 1 for some in regions]):
+            rows.append(torch.cat([of_image[:-1], of_image[-1:].expand(len(of_image) - 1, -1)], 1))
+        return self.net.classify(torch.cat(rows))
 
     def pool(self, regions: Sequence[Tensor]) -> Tensor:
         """Features of the regions of each image, before the average pooling, [R, channels, h, w]."""
