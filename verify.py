@@ -251,11 +251,8 @@ def judge(evidence, must):
 
 def check_claim(claim):
     """Values, difference, interval and n of each comparison, its outcome, and the verdict."""
-    evidence, place, comparisons = (
-        [],
-        f"reports/claims.json, {claim['claim']} of {claim['study']}",
-        claim["comparisons"],
-    )
+    place, comparisons = f"reports/claims.json, {claim['claim']} of {claim['study']}", claim["comparisons"]
+    evidence = []
     for number, comparison in enumerate(comparisons, start=1):
         where, test = f"{place}, comparison {number}", comparison.get("test")
         if not test or test[0] == "counted":  # "counted" on built nets: an input
@@ -278,9 +275,8 @@ def check_claim(claim):
 
 
 def is_arithmetic(claim):
-    return {one.get("test", [None])[0] for one in claim["comparisons"]} == {"counted"} and claim[
-        "verdict"
-    ] == "supported"
+    tests = {one.get("test", [None])[0] for one in claim["comparisons"]}
+    return tests == {"counted"} and claim["verdict"] == "supported"
 
 
 def check_counts(printed):
@@ -317,6 +313,7 @@ def check_page(claims):
 
 
 def check_place(where, text, kind, about, claims):
+    """One place, by the table of docs/verify.md."""
     if kind == "scores":
         keys, *number = about
         values = find_values(*number)
@@ -353,10 +350,9 @@ def check_verdict(where, text, kind, about, claims):
     elif kind == "comparison":
         one, keys = claim["comparisons"][int(about[2]) - 1], about[3].split(", ")
         outcome = "did not learn" if one["outcome"] == "chance" else one["outcome"]
-        kept = [
-            key for key in keys if key in ("value", "n") or outcome != "did not learn"
-        ]  # the others have no interval
-        numbers = [one[key] * (100 if "of pairs" in text else 1) for key in kept if isinstance(one[key], int | float)]
+        if outcome == "did not learn":  # such a net has no interval
+            keys = [key for key in keys if key not in ("low", "high")]
+        numbers = [one[key] * (100 if "of pairs" in text else 1) for key in keys if isinstance(one[key], int | float)]
         if keys == ["outcome"]:
             check(where, text.partition(" ")[2], outcome)
         else:

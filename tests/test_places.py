@@ -4,14 +4,17 @@ import errno
 import fcntl
 import os
 import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from errors import refused
+from made_up import recipe_of
 
 from pipeline import charts, machine, params
+from replication.tracking import importer, mlflow_store
 from replication.training.processes import Processes
 from replication.training.progress import lock_run
 
@@ -71,3 +74,23 @@ def test_cores_are_those_that_a_process_may_use(tmp_path: Path, monkeypatch: pyt
         if content is not None:
             quota.write_text(content)
         assert machine.usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (OSError(errno.EROFS, "Read-only file system", "mlflow.db.lock"), "remount"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "writable"),
+        (sqlite3.DatabaseError("file is not a database"), "move it away"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told_with_what_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, remedy: str
+) -> None:
+    def connect(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(mlflow_store, "connect", connect)
+    run = importer.FinishedRun(recipe_of(), {}, [], [])
+    with refused("unavailable", remedy, "mlflow.db"):
+        importer.import_runs([(run, mlflow_store.Destination("sqlite:///mlflow.db", "a study"))], tmp_path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from replication.config.recipe import Recipe
 from replication.errors import UserError
-from replication.files import sha256
+from replication.files import describe_cause, sha256
 from replication.runs.curve import Point
 from replication.runs.folder import CURVE, NET, RECORD, read_curve, read_run
 from replication.runs.provenance import to_columns
@@ -98,11 +98,12 @@ def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Pa
             names += [f"{destination.experiment}: {run_name(run.recipe)}"] if is_changed else []
     except Exception as error:  # of MLflow, SQLAlchemy or sqlite
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"MLflow's store {uri} cannot be used ({reason}); repair it, or move it away: `make runs` then creates "
-            "another, with all runs.",
-            kind="unavailable",
-        ) from error
+        remedy = "repair it, or move it away: `make runs` then creates another, with all runs"
+        if isinstance(error, OSError) and error.errno:
+            reason, remedy = "a file of it cannot be read or written", describe_cause(error)
+        elif "readonly" in reason:  # as sqlite says it
+            remedy = "make the file and its folder writable, and run again"
+        raise UserError(f"MLflow's store {uri} cannot be used ({reason}); {remedy}.", kind="unavailable") from error
     return ids, names
 
 
