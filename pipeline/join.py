@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from pipeline import stage
-from pipeline.params import PROFILES, RESULTS, read_params
+from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import Run, start_folders
 from replication.config.profiles import Profile, named, read_profile
 from replication.data.store import Images
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     params = read_params()
-    device = choose_device(params.device)
+    device = choose_device(params.device, WORK)
     profiles = [read_profile(PROFILES, path.stem) for path in sorted(PROFILES.glob("*.yaml"))]
     folders = parser.parse_args().folders
     studies = [results_folder(folder, find_profile(read_run(folder).recipe, profiles, folder)) for folder in folders]
