@@ -13,7 +13,7 @@ the first form does so, after all runs; it takes about nine times the time of on
 from pathlib import Path
 
 from pipeline import code, machine, run_store, stage
-from pipeline.params import read_params
+from pipeline.params import WORK, read_params
 from pipeline.plan import (
     OUTCOMES,
     Ensemble,
@@ -88,7 +88,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     code.require_unchanged(f"evaluate-{run.task.name}")
     params, record, task = read_params(), read_finished(run), run.task
     machine.use_threads(plan_of(task).threads)
-    images, device = stage.images_of(params, task), choose_device(params.device)
+    images, device = stage.images_of(params, task), choose_device(params.device, WORK)
     evaluation = evaluate_run(run.folder, images, device, run_store.start_folders(run, record.recipe))
     write_evaluation(entry_of(run, digest), evaluation, task, sha256(run.folder / NET))
     values = {row["protocol"]: row["value"] for row in reversed(score_rows(evaluation.outcomes, task))}
