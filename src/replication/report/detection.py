@@ -21,7 +21,7 @@ HEADLINES = {
     8: Headline("Detection on COCO", "map50", "COCO val, mAP@.5 (%)"),
     10: Headline("VOC 2007, class by class", "map", "VOC 2007 test, mAP (%)"),
     11: Headline("VOC 2012, class by class", "map", "VOC 2012 test, mAP (%)"),
-    12: Headline("ImageNet DET", "val2", "val2, mAP@.5 (%)"),
+    12: Headline("ImageNet DET", "val2", "ImageNet DET val2, mAP@.5 (%)"),
 }
 RUNNABLE = (7, 10)  # of ResNet-101; there is no VGG-16 detector and no reader of COCO
 # What it takes to fill a table, where no claim says it.
