@@ -30,6 +30,7 @@ ERRORS = {"K03": 60.0, "K12": 4.82, "K16": 7.54, "K18": OF_110["mean"], "K19": 0
 ERROR = 8.0  # of nets of other claims
 # Of claims that equal nets fulfil: by how many points a net, by the end of its name, is off, and its spread.
 EDGES = {"K18": ("resnet-110", ALIKE), "K26": ("one-layer-blocks", -ALIKE)}
+DIFFERENCE = ("difference",)  # source of a sample of differences between two errors of a net
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,6 @@ class Studies:
     off: tuple[str, float] = ("", 0.0)
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     made: dict[tuple[str, ...], rule.Sample] = field(default_factory=dict)
-    differing: set[str] = field(default_factory=set)  # nets of which two errors are subtracted from each other
 
     def __post_init__(self) -> None:
         self.dataset, self.nets = self.task.datasets[-1], ["resnet-101"]
@@ -78,9 +78,9 @@ class Studies:
         end, points = self.off
         return self.error + (points if end and name.endswith(end) else 0)
 
-    def true(self, name: str) -> float:
+    def true(self, name: str, sample: rule.Sample) -> float:
         """What the mean of a net's sample would be, of infinitely many seeds."""
-        return 0.0 if name in self.differing else self.mean(name)
+        return 0.0 if sample.source == DIFFERENCE else self.mean(name)
 
     def sample(self, name: str, protocol: str, metric: str) -> rule.Sample:
         key = (name, protocol, metric)
@@ -117,9 +117,9 @@ class Studies:
     def sample_differences(
         self, net: str, first: tuple[str, str], second: tuple[str, str], alone: object
     ) -> rule.Sample:
-        self.differing.add(net)
         one, other = (self.sample(net, *number) for number in (first, second))
-        return rule.Sample(one.values - other.values, np.asarray(one.least) + np.asarray(other.least))
+        least = np.asarray(one.least) + np.asarray(other.least)
+        return rule.Sample(one.values - other.values, least, source=DIFFERENCE)
 
     def curve(self, net: str, split: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["iteration", "value"])
@@ -155,7 +155,7 @@ def rates(test: Test, kind: Kind, n: int, count: int = STUDIES) -> dict[str, flo
 def _covered(comparison: Comparison, studies: Studies) -> float:
     """The share of intervals that have the true value."""
     true = {
-        net: replace(of, values=np.full(rule.SEEDS, studies.true(net)), least=1.0)
+        net: replace(of, values=np.full(rule.SEEDS, studies.true(net, of)), least=1.0)
         for net, of in comparison.samples.items()
     }
     value, found = comparison.weigh(true).value, comparison.evidence

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from pipeline import stage
-from pipeline.params import profile_of, read_params
+from pipeline.params import WORK, profile_of, read_params
 from replication.data.classes import find_outputs
 from replication.data.sources import DATASETS
 from replication.errors import UserError
@@ -34,7 +34,7 @@ def main() -> None:
     options = stage.arguments(__doc__, net="resnet-50, resnet-18-B, …", weights="a state dict, .pth or .th")
     photographs = options.net in NETS
     params, task = read_params(), get_task("imagenet" if photographs else "cifar")
-    device = choose_device(params.device)
+    device = choose_device(params.device, WORK)
     images = stage.images_of(params, task)
     recipe = profile_of(params).recipe(task, options.net, data=images.meta.identity, override={"precision": "fp32"})
     classes = len(images.meta.classes)

@@ -9,7 +9,7 @@ import argparse
 import os
 
 from pipeline import stage
-from pipeline.params import profile_of, read_params
+from pipeline.params import WORK, profile_of, read_params
 from pipeline.plan import runs_of
 from replication.cost import gb_kept, gb_prepared, memory, training_flop
 from replication.data.sources import DATASETS
@@ -28,7 +28,7 @@ def main() -> None:
     options, params = parser.parse_args(), read_params()
     if options.profile:
         params = params.model_copy(update={"profile": options.profile})
-    profile, device, all_times, disk = profile_of(params), choose_device(params.device), [0.0] * 3, 0.0
+    profile, device, all_times, disk = profile_of(params), choose_device(params.device, WORK), [0.0] * 3, 0.0
     for task in (task for task in TASKS.values() if runs_of(params, task)):
         data, section, runs = DATASETS[profile.dataset(task)], params.section(task), runs_of(params, task)
         nets, seeds, images_of_task = {run.net for run in runs}, len(section.seeds), 0.0

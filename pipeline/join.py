@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean
 
 from pipeline import stage
-from pipeline.params import PROFILES, RESULTS, read_params
+from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import Run, start_folders
 from replication.config.profiles import Profile, named, read_profile
 from replication.data.store import Images
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--by", metavar="NAME", help="who made these runs again")
     given, params = parser.parse_args(), read_params()
-    device = choose_device(params.device)
+    device = choose_device(params.device, WORK)
     profiles = [read_profile(PROFILES, path.stem) for path in sorted(PROFILES.glob("*.yaml"))]
     folders = given.folders
     studies = [results_folder(folder, find_profile(read_run(folder).recipe, profiles, folder)) for folder in folders]
@@ -58,7 +58,9 @@ def main() -> None:
             run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
             evaluation = evaluate_run(folder, images[task.name], device, start_folders(run, record.recipe))
             scores = score_rows(evaluation.outcomes, task)
-            waiting.add(tables, run, Result(record, read_curve(folder), scores, evaluation.responses))
+            waiting.add(
+                tables, run, Result(record, read_curve(folder), scores, evaluation.responses, evaluation.precision)
+            )
             errors = ", ".join(f"{row['protocol']} {row['metric']} {row['value']:.2f} %" for row in scores)
             print(f"{record.recipe.net} · seed {record.recipe.seed}: {errors}", flush=True)
     finally:  # what was evaluated before an error or a Ctrl-C is kept

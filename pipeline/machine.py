@@ -5,7 +5,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.params import BaseParams
+from pipeline.params import WORK, BaseParams
 from pipeline.workers import CONTEXT, PRELOAD, Slots
 from replication.errors import UserError
 
@@ -84,7 +84,7 @@ def _tell_devices(setting: str, writer: Connection) -> None:
     from replication.training.device import choose_device
 
     def tell() -> None:
-        kind = choose_device(setting).type
+        kind = choose_device(setting, WORK).type
         count = torch.cuda.device_count() if kind == "cuda" else 0
         listed = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
         writer.send((kind, tuple(listed.split(",")) if count else ()))

@@ -9,6 +9,7 @@ A task's trainings depend on its folder runs/ alone, on no other params.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from replication.config.recipe import Recipe
 from replication.config.validation import validate
 from replication.data.meta import read_meta
 from replication.errors import UserError
-from replication.files import check_whole
+from replication.files import check_whole, sha256
 from replication.results.add import refuse_others
 from replication.results.labels import label
-from replication.runs.folder import read_run
+from replication.runs.folder import NET, read_run
 from replication.runs.record import RunRecord
 from replication.tasks import Task, get_task
 
@@ -68,6 +69,34 @@ class Run:
     def outcome(self) -> Path:
         """The folder of its evaluation."""
         return OUTCOMES / self.task.name / self.name / f"seed-{self.seed}"
+
+
+class Ensemble(tuple[Run, ...]):
+    """All seeds of a net, two or more, whose nets are tested together."""
+
+    @property
+    def outcome(self) -> Path:
+        """The folder of its evaluation."""
+        return self[0].outcome.with_name("seed-" + "+".join(str(run.seed) for run in self))
+
+    @property
+    def title(self) -> str:
+        return f"{self[0].name} · seeds {'+'.join(str(run.seed) for run in self)}"
+
+
+def digest_weights(runs: Sequence[Run]) -> str:
+    """The sha256 of the weights of some runs, joined by "+"."""
+    return "+".join(sha256(run.folder / NET) for run in runs)
+
+
+def list_ensembles(task: Task, runs: Sequence[Run]) -> list[Ensemble]:
+    """The ensembles of a task's runs that are tested, each in the order of seeds."""
+    if not task.joins_seeds:
+        return []
+    by_name: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        by_name.setdefault(run.name, []).append(run)
+    return [Ensemble(members) for members in by_name.values() if len(members) > 1]
 
 
 @dataclass(frozen=True)

@@ -12,29 +12,42 @@ MLflow gets the runs that it lacks. outcomes/<task>.json says which runs reprodu
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipeline import code, stage
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
-from pipeline.plan import OUTCOMES, RECIPES, Run, plan_of, read_finished, read_planned
+from pipeline.plan import (
+    OUTCOMES,
+    RECIPES,
+    Run,
+    digest_weights,
+    list_ensembles,
+    plan_of,
+    read_finished,
+    read_planned,
+)
 from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
-from replication.files import SUMS, check_whole, sha256, write_durably
+from replication.files import SUMS, check_whole, write_durably
 from replication.results.add import Result, add_results
 from replication.results.card import write_card
 from replication.results.labels import pixels_label, study_folder
 from replication.results.reproduced import Recorded
+from replication.results.schema import JOINED
 from replication.results.summary import write_summary
-from replication.runs.folder import NET, read_curve
+from replication.runs.folder import read_curve
 from replication.runs.outcome import (
     PICTURE,
+    PRECISION,
     REMAKE,
     RESPONSES,
     make_ensemble_rows,
     make_seed_ensembles,
+    read_precision,
     read_responses,
     read_scores,
     read_weights_digest,
@@ -67,11 +80,13 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
         record = read_finished(run)
         if record.mlflow_run_id is None:
             record = record.model_copy(update={"mlflow_run_id": tracked.get(record.recipe.hash)})
-        _check_outcome(run)
+        _check_outcome(run.outcome, [run])
         scores = read_scores(run.outcome)
-        if RESPONSES in (run.outcome / SUMS).read_text(encoding="utf-8"):  # a lost file would count as not measured
-            check_whole(run.outcome, RESPONSES, REMAKE)
-        results.append(Result(record, read_curve(run.folder), scores, read_responses(run.outcome)))
+        for name in (RESPONSES, PRECISION):
+            if name in (run.outcome / SUMS).read_text(encoding="utf-8"):  # a lost file would count as not measured
+                check_whole(run.outcome, name, REMAKE)
+        curve, points = read_curve(run.folder), read_precision(run.outcome)
+        results.append(Result(record, curve, scores, read_responses(run.outcome), points))
     folder = task_folder / study_folder(plan["label"], pixels_label(task, results[0].record.recipe.data))
     recorded = add_results(folder, results, _ensembles(task, runs, plan["ensembles"]))
     write_summary(task_folder, task, results, plan["depth"])
@@ -82,18 +97,18 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
     return recorded
 
 
-def _check_outcome(run: Run) -> None:
-    """Refuse an outcome of other weights than the run's: stages called by hand can leave one.
+def _check_outcome(outcome: Path, runs: Sequence[Run]) -> None:
+    """Refuse an outcome of other weights than those of a run or an ensemble: stages called by hand can leave one.
 
     Raises:
         UserError: the weights differ, or the outcome is damaged.
     """
-    if read_weights_digest(run.outcome) != sha256(run.folder / NET):
+    if read_weights_digest(outcome) != digest_weights(runs):
         raise UserError(
-            f"{run.outcome} is the outcome of other weights than those of {run.folder}; run "
-            f"`python -m pipeline.evaluate {run.task.name}`.",
+            f"{outcome} is the outcome of other weights than those of {runs[0].folder}; run "
+            f"`python -m pipeline.evaluate {runs[0].task.name}`.",
             kind="conflict",
-            file=run.outcome,
+            file=outcome,
         )
 
 
@@ -110,6 +125,11 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
         for run in runs:
             nets.setdefault((run.net, run.variant), {})[run.seed] = run.outcome
         rows += make_seed_ensembles(nets, task)
+    for ensemble in list_ensembles(task, runs):
+        _check_outcome(ensemble.outcome, ensemble)
+        first = ensemble[0]
+        name = {"net": JOINED.join([first.net] * len(ensemble)), "variant": first.variant, "seed": first.seed}
+        rows += [name | row for row in read_scores(ensemble.outcome)]
     return rows
 
 

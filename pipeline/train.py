@@ -97,7 +97,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     machine.use_threads(plan_of(run.task).threads)
     images = stage.images_of(params, run.task)
     starts = run_store.start_folders(run, recipe)
-    device = choose_device(params.device)
+    device = choose_device(params.device, WORK)
     if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))

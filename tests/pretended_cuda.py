@@ -5,6 +5,7 @@ operation:
 
 * operands on two devices, which torch refuses (it takes numbers, and CPU indices of a CUDA tensor);
 * `.numpy()` of a CUDA tensor;
+* numbers of 64 bits, which CUDA has and Apple's mps has not;
 * waits of the host for the device: `.item()`, `.tolist()`, `nonzero`, masks as indices, copies that are not from pinned
   memory with `non_blocking`; each with the line of the library that did it.
 
@@ -60,6 +61,7 @@ def pretended_cuda() -> Iterator[Waits]:
 
     _waits.clear()
     with (
+        patch.object(torch.cuda, "get_device_name", lambda _: "a pretended GPU"),
         patch.object(torch, "autocast", _Autocast),
         patch.object(torch.inference_mode, "__enter__", enter),
         patch.object(torch.inference_mode, "__exit__", leave),
@@ -80,6 +82,8 @@ class _OnCuda(Tensor):
 
     @staticmethod
     def __new__(cls, real: Tensor, requires_grad: bool = False) -> "_OnCuda":
+        if real.dtype == torch.float64:
+            raise Mismatch(f"{_line()}: float64 on the device, which mps lacks")
         made = Tensor._make_wrapper_subclass(
             cls, real.size(), strides=real.stride(), storage_offset=real.storage_offset(), dtype=real.dtype,
             layout=real.layout, device=real.device, requires_grad=requires_grad,

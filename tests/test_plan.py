@@ -12,7 +12,7 @@ from made_up import recipe_of as made_up_recipe
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import Run, parse_run, plans, runs_of, start_folders, starts_of
+from pipeline.plan import Run, list_ensembles, parse_run, plans, runs_of, start_folders, starts_of
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.results.add import add_results
@@ -245,6 +245,16 @@ def committed_recipes() -> Iterator[tuple[Path, Any, Any]]:
             override: dict[str, Any] = {"precision": recipe.precision}
             made = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data, override)
             yield path, recipe, made.model_copy(update={"started_from": recipe.started_from})
+
+
+def test_the_seeds_of_a_net_are_an_ensemble_where_the_task_tests_them_together() -> None:
+    detection, cifar = TASKS["detection"], TASKS["cifar"]
+    runs = [Run(detection, name, seed) for name in ("plain-18", "plain-18/context") for seed in (1, 0)]
+    runs.append(Run(detection, "resnet-18-A", 0))
+    first, second = list_ensembles(detection, runs)
+    assert first.outcome == Path("outcomes/detection/plain-18/seed-0+1")
+    assert [run.seed for run in second] == [0, 1] and second[0].variant == "context"
+    assert list_ensembles(cifar, [Run(cifar, "plain-20", seed) for seed in (0, 1)]) == []
 
 
 def test_every_committed_recipe_can_be_made_by_its_profile() -> None:

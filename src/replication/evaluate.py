@@ -1,12 +1,12 @@
 """Evaluate a run: its net, rebuilt from its folder, by the protocols of its task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from replication.config.recipe import Data
+from replication.config.recipe import Data, Recipe
 from replication.data.store import Images
 from replication.errors import UserError
 from replication.runs.folder import read_run
@@ -31,14 +31,8 @@ def evaluate_run(
     Raises:
         UserError: the run was trained on other images, or its weights are missing or belong to another net.
     """
-    recipe, identity = read_run(folder).recipe, images.meta.identity
-    if recipe.data != identity:
-        raise UserError(
-            f"{folder} was trained on other images ({_describe(recipe.data)}) than the prepared ones "
-            f"({_describe(identity)}); run `dvc repro` to train it again.",
-            kind="conflict",
-            file=folder,
-        )
+    recipe = read_run(folder).recipe
+    _require_images(folder, recipe, images)
     net, batches = load_net(folder, images, device)
     task = get_task(recipe.task)
     batches.starts = load_starts(_choose_used(starts or {}, task), images, device)
@@ -49,7 +43,20 @@ def evaluate_run(
         recompute_bn_statistics(net, batches)
     outcomes = evaluate_net(net, batches)
     picture = code.draw_examples(images, outcomes) if task.draws_examples else None
-    return Evaluation(outcomes, layers, picture)
+    precision = code.measure_precision(images, outcomes) if task.measures_precision else []
+    return Evaluation(outcomes, layers, picture, precision)
+
+
+def evaluate_ensemble(folders: Sequence[Path], images: Images, device: torch.device) -> Evaluation:
+    """Evaluate the nets of several run folders that see each image together.
+
+    Raises:
+        UserError: as `evaluate_run` says.
+    """
+    for folder in folders:
+        _require_images(folder, read_run(folder).recipe, images)
+    nets, (batches, *_) = zip(*(load_net(folder, images, device) for folder in folders), strict=True)
+    return Evaluation(get_task(batches.recipe.task).code("evaluate").test_together(nets, batches))
 
 
 def evaluate_net(net: nn.Module, batches: Batches) -> dict[str, Outcome]:
@@ -65,6 +72,22 @@ def evaluate_net(net: nn.Module, batches: Batches) -> dict[str, Outcome]:
         else:
             outcomes[protocol.name] = code.COMPARED[protocol.name](outcomes)
     return outcomes
+
+
+def _require_images(folder: Path, recipe: Recipe, images: Images) -> None:
+    """Refuse a run that was trained on other images than these.
+
+    Raises:
+        UserError: it was.
+    """
+    identity = images.meta.identity
+    if recipe.data != identity:
+        raise UserError(
+            f"{folder} was trained on other images ({_describe(recipe.data)}) than the prepared ones "
+            f"({_describe(identity)}); run `dvc repro` to train it again.",
+            kind="conflict",
+            file=folder,
+        )
 
 
 def _choose_used(starts: Mapping[str, Path], task: Task) -> dict[str, Path]:

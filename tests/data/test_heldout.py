@@ -116,7 +116,7 @@ def test_small_images_in_class_order_train_on_and_hold_out_every_class(
     torch.testing.assert_close(
         batches.mean[0].double(), ordered.train_images[trained].double().mean(0), atol=1e-4, rtol=0
     )
-    assert torch.equal(images, batches.plain(ordered.train_images[held]))
+    assert torch.equal(images, batches.normalise(ordered.train_images[held]))
     for iteration, (seen, truth) in enumerate(parts):
         chosen = batches.indices(iteration)
         assert not set(chosen.tolist()) & set(held.tolist())

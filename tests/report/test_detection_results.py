@@ -1,37 +1,16 @@
-"""The table of detection on a made-up study."""
+"""The tables of detection on made-up studies."""
 
 from pathlib import Path
 
-import pandas as pd
-from made_up import NO_CURVES, PAPER_PROFILE, RUN, recipe_of
+import pytest
+from made_up_detection import CONTEXT_GAIN, GAINS, detected
 from reading import rows
 
 from replication.report.detection_results import detection_examples, measured_table
+from replication.report.detection_steps import class_table, format_gain, measure_classes, precision_curves, table_9
 from replication.report.html import render_item
-from replication.results.studies import Study, add_recipe_columns
-from replication.tasks import TASKS
-
-DETECTION = TASKS["detection"]
-
-
-def detected(seeds: int = 3) -> Study:
-    """A study whose seeds differ by a point; residual nets are ten points better."""
-    recipes, runs, scores = {}, [], []
-    for net, error in (("plain-18", 40.0), ("resnet-18-A", 30.0)):
-        for seed in range(seeds):
-            recipe = recipe_of("quick", "detection", net, seed=seed, dataset="digit_scenes", pixels="drawn")
-            recipes[recipe.hash] = recipe
-            name = {"net": net, "variant": "default", "seed": seed}
-            runs.append(name | RUN | {"recipe": recipe.hash, "status": "trained", "dropped_at": [300]})
-            values = [("objects", "missed", 20.0), ("training", "top1_error", 12.0)]
-            for rule in ("voc_11_points", "voc_area", "strict_area"):
-                values += [(rule, "map_error", error + seed), (rule, "map_error_se", 1.5)]
-            scores += [
-                name | {"protocol": protocol, "metric": metric, "value": value, "images": 200}
-                for protocol, metric, value in values
-            ]
-    table = add_recipe_columns(pd.DataFrame(runs), recipes, DETECTION, PAPER_PROFILE)
-    return Study(DETECTION, "quick", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES)
+from replication.tasks.detection import BASELINE, COCO_MAP, REFINED
+from replication.verdicts.claims.appendix_b import gain
 
 
 def test_the_table_has_precision_by_each_rule_with_both_spreads() -> None:
@@ -50,3 +29,40 @@ def test_a_picture_is_shown_where_the_study_keeps_one(tmp_path: Path) -> None:
     (tmp_path / study.folder / "examples.png").write_bytes(b"png")
     (picture,) = detection_examples([study], tmp_path)
     assert 'src="data:image/png;base64,cG5n"' in render_item(picture)
+
+
+def test_table_9_has_the_rows_of_the_paper_and_the_steps_of_each_net() -> None:
+    words = rows(table_9([detected(), detected(has_steps=True)]))
+    printed = [cells for system, cells in words.items() if system.startswith("paper:")]
+    assert [cells[:4] for cells in printed[1:5]] == [
+        ["48.4", "", "27.2", ""], ["49.9", "+1.5", "29.9", "+2.7"], ["51.1", "+1.2", "30.0", "+0.1"],
+        ["53.8", "+2.7", "32.5", "+2.5"],
+    ]  # fmt: skip
+    assert printed[5][0] == "59.0 test-dev"
+    ours = [cells for system, cells in words.items() if system.startswith("resnet-18-A")]
+    levels = [float(cells[0].split()[0]) for cells in ours]
+    assert levels == pytest.approx([69.0, 70.0, 70.5, 72.5, 70.5 + CONTEXT_GAIN, 72.5 + CONTEXT_GAIN, 76.5, 78.5])
+    assert all(cells[1].startswith("+2.00 [") for cells in (ours[3], ours[5]))
+    assert ours[6][4] == "1" and ours[6][1] == "", "an ensemble is one value"
+
+
+def test_without_steps_table_9_is_the_papers_alone() -> None:
+    assert all(system.startswith("paper:") for system in rows(table_9([detected()])))
+
+
+def test_the_interval_of_a_gain_is_over_images_until_there_are_three_seeds() -> None:
+    one, three = (gain(detected(n, has_steps=True), "resnet-18-A", BASELINE, REFINED, COCO_MAP[0]) for n in (1, 3))
+    assert format_gain(one) == "+1.50 [+0.52, +2.48]", "1.96 standard errors of 0.5"
+    assert format_gain(three) == "+1.50 [+0.26, +2.74]", "Student's t with 2 degrees of freedom, 0.5 / sqrt 3"
+    assert three.mean == pytest.approx(GAINS[REFINED][0])
+
+
+def test_the_precision_of_a_class_is_that_of_eleven_points() -> None:
+    study = detected(has_steps=True)
+    values = measure_classes(study, "resnet-18-A")
+    # Precision 100, 90, … 10 less the seed; at 100 % no row, as if 95 % were the last recall that is reached.
+    assert values["RBC"].tolist() == pytest.approx([55.0, 54.0, 53.0])
+    assert rows(class_table([study]))["resnet-18-A"][1] == "54.00 ± 1.00"
+    figure = precision_curves([detected(), study])
+    assert {row["net"] for row in figure.numbers} == {"plain-18", "resnet-18-A"}
+    assert precision_curves([detected()]) is class_table([detected()]) is None

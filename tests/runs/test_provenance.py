@@ -52,3 +52,12 @@ def test_where_git_can_say_nothing_the_code_is_not_called_clean(
     monkeypatch.chdir(tmp_path)
     found = provenance(CPU)
     assert (found["commit"], found["dirty"]) == ("unknown", True)
+
+
+def test_the_libraries_that_the_last_bits_depend_on_are_recorded() -> None:
+    found = provenance(CPU)
+    assert found["machine"]["device"] == "cpu"
+    assert found["machine"]["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    assert found["machine"]["thread_pools"] and not any("/" in pool for pool in found["machine"]["thread_pools"])
+    assert found["versions"].keys() == {"python", "torch", "torchvision", "numpy", "pillow", "jpeg"}
+    assert all(version not in ("", "None") for version in found["versions"].values())

@@ -95,7 +95,7 @@ def test_the_mean_is_per_pixel_over_the_training_images_in_use_only(
 def test_what_is_not_trained_on_is_held_out(store: Store, make_recipe: Recipes, make_batches: Maker) -> None:
     batches = make_batches(make_recipe(train_images=90))
     ((images, labels),) = batches.single_view("heldout")
-    assert torch.equal(images, batches.plain(store.train_images[90:]))
+    assert torch.equal(images, batches.normalise(store.train_images[90:]))
     assert torch.equal(labels, store.train_labels[90:])
     assert batches.heldout_count == 6
     assert int(torch.cat([batches.indices(i) for i in range(60)]).max()) == 89
@@ -105,7 +105,7 @@ def test_what_is_not_trained_on_is_held_out(store: Store, make_recipe: Recipes, 
 def test_the_test_images_are_those_of_the_store(store: Store, make_recipe: Recipes, make_batches: Maker) -> None:
     batches = make_batches(make_recipe())
     ((images, labels),) = batches.single_view("test")
-    assert torch.equal(images, batches.plain(store.test_images))
+    assert torch.equal(images, batches.normalise(store.test_images))
     assert torch.equal(labels, store.test_labels)
     assert batches.test_count == 40
 
@@ -136,7 +136,7 @@ def test_images_outside_training_are_the_original_view_less_the_mean(
     store: Store, make_recipe: Recipes, make_batches: Maker
 ) -> None:
     batches = make_batches(make_recipe())
-    plain = batches.plain(store.test_images)
+    plain = batches.normalise(store.test_images)
     torch.testing.assert_close(plain, (store.test_images.float() - batches.mean) / 255)
     assert plain.is_contiguous(memory_format=torch.channels_last)
 
@@ -144,7 +144,7 @@ def test_images_outside_training_are_the_original_view_less_the_mean(
 def test_images_of_another_size_lose_the_mean_image_rescaled_to_it(make_recipe: Recipes, make_batches: Maker) -> None:
     batches = make_batches(make_recipe())
     batches.mean = torch.arange(8.0).expand(1, 3, 8, 8)  # rises to the right
-    plain = batches.plain(torch.full((2, 3, 16, 24), 51, dtype=torch.uint8))
+    plain = batches.normalise(torch.full((2, 3, 16, 24), 51, dtype=torch.uint8))
     assert plain.shape == (2, 3, 16, 24)
     rescaled = 51 - 255 * plain[0, 0, 0]
     torch.testing.assert_close(rescaled[1:-1], (torch.arange(24) / 3 - 1 / 3)[1:-1], rtol=0, atol=1e-4)

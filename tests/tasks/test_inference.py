@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -82,7 +83,7 @@ def test_the_error_on_held_out_images_counts_those_alone(
     batches, net = make_batches(make_recipe(train_images=96 - held_out)), Brightest()
     error = top1_error(net, batches, "heldout")
     (images,) = net.seen
-    assert torch.equal(images, batches.plain(store.train_images[-held_out:]))
+    assert torch.equal(images, batches.normalise(store.train_images[-held_out:]))
     right = images.mean((2, 3)).argmax(1) == store.train_labels[-held_out:]
     assert error == pytest.approx(100 * (1 - right.float().mean().item()))
 
@@ -114,7 +115,7 @@ def test_a_net_sees_the_original_view_less_the_mean_in_evaluation_mode(
     top1_error(net, batches)
     assert net.modes == [False]
     assert net.training
-    assert torch.equal(net.seen[0], batches.plain(store.test_images))
+    assert torch.equal(net.seen[0], batches.normalise(store.test_images))
     top1_error(net.eval(), batches)
     assert not net.training
 
@@ -178,3 +179,17 @@ def test_recomputing_statistics_changes_no_weight_and_keeps_the_momentum(
     recompute_bn_statistics(net, make_batches(make_recipe()), groups=4)
     assert all(torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
     assert {norm.momentum for norm in net.modules() if isinstance(norm, nn.BatchNorm2d)} == {0.1}
+
+
+def test_recomputing_statistics_draws_no_random_number_of_the_process() -> None:
+    """GoogLeNet has dropout, behind its last batch norm."""
+    net, ends = build("googlenet", 4), []
+    images = torch.rand(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    recipe = SimpleNamespace(schedule=SimpleNamespace(batch_size=4), bn_group=2, precision="fp32")
+    batches = SimpleNamespace(recipe=recipe, device=torch.device("cpu"), training=lambda at: (images[at], None))
+    for seed in (0, 1):
+        state = torch.manual_seed(seed).get_state()
+        recompute_bn_statistics(net, batches, groups=4)
+        assert torch.equal(torch.get_rng_state(), state)
+        ends.append([buffer.clone() for buffer in net.buffers()])
+    assert all(map(torch.equal, *ends))

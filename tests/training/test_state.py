@@ -252,3 +252,20 @@ def test_the_state_loads_without_running_code_from_the_file(saved: tuple[CifarRe
     with refused("damaged", file=work / STATE):
         State.start(recipe, 4, torch.device("cpu")).load(work, torch.device("cpu"), 10)
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_resume_on_another_device_warns_and_is_recorded(
+    fit: Fit, saved: tuple[CifarRecipe, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, work = saved
+    monkeypatch.setattr("replication.training.state.describe_device", lambda _: "Made-up GPU")
+    state = fit(recipe, work)
+    assert [start["device"] for start in state.history] == ["cpu", "Made-up GPU"]
+    assert "Made-up GPU" in capsys.readouterr().err
+
+
+def test_a_resume_on_the_same_device_does_not_warn(
+    fit: Fit, saved: tuple[CifarRecipe, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(*saved)
+    assert "warning" not in capsys.readouterr().err

@@ -12,7 +12,7 @@ from replication import paper
 from replication.files import sha256
 from replication.report.setups import data_name, schedule_share
 from replication.results.studies import Study
-from replication.results.tables import LAYERS, RECIPES, RERUNS, TABLES
+from replication.results.tables import OPTIONAL, RECIPES, RERUNS, TABLES
 
 TITLE = "Deep Residual Learning for Image Recognition"
 LICENCE = "https://spdx.org/licenses/MIT"
@@ -74,7 +74,7 @@ def _add_study(crate: ROCrate, study: Study, root: Path) -> None:
         "temporalCoverage": f"{runs['date'].astype(str).min()}/{runs['date'].astype(str).max()}",
     }
     part = crate.add_dataset(dest_path=folder, properties=about)
-    for name in (RECIPES, *TABLES, *LAYERS, RERUNS):
+    for name in (RECIPES, *TABLES, *OPTIONAL, RERUNS):
         file = root / folder / name
         if file.exists():
             digest = {"sha256": sha256(file), "contentSize": str(file.stat().st_size)}

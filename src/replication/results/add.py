@@ -2,7 +2,8 @@
 
 `recipes.json` has what the runs' recipes share, and by its hash what each adds to it; `runs.csv` one row per run;
 `scores.csv` one row per number; `curves.csv` one row per point; `responses.csv` and `gradients.csv`, where they were
-measured, one row per layer. Equal runs give equal bytes, in whatever order they come.
+measured, one row per layer; `precision.csv`, where objects were detected, one row per point of a class. Equal runs give
+equal bytes, in whatever order they come.
 """
 
 import csv
@@ -21,7 +22,7 @@ from replication.results.fidelity import compare_recipes
 from replication.results.reproduced import Recorded, compare_with_record, group_by_run, has_same_numbers
 from replication.results.rows import NewRow, Result, make_rows
 from replication.results.tables import (
-    LAYERS,
+    OPTIONAL,
     RECIPES,
     RUN,
     RUNS,
@@ -53,7 +54,9 @@ def add_results(folder: Path, results: Sequence[Result], ensembles: Iterable[Map
         UserError: the study has a run under another recipe, or its tables are damaged.
     """
     task = get_task(results[0].recipe.task)
-    recipes, tables = read_tables(folder, task) if _has_study(folder) else ({}, {name: [] for name in TABLES | LAYERS})
+    recipes, tables = (
+        read_tables(folder, task) if _has_study(folder) else ({}, {name: [] for name in TABLES | OPTIONAL})
+    )
     recorded_recipes = _recipes_by_run(recipes, tables)
     for result in results:
         recipe = result.recipe
@@ -87,7 +90,7 @@ def refuse_others(folder: Path, recipes: Sequence[Recipe]) -> None:
 
 def _has_study(folder: Path) -> bool:
     """Whether there is a study, complete or damaged. Completes what a killed writer began."""
-    finish_writing(folder, [RECIPES, *TABLES, *LAYERS])
+    finish_writing(folder, [RECIPES, *TABLES, *OPTIONAL])
     return any((folder / name).exists() for name in (RECIPES, *TABLES))
 
 
@@ -129,13 +132,13 @@ def _replace_runs(rows: Iterable[Row], new: Iterable[Row], replaced: set[Run], t
 
 
 def _write_study(folder: Path, recipes: Mapping[str, Recipe], tables: Mapping[str, list[Row]]) -> None:
-    """Write recipes.json and the tables, all or none. A table of layers is written where it has or had rows."""
+    """Write recipes.json and the tables, all or none. An optional table is written where it has or had rows."""
     folder.mkdir(parents=True, exist_ok=True)
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}
     files = {RECIPES: (json.dumps(_factor_recipes(used), indent=2) + "\n").encode()}
     for name, rows in tables.items():
         if name in TABLES or rows or (folder / name).exists():
-            files[name] = encode_rows(schema.columns((TABLES | LAYERS)[name]), rows)
+            files[name] = encode_rows(schema.columns((TABLES | OPTIONAL)[name]), rows)
     write_together(folder, files)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replication.config.recipe import Recipe
-from replication.results.tables import CURVES, GRADIENTS, RESPONSES, RUNS, SCORES, count_averaged_points
+from replication.results.tables import CURVES, GRADIENTS, PRECISION, RESPONSES, RUNS, SCORES, count_averaged_points
 from replication.runs.curve import ERROR, TEST, TRAIN, Point, select
 from replication.runs.provenance import to_columns
 from replication.runs.record import RunRecord, training_score
@@ -21,6 +21,7 @@ class Result:
     curve: Sequence[Point]
     scores: Sequence[Mapping[str, Any]]
     responses: Sequence[float] = ()  # standard deviations of the layers' responses, where they were measured
+    precision: Sequence[Mapping[str, Any]] = ()  # points of precision-recall curves (category, recall, precision)
 
     @property
     def recipe(self) -> Recipe:
@@ -34,13 +35,14 @@ class Result:
 
 def make_rows(results: Sequence[Result], ensembles: Iterable[Mapping[str, Any]] = ()) -> dict[str, list[NewRow]]:
     """The rows of some runs, by table; `ensembles` are rows of scores."""
-    rows: dict[str, list[NewRow]] = {name: [] for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)}
+    rows: dict[str, list[NewRow]] = {name: [] for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS, PRECISION)}
     for result in results:
         rows[RUNS].append(make_run_row(result))
         rows[SCORES] += _make_score_rows(result)
         rows[CURVES] += _make_curve_rows(result)
         rows[RESPONSES] += _make_response_rows(result)
         rows[GRADIENTS] += _make_gradient_rows(result)
+        rows[PRECISION] += [result.key | dict(row) for row in result.precision]
     rows[SCORES] += [dict(row) for row in ensembles]
     return rows
 

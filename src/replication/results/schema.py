@@ -156,6 +156,14 @@ class RerunRow(Row):
         return self
 
 
+class PrecisionRow(Row):
+    """A point of the precision-recall curve of one class, at an overlap of 0.5."""
+
+    category: str = Field(description="the class, as the data set names it")
+    recall: Percent = Field(description="share of the objects that are found, in percent")
+    precision: Percent = Field(description="best precision at this recall or more, in percent")
+
+
 def columns(model: type[Row]) -> list[str]:
     """The columns of a table, in order."""
     return list(model.model_fields)
@@ -193,7 +201,7 @@ def as_markdown() -> str:
     """The columns of all tables, for results/README.md."""
     lines = []
     tables = {"runs.csv": RunRow, "scores.csv": ScoreRow, "curves.csv": CurveRow}
-    others = {"responses.csv and gradients.csv": LayerRow, "reruns.csv": RerunRow}
+    others = {"responses.csv and gradients.csv": LayerRow, "precision.csv": PrecisionRow, "reruns.csv": RerunRow}
     for name, model in (tables | others).items():
         lines += [f"### {name}", "", (model.__doc__ or "").strip(), "", "| column | type | what |", "|---|---|---|"]
         for key, column in model.model_fields.items():

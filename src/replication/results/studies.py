@@ -21,7 +21,8 @@ from replication.results.schema import JOINED
 from replication.results.tables import (
     CURVES,
     GRADIENTS,
-    LAYERS,
+    OPTIONAL,
+    PRECISION,
     RECIPES,
     RESPONSES,
     RUNS,
@@ -50,7 +51,8 @@ class Study:
 
     `runs` has one row per run, as in runs.csv with what follows from its recipe (layers, fidelity, dataset, pixels,
     iterations, batch_size); `scores` one row per number; `curves` one row per point; `responses` and `gradients`, where
-    they were measured, one row per layer. `paper` is the paper's profile.
+    they were measured, one row per layer; `precision` one row per point of a precision-recall curve. `paper` is the
+    paper's profile.
     """
 
     task: Task
@@ -63,6 +65,7 @@ class Study:
     curves: pd.DataFrame
     responses: pd.DataFrame = field(default_factory=no_layers)
     gradients: pd.DataFrame = field(default_factory=no_layers)
+    precision: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=schema.columns(schema.PrecisionRow)))
     reruns: Sequence[Row] = ()  # of others; in none of the tables above
 
     @cached_property  # a page asks some thousand times
@@ -163,7 +166,8 @@ class Study:
         if any(values.empty for values in errors):
             return None
         counted = [self.errors(net, *number, variant) for number in lone_errors]
-        a, b = (float(values.mean()) for values in (errors if any(values.empty for values in counted) else counted))
+        has_counted = counted and not any(values.empty for values in counted)
+        a, b = (float(values.mean()) for values in (counted if has_counted else errors))
         least = max(100 * (a + b) - (a - b) ** 2, 100.0) / self.images(net, second[0], variant)  # never quite none
         source = ("difference", net, variant, *first, *second)
         return rule.Sample((errors[0] - errors[1]).sort_index().to_numpy(float), least, source=source)
@@ -326,8 +330,8 @@ def read_study(folder: Path, results: Path, task: Task, paper: Profile) -> Study
             file=folder / RECIPES,
         )
     runs, *others = (
-        pd.DataFrame(tables[name], columns=schema.columns((TABLES | LAYERS)[name]))
-        for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS)
+        pd.DataFrame(tables[name], columns=schema.columns((TABLES | OPTIONAL)[name]))
+        for name in (RUNS, SCORES, CURVES, RESPONSES, GRADIENTS, PRECISION)
     )
     table = add_recipe_columns(runs, recipes, task, paper)
     return Study(task, profile, "/".join(label), paper, recipes, table, *others, read_reruns(folder, task))

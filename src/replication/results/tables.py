@@ -19,13 +19,14 @@ from replication.runs.curve import ERROR, TEST, TRAIN
 from replication.tasks import Task
 
 RECIPES, RUNS, SCORES, CURVES = "recipes.json", "runs.csv", "scores.csv", "curves.csv"
-RESPONSES, GRADIENTS = "responses.csv", "gradients.csv"
+RESPONSES, GRADIENTS, PRECISION = "responses.csv", "gradients.csv", "precision.csv"
 RERUNS = "reruns.csv"  # of others, where there are some; no other table has a row of them
 RUN = ("net", "variant", "seed")
-NUMBER = ("protocol", "split", "metric", "iteration", "layer")  # which number of a run a row has
+NUMBER = ("protocol", "split", "metric", "iteration", "layer", "category", "recall")  # which number of a run a row has
 TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
 # A study has these where something was measured layer by layer.
 LAYERS: dict[str, type[schema.Row]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
+OPTIONAL = LAYERS | {PRECISION: schema.PrecisionRow}  # precision.csv: where objects were detected
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
 Row = dict[str, Any]  # of a table, by its columns
 Run = tuple[Any, ...]  # net, variant and seed
@@ -38,7 +39,7 @@ def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, 
         UserError: a file is missing, a row is invalid or repeated, or runs, recipes and numbers do not fit each other.
     """
     recipes = _read_recipes(folder / RECIPES, task)
-    tables = {name: _read_table(folder / name, task) for name in TABLES | LAYERS}
+    tables = {name: _read_table(folder / name, task) for name in TABLES | OPTIONAL}
     by_run = _check_runs(folder / RUNS, recipes, tables[RUNS])
     for name, rows in tables.items():
         _check_no_row_repeats(folder / name, rows)
@@ -71,7 +72,7 @@ def parse_rows(
     name: str, rows: Iterable[Mapping[str, Any]], task: Task, where: str, remedy: str, file: Path | None = None
 ) -> list[Row]:
     """Rows of a table with the types of its columns; raises a UserError as `check_rows` says."""
-    return [row.model_dump() for row in check_rows((TABLES | LAYERS)[name], rows, task, where, remedy, file)]
+    return [row.model_dump() for row in check_rows((TABLES | OPTIONAL)[name], rows, task, where, remedy, file)]
 
 
 def run_key(row: Mapping[str, Any]) -> Run:
@@ -111,8 +112,8 @@ def _read_recipes(path: Path, task: Task) -> dict[str, Recipe]:
 
 
 def _read_table(path: Path, task: Task) -> list[Row]:
-    """The rows of a table; none where a table of layers is missing."""
-    return [] if path.name in LAYERS and not path.exists() else _read_rows(path, (TABLES | LAYERS)[path.name], task)
+    """The rows of a table; none where an optional one is missing."""
+    return [] if path.name in OPTIONAL and not path.exists() else _read_rows(path, (TABLES | OPTIONAL)[path.name], task)
 
 
 def _read_rows(path: Path, model: type[schema.Row], task: Task) -> list[Row]:

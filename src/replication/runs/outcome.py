@@ -1,5 +1,6 @@
 """The folder of an evaluation: `scores.csv` and `outcomes.safetensors`, with `responses.csv` where the responses of the
-layers were measured, and `examples.png` where images were drawn. `scores.csv` is read without torch.
+layers were measured, `precision.csv` where objects were detected, and `examples.png` where images were drawn.
+`scores.csv` is read without torch.
 """
 
 import csv
@@ -16,21 +17,24 @@ from replication.tasks.outcome import EnsembleOutcome, Outcome
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCORES, TENSORS, PICTURE, RESPONSES = "scores.csv", "outcomes.safetensors", "examples.png", "responses.csv"
+SCORES, TENSORS, PICTURE = "scores.csv", "outcomes.safetensors", "examples.png"
+RESPONSES, PRECISION = "responses.csv", "precision.csv"
 WEIGHTS = "weights.sha256"  # of the net that was tested
 REMAKE = "run `dvc repro`"
+POINT = ("category", "recall", "precision")  # the columns of precision.csv
 COLUMNS = ["protocol", "metric", "value", "images"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """All that was measured of a net: outcomes by protocol; the standard deviation of the responses of each layer, from
-    the first on; a picture of test images, a PNG file.
+    the first on; a picture of test images, a PNG file; points of precision-recall curves, see `POINT`.
     """
 
     outcomes: Mapping[str, Outcome]
     responses: Sequence[float] = field(default_factory=list)
     picture: bytes | None = None
+    precision: Sequence[Mapping[str, Any]] = ()
 
 
 def score_rows(outcomes: Mapping[str, Outcome], task: Task) -> list[dict[str, Any]]:
@@ -73,6 +77,11 @@ def write_evaluation(folder: Path, evaluation: Evaluation, task: Task, weights: 
                 rows = csv.writer(file, lineterminator="\n")
                 rows.writerow(["layer", "value"])
                 rows.writerows((layer, round(value, 4)) for layer, value in enumerate(evaluation.responses, start=1))
+        if evaluation.precision:
+            with (unfinished / PRECISION).open("w", newline="", encoding="utf-8") as file:
+                points = csv.DictWriter(file, POINT, lineterminator="\n")
+                points.writeheader()
+                points.writerows(evaluation.precision)
         if evaluation.picture:
             (unfinished / PICTURE).write_bytes(evaluation.picture)
 
@@ -106,6 +115,18 @@ def read_responses(folder: Path) -> list[float]:
         return []
     with check_whole(folder, RESPONSES, REMAKE).open(newline="", encoding="utf-8") as file:
         return [float(row["value"]) for row in csv.DictReader(file)]
+
+
+def read_precision(folder: Path) -> list[dict[str, Any]]:
+    """The points of precision-recall curves; empty where none were measured.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not (folder / PRECISION).exists():
+        return []
+    with check_whole(folder, PRECISION, REMAKE).open(newline="", encoding="utf-8") as file:
+        return [dict(row) for row in csv.DictReader(file)]
 
 
 def read_tensors(folder: Path) -> "dict[str, dict[str, Tensor]]":

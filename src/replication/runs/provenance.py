@@ -20,6 +20,7 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
         code: the folders in which a change since the commit makes it "dirty".
     """
     import torch
+    from PIL import features
 
     changes = _git("status", "--porcelain", "--untracked-files=no", "--", *code)
     return {
@@ -33,11 +34,37 @@ def provenance(device: "torch.device", code: Sequence[str] = ("src", "pipeline")
             "cpu": describe_cpu(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "device": describe_device(device),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),  # the instructions that torch's kernels use
+            "thread_pools": describe_thread_pools(),
         },
         "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")},
+        | {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
+        | {"jpeg": f"{features.version_feature('libjpeg_turbo') or features.version_codec('jpg')}"}
+        | (_cuda_versions() if device.type == "cuda" else {}),
     }
+
+
+def describe_device(device: "torch.device") -> str:
+    """The model of a GPU, or the kind of another device."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def describe_thread_pools() -> list[str]:
+    """The libraries that compute with threads in this process, with their versions."""
+    from threadpoolctl import threadpool_info
+
+    return sorted({f"{pool['prefix']} {pool['version'] or ''}".strip() for pool in threadpool_info()})
+
+
+def _cuda_versions() -> dict[str, str]:
+    import torch
+
+    driver = Path("/proc/driver/nvidia/version")
+    lines = driver.read_text(encoding="utf-8").splitlines() if driver.exists() else ["unknown"]
+    return {"cuda": f"{torch.version.cuda}", "cudnn": f"{torch.backends.cudnn.version()}", "driver": lines[0]}
 
 
 def to_columns(origin: Mapping[str, Any]) -> dict[str, str | None]:

@@ -24,6 +24,7 @@ class Start(BaseModel):
 
     iteration: int
     threads: int
+    device: str = ""  # the model of a GPU, or the kind of another device; empty in older records
     date: str
     commit: str
     dirty: bool | None  # whether code was changed since the commit; None: git cannot say

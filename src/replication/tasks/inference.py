@@ -64,6 +64,9 @@ def recompute_bn_statistics(net: nn.Module, batches: Batches, groups: int = 100)
         layer.reset_running_stats()
         layer.momentum = None  # cumulative average
     net.train()
+    for layer in net.modules():  # no statistics depend on dropout, and it would draw from the process's generator
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
     per_batch = batches.recipe.schedule.batch_size // batches.recipe.bn_group
     for iteration in range(-(-groups // per_batch)):
         for group in batches.training(iteration)[0].split(batches.recipe.bn_group):

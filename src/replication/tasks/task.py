@@ -7,7 +7,9 @@ loss.py        loss(output of the net, truth) → `Loss`
 evaluate.py    PROTOCOLS: by name, (net, batches) → `Outcome` of the test images
                COMPARED: by name, (outcomes of these) → `Outcome`, for protocols that compare others image by image
                OUTCOME: the class of outcomes that an ensemble averages
+               test_together(nets, batches) → outcomes by protocol of their ensemble, if `joins_seeds`
                measure_layers(net, batches) → a number a layer, if `measures_layers`
+               measure_precision(images, outcomes) → points of curves, if `measures_precision`
                draw_examples(images, outcomes) → a PNG file, if `draws_examples`
 net.py         make_head(recipe) → what puts the task's own layers on a net of the paper, if `has_own_net`
 """
@@ -70,8 +72,10 @@ class Task:
     has_own_net: bool = False  # its layers on top of a net of the paper
     has_chance_level: bool = True  # False: its classes are too imbalanced
     measures_layers: bool = False  # the responses of the layers (Figure 7)
+    measures_precision: bool = False  # precision-recall curves of the classes
     draws_examples: bool = False  # a picture of test images with the net's output
-    averages_seeds: bool = False  # the ensemble of all seeds of a net is tested
+    averages_seeds: bool = False  # the ensemble of all seeds of a net is tested: the mean of their outcomes
+    joins_seeds: bool = False  # the same, by nets that see each image together
     depth_net: str = ""  # the net that `depth` of params.yaml adds, "resnet-{depth}"
     curve_limit: float = 100.0  # error in percent at which the paper's figures of training curves end
 

@@ -89,7 +89,7 @@ def _watch_training_error(state: State, recipe: Recipe) -> None:
 
 def _summarise(state: State, rate: float, batch_size: int) -> list[Point]:
     """Loss and error over the training batches since the last points, as seen while training (augmented)."""
-    losses, wrong = torch.stack(state.losses), torch.stack(state.wrong)
+    losses, wrong = torch.stack(state.losses).cpu(), torch.stack(state.wrong).cpu()  # mps has no fp64
     values = {
         RATE: round(rate, 10),
         LOSS: round(losses.double().mean().item(), 6),

@@ -36,8 +36,17 @@ class Processes:
         """Join the processes that torchrun started; without torchrun, a single process."""
         if not is_under_torchrun():
             return cls()
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        if device.type == "cuda":  # never run: tested with gloo alone
+            gpu = torch.device("cuda", torch.cuda.current_device())
+            dist.init_process_group("cpu:gloo,cuda:nccl", device_id=gpu)
+        else:
+            dist.init_process_group("gloo")
         return cls(dist.get_rank(), dist.get_world_size())
+
+    def leave(self) -> None:
+        """Leave the processes, once all of them have trained or stopped; NCCL warns of those that just end."""
+        if self.count > 1:
+            dist.destroy_process_group()
 
     def check(self, recipe: Recipe) -> None:
         """Refuse a recipe whose batch-norm groups the processes cannot share evenly.

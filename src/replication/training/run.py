@@ -190,10 +190,15 @@ def train_run(
     remove_leftovers(folder)
     live = LiveRun(destination, recipe, environment_of(origin))
     backbone = read_weights(starts[BACKBONE]) if BACKBONE in starts else None
-    state = train(
-        recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
-        describe_start(origin, code), progress,
-    )  # fmt: skip
+    try:
+        state = train(
+            recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
+            describe_start(origin, code), progress,
+        )  # fmt: skip
+    except Stopped:
+        processes.leave()
+        raise
+    processes.leave()
     if processes.rank > 0:
         return None
     record = _record(recipe, state, batches, processes, origin)

@@ -18,6 +18,7 @@ from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import classify_error, make_read_error, require_regular, write_durably
 from replication.runs.curve import Point
+from replication.runs.provenance import describe_device
 from replication.tasks.batches import WEIGHTS, derived_seed
 from replication.tasks.build import build_net
 
@@ -67,7 +68,7 @@ class State:
         """A net with fresh weights and its optimiser; `origin` goes into its history."""
         net = build_net(recipe, classes, derived_seed(recipe.seeds[0], WEIGHTS))
         net = net.to(device, memory_format=torch.channels_last)
-        start = {"iteration": 0, "threads": torch.get_num_threads(), **origin}
+        start = {"iteration": 0, "threads": torch.get_num_threads(), "device": describe_device(device), **origin}
         return cls(
             net,
             _optimiser(net, recipe),
@@ -154,6 +155,13 @@ class State:
             print(
                 f"warning: this run was trained on {self.threads[-1]} threads and resumes on {start['threads']}: its "
                 "last bits will differ from those of an uninterrupted run. OMP_NUM_THREADS sets the number.",
+                file=sys.stderr,
+            )
+        before = self.history[-1].get("device", start["device"])  # states of older code lack it
+        if start["device"] != before:
+            print(
+                f"warning: this run was trained on {before} and resumes on {start['device']}: its last bits will "
+                "differ from those of an uninterrupted run.",
                 file=sys.stderr,
             )
         self.history.append(start)

@@ -9,7 +9,7 @@ from replication.config.profiles import Profile
 from replication.files import sha256
 from replication.results.labels import SMOKE_TESTS
 from replication.results.studies import Study
-from replication.results.tables import LAYERS, RECIPES, RERUNS, TABLES
+from replication.results.tables import OPTIONAL, RECIPES, RERUNS, TABLES
 from replication.verdicts.claim import Tested, judge_claims
 from replication.verdicts.claims.findings import judge_paper
 from replication.verdicts.comparisons import Comparison
@@ -36,7 +36,7 @@ def describe_evidence(studies: Sequence[Study], profile: Profile, results: Path)
         profile: the paper's.
         results: folder of the studies.
     """
-    names = [f"{study.folder}/{name}" for study in studies for name in (RECIPES, *TABLES, *LAYERS, RERUNS)]
+    names = [f"{study.folder}/{name}" for study in studies for name in (RECIPES, *TABLES, *OPTIONAL, RERUNS)]
     tables = [{"file": name, "sha256": sha256(results / name)} for name in names if (results / name).exists()]
     claims = []
     for group, members in group_studies(studies).items():

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from errors import refused
-from PIL import Image
+from PIL import ExifTags, Image
 
 from replication.data.annotations import DIFFICULT
 from replication.data.index import read_images
-from replication.data.sources import VOC, VOC07, Place
+from replication.data.sources import BCCD, VOC, VOC07, Place
 from replication.data.sources.prepare import Requirements, prepare
-from replication.data.sources.voc import read_2007, read_devkit, read_objects
+from replication.data.sources.voc import read_2007, read_devkit, read_folder, read_objects
 
 SMALL = replace(VOC, train_images=4, test_images=3)
 OBJECT = """<object><name>{}</name><difficult>{}</difficult>
@@ -100,3 +100,63 @@ def test_what_is_missing_or_damaged_is_refused_by_its_file(devkit: Path) -> None
         read_devkit(place, SMALL)
     with refused("missing", "VOC2007", key="data.voc.root"):
         read_devkit(Place("devkit", devkit.parent), SMALL)
+
+
+CELLS = replace(BCCD, train_images=2, test_images=2)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """A folder in the form of the devkit, without years: a grey, a CMYK and a turned photograph, and an empty one."""
+    root = tmp_path / "BCCD"
+    for name in ("ImageSets/Main", "Annotations", "JPEGImages"):
+        (root / name).mkdir(parents=True)
+    for part, names in {"trainval": ["grey", "cmyk"], "test": ["turned", "empty"]}.items():
+        (root / f"ImageSets/Main/{part}.txt").write_text("\n".join(names) + "\n")
+    Image.new("L", (60, 40), 90).save(root / "JPEGImages/grey.jpg")
+    Image.new("CMYK", (60, 40), (10, 20, 30, 40)).save(root / "JPEGImages/cmyk.jpg")
+    save_turned(root / "JPEGImages/turned.jpg", (40, 60))
+    Image.new("RGB", (60, 40)).save(root / "JPEGImages/empty.jpg")
+    for name in ("grey", "cmyk", "turned"):
+        # The second is a point, as two objects of BCCD are.
+        text = annotate(("RBC", 0, 1, 1, 20, 30), ("Platelets", 0, 50, 33, 50, 33))
+        (root / f"Annotations/{name}.xml").write_text(text)
+    (root / "Annotations/empty.xml").write_text(annotate())
+    return root
+
+
+def save_turned(file: Path, size: tuple[int, int]) -> None:
+    """An image of this size whose EXIF orientation turns it by a quarter."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", size, "#406080").save(file, exif=exif)
+
+
+def test_a_folder_without_years_is_read_with_classes_of_its_own(cells: Path, tmp_path: Path) -> None:
+    needs = Requirements(input_size=32, train_images=2, shorter_side=32, needs_boxes=True)
+    meta = prepare(tmp_path / "index", CELLS, Place("devkit", cells), needs)
+    assert (meta.train_images, meta.test_images, meta.classes) == (2, 2, ["RBC", "WBC", "Platelets"])
+    images = read_images(tmp_path / "index", cells)
+    first, turned, empty = images.train_annotations[0], images.test_annotations[0], images.test_annotations[1]
+    assert first.classes.tolist() == [0, 2] and first.boxes.tolist() == [[0, 0, 20, 30], [49, 32, 50, 33]]
+    assert images.load("test", 0).size == (60, 40) and turned.boxes.tolist() == first.boxes.tolist()
+    assert empty.boxes.shape == (0, 4)
+    for split, index in (("train", 0), ("train", 1), ("test", 0)):
+        assert images.load(split, index).mode == "RGB"
+
+
+def test_boxes_of_a_photograph_that_is_turned_afterwards_are_refused(cells: Path) -> None:
+    file = cells / "JPEGImages/turned.jpg"
+    save_turned(file, (60, 40))
+    with refused("damaged", "40x60", "60x40", file=file):
+        read_folder(Place("devkit", cells), CELLS)
+
+
+def test_a_folder_with_another_number_of_images_or_no_image_is_refused(cells: Path) -> None:
+    with refused("damaged", "292", file=cells):
+        read_folder(Place("devkit", cells), BCCD)
+    (cells / "JPEGImages/grey.jpg").write_bytes(b"no image")
+    with refused("damaged", "grey.jpg", file=cells / "JPEGImages/grey.jpg"):
+        read_folder(Place("devkit", cells), CELLS)
+    with refused("missing", "trainval", key="data.bccd.root"):
+        read_folder(Place("devkit", cells.parent), CELLS)

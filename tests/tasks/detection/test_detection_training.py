@@ -23,6 +23,7 @@ from replication.tasks.build import build_net, count_net
 from replication.tasks.detection import DETECTION, MISSED
 from replication.tasks.detection.detect import Detections, choose, find_missed
 from replication.tasks.detection.feed import DetectionBatches, Target, fit_size, pad_images
+from replication.tasks.detection.judge import Judged
 from replication.tasks.detection.loss import loss, watch
 from replication.tasks.detection.proposals import sample_anchors, sample_regions
 from replication.tasks.detection.recipe import DetectionRecipe, Scale, check_detection
@@ -194,7 +195,7 @@ def test_detections_are_chosen_class_by_class() -> None:
     recipe = recipe_of(STORE, test={"most": 3})
     scores = torch.tensor([[0.9, 0.04], [0.8, 0.6], [0.3, 0.2]])
     boxes = torch.tensor([[0.0, 0, 20, 20], [0, 0, 20, 18], [40, 40, 60, 60]])[:, None].expand(3, 2, 4)
-    found = choose(scores, boxes, recipe)
+    found = choose(Judged(scores, boxes), recipe)
     kept = list(zip(found.scores.tolist(), found.classes.tolist(), strict=True))
     assert kept == [(pytest.approx(0.9), 0), (pytest.approx(0.6), 1), (pytest.approx(0.3), 0)]
     assert (overlap(found.boxes[:1], found.boxes[1:2]) > 0.3).all(), "of another class"

@@ -113,7 +113,7 @@ def test_labels_belong_to_their_images(
     images, labels = batches.training(4)
     chosen = batches.indices(4)
     assert torch.equal(labels, photographs.train_labels[chosen])
-    assert torch.equal(images, batches.plain(photographs.train_images[chosen]))
+    assert torch.equal(images, batches.normalise(photographs.train_images[chosen]))
 
 
 def test_the_mean_image_of_the_store_is_subtracted(
@@ -121,7 +121,7 @@ def test_the_mean_image_of_the_store_is_subtracted(
 ) -> None:
     batches = make_photograph_batches(make_imagenet_recipe())
     pixels = photographs.test_images[:3, :, :32, :32]
-    plain = batches.plain(pixels)
+    plain = batches.normalise(pixels)
     torch.testing.assert_close(255 * plain + photographs.mean, pixels.float(), rtol=0, atol=1e-4)
     assert plain.is_contiguous(memory_format=torch.channels_last)
     assert photographs.mean.std() > 1
@@ -134,7 +134,7 @@ def test_for_another_size_the_mean_image_is_rescaled(
     columns = torch.arange(32.0).expand(1, 3, 32, 32)
     batches.mean = columns
     for high, wide in ((64, 96), (16, 48)):
-        rescaled = -255 * batches.plain(torch.zeros(1, 3, high, wide, dtype=torch.uint8))[0, 0]
+        rescaled = -255 * batches.normalise(torch.zeros(1, 3, high, wide, dtype=torch.uint8))[0, 0]
         assert rescaled.shape == (high, wide)
         expected = (torch.arange(wide) + 0.5) * 32 / wide - 0.5
         torch.testing.assert_close(rescaled[high // 2, 3:-3], expected[3:-3], rtol=0, atol=1e-3)
@@ -174,7 +174,7 @@ def test_colours_shift_along_their_principal_components_by_a_tenth_of_each_varia
     shifts = []
     for iteration in range(10):
         images, _ = batches.training(iteration)
-        shift = images - batches.plain(photographs.train_images[batches.indices(iteration)])
+        shift = images - batches.normalise(photographs.train_images[batches.indices(iteration)])
         assert (shift.amax((2, 3)) - shift.amin((2, 3))).max() < 1e-6, "one shift for all pixels of an image"
         shifts.append(shift.mean((2, 3)))
     shifts = torch.cat(shifts).double()
@@ -198,7 +198,7 @@ def test_the_single_view_is_the_centre_crop_of_every_image_in_order(
     ((images, labels),) = batches.single_view(split)
     part, indices = ("test", range(20)) if split == "test" else ("train", range(40, 48))
     crops = np.stack([centre_crop(photographs.load(part, index), 36, 32) for index in indices])
-    assert torch.equal(images, batches.plain(torch.from_numpy(crops).permute(0, 3, 1, 2)))
+    assert torch.equal(images, batches.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2)))
     of = photographs.test_labels if split == "test" else photographs.train_labels
     assert torch.equal(labels, of[list(indices)])
     assert (batches.test_count, batches.heldout_count) == (20, 8)

@@ -130,7 +130,7 @@ def test_errors_are_those_of_a_recount_in_plain_numpy() -> None:
         for number in range(24):
             image = torch.from_numpy(np.ascontiguousarray(store.test_images[number].numpy()[:, 4:36, 4:36]))
             with torch.no_grad():
-                answers = net(batches.plain(image[None]))
+                answers = net(batches.normalise(image[None]))
                 box = best_boxes(answers, method, store.test_labels[number][None, None], recipe)[0, 0].numpy() + 4
             best = 0.0
             for left, top, right, bottom in true[number]:

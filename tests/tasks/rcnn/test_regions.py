@@ -202,7 +202,7 @@ def test_what_r_cnn_judges_has_the_localization_nets_own_best_box_but_for_what_l
     for number in range(3):
         pixels = store.test_images[number : number + 1, :, 4:36, 4:36]
         classes = torch.zeros(1, 1, dtype=torch.long)
-        best = best_boxes(start.net(start.batches.plain(pixels)), "per_class_rpn", classes, start.batches.recipe)
+        best = best_boxes(start.net(start.batches.normalise(pixels)), "per_class_rpn", classes, start.batches.recipe)
         assert torch.allclose(outcome.boxes["per_class_rpn"][number], (best[0, 0] + 4).clamp(0, 40), atol=1e-3)
 
 

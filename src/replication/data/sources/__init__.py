@@ -111,7 +111,12 @@ VOC07 = replace(
     readers={"devkit": f"{HERE}.voc:read_2007"},
 )  # fmt: skip
 
+BCCD = Dataset(
+    "bccd", "photographs of blood cells (BCCD)", 292, 72, classes=3, is_indexed=True, is_shareable=True,
+    readers={"devkit": f"{HERE}.voc:read_folder"}, class_names=("RBC", "WBC", "Platelets"),
+)  # fmt: skip
+
 DATASETS: dict[str, Dataset] = {
-    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC, VOC07)
+    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC, VOC07, BCCD)
 }
 DATA_NAMES: dict[str, str] = {key: dataset.name for key, dataset in DATASETS.items()}

@@ -10,7 +10,7 @@ from PIL import Image
 from replication.data.annotations import Annotations, Objects, gather
 
 TRAIN, TEST = 1000, 200  # scenes
-MOST = 3  # digits of a scene; some have none
+MAX_DIGITS = 3  # digits of a scene; some have none
 SIDES = (0.3, 0.55)  # of a digit, square root of its area, as shares of the scene's side
 RATIOS = (0.75, 1.33)  # height over width
 OVERLAP = 0.1  # most that a digit may share with an earlier one, as a share of either
@@ -53,7 +53,7 @@ def _make_split(
     scenes, objects = [], []
     for _ in range(count):
         scene, boxes, classes = np.zeros((size, size), np.uint8), [], []
-        for number in random.choice(digits, int(random.integers(0, MOST + 1))):
+        for number in random.choice(digits, int(random.integers(0, MAX_DIGITS + 1))):
             box = _place(boxes, size, random)
             if box is None:
                 continue

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import torch
 
 from replication.data.annotations import DIFFICULT, Objects, gather
+from replication.data.decoding import read_size
 from replication.data.index import Entry, Files, ListedImages, make_table
 from replication.data.sources import Dataset, Place
 from replication.data.sources.boxes import check_box
@@ -27,13 +28,7 @@ def read_devkit(place: Place, dataset: Dataset) -> Files:
         UserError: a file is missing or bad, or the number of images is not that of the data set; names the file.
     """
     train, test = (_list_images(place.root, parts, dataset) for parts in (TRAIN, TEST))
-    for images, split, count in ((train, "training", dataset.train_images), (test, "test", dataset.test_images)):
-        if len(images) != count:
-            raise UserError(
-                f"{place.root}: {len(images):,} {split} images, expected {count:,}; extract the archives again.",
-                kind="damaged",
-                file=place.root,
-            )
+    _check_counts(train, test, place, dataset)
     return Files(train, test, list(dataset.class_names), "extracted devkit, not verified", [])
 
 
@@ -52,6 +47,31 @@ def read_2007(place: Place, dataset: Dataset) -> Files:
     splits = [*present, *tested[::2]], tested[1::2]
     train, test = (_describe_images(root, [(folder, name) for name in names], dataset) for names in splits)
     return Files(train, test, list(dataset.class_names), "VOC 2007, another split, not verified", [])
+
+
+def read_folder(place: Place, dataset: Dataset) -> Files:
+    """A data set in the form of the devkit that is one folder, without years: its lists trainval and test.
+
+    Raises:
+        UserError: a file is missing or bad, or the number of images is not that of the data set; names the file.
+    """
+    key = f"data.{dataset.key}.root"
+    train, test = (
+        _describe_images(place.root, [(place.root, name) for name in _read_list(place.root, part, key)], dataset)
+        for part in ("trainval", "test")
+    )
+    _check_counts(train, test, place, dataset)
+    return Files(train, test, list(dataset.class_names), "a copy, not verified", [])
+
+
+def _check_counts(train: ListedImages, test: ListedImages, place: Place, dataset: Dataset) -> None:
+    for images, split, count in ((train, "training", dataset.train_images), (test, "test", dataset.test_images)):
+        if len(images) != count:
+            raise UserError(
+                f"{place.root}: {len(images):,} {split} images, expected {count:,}; extract the archives again.",
+                kind="damaged",
+                file=place.root,
+            )
 
 
 def _list_images(root: Path, parts: Iterable[tuple[str, str]], dataset: Dataset) -> ListedImages:
@@ -80,15 +100,19 @@ def _describe_images(root: Path, images: Iterable[tuple[Path, str]], dataset: Da
         with explain_errors(image, "extract the archive again"):
             size = image.stat().st_size
         entries.append((image.relative_to(root).as_posix(), "", 0, size))
-        objects.append(read_objects(folder / f"Annotations/{name}.xml", dataset.class_names))
+        objects.append(read_objects(folder / f"Annotations/{name}.xml", dataset.class_names, image))
     return ListedImages(make_table(entries), gather(objects))
 
 
-def read_objects(file: Path, classes: Sequence[str]) -> Objects:
+def read_objects(file: Path, classes: Sequence[str], image: Path | None = None) -> Objects:
     """The objects of an annotation in XML, boxes cut at the edges of the image.
 
+    Args:
+        image: its photograph, whose size must be that of the annotation; its header alone is read.
+
     Raises:
-        UserError: the file is missing or no such annotation, a class is unknown, or a box is bad.
+        UserError: the file is missing or no such annotation, a class is unknown, or a box is bad; or the photograph,
+            turned as its EXIF orientation says, has another size.
     """
     try:
         tree = ElementTree.parse(require_regular(file))
@@ -96,6 +120,12 @@ def read_objects(file: Path, classes: Sequence[str]) -> Objects:
         message = f"{file} is not an annotation in XML ({error}); extract the archive again."
         raise UserError(message, kind=classify_error(error), file=file) from error
     size = tuple(_read_number(tree.findtext(f"size/{side}"), file) for side in ("width", "height"))
+    if image and (actual := read_size(image)) != size:
+        message = (
+            f"{image} has {actual[0]}x{actual[1]} pixels, turned upright, but its boxes are of {size[0]}x{size[1]}; "
+            "save it upright, without an EXIF orientation, or annotate it anew."
+        )
+        raise UserError(message, kind="damaged", file=image)
     labels, boxes, flags = [], [], []
     for item in tree.iter("object"):
         name = item.findtext("name") or ""

@@ -21,10 +21,11 @@ def response_deviations(net: nn.Module, batches: Batches) -> list[float]:
     A net of 6n+2 layers has 6n+1 of them, as in the figure: the fc layer has none.
     """
     norms = _norms_of_3x3(net)
-    sums = torch.zeros(len(norms), 3, dtype=torch.float64, device=batches.device)  # of values, their squares, and ones
+    device = torch.device("cpu") if batches.device.type == "mps" else batches.device  # mps has no fp64
+    sums = torch.zeros(len(norms), 3, dtype=torch.float64, device=device)  # of values, their squares, and ones
 
     def add(place: int, values: Tensor) -> None:
-        values = values.float()
+        values = values.float().to(device)
         parts = [values.sum(dtype=torch.float64), values.square().sum(dtype=torch.float64)]
         sums[place] += torch.stack([*parts, torch.full_like(parts[0], values.numel())])
 

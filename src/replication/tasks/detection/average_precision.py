@@ -78,19 +78,34 @@ def match(paired: Paired, objects: Objects, images: int, overlap: float) -> Matc
     return Matched(paired.images, kinds, counts)
 
 
-def measure_overlaps(boxes: Floats, others: Floats) -> Floats:
-    """Intersection over union of boxes [m, 4] with others [n, 4], [m, n]."""
-    boxes = boxes[:, None]
-    sides = np.minimum(boxes[..., 2:], others[:, 2:]) - np.maximum(boxes[..., :2], others[:, :2])
+def measure_overlaps(boxes: Floats, others: Floats, ignored: Flags | None = None) -> Floats:
+    """Intersection over union of boxes [m, 4] with others [n, 4], [m, n].
+
+    Args:
+        ignored: which of the others are crowds, [n]: with these it is the share of a box that lies in them.
+    """
+    sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
     shared = np.where((sides > 0).all(-1), sides.prod(-1), 0.0)
-    areas = (boxes[..., 2:] - boxes[..., :2]).prod(-1) + (others[:, 2:] - others[:, :2]).prod(-1)
-    return shared / (areas - shared)
+    own = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None]
+    whole = own + (others[:, 2:] - others[:, :2]).prod(-1) - shared
+    return shared / (whole if ignored is None else np.where(ignored, own, whole))
 
 
 def eleven_points(recall: Floats, precision: Floats) -> float:
     """VOC 2007: the mean over recalls 0, 0.1, …, 1 of the best precision at that recall or more."""
     best = [precision[recall >= point].max(initial=0.0) for point in np.arange(11) / 10]
     return float(np.mean(best))
+
+
+def points_101(recall: Floats, precision: Floats) -> float:
+    """COCO: the mean over recalls 0, 0.01, …, 1 of the best precision at that recall or more."""
+    return float(interpolate(recall, precision, np.linspace(0, 1, 101)).mean())
+
+
+def interpolate(recall: Floats, precision: Floats, points: Floats) -> Floats:
+    """The best precision at each of some recalls, or at more recall; 0 at more than is reached."""
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return np.append(best, 0.0)[np.searchsorted(recall, points)]
 
 
 def area(recall: Floats, precision: Floats) -> float:
@@ -100,7 +115,11 @@ def area(recall: Floats, precision: Floats) -> float:
     return float(np.sum(np.diff(recall) * precision[1:]))
 
 
-RULES: Mapping[str, Callable[[Floats, Floats], float]] = {"eleven_points": eleven_points, "area": area}
+RULES: Mapping[str, Callable[[Floats, Floats], float]] = {
+    "eleven_points": eleven_points,
+    "area": area,
+    "points_101": points_101,
+}
 
 
 def average_precision(matched: Matched, rule: str, weights: Floats | None = None) -> float | None:
@@ -109,6 +128,12 @@ def average_precision(matched: Matched, rule: str, weights: Floats | None = None
     Args:
         weights: how often each image counts, [N]; None: once.
     """
+    curve = trace_curve(matched, weights)
+    return None if curve is None else RULES[rule](*curve)
+
+
+def trace_curve(matched: Matched, weights: Floats | None = None) -> tuple[Floats, Floats] | None:
+    """Recall and precision of a class after each detection that counts; None if it has no object that counts."""
     weights = np.ones(len(matched.objects)) if weights is None else weights
     positives = float(weights @ matched.objects)
     if not positives:
@@ -118,7 +143,7 @@ def average_precision(matched: Matched, rule: str, weights: Floats | None = None
     correct = np.cumsum(of_detection * (matched.kinds[counted] == CORRECT))
     all_so_far = np.cumsum(of_detection)
     seen = all_so_far > 0
-    return RULES[rule](correct[seen] / positives, correct[seen] / all_so_far[seen])
+    return correct[seen] / positives, correct[seen] / all_so_far[seen]
 
 
 def mean_average_precision(by_class: Mapping[int, Matched], rule: str, weights: Floats | None = None) -> float:
@@ -128,16 +153,24 @@ def mean_average_precision(by_class: Mapping[int, Matched], rule: str, weights: 
     return 100 * float(np.mean(known)) if known else 0.0
 
 
-def bootstrap_error(matched: list[dict[int, Matched]], rule: str, rounds: int, seed: int = 0) -> float:
+Means = list[dict[int, Matched]]  # by class, for each of the overlaps over which a mean is taken
+
+
+def bootstrap_error(matched: Means, rule: str, rounds: int, seed: int = 0, less: Means | None = None) -> float:
     """The standard error of mean average precision over images, in points: images are drawn anew, with replacement.
 
     Args:
-        matched: by class, for each of the overlaps over which the mean is taken.
+        less: other detections on the same images; the error is then that of the difference from theirs.
     """
     images = len(next(iter(matched[0].values())).objects)
     random = np.random.default_rng(seed)
     values = []
     for _ in range(rounds):
         weights = np.bincount(random.integers(0, images, images), minlength=images).astype(float)
-        values.append(np.mean([mean_average_precision(by_class, rule, weights) for by_class in matched]))
+        values.append(average_means(matched, rule, weights) - (average_means(less, rule, weights) if less else 0.0))
     return float(np.std(values, ddof=1))
+
+
+def average_means(matched: Means, rule: str, weights: Floats | None = None) -> float:
+    """The mean over overlaps of mean average precision, in percent."""
+    return float(np.mean([mean_average_precision(by_class, rule, weights) for by_class in matched]))

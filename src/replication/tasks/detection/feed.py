@@ -17,7 +17,7 @@ from replication.data.store import Images
 from replication.errors import UserError
 from replication.nets.names import STRIDES
 from replication.tasks.batches import AUGMENTATION, Split, derived_seed, draw_indices
-from replication.tasks.detection.recipe import DetectionRecipe, Scale
+from replication.tasks.detection.recipe import REFERENCE, DetectionRecipe, Scale
 from replication.tasks.imagenet.feed import PhotographBatches, prefetch
 
 ANCHORS, REGIONS = 5, 6  # streams of random numbers, after those of the other tasks
@@ -94,7 +94,7 @@ class DetectionBatches(PhotographBatches):
     def training(self, iteration: int) -> tuple[Views, Targets]:
         views = self.load_next(iteration, partial(_load_training, self.images, self.recipe, self.trained, self.slots()))
         targets = [view.target.to(self.device) for view in views]
-        return Views(self.plain(view.pixels) for view in views), Targets(targets, self.recipe)
+        return Views(self.normalise(view.pixels) for view in views), Targets(targets, self.recipe)
 
     def plain(self, images: Tensor) -> Tensor:
         """An image [3, H, W] uint8 less the mean colour, divided by 255, on the device."""
@@ -103,13 +103,18 @@ class DetectionBatches(PhotographBatches):
     def single_view(self, split: Split) -> Iterator[tuple[Tensor, Targets]]:
         """One image after the other, [1, 3, H, W]: padding would change what is near the border."""
         for _, view in self.iterate_images(split):
-            yield pad_images([self.plain(view.pixels)]), Targets([view.target.to(self.device)], self.recipe)
+            yield pad_images([self.normalise(view.pixels)]), Targets([view.target.to(self.device)], self.recipe)
 
     def iterate_images(self, split: Split) -> Iterator[tuple[tuple[int, int], View]]:
         """Each image of this process's part of a split: its own width and height, and its view in a test."""
         positions = self.heldout.tolist() if split == "heldout" else range(self.test_count)
         load = partial(_load_test, self.images, self.recipe, split)
         yield from prefetch(load, positions[self.rank :: self.ranks], self.workers)
+
+    def iterate_scales(self, split: Split) -> Iterator[tuple[tuple[int, int], View, list[Tensor]]]:
+        """The same with the image at each of `improvements.scales`, [3, H, W] uint8."""
+        load = partial(_load_scales, self.images, self.recipe, split)
+        yield from prefetch(load, range(self.rank, self.test_count, self.ranks), self.workers)
 
     def contents(self, iteration: int) -> list[dict[str, Any]]:
         """Image and mirror of each."""
@@ -177,6 +182,25 @@ def _load_test(images: Images, recipe: DetectionRecipe, split: Split, index: int
     pixels, boxes, size = _rescale(image, corners, recipe.test)
     none = torch.empty(0)
     return image.size, View(pixels, Target(size, boxes, classes, flags & (DIFFICULT | CROWD) > 0, none, none))
+
+
+def _load_scales(
+    images: Images, recipe: DetectionRecipe, split: Split, index: int
+) -> tuple[tuple[int, int], View, list[Tensor]]:
+    size, view = _load_test(images, recipe, split, index)
+    image = images.load("test" if split == "test" else "train", index)
+    none = torch.empty(0, 4)
+    return size, view, [_rescale(image, none, scale)[0] for scale in list_scales(recipe)]
+
+
+def list_scales(recipe: DetectionRecipe) -> list[Scale]:
+    """The scales of a multi-scale test, in proportion to that of a test."""
+    factors = [side / REFERENCE for side in recipe.improvements.scales]
+    sides = ("shorter_side", "longer_side")
+    return [
+        recipe.test.model_copy(update={side: max(1, round(getattr(recipe.test, side) * factor)) for side in sides})
+        for factor in factors
+    ]
 
 
 def _rescale(image: Image.Image, boxes: Tensor, scale: Scale) -> tuple[Tensor, Tensor, tuple[int, int]]:

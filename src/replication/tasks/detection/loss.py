@@ -29,7 +29,7 @@ def loss(answers: Maps, truth: Targets) -> Loss:
         of_anchors, sample = _train_proposals(answers, index, target, truth)
         total = total + of_anchors
         samples.append(sample)
-    scores, offsets = answers.judge([sample.boxes for sample in samples])
+    scores, offsets = answers.judge([sample.boxes for sample in samples], [target.size for target in truth])
     counts = [len(sample.boxes) for sample in samples]
     wrong = torch.zeros_like(total)
     for sample, of_classes, moves in zip(samples, scores.split(counts), offsets.split(counts), strict=True):

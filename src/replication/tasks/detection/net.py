@@ -6,7 +6,8 @@
                                   └─ RoI pooling of each ──────────────────┴─ conv5 ─ pooling ─┬─ cls: scores
                                                                                                └─ reg: offsets
 
-With maps of conv3, conv4 judges the regions, and conv5 is left out.
+With maps of conv3, conv4 judges the regions, and conv5 is left out. With `context` the whole image is pooled as one
+more region, and cls and reg see its features beside those of each region (appendix B).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from replication.nets.backbone import load_backbone
 from replication.nets.boxes import anchors
 from replication.nets.imagenet import ImagenetNet
 from replication.nets.names import STRIDES
+from replication.tasks.detection.proposals import Size
 from replication.tasks.detection.recipe import Anchors, DetectionRecipe
 
 OWN = ("rpn_conv.", "rpn.", "cls.", "reg.")  # layers that no backbone has
@@ -44,17 +46,38 @@ class Maps:
         logits, offsets = self.logits[index, :, :height, :width], self.offsets[index, :, :height, :width]
         return logits.flatten(), offsets.flatten(0, 2), shapes.to(logits.device)
 
-    def judge(self, regions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def of_one(self, index: int) -> "Maps":
+        """Those of one image of the batch alone."""
+        one = slice(index, index + 1)
+        return Maps(self.maps[one], self.logits[one], self.offsets[one], self.net)
+
+    def judge(self, regions: Sequence[Tensor], sizes: Sequence[Size]) -> tuple[Tensor, Tensor]:
         """Scores [R, classes + 1], the first of background, before the softmax, and offsets [R, classes, 4] of the
         regions [n, 4] of each image, all images together.
+
+        Args:
+            sizes: width and height of each image, without its padding.
         """
-        return self.net.judge(self.maps, list(regions))
+        if not self.net.head.context:
+            return self.net.classify(self.pool(regions).mean(dim=(2, 3)))
+        # The whole image passes with its regions, so that batch norm sees them together.
+        wholes = [frame_image(size, self.maps.device) for size in sizes]
+        features = self.pool([torch.cat(pair) for pair in zip(regions, wholes, strict=True)]).mean(dim=(2, 3))
+        rows = []
+        for of_image in features.split([len(some) + 1 for some in regions]):
+            rows.append(torch.cat([of_image[:-1], of_image[-1:].expand(len(of_image) - 1, -1)], 1))
+        return self.net.classify(torch.cat(rows))
+
+    def pool(self, regions: Sequence[Tensor]) -> Tensor:
+        """Features of the regions of each image, before the average pooling, [R, channels, h, w]."""
+        return self.net.pool_regions(self.maps, list(regions))
 
     def tensors(self, _: Tensor) -> list[Tensor]:
         """Output that depends on all weights, to measure the time of a step."""
         side = float(min(self.maps.shape[2:]) * self.net.stride)
         fake = torch.tensor([[0.0, 0.0, side, side]], device=self.maps.device).expand(FAKE_REGIONS, 4)
-        return [self.logits, self.offsets, *self.judge([fake] * len(self.maps))]
+        sizes = [(int(side), int(side))] * len(self.maps)
+        return [self.logits, self.offsets, *self.judge([fake] * len(self.maps), sizes)]
 
 
 @dataclass(frozen=True)
@@ -67,6 +90,7 @@ class Head:
     anchors: Anchors
     pool: str  # "max" or "align"
     size: int  # side of a pooled region, places
+    context: bool  # regions are judged with the whole image
     counted: int  # regions of an image, where multiply-adds are counted
 
     def __call__(self, backbone: ImagenetNet, classes: int) -> "DetectionNet":
@@ -90,6 +114,7 @@ class DetectionNet(nn.Module):
             self.add_module(name, getattr(backbone, name))
         channels, features = (_count_channels(getattr(self, name)) for name in (head.maps, self._last))
         self.shapes = len(head.anchors.sides) * len(head.anchors.ratios)
+        features *= 2 if head.context else 1
         self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.rpn = nn.Conv2d(channels, 5 * self.shapes, 1)
         self.cls = nn.Linear(features, classes + 1)
@@ -126,11 +151,14 @@ class DetectionNet(nn.Module):
         with _in_fp32(features):
             answers = self.rpn(features.float()).unflatten(1, (5, self.shapes))
         if images.is_meta:  # where layers are counted, there are no proposals
-            self._classify(maps.new_empty(self.head.counted, maps.shape[1], self.head.size, self.head.size))
+            counted = self.head.counted + self.head.context
+            judged = self._judge_pooled(maps.new_empty(counted, maps.shape[1], self.head.size, self.head.size))
+            features = judged[: self.head.counted].mean(dim=(2, 3))
+            self.classify(torch.cat([features, features], 1) if self.head.context else features)
         return Maps(maps, answers[:, 0], answers[:, 1:].permute(0, 2, 3, 4, 1), self)
 
-    def judge(self, maps: Tensor, regions: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """See `Maps.judge`. RoI pooling is in fp32; convolutions are in the precision of the maps."""
+    def pool_regions(self, maps: Tensor, regions: list[Tensor]) -> Tensor:
+        """See `Maps.pool`. RoI pooling is in fp32; convolutions are in the precision of the maps."""
         size, scale = self.head.size, 1 / self.stride
         with _in_fp32(maps):
             if self.head.pool == "max":
@@ -138,10 +166,13 @@ class DetectionNet(nn.Module):
             else:
                 pooled = roi_align(maps.float(), regions, size, scale, sampling_ratio=2)
         with torch.autocast(maps.device.type, torch.bfloat16, enabled=maps.dtype == torch.bfloat16):
-            return self._classify(pooled.contiguous(memory_format=torch.channels_last))
+            return self._judge_pooled(pooled.contiguous(memory_format=torch.channels_last))
 
-    def _classify(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        features = getattr(self, self._last)(pooled).mean(dim=(2, 3))
+    def _judge_pooled(self, pooled: Tensor) -> Tensor:
+        return getattr(self, self._last)(pooled)
+
+    def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores [R, classes + 1] and offsets [R, classes, 4] from the features of regions [R, features], in fp32."""
         with _in_fp32(features):
             return self.cls(features.float()), self.reg(features.float()).unflatten(1, (-1, 4))
 
@@ -158,6 +189,11 @@ class DetectionNet(nn.Module):
         load_backbone(self, weights, OWN)
 
 
+def frame_image(size: Size, device: torch.device) -> Tensor:
+    """The region that is the whole image, [1, 4]."""
+    return torch.tensor([[0.0, 0.0, *map(float, size)]], device=device)
+
+
 def _count_channels(stage: nn.Module) -> int:
     return [layer for layer in stage.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
 
@@ -171,5 +207,12 @@ def make_head(recipe: DetectionRecipe) -> Head:
     """The layers of a recipe on top of a net of Table 1."""
     regions = recipe.regions
     return Head(
-        recipe.maps, recipe.frozen, recipe.norm, recipe.anchors, regions.pool, regions.size, recipe.proposals.test.after
+        recipe.maps,
+        recipe.frozen,
+        recipe.norm,
+        recipe.anchors,
+        regions.pool,
+        regions.size,
+        recipe.context,
+        recipe.proposals.test.after,
     )

@@ -15,6 +15,8 @@ from replication.nets.names import EARLIER, check_imagenet
 from replication.tasks.imagenet.recipe import Side
 from replication.tasks.localization.recipe import Anchors
 
+REFERENCE = 600  # the paper's shorter side, pixels, in which the scales of appendix B are given
+
 Share = Annotated[Real, Field(gt=0, le=1)]
 Count = Annotated[Whole, Field(gt=0, le=100_000)]
 
@@ -104,6 +106,28 @@ class Test(Scale):
     most: Count = Field(description="detections of an image at most · not said")
 
 
+class Improvements(Section):
+    """Appendix B at test time: how a choice is made where the paper leaves one. It changes no weight."""
+
+    refine: Literal["proposal", "class"] = Field(
+        "proposal",
+        description="boxes judged again: of the best class of a proposal, or of each probable one · not said",
+    )
+    vote_from: Share = Field(0.5, description="overlap with a detection from which boxes vote for its place · not said")
+    # Both in pixels where test.shorter_side is 600, else in proportion.
+    scales: tuple[Side, ...] = Field((200, 400, 600, 800, 1000), min_length=1, description="shorter sides · B")
+    best_side: Side = Field(224, description="side of a region at its best scale · not said (SPPnet)")
+    maxout: Literal["before", "after"] = Field(
+        "after", description="maxout of two scales before the average pooling, or after it · not said"
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Improvements":
+        if list(self.scales) != sorted(set(self.scales)):
+            raise BadValue("scales", f"{list(self.scales)} must increase")
+        return self
+
+
 class DetectionRecipe(Recipe):
     """A run of section 4.3. With the role `backbone` in `starts` its first layers are those of a trained net."""
 
@@ -125,9 +149,11 @@ class DetectionRecipe(Recipe):
     sampling: Sampling
     proposals: Proposals
     regions: Regions
+    context: Flag = Field(False, description="each region is judged with the features of the whole image · B")
     difficult: Flag = Field(description="objects marked as difficult are trained on · not said")
     augmentation: Augmentation
     test: Test
+    improvements: Improvements = Improvements()
 
     @model_validator(mode="after")
     def _fits(self) -> "DetectionRecipe":
