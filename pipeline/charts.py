@@ -22,7 +22,7 @@ from replication.runs.curve import ERROR, TEST, TRAIN, Point
 from replication.tasks import Task, get_task
 from replication.tracking.fields import GROUP
 from replication.tracking.importer import REFERENCE, log_reference
-from replication.tracking.mlflow_store import KIND, connect, mark_killed
+from replication.tracking.mlflow_store import KIND, connect, explain_failure, mark_killed
 from replication.verdicts.paper_study import make_paper_study
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def main() -> None:
         client = connect(TRACKING_URI)
         mark_killed(client, WORK)
     except Exception as error:  # of MLflow, SQLAlchemy or sqlite
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"MLflow's store {TRACKING_URI} cannot be used: {reason}", kind="unavailable") from error
+        raise explain_failure(TRACKING_URI, error) from error
     for experiment in client.search_experiments(order_by=["name"]):
         if client.search_runs([experiment.experiment_id], max_results=1):
             log_paper(client, client.search_runs([experiment.experiment_id]), profile)

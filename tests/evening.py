@@ -41,6 +41,7 @@ DETECTION = written("detection.nets")
 QUEUE, START, SHOW = written("--queue"), written("dvc queue start"), written("dvc exp show")
 CPU, CPU_IMAGENET = "dvc exp run -S profile=cpu -S 'imagenet.nets=[]'", "dvc exp run -S profile=cpu -S 'cifar.nets=[]'"
 BACK, PLAN, PRUNE = written("git checkout HEAD -- params.yaml"), written("make plan"), written("make prune")
+JOIN_BY = written("pipeline.join --by")
 PROCESSES, TORCHRUN, JOIN = written("processes=8"), written("torchrun"), written("pipeline.join elsewhere")
 CHECK, TRAIN, EVALUATE = written("check prepare@cifar"), written("pipeline.train cifar"), written("pipeline.evaluate")
 SUBMIT, OVER_NODES, COMMIT = written("submit.sh --cpus"), written("--nodes=2 --cpus"), written("git commit")

@@ -7,7 +7,20 @@ import subprocess
 import pandas as pd
 import pytest
 from checkout import Checkout, make_checkout
-from evening import BACK, CHECK, COMMANDS, CPU_IMAGENET, EVALUATE, JOIN, PLAN, PROCESSES, PRUNE, TORCHRUN, TRAIN
+from evening import (
+    BACK,
+    CHECK,
+    COMMANDS,
+    CPU_IMAGENET,
+    EVALUATE,
+    JOIN,
+    JOIN_BY,
+    PLAN,
+    PROCESSES,
+    PRUNE,
+    TORCHRUN,
+    TRAIN,
+)
 
 from replication.files import seal
 
@@ -39,6 +52,10 @@ def test_one_run_by_hand_and_joined_elsewhere(checkout: Checkout) -> None:
     assert set(joined["net"]) == {"resnet-56"}
     (responses,) = (checkout.folder / "results/quick/cifar").rglob("responses.csv")
     assert len(pd.read_csv(responses)) == 55, "Figure 7"
+    assert "the same number" in checkout.run(JOIN_BY), "it enters no table of ours"
+    assert scores(checkout, "quick", "cifar").equals(joined)
+    (reruns,) = (checkout.folder / "results/quick/cifar").rglob("reruns.csv")
+    assert pd.read_csv(reruns)["by"].tolist() == ["A. Nother"]
     record = checkout.folder / "elsewhere/runs/cifar/resnet-56/seed-0/run.json"
     record.write_text(
         record.read_text()
@@ -125,7 +142,6 @@ def test_every_command_of_readme_and_docs_is_run_by_a_test() -> None:
         "make newest": "weekly.yml",
         "make lowest": "weekly.yml",
         "make metadata": ".ci/run",
-        "python -m pipeline.join --by 'A. Nother' elsewhere/runs/cifar/resnet-56/seed-0": "results/test_reruns.py",
         "dvc repro report": "test_user.py",
         "dvc repro": "test_user_again.py",
         "dvc repro check prepare@imagenet": "here",

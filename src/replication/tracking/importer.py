@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replication.config.recipe import Recipe
-from replication.errors import UserError
-from replication.files import describe_cause, sha256
+from replication.files import sha256
 from replication.runs.curve import Point
 from replication.runs.folder import CURVE, NET, RECORD, read_curve, read_run
 from replication.runs.provenance import to_columns
@@ -97,13 +96,7 @@ def import_runs(runs: Sequence[tuple[FinishedRun, Destination | None]], work: Pa
                 ids[key], is_changed = _import_run(client, destination, run, len(tracked) - number), True
             names += [f"{destination.experiment}: {run_name(run.recipe)}"] if is_changed else []
     except Exception as error:  # of MLflow, SQLAlchemy or sqlite
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        remedy = "repair it, or move it away: `make runs` then creates another, with all runs"
-        if isinstance(error, OSError) and error.errno:
-            reason, remedy = "a file of it cannot be read or written", describe_cause(error)
-        elif "readonly" in reason:  # as sqlite says it
-            remedy = "make the file and its folder writable, and run again"
-        raise UserError(f"MLflow's store {uri} cannot be used ({reason}); {remedy}.", kind="unavailable") from error
+        raise mlflow_store.explain_failure(uri, error) from error
     return ids, names
 
 

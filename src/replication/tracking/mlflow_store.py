@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from replication.errors import UserError
+from replication.files import describe_cause
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
@@ -44,6 +47,17 @@ class Destination:
     experiment: str
     tags: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+
+
+def explain_failure(uri: str, error: Exception) -> UserError:
+    """The error for a store that MLflow, SQLAlchemy or sqlite could not use."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    remedy = "repair it, or move it away: `make runs` then creates another, with all runs"
+    if isinstance(error, OSError) and error.errno:
+        reason, remedy = "a file of it cannot be read or written", describe_cause(error)
+    elif "readonly" in reason:  # as sqlite says it
+        remedy = "make the file and its folder writable, and run again"
+    return UserError(f"MLflow's store {uri} cannot be used ({reason}); {remedy}.", kind="unavailable")
 
 
 def connect(uri: str) -> "MlflowClient":
