@@ -7,7 +7,7 @@ Run it after `train`. Each net is tested by all protocols of its task: section 4
 centre crop, 10 crops and fully convolutionally at five scales. The responses of the layers of CIFAR nets are measured
 too (Figure 7). Probabilities are kept for ensembles. On 2 cores it takes seconds for CIFAR-10 and minutes for Tiny
 ImageNet. Outcomes in the store are not measured again. Where a task tests all seeds of a net together (detection), only
-the first form does so, after all runs; it takes about nine times the time of one net of three.
+the first form does so, after all runs.
 """
 
 from pathlib import Path
