@@ -5,6 +5,9 @@ measured, and ends with 1 if a check failed. Images are noise, so that no data i
 takes is not in it: `benchmarks/decoding.py` measures that. `--tiny` runs all of it at sizes that a CPU does in seconds,
 to see that it works; those figures mean nothing.
 
+`--minutes N` trains section 4.2 for N minutes instead, and packs what it made; `benchmarks/slices.py` says what. It
+needs the prepared images of the profile `paper` (`dvc repro check prepare@cifar`).
+
 No GPU was there when this was written: which numbers to expect is not known.
 """
 
@@ -41,8 +44,10 @@ from benchmarks.measure import (
     training,
     whole_run,
 )
+from benchmarks.slices import list_recipes, pack, read_cifar, train_slice
 from benchmarks.usual import usual_recipe, usual_steps
 from pipeline import stage
+from pipeline.params import WORK
 from replication.runs.provenance import provenance
 from replication.tasks.cifar.feed import CifarBatches
 from replication.training.device import choose_device
@@ -96,6 +101,9 @@ def checks(size: Size, device: torch.device) -> Iterator[tuple[str, bool, str]]:
     yield "fp32 is fp32, and not TF32", exact, found
     again = losses(recipe, device.type, 5)
     yield "the same seed gives the same losses, bit for bit", again == ours, f"{again[-1]:.6f} and {ours[-1]:.6f}"
+    graphed = losses(recipe, device.type, 8, graphs=True)
+    same = graphed == losses(recipe, device.type, 8)
+    yield "CUDA graphs give the eager losses, bit for bit", same, f"after eight iterations {graphed[-1]:.6f}"
     whole, resumed = resuming(recipe, device)
     same = all(torch.equal(whole[key], resumed[key]) for key in whole)
     yield "a resumed training has the same weights, bit for bit", same, f"{len(whole)} tensors"
@@ -188,6 +196,8 @@ def steps(net: str, size: Size, device: torch.device) -> tuple[Samples, Samples,
         recipe = endless(net, precision=precision, **small)
         batch = OneBatch.of(recipe, device, classes)
         ways[precision] = training(batch, size.steps)
+        if cifar:
+            ways[f"{precision}, CUDA graph"] = training(batch, size.steps, graphs=True)
         if (
             device.type == "cuda" and net == size.nets[0] and not find_compiler_fault("cuda")
         ):  # deeper ones take minutes to compile
@@ -230,10 +240,31 @@ def of_paper(size: Size, device: torch.device) -> Iterator[str]:
             yield f"  {net:14}{np.median(rate):10,.0f} images/s   {words:>9}   {most:5.1f} GiB at most"
 
 
+def train_minutes(options: argparse.Namespace) -> None:
+    """Train runs until the time is up, and pack them."""
+    images, device = read_cifar(), choose_device(options.device, WORK)
+    recipes = list_recipes(options.profile, images, options.nets)
+    for line in train_slice(recipes, images, device, 60 * options.minutes, options.folder):
+        print(line, flush=True)
+    runs = options.folder / "runs/cifar"
+    done = len(list(runs.glob("*/seed-*/run.json")))
+    print(f"{done} of {len(recipes)} runs are finished. {pack(options.folder)} has all of it: unpack it in a checkout,")
+    print(f"type the same command to go on, or `python -m pipeline.join {runs}/*/seed-*` to add the finished runs.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="on the CPU, in seconds; the figures mean nothing")
-    size = TINY if parser.parse_args().tiny else PAPER
+    parser.add_argument("--minutes", type=float, help="train section 4.2 for so long, and pack it")
+    parser.add_argument("--folder", type=Path, default=Path("gpu-runs"), help="of the runs of --minutes")
+    parser.add_argument("--profile", default="paper", help="of the runs of --minutes")
+    parser.add_argument("--nets", nargs="+", help="of --minutes; none: those of Table 6")
+    parser.add_argument("--device", default="cuda", help="of --minutes: cuda, mps or cpu")
+    options = parser.parse_args()
+    if options.minutes is not None:
+        train_minutes(options)
+        return
+    size = TINY if options.tiny else PAPER
     device = CPU if size is TINY else choose_device("cuda")
     machine, versions = provenance(device)["machine"], provenance(device)["versions"]
     print(f"{machine['device']}, {machine['cpu']}, {machine['cores']} cores, torch {versions['torch']}", flush=True)

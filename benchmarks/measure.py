@@ -110,11 +110,12 @@ def training(
     iterations: int,
     compiled: bool = False,
     processes: Processes = Processes(),  # noqa: B008
+    graphs: bool = False,
 ) -> Rate:
     """This project's loop: each call goes on for so many iterations, and returns images a second."""
     recipe, device = batches.recipe, batches.device
     state = State.start(recipe, batches.classes, device, compiled)
-    rows = iterate(state, recipe, batches, processes)
+    rows = iterate(state, recipe, batches, processes, graphs)
 
     def rate() -> float:
         start = time.perf_counter()
@@ -206,13 +207,13 @@ def most_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**30
 
 
-def losses(recipe: Recipe, device_name: str, count: int) -> list[float]:
+def losses(recipe: Recipe, device_name: str, count: int, graphs: bool = False) -> list[float]:
     """The loss of the first iterations of a training on noise, in this process and those that train with it."""
     device = choose_device(device_name)
     processes = Processes.under_torchrun(device)
     batches = CifarBatches(noise_images(recipe), recipe, device, processes.rank, processes.count)
     state = State.start(recipe, batches.classes, device)
-    for _, _ in zip(range(count), iterate(state, recipe, batches, processes), strict=False):
+    for _, _ in zip(range(count), iterate(state, recipe, batches, processes, graphs), strict=False):
         pass
     return torch.stack(state.losses[:count]).tolist()
 

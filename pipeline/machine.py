@@ -4,11 +4,18 @@ import os
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.params import WORK, BaseParams
 from pipeline.workers import CONTEXT, PRELOAD, Slots
+from replication.config.recipe import Recipe
 from replication.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
+
+MEMORY_INFO = Path("/proc/meminfo")  # of Linux
+MEMORY_LIMIT, MEMORY_USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")  # of a container
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU time of a container, and the period that they are for
 
 
@@ -43,6 +50,32 @@ def usable_cores() -> int:
         quota, period = map(float, CPU_QUOTA.read_text(encoding="utf-8").split())  # "max 100000": no quota
         cores = min(cores, max(1, int(quota / period)))
     return cores
+
+
+def can_keep_maps(recipe: Recipe, classes: int, device: "torch.device") -> bool:
+    """Whether a net that recomputes maps to save memory can keep them, as twice what they take is free."""
+    from replication.cost import memory
+    from replication.training.speed import runs_blocks_again
+
+    if not runs_blocks_again(recipe, classes):
+        return False
+    return 2 * memory(recipe, classes, keeps_maps=True) < free_memory(device)
+
+
+def free_memory(device: "torch.device") -> float:
+    """GiB that a training can take: what is free on a GPU, or its share by threads of the CPU's; 0: not known."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info()[0] / 2**30
+    free = 0.0
+    with suppress(OSError, ValueError):
+        lines = MEMORY_INFO.read_text(encoding="utf-8").splitlines()
+        free = sum(float(line.split()[1]) for line in lines if line.startswith("MemAvailable")) / 2**20
+    with suppress(OSError, ValueError):  # "max": no limit
+        limit, used = (int(path.read_text(encoding="utf-8")) for path in (MEMORY_LIMIT, MEMORY_USED))
+        free = min(free, (limit - used) / 2**30)
+    return free * min(1, torch.get_num_threads() / usable_cores())  # as many trainings as there are cores for
 
 
 def use_threads(threads: int | None) -> None:

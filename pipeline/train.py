@@ -101,12 +101,14 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(WORK / "compiled"))
-    compiled = choose_compilation(params.compile, recipe, len(run.task.class_names(images.meta.classes)), device)
+    classes = len(run.task.class_names(images.meta.classes))
+    compiled = choose_compilation(params.compile, recipe, classes, device)
+    keeps_maps = machine.can_keep_maps(recipe, classes, device)
     destination, checkpoints = destination_of(recipe, study_of(params, recipe)), params.section(run.task).checkpoints
     try:
         record = train_run(
             run_store.run_entry(recipe.hash, digest), recipe, images, device, WORK, destination, save_seconds, compiled,
-            starts, checkpoints, digest, progress,
+            starts, checkpoints, digest, progress, keeps_maps,
         )  # fmt: skip
     except Stopped as stopped:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all of them stop at the same iteration

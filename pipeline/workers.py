@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline import stage
+from pipeline.mps import share_gpus
 
 CONTEXT = get_context("forkserver")
 PRELOAD = ["torch", "torch.optim", "safetensors.torch", "replication.training.run", "replication.evaluate"]
@@ -46,12 +47,14 @@ class Slots:
 class Worker:
     """A process that runs a job."""
 
-    def __init__(self, job: Job, slot: int, slots: Slots, status: "Status"):
+    def __init__(self, job: Job, slot: int, slots: Slots, status: "Status", variables: Mapping[str, str]):
         reader, writer = CONTEXT.Pipe(duplex=False)
         self.job, self.slot = job, slot
         self.progress = CONTEXT.RawValue("d", 0.0)
-        gpu = slots.gpus[slot % len(slots.gpus)] if slots.gpus else None
-        self.process = CONTEXT.Process(target=_work, args=(job, self.progress, writer, slots.threads, gpu))
+        # Set in the worker: it is forked from a server that started before.
+        gpu = {"CUDA_VISIBLE_DEVICES": slots.gpus[slot % len(slots.gpus)]} if slots.gpus else {}
+        arguments = (job, self.progress, writer, slots.threads, {**variables, **gpu})
+        self.process = CONTEXT.Process(target=_work, args=arguments)
         self.process.start()
         writer.close()
         self.printer = threading.Thread(target=_print_lines, args=(reader, status), daemon=True)
@@ -76,12 +79,12 @@ def run_jobs(jobs: Sequence[Job], slots: Slots) -> list[str]:
     succeeded: set[str] = set()
     failed: list[str] = []
     status = Status(jobs)
-    with _forward_signals(running) as stops:
+    with share_gpus(slots.count, slots.gpus) as variables, _forward_signals(running) as stops:
         while waiting or running:
             while waiting and len(running) < slots.count and not stops:
                 job = waiting.pop(0)
                 free = min(set(range(slots.count)) - {worker.slot for worker in running})
-                running.append(Worker(job, free, slots, status))
+                running.append(Worker(job, free, slots, status, variables))
             if not running:  # asked to stop
                 break
             status.show(succeeded, running)
@@ -166,15 +169,14 @@ def _print_lines(reader: Connection, status: Status) -> None:
                 status.print(line.rstrip("\n"))
 
 
-def _work(job: Job, progress: Any, writer: Connection, threads: int | None, gpu: str | None) -> None:
+def _work(job: Job, progress: Any, writer: Connection, threads: int | None, variables: Mapping[str, str]) -> None:
     """Run a job in a worker process."""
     os.setpgrp()  # Ctrl-C reaches the parent alone, which forwards it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for stream in (1, 2):
         os.dup2(writer.fileno(), stream)
     sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", 1, "utf-8", "backslashreplace") for number in (1, 2))
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    os.environ.update(variables)
     if threads:
         import torch
 

@@ -62,6 +62,7 @@ def pretended_cuda() -> Iterator[Waits]:
     _waits.clear()
     with (
         patch.object(torch.cuda, "get_device_name", lambda _: "a pretended GPU"),
+        patch.object(torch.cuda, "is_current_stream_capturing", lambda: False),
         patch.object(torch, "autocast", _Autocast),
         patch.object(torch.inference_mode, "__enter__", enter),
         patch.object(torch.inference_mode, "__exit__", leave),

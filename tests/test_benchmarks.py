@@ -3,9 +3,14 @@
 import datetime
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import tarfile
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +20,13 @@ from errors import refused
 
 from benchmarks.gpu import close
 from benchmarks.measure import CPU, by_turns, endless, losses, slug
+from benchmarks.slices import Deadline
 from benchmarks.speed import Found, rates_and_ratios, rows_of
 from benchmarks.usual import cifar_resnet, usual_recipe
 from replication.nets.complexity import complexity
 from replication.report.benchmarks import RATE, RATIO, Measurement, benchmark_tables, read_benchmarks, write_benchmarks
 from replication.report.html import render_item
+from replication.training.progress import catch_stop_requests
 
 MADE = {
     "date": datetime.date(2026, 11, 26), "commit": "0000000-dirty", "torch": "2.14.1",
@@ -47,7 +54,7 @@ def test_the_script_for_a_gpu_runs_whole_on_a_cpu() -> None:
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.findall(r"^  (right|WRONG) ", done.stdout, flags=re.MULTILINE) == ["right"] * 6
+    assert re.findall(r"^  (right|WRONG) ", done.stdout, flags=re.MULTILINE) == ["right"] * 7
     assert re.search(r"^  usual recipe +[\d,]+ images/s +1\.00 x", done.stdout, flags=re.MULTILINE)
     assert re.search(r"^  torchvision +[\d,]+ images/s", done.stdout, flags=re.MULTILINE)
     assert len(re.findall(r"\d % of the (?:fp32|bf16) peak", done.stdout)) == 4
@@ -137,3 +144,46 @@ def test_a_damaged_table_is_named(tmp_path: Path, rows: list[Measurement], old: 
 )
 def test_a_machine_is_named_by_its_processor(processor: str, name: str) -> None:
     assert slug(processor, 2) == name
+
+
+def run_minutes(project: Any, minutes: float, folder: str = "gpu-runs") -> str:
+    command = [sys.executable, str(PROJECT / "benchmarks/gpu.py"), f"--minutes={minutes}", "--profile=tiny"]
+    done = subprocess.run(
+        [*command, "--nets", "resnet-8", "--device=cpu", f"--folder={folder}"], cwd=project.folder, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_minutes_of_training_are_stopped_packed_continued_elsewhere_and_joined(project: Any) -> None:
+    """The runs that were stopped and moved equal those that were never stopped, and `pipeline.join` takes them."""
+    project.configure({"cifar": {"nets": ["resnet-8"]}}, schedule={"iterations": 30, "drops": [20]})
+    run_minutes(project, 0.0)
+    packed = project.folder / "gpu-runs.tar"
+    with tarfile.open(packed) as archive:
+        names = archive.getnames()
+        assert not any(name.endswith("run.json") for name in names), "each call makes an iteration, at least"
+        assert [Path(name).name for name in names if "/work/" in name and "before" not in name] == ["state.pt"]
+        shutil.rmtree(project.folder / "gpu-runs")
+        archive.extractall(project.folder, filter="data")
+    run_minutes(project, 5.0)
+    run_minutes(project, 5.0, "whole")
+    for seed in range(5):
+        moved, whole = (project.folder / f"{name}/runs/cifar/resnet-8/seed-{seed}" for name in ("gpu-runs", "whole"))
+        for file in ("net.safetensors", "curve.csv"):
+            assert (moved / file).read_bytes() == (whole / file).read_bytes()
+    assert not list((project.folder / "gpu-runs/work").iterdir())
+    joined = project.run("join", "gpu-runs/runs/cifar/resnet-8/seed-0", "gpu-runs/runs/cifar/resnet-8/seed-1")
+    assert joined.returncode == 0, joined.stderr
+    rows = (project.folder / "results/tiny/cifar/runs.csv").read_text().splitlines()
+    assert len(rows) == 3, "a header and two runs"
+
+
+def test_a_training_is_asked_to_stop_at_the_first_iteration_after_its_deadline() -> None:
+    with catch_stop_requests() as stops:
+        Deadline(time.monotonic() + 100).value = 0.5
+        assert not stops
+        Deadline(time.monotonic() - 1).value = 0.5
+        assert stops == [signal.SIGTERM]

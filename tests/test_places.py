@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from checkout import PROJECT
 from errors import refused
 from made_up import recipe_of
 
 from pipeline import charts, machine, params
+from replication.config.profiles import read_profile
+from replication.tasks import TASKS
 from replication.tracking import importer, mlflow_store
 from replication.training.processes import Processes
 from replication.training.progress import lock_run
@@ -94,3 +98,24 @@ def test_a_store_that_cannot_be_used_is_told_with_what_mends_it(
     run = importer.FinishedRun(recipe_of(), {}, [], [])
     with refused("unavailable", remedy, "mlflow.db"):
         importer.import_runs([(run, mlflow_store.Destination("sqlite:///mlflow.db", "a study"))], tmp_path)
+
+
+def test_a_deep_net_keeps_its_maps_where_twice_their_memory_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ResNet-1202 needs 8.4 GiB; each of the trainings that fit the cores has its share of what is free."""
+    cpu, files = torch.device("cpu"), {name: tmp_path / name for name in ("INFO", "LIMIT", "USED")}
+    for name, path in files.items():
+        monkeypatch.setattr(machine, f"MEMORY_{name}", path)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 2 * torch.get_num_threads())
+    profile = read_profile(PROJECT / "pipeline/profiles", "paper")
+    deep, usual = (profile.recipe(TASKS["cifar"], net) for net in ("resnet-1202", "resnet-110"))
+    assert not machine.can_keep_maps(deep, 10, cpu), "nothing is known of the memory"
+    files["INFO"].write_text(f"MemTotal: {100 * 2**20} kB\nMemAvailable: {36 * 2**20} kB\n")
+    assert machine.free_memory(cpu) == 18
+    assert machine.can_keep_maps(deep, 10, cpu) and not machine.can_keep_maps(usual, 10, cpu)
+    files["LIMIT"].write_text("max\n")
+    files["USED"].write_text(f"{4 * 2**30}\n")
+    assert machine.free_memory(cpu) == 18
+    files["LIMIT"].write_text(f"{36 * 2**30}\n")
+    assert machine.free_memory(cpu) == 16 and not machine.can_keep_maps(deep, 10, cpu)

@@ -28,16 +28,16 @@ def training_flop(recipe: Recipe, classes: int) -> float:
     return 2 * FORWARD_AND_BACKWARD * macs * recipe.schedule.iterations * recipe.schedule.batch_size
 
 
-def memory(recipe: Recipe, classes: int) -> float:
+def memory(recipe: Recipe, classes: int, keeps_maps: bool = False) -> float:
     """GiB that a training takes, without library and images: weights, gradients and momentum, and each layer's maps of
     a batch-norm group after convolution, batch norm and ReLU. Where blocks are recomputed: the maps of one stage of
-    blocks, and those between stages. An estimate within a factor of two.
+    blocks, and those between stages; unless it keeps them all. An estimate within a factor of two.
     """
     sizes = [layer.channels * layer.output_size**2 for layer in list_layers(recipe, classes)]
     parameters, maps = count_net(recipe, classes).parameters, float(sum(sizes))
     with torch.device("meta"):
         net = build_net(recipe, classes)
-    if stage := getattr(net, "stage", 0):
+    if not keeps_maps and (stage := getattr(net, "stage", 0)):
         share = stage / len(net.blocks)
         maps = max(sizes) * (share * len(sizes) + 1 / (3 * share))
     return 4 * 3 * (parameters + maps * recipe.bn_group) / 2**30

@@ -197,3 +197,16 @@ def test_a_run_that_cannot_be_written_keeps_its_training(store: Store, make_reci
     with refused("unwritable", "kept", file=tmp_path / "runs/seed-0"):
         train_run(tmp_path / "runs/seed-0", recipe, store, CPU, tmp_path / "work")
     assert torch.load(tmp_path / "work" / recipe.hash / "state.pt", weights_only=True)["iteration"] == 12
+
+
+def test_a_deep_net_that_keeps_its_maps_has_the_same_weights(
+    store: Store, make_recipe: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, also if a training that recomputed them is resumed by one that keeps them."""
+    monkeypatch.setattr("replication.nets.cifar.DEEP", 2)
+    monkeypatch.setattr("replication.nets.cifar.STAGE", 2)
+    recipe = make_recipe(net="resnet-14", train_images=90, **SHORT)
+    for keeps in (False, True):
+        train_run(tmp_path / f"{keeps}", recipe, store, CPU, tmp_path / f"work-{keeps}", keeps_maps=keeps)
+    for file in (NET, "curve.csv"):
+        assert (tmp_path / "True" / file).read_bytes() == (tmp_path / "False" / file).read_bytes()

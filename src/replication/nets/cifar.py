@@ -55,6 +55,10 @@ class CifarNet(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
         self.stage = STAGE if len(blocks) > DEEP else 0
 
+    def keep_maps(self) -> None:
+        """Keep all maps for the backward pass: faster, for more memory."""
+        self.stage = 0
+
     def forward(self, images: Tensor) -> Tensor:
         """images [N, 3, H, W], mean subtracted → scores [N, classes], before the softmax."""
         maps = relu_(self.bn1(self.conv1(images)))

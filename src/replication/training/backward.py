@@ -25,6 +25,8 @@ def gradient_norms(net: nn.Module) -> list[float]:
 def _seed(seed: int, device: torch.device) -> None:
     """Seed the default generators of CPU and device; `torch.manual_seed` seeds all there are, which takes 0.1 ms."""
     torch.default_generator.manual_seed(seed)
+    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        return  # CUDA refuses it, and no layer of a captured net draws
     if device.type in ("cuda", "mps"):
         getattr(torch, device.type).manual_seed(seed)
 

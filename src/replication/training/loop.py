@@ -10,6 +10,7 @@ from replication.tasks import Task, get_task
 from replication.tasks.batches import Batches, Split
 from replication.tasks.outcome import ErrorCount
 from replication.training.backward import backward, gradient_norms
+from replication.training.graphs import StepGraph, can_capture
 from replication.training.processes import Processes, RunningAverages
 from replication.training.schedule import has_reached_plateau, has_warmup, learning_rate
 from replication.training.speed import compile_net
@@ -21,6 +22,7 @@ def iterate(
     recipe: Recipe,
     batches: Batches,
     processes: Processes = Processes(),  # noqa: B008
+    graphs: bool = False,
 ) -> Iterator[list[Point]]:
     """Train a net from its `state` to the end of its schedule; yields after each iteration.
 
@@ -28,6 +30,7 @@ def iterate(
 
     Args:
         processes: this process among all that train this net; `batches` must be its share of them.
+        graphs: use CUDA graphs where `can_capture` allows it.
 
     Yields:
         The new points of `state.curve`; none at most iterations.
@@ -41,14 +44,20 @@ def iterate(
     net, averages = processes.wrap(state.net).train(), RunningAverages(state.net, processes)
     if state.compiled:
         net = compile_net(net, batches.device)
+    graph = None
+    if graphs and can_capture(state.net, batches, processes):
+        graph = StepGraph(net, state.optimizer, batches, loss_function, averages, processes)
     while state.iteration < schedule.iterations:
         rate = learning_rate(state.iteration, recipe, state.warmup_ended_at, state.dropped_at)
         set_rate(state.optimizer, rate, recipe.optimiser.rate_in_momentum)
 
         # Loss and errors are stored as they are: reading them here would wait for the device.
-        state.optimizer.zero_grad()
-        loss, wrong = backward(net, batches, state.iteration, loss_function, averages, processes)
-        state.optimizer.step()
+        if graph and graph.is_ready(rate):
+            loss, wrong = graph.step(*batches.training(state.iteration))
+        else:
+            state.optimizer.zero_grad()
+            loss, wrong = backward(net, batches, state.iteration, loss_function, averages, processes)
+            state.optimizer.step()
         state.iteration += 1
         if state.iteration in (schedule.iterations // 10, schedule.iterations):
             state.gradient_norms[state.iteration] = gradient_norms(state.net)

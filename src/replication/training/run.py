@@ -56,6 +56,7 @@ def train(
     checkpoints: Collection[int] = (),
     origin: Mapping[str, Any] = MappingProxyType({}),
     progress: Progress | None = None,
+    keeps_maps: bool = False,
 ) -> State:
     """Train a net to the end of its schedule; resume from the checkpoint in `work` if there is one.
 
@@ -70,6 +71,7 @@ def train(
             shows, tracks and saves; the others only train.
         origin: machine and code of this start, for the history of the run; "code" is the digest of the code.
         progress: takes the share of the schedule that is done, for a supervisor that shows it; None: a bar is shown.
+        keeps_maps: a net that recomputes the maps of its blocks keeps them instead; the bits are the same.
 
     Raises:
         Stopped: asked to stop; the checkpoint is saved.
@@ -80,6 +82,8 @@ def train(
     first, name, schedule = processes.rank == 0, run_name(recipe), recipe.schedule
     with lock_run(work, processes), catch_stop_requests() as stop, report_failure(recipe, work, live):
         state = State.start(recipe, batches.classes, batches.device, compiled, origin)
+        if keeps_maps:
+            state.net.keep_maps()
         if backbone:
             state.net.load_backbone(backbone)
         resumed = state.load(work, batches.device, schedule.iterations)
@@ -161,6 +165,7 @@ def train_run(
     checkpoints: Collection[int] = (),
     code: str = "",
     progress: Progress | None = None,
+    keeps_maps: bool = False,
 ) -> RunRecord | None:
     """Train one run and write its folder; under torchrun, with all its processes.
 
@@ -173,7 +178,7 @@ def train_run(
         starts: folders of the runs that it starts from, by role; `backbone` gives the weights of the first layers.
         checkpoints: iterations after which weights are saved too, 0 for the initial ones.
         code: digest of the code that trains.
-        progress: see `train`.
+        progress, keeps_maps: see `train`.
 
     Returns:
         The record that was written; None in all processes but the first.
@@ -193,7 +198,7 @@ def train_run(
     try:
         state = train(
             recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
-            describe_start(origin, code), progress,
+            describe_start(origin, code), progress, keeps_maps,
         )  # fmt: skip
     except Stopped:
         processes.leave()
