@@ -14,7 +14,7 @@ from replication.report.figures import SMALL
 from replication.report.palette import look
 from replication.report.setups import describe_setup, runs_id, slug
 from replication.report.templating import render, render_notes
-from replication.report.values import Cell, Figure, Row, Table
+from replication.report.values import Cell, Figure, Row, Table, shorten
 from replication.results.schema import JOINED
 from replication.results.studies import Study
 from replication.results.tables import PRECISION, SCORES
@@ -39,9 +39,21 @@ def table_9(studies: Sequence[Study]) -> Table:
     return Table(
         id="table-9", caption="Table 9 · Improvements of the detector, one after another", source="T9", script=__name__,
         studies=measured, data=[SCORES] if measured else ["src/replication/paper/paper.yaml"], style="dense",
-        columns=[Cell("system", "words"), *names, "n", ""], rows=rows,
+        columns=[Cell("system", "words"), *names, "n", ""], rows=rows, open=_shorten(measured[0] if measured else None),
         notes=render_notes("table_9", setups=list(map(describe_setup, measured))),
     )  # fmt: skip
+
+
+def _shorten(study: Study | None) -> Table:
+    """What each improvement gains, in the paper and in a setup's deepest net."""
+    metric, net = COCO_MAP[0], study.nets[-1] if study else ""
+    steps = {"+box refinement": (BASELINE, REFINED), "+context": None, "+multi-scale testing": (REFINED, MULTI_SCALE)}
+    rows: list[tuple[str, str, str | Cell]] = []
+    for words, step in steps.items():
+        gained = gain(study, net, *step, metric) if study and step else None
+        here = Cell(format_gain(gained), "here", runs_id(study, net)) if study and gained else Cell("–", "absent")
+        rows.append((words.removeprefix("+"), f"{read_printed_gains(metric)[words]:+.1f}", here))
+    return shorten("table-9", f"gain in mAP@.5, points{f', {net_name(net)}' if net else ''}", rows, study)
 
 
 def _has_steps(study: Study) -> bool:
