@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from replication.report.detection_steps import describe_classes
 from replication.report.localization import PICTURE
 from replication.report.setups import data_name, describe_setup, mean_and_std, runs_id, slug
 from replication.report.templating import render_notes
@@ -22,7 +23,10 @@ def measured_table(studies: Sequence[Study]) -> Table:
     return Table(
         id="detection-here", caption="Detection · Measured here, on other data than in tables 7 and 8", script=__name__,
         studies=studies, data=[SCORES], style="dense",
-        columns=["net", Cell("setup", "words"), *(f"{words} (%)" for words in COLUMNS), "objects missed (%)", "n", ""],
+        columns=[
+            "net", Cell("setup", "words"), *(f"{words} (%)" for words in COLUMNS), "objects missed (%)",
+            Cell("each class, 11 points (%)", "words"), "n", "",
+        ],
         rows=[_make_row(study, net) for study in studies for net in study.nets],
         notes=render_notes(
             "detection_here", setups=list(map(describe_setup, studies)),
@@ -38,7 +42,9 @@ def _make_row(study: Study, net: str) -> Row:
         cells.append(Cell(mean_and_std(100 - errors), "here", link, f"over images ± {over_images.mean():.1f}"))
     missed = study.errors(net, DETECTION.protocols[0].name, MISSED)
     cells.append(Cell(mean_and_std(missed), "here", link))
-    return Row([net, Cell(study.name, "words"), *cells, str(len(missed)), Cell(tag=study.fidelity_of([net]))], "extra")
+    classes = Cell(describe_classes(study, net), "words")
+    about = [str(len(missed)), Cell(tag=study.fidelity_of([net]))]
+    return Row([net, Cell(study.name, "words"), *cells, classes, *about], "extra")
 
 
 def detection_examples(studies: Sequence[Study], results: Path) -> list[Figure]:
