@@ -7,7 +7,7 @@ from made_up_detection import CONTEXT_GAIN, GAINS, detected
 from reading import rows
 
 from replication.report.detection_results import detection_examples, measured_table
-from replication.report.detection_steps import class_table, format_gain, measure_classes, precision_curves, table_9
+from replication.report.detection_steps import describe_classes, format_gain, measure_classes, precision_curves, table_9
 from replication.report.html import render_item
 from replication.tasks.detection import BASELINE, COCO_MAP, REFINED
 from replication.verdicts.claims.appendix_b import gain
@@ -62,7 +62,7 @@ def test_the_precision_of_a_class_is_that_of_eleven_points() -> None:
     values = measure_classes(study, "resnet-18-A")
     # Precision 100, 90, … 10 less the seed; at 100 % no row, as if 95 % were the last recall that is reached.
     assert values["RBC"].tolist() == pytest.approx([55.0, 54.0, 53.0])
-    assert rows(class_table([study]))["resnet-18-A"][1] == "54.00 ± 1.00"
+    assert describe_classes(study, "resnet-18-A") == "RBC 54.00 ± 1.00, WBC 54.00 ± 1.00"
     figure = precision_curves([detected(), study])
     assert {row["net"] for row in figure.numbers} == {"plain-18", "resnet-18-A"}
-    assert precision_curves([detected()]) is class_table([detected()]) is None
+    assert precision_curves([detected()]) is None and describe_classes(detected(), "plain-18") == ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from replication.report.detection_steps import describe_classes
 from replication.report.localization import PICTURE
 from replication.report.setups import data_name, describe_setup, mean_and_std, runs_id, slug
 from replication.report.sources import mean_keys, score_source
@@ -23,7 +24,10 @@ def measured_table(studies: Sequence[Study]) -> Table:
     return Table(
         id="detection-here", caption="Detection · Measured here, on other data than in tables 7 and 8", script=__name__,
         studies=studies, data=[SCORES], style="dense",
-        columns=["net", Cell("setup", "words"), *(f"{words} (%)" for words in COLUMNS), "objects missed (%)", "n", ""],
+        columns=[
+            "net", Cell("setup", "words"), *(f"{words} (%)" for words in COLUMNS), "objects missed (%)",
+            Cell("each class, 11 points (%)", "words"), "n", "",
+        ],
         rows=[_make_row(study, net) for study in studies for net in study.nets],
         notes=render_notes(
             "detection_here", setups=list(map(describe_setup, studies)),
@@ -42,8 +46,9 @@ def _make_row(study: Study, net: str) -> Row:
     missed = study.errors(net, DETECTION.protocols[0].name, MISSED)
     number = (study, net, DETECTION.protocols[0].name, MISSED)
     cells.append(Cell(mean_and_std(missed), "here", link, source=score_source(mean_keys(len(missed)), *number)))
+    classes = Cell(describe_classes(study, net), "words")
     n = Cell(str(len(missed)), source=score_source(["n"], *number))
-    return Row([net, Cell(study.name, "words"), *cells, n, Cell(tag=study.fidelity_of([net]))], "extra")
+    return Row([net, Cell(study.name, "words"), *cells, classes, n, Cell(tag=study.fidelity_of([net]))], "extra")
 
 
 def detection_examples(studies: Sequence[Study], results: Path) -> list[Figure]:

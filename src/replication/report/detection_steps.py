@@ -120,28 +120,10 @@ def format_gain(sample: Sample) -> str:
     return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
 
 
-def class_table(studies: Sequence[Study]) -> Table | None:
-    """Average precision of each class by VOC's 11 points, as in tables 10 and 11, and over all classes; None: not
-    measured.
-    """
-    measured = [study for study in studies if not study.precision.empty]
-    if not measured:
-        return None
-    rows = [_row_of_classes(study, net) for study in measured for net in study.nets]
-    return Table(
-        id="detection-classes", caption="Detection · Average precision of each class, here", script=__name__,
-        studies=measured, data=[PRECISION], style="dense",
-        columns=["net", Cell("setup", "words"), "mAP (%)", Cell("AP of each class (%)", "words"), "n"], rows=rows,
-        notes=render_notes("detection_classes"),
-    )  # fmt: skip
-
-
-def _row_of_classes(study: Study, net: str) -> Row:
+def describe_classes(study: Study, net: str) -> str:
+    """The average precision of each class of a net, in percent; empty where it was not measured."""
     values = measure_classes(study, net)
-    words = ", ".join(f"{category} {format_mean(*_mean_std(of_class))}" for category, of_class in values.items())
-    overall = pd.DataFrame(values).mean(axis=1)
-    cells = [Cell(format_mean(*_mean_std(overall)), "here", runs_id(study, net)), Cell(words, "words")]
-    return Row([net, Cell(study.name, "words"), *cells, str(len(overall))], "extra")
+    return ", ".join(f"{category} {format_mean(*_mean_std(of_class))}" for category, of_class in values.items())
 
 
 def measure_classes(study: Study, net: str) -> dict[str, pd.Series]:

@@ -112,7 +112,7 @@ VOC07 = replace(
 )  # fmt: skip
 
 BCCD = Dataset(
-    "bccd", "photographs of blood cells (BCCD)", 292, 72, classes=3, is_indexed=True, is_shareable=True,
+    "bccd", "BCCD blood cells", 292, 72, classes=3, is_indexed=True, is_shareable=True,
     readers={"devkit": f"{HERE}.voc:read_folder"}, class_names=("RBC", "WBC", "Platelets"),
 )  # fmt: skip
 
