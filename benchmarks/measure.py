@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from replication.config.profiles import read_profile
-from replication.config.recipe import MOST, Recipe
+from replication.config.recipe import MAX_COUNT, Recipe
 from replication.config.validation import merge
 from replication.data.annotations import Annotations, label_images
 from replication.data.meta import Meta
@@ -39,7 +39,7 @@ from replication.training.state import State
 PROFILES = Path(__file__).parents[1] / "pipeline/profiles"
 FORWARD_AND_BACKWARD = 3  # forward passes that a step costs
 CPU = torch.device("cpu")
-NO_CURVE = {"log_every": MOST, "evaluate_every": MOST}
+NO_CURVE = {"log_every": MAX_COUNT, "evaluate_every": MAX_COUNT}
 
 Rate = Callable[[], float]  # works for a while; returns how much it did a second
 Samples = dict[str, NDArray[np.float64]]
@@ -63,9 +63,9 @@ def endless(net: str, **changes: object) -> Recipe:
     """The same, of a length that no benchmark comes to the end of, without a curve, and without warm-up, which waits
     for the device after each iteration.
     """
-    length: dict[str, object] = {"schedule": {"iterations": MOST}, "logging": NO_CURVE}
+    length: dict[str, object] = {"schedule": {"iterations": MAX_COUNT}, "logging": NO_CURVE}
     if net not in NETS:
-        length["warmup"] = {"from_depth": MOST}
+        length["warmup"] = {"from_depth": MAX_COUNT}
     return paper_recipe(net, **merge(length, changes))
 
 

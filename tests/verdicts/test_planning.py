@@ -43,7 +43,7 @@ def test_so_many_seeds_settle_it_in_four_of_five_studies(points: float) -> None:
     seeds = seeds_to_settle(apart(points, 0.5))
     random = np.random.default_rng(0)
     a, b = (Sample(random.normal(mean, 0.5, (20_000, seeds)), 0.0) for mean in (8 + points, 8))
-    settled = (rule.difference([(1, a), (-1, b)]).p_supported < rule.LEVEL).mean()
+    settled = (rule.difference([(1, a), (-1, b)]).holds < rule.LEVEL).mean()
     assert POWER - 0.03 < settled < POWER + 0.15, "one seed less or more is several percent"
 
 

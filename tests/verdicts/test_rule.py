@@ -51,19 +51,19 @@ def test_seeds_that_do_not_spread_still_have_an_interval(error: float) -> None:
 def test_three_seeds_give_welchs_interval_and_p_values() -> None:
     ours, theirs = minus(errors(*A), errors(*B)), stats.ttest_ind(A, B, equal_var=False)
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval(0.95)))
-    assert ours.p_supported == pytest.approx(stats.ttest_ind(A, B, equal_var=False, alternative="greater").pvalue)
-    assert ours.p_contradicted == pytest.approx(stats.ttest_ind(A, B, equal_var=False, alternative="less").pvalue)
+    assert ours.holds == pytest.approx(stats.ttest_ind(A, B, equal_var=False, alternative="greater").pvalue)
+    assert ours.reversed == pytest.approx(stats.ttest_ind(A, B, equal_var=False, alternative="less").pvalue)
     shifted = stats.ttest_ind(np.array(A) + 0.5, B, equal_var=False, alternative="greater").pvalue
-    assert minus(errors(*A), errors(*B), above=-0.5).p_supported == pytest.approx(shifted)
+    assert minus(errors(*A), errors(*B), above=-0.5).holds == pytest.approx(shifted)
 
 
 def test_a_bound_is_met_by_students_t_and_not_by_a_normal() -> None:
     values = (60.2, 60.9, 60.5)
     found, t = rule.bound(errors(*values), above=60), stats.ttest_1samp(values, 60, alternative="greater")
-    assert found.p_supported == pytest.approx(t.pvalue)
-    assert found.p_supported > rule.LEVEL, "by a normal it would hold"
+    assert found.holds == pytest.approx(t.pvalue)
+    assert found.holds > rule.LEVEL, "by a normal it would hold"
     assert found.low < 60 < found.value < found.high, "the interval is about the mean"
-    assert rule.bound(errors(*values), below=60).p_contradicted == pytest.approx(found.p_supported)
+    assert rule.bound(errors(*values), below=60).reversed == pytest.approx(found.holds)
 
 
 def test_a_net_that_stands_in_both_gaps_counts_twice() -> None:
@@ -124,20 +124,18 @@ def test_alike_is_two_one_sided_tests(band: float) -> None:
         stats.ttest_ind(np.array(A) - shift, B, equal_var=False, alternative=side).pvalue
         for shift, side in ((band, "less"), (-band, "greater"))
     ]
-    assert found.p_supported == pytest.approx(max(sides))
+    assert found.holds == pytest.approx(max(sides))
     inside = max(abs(found.low), abs(found.high)) < band
-    assert (found.p_supported < rule.LEVEL) == inside
-    assert (found.p_contradicted < rule.LEVEL) == (found.low > band)
+    assert (found.holds < rule.LEVEL) == inside
+    assert (found.reversed < rule.LEVEL) == (found.low > band)
 
 
 def test_a_spread_is_tested_by_chi_square_on_both_sides() -> None:
     values = (6.4, 6.5, 6.6, 6.7, 6.8)
     found, squares = rule.spread(errors(*values), 0.08, 0.32), 4 * np.var(values, ddof=1)
-    assert found.p_supported == pytest.approx(
-        max(stats.chi2.sf(squares / 0.08**2, 4), stats.chi2.cdf(squares / 0.32**2, 4))
-    )
+    assert found.holds == pytest.approx(max(stats.chi2.sf(squares / 0.08**2, 4), stats.chi2.cdf(squares / 0.32**2, 4)))
     assert (found.low, found.high) == pytest.approx(tuple(np.sqrt(squares / stats.chi2.ppf([0.975, 0.025], 4))))
-    assert rule.spread(errors(6.0, 8.0, 10.0), 0.08, 0.32).p_contradicted < rule.LEVEL
+    assert rule.spread(errors(6.0, 8.0, 10.0), 0.08, 0.32).reversed < rule.LEVEL
     assert rule.spread(errors(6.4, 6.5, published=PUBLISHED), 0.08, 0.32).state == "single seed", (
         "it is about seeds' own"
     )
@@ -161,7 +159,7 @@ def test_a_perfect_order_counts_if_it_is_rare_among_all_orders(sizes: tuple[int,
     found = rule.trend([errors(*itertools.islice(values, size), published=PUBLISHED) for size in sizes])
     orders = math.factorial(sum(sizes)) / math.prod(map(math.factorial, sizes))
     assert found.value == 1
-    assert (found.p_supported < rule.LEVEL) == (1 / orders < rule.LEVEL)
+    assert (found.holds < rule.LEVEL) == (1 / orders < rule.LEVEL)
 
 
 def test_equal_errors_have_no_trend() -> None:
@@ -214,7 +212,7 @@ def test_a_guard_need_not_hold_but_may_not_be_reversed() -> None:
 
 def test_one_of_many_is_reversed_only_if_it_would_be_among_as_many() -> None:
     slightly = minus(errors(9.0, 9.2, 9.4), errors(9.55, 9.75, 9.95))
-    assert rule.LEVEL / 4 < slightly.p_contradicted < rule.LEVEL
+    assert rule.LEVEL / 4 < slightly.reversed < rule.LEVEL
     assert rule.verdict([slightly], [True])[0] == "contradicted"
     assert rule.verdict([slightly, *[OPEN] * 3], [True] * 4)[0] == "inconclusive"
     assert rule.verdict([slightly, *[COUNTED] * 3], [True] * 4)[0] == "contradicted", "counting is no test"
@@ -227,5 +225,5 @@ def test_thousands_of_studies_are_weighed_as_one() -> None:
     trends = rule.trend([rule.of_errors(values, 10_000) for values in many])
     for study in range(50):
         a, b = (errors(*values[study], images=10_000) for values in many)
-        assert together.p_supported[study] == pytest.approx(minus(a, b).p_supported)
+        assert together.holds[study] == pytest.approx(minus(a, b).holds)
         assert trends.score[study] == pytest.approx(rule.trend([a, b]).score)

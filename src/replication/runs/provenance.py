@@ -53,10 +53,11 @@ def describe_device(device: "torch.device") -> str:
 
 
 def describe_thread_pools() -> list[str]:
-    """The libraries that compute with threads in this process, with their versions."""
+    """The libraries by which torch and numpy compute with threads. Which others are loaded depends on the imports."""
     from threadpoolctl import threadpool_info
 
-    return sorted({f"{pool['prefix']} {pool['version'] or ''}".strip() for pool in threadpool_info()})
+    pools = [pool for pool in threadpool_info() if any(name in pool["filepath"] for name in ("/torch/", "/numpy"))]
+    return sorted({f"{pool['prefix']} {pool['version'] or ''}".strip() for pool in pools})
 
 
 def _cuda_versions() -> dict[str, str]:

@@ -34,7 +34,7 @@ from scipy import special
 LEVEL = 0.025  # of a one-sided test; an interval of 95 % has this much on either side
 SEEDS = 3  # fewer say nothing of their spread
 
-SampleStatus = Literal["tested", "single seed", "chance"]
+State = Literal["tested", "single seed", "chance"]
 Outcome = Literal["supported", "contradicted", "inconclusive", "single seed", "chance", "not tested"]
 Verdict = Literal["supported", "contradicted", "inconclusive", "single seed", "not tested"]
 Array = NDArray[np.float64]
@@ -86,7 +86,7 @@ class Sample:
         return np.maximum(self.published.variance if self.published else np.nan, self.least)
 
     @property
-    def state(self) -> SampleStatus:
+    def state(self) -> State:
         if self.n < SEEDS and not self.published:
             return "single seed"
         return "tested" if self.learned else "chance"
@@ -109,18 +109,18 @@ class Evidence:
     score: ArrayLike  # standard errors on the claim's side, negative on the other
     freedom: ArrayLike  # of Student's t
     n: int  # the smallest number of seeds; 0 if it is counted, not measured
-    state: SampleStatus = "tested"
+    state: State = "tested"
     provisional: bool = False  # a published spread stood in
     test: tuple[Any, ...] = ()  # the function below, and its numbers
     samples: tuple[Sample, ...] = ()  # what it weighs
 
     @property
-    def p_supported(self) -> Array:
+    def holds(self) -> Array:
         """One-sided p value for the claim."""
         return special.stdtr(self.freedom, -np.asarray(self.score))
 
     @property
-    def p_contradicted(self) -> Array:
+    def reversed(self) -> Array:
         """One-sided p value against the claim."""
         return special.stdtr(self.freedom, np.asarray(self.score))
 
@@ -230,7 +230,7 @@ def decide(evidence: Sequence[Evidence]) -> tuple[NDArray[np.bool_], NDArray[np.
     tested = [one.state == "tested" for one in evidence]
     holds, reversed_ = (
         np.stack(np.broadcast_arrays(*(p if is_tested else 1.0 for is_tested, p in zip(tested, values, strict=True))))
-        for values in ([one.p_supported for one in evidence], [one.p_contradicted for one in evidence])
+        for values in ([one.holds for one in evidence], [one.reversed for one in evidence])
     )
     if measured := [place for place, one in enumerate(evidence) if one.n]:
         reversed_[measured] = holm(reversed_[measured])

@@ -63,12 +63,12 @@ def _sample(
 
 def _describe_sample(rule: ModuleType, sample: Any) -> list[Any]:
     std = np.nan if sample.std is None else sample.std
-    return [sample.n, sample.mean, std, sample.variance, get_args(rule.SampleStatus).index(sample.state)]
+    return [sample.n, sample.mean, std, sample.variance, get_args(rule.State).index(sample.state)]
 
 
 def _describe_evidence(rule: ModuleType, one: Any) -> list[Any]:
-    numbers = [one.value, one.low, one.high, one.score, one.freedom, one.p_supported, one.p_contradicted]
-    return [*numbers, one.n, one.provisional, get_args(rule.SampleStatus).index(one.state)]
+    numbers = [one.value, one.low, one.high, one.score, one.freedom, one.holds, one.reversed]
+    return [*numbers, one.n, one.provisional, get_args(rule.State).index(one.state)]
 
 
 def _evidence(rule: ModuleType, published: Any) -> Iterator[Any]:

@@ -96,7 +96,7 @@ class DetectionBatches(PhotographBatches):
         targets = [view.target.to(self.device) for view in views]
         return Views(self.normalise(view.pixels) for view in views), Targets(targets, self.recipe)
 
-    def plain(self, images: Tensor) -> Tensor:
+    def normalise(self, images: Tensor) -> Tensor:
         """An image [3, H, W] uint8 less the mean colour, divided by 255, on the device."""
         return (images.to(self.device).float() - self.mean[0]) / 255
 
