@@ -65,8 +65,8 @@ def _row_of_paper(row: dict[str, object]) -> Row:
     for metric in COCO_MAP:
         value, gained = row[PRINTED[metric.name]], read_printed_gains(metric).get(system)
         on_test = row[PRINTED[metric.name].replace("val", "testdev")]
-        words = f"{value}" if value is not None else Cell(f"{on_test}", small="test-dev")
-        cells += [words, "" if gained is None else f"{gained:+.1f}"]
+        remark = "" if on_test is None else f"test-dev: {on_test}"
+        cells += [Cell("–" if value is None else f"{value}", small=remark), "" if gained is None else f"{gained:+.1f}"]
     return Row([Cell(f"paper: {system}", "words"), *cells, "1", Cell("MS COCO val")], "own")
 
 
