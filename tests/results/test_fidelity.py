@@ -1,10 +1,14 @@
 """Fidelity follows from the recipe, never from what somebody typed."""
 
+from pathlib import Path
+
 import pytest
+from checkout import PROJECT
 from made_up import JPEG, recipe_of
 
+from replication.config.profiles import read_profile
 from replication.config.recipe import Recipe
-from replication.results.fidelity import differences, fidelity, first_difference
+from replication.results.fidelity import differences, fidelity, find_profile, first_difference
 
 
 def test_the_papers_recipe_on_official_pixels_is_exact() -> None:
@@ -100,3 +104,10 @@ def test_a_net_that_the_paper_did_not_train_is_reduced_under_the_papers_recipe(t
 )
 def test_a_net_of_the_papers_tables_and_figures_is_exact_under_its_recipe(task: str, net: str) -> None:
     assert fidelity(recipe_of("paper", task, net), recipe_of("paper", task, net)) == "exact"
+
+
+def test_a_run_belongs_to_the_profile_that_states_its_recipe_not_to_one_that_is_based_on_it() -> None:
+    folder = PROJECT / "pipeline/profiles"
+    profiles = [read_profile(folder, path.stem) for path in sorted(folder.glob("*.yaml"))]
+    for profile in ("quick", "cpu", "cpu-long", "paper"):
+        assert find_profile(recipe_of(profile), profiles, Path("runs")).name == profile

@@ -43,6 +43,7 @@ class Profile:
     path: Path
     sections: dict[str, dict[str, Any]]
     threads: int | None = None  # of each training on a CPU, as the last bits depend on it; None: the machine decides
+    bases: tuple[str, ...] = ()  # whose fields it takes over, the nearest first
 
     def dataset(self, task: Task) -> str:
         """The data set of a task.
@@ -136,7 +137,7 @@ def read_profile(folder: Path, name: str) -> Profile:
             )
     for task, section in sections.items():
         _check_variants(section.get("variants", {}), f"{task}.variants", path)
-    return Profile(name, path, sections, threads)
+    return Profile(name, path, sections, threads, tuple(bases[1:]))
 
 
 def _check_variants(variants: Any, key: str, path: Path) -> None:

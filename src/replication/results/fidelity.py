@@ -75,7 +75,7 @@ def find_paper_recipe(recipe: Recipe, task: Task, paper: Profile) -> Recipe:
 
 
 def find_profile(recipe: Recipe, profiles: Sequence[Profile], folder: Path) -> Profile:
-    """The profile that makes the recipe of a run.
+    """The profile that makes the recipe of a run; if it takes the recipe over from a base, the base.
 
     Args:
         folder: of the run.
@@ -84,7 +84,7 @@ def find_profile(recipe: Recipe, profiles: Sequence[Profile], folder: Path) -> P
         UserError: no profile makes this recipe; names the first field in which each differs.
     """
     task, mismatches = get_task(recipe.task), []
-    for profile in profiles:
+    for profile in sorted(profiles, key=lambda profile: len(profile.bases)):
         if recipe.variant != DEFAULT and recipe.variant not in profile.variants(task):
             continue
         expected = profile.recipe(task, recipe.net, recipe.variant, recipe.seed, recipe.data)
