@@ -22,7 +22,7 @@ COLUMNS = [DETECTION.protocol(name).label for name in RULES]
 def measured_table(studies: Sequence[Study]) -> Table:
     """Mean average precision by each rule, and objects missed: one row per net of each setup."""
     return Table(
-        id="detection-here", caption="Detection · Measured here, on other data than in tables 7 and 8", script=__name__,
+        id="detection-here", caption="Detectors measured here, on other data than in tables 7 and 8", script=__name__,
         studies=studies, data=[SCORES], style="dense",
         columns=[
             "net", Cell("setup", "words"), *(f"{words} (%)" for words in COLUMNS), "objects missed (%)",
