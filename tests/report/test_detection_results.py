@@ -34,11 +34,10 @@ def test_a_picture_is_shown_where_the_study_keeps_one(tmp_path: Path) -> None:
 def test_table_9_has_the_rows_of_the_paper_and_the_steps_of_each_net() -> None:
     words = rows(table_9([detected(), detected(has_steps=True)]))
     printed = [cells for system, cells in words.items() if system.startswith("paper:")]
-    assert [cells[:4] for cells in printed[1:5]] == [
-        ["48.4", "", "27.2", ""], ["49.9", "+1.5", "29.9", "+2.7"], ["51.1", "+1.2", "30.0", "+0.1"],
-        ["53.8", "+2.7", "32.5", "+2.5"],
-    ]  # fmt: skip
-    assert printed[5][0] == "59.0 test-dev"
+    assert [cells[:4] for cells in printed[1:3]] == [["48.4", "", "27.2", ""], ["49.9", "+1.5", "29.9", "+2.7"]]
+    assert [cells[1:4:2] for cells in printed[3:5]] == [["+1.2", "+0.1"], ["+2.7", "+2.5"]]
+    assert {"51.1", "53.3"} <= set(printed[3][0].split()), "on val and on test-dev"
+    assert "59.0" in printed[5][0].split()
     ours = [cells for system, cells in words.items() if system.startswith("resnet-18-A")]
     levels = [float(cells[0].split()[0]) for cells in ours]
     assert levels == pytest.approx([69.0, 70.0, 70.5, 72.5, 70.5 + CONTEXT_GAIN, 72.5 + CONTEXT_GAIN, 76.5, 78.5])
