@@ -1,4 +1,4 @@
-"""NVIDIA's Multi-Process Service, by which the kernels of several processes run on one GPU at the same time.
+"""NVIDIA's Multi-Process Service. With it, several processes run kernels on one GPU at the same time.
 
 Without it the processes take turns, and small kernels leave most of the GPU idle. Never run on a GPU: a test has a
 program of the same name in its place.

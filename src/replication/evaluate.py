@@ -56,7 +56,7 @@ def evaluate_ensemble(folders: Sequence[Path], images: Images, device: torch.dev
     for folder in folders:
         _require_images(folder, read_run(folder).recipe, images)
     nets, (batches, *_) = zip(*(load_net(folder, images, device) for folder in folders), strict=True)
-    return Evaluation(get_task(batches.recipe.task).code("evaluate").test_together(nets, batches))
+    return Evaluation(get_task(batches.recipe.task).code("evaluate").evaluate_together(nets, batches))
 
 
 def evaluate_net(net: nn.Module, batches: Batches) -> dict[str, Outcome]:

@@ -10,7 +10,7 @@ import pytest
 from made_up import PAPER, study, with_curves
 
 from replication import paper
-from replication.report.curves import IN_ALL, MAX_POINTS, Panel, curves_json
+from replication.report.curves import FIGURE_POINTS, MAX_POINTS, Panel, curves_json
 from replication.report.figures import figure_6
 from replication.results.studies import Study
 
@@ -63,7 +63,7 @@ def test_a_long_curve_is_thinned_to_rows_of_its_own_and_keeps_its_last() -> None
 
 def test_many_seeds_do_not_make_a_large_page() -> None:
     found = told(*[long(1000, seeds=40)] * 4)
-    assert sum(len(of) for c in found["curves"] if c["source"] for of in c["seeds"].values()) <= 1.1 * IN_ALL
+    assert sum(len(of) for c in found["curves"] if c["source"] for of in c["seeds"].values()) <= 1.1 * FIGURE_POINTS
     assert len(curves_json([long(1000, seeds=40)] * 4, PANELS)) < 1_200_000
 
 

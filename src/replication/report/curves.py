@@ -13,7 +13,7 @@ from replication.report.setups import runs_id
 from replication.results.studies import Study
 
 MAX_POINTS, MIN_POINTS = 200, 40  # points of a curve: a screen shows no more, and with fewer it is no curve
-IN_ALL = 60_000  # points of a figure, as far as that leaves each curve MIN_POINTS
+FIGURE_POINTS = 60_000  # points of a figure; its curves share them, but each has MIN_POINTS at least
 
 
 class Panel(NamedTuple):
@@ -62,7 +62,7 @@ def _paper_curves(panels: Sequence[Panel], net: str, length: int, splits: Sequen
 
 def _our_curves(studies: Sequence[Study], net: str, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
     count = len(splits) * sum(len(study.default) for study in studies)
-    most = min(MAX_POINTS, max(MIN_POINTS, IN_ALL // count))
+    most = min(MAX_POINTS, max(MIN_POINTS, FIGURE_POINTS // count))
     for source, study in enumerate(studies, 1):
         for split in splits:
             rows = study.curve(net, split).pivot(index="iteration", columns="seed", values="value")

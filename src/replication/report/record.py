@@ -71,19 +71,19 @@ def _describe_setup(study: Study) -> Row:
     ])  # fmt: skip
 
 
-MOST = 20  # differences of a setup in the table of all setups
+MAX_DIFFERENCES = 20  # differences of a setup in the table of all setups
 
 
 def deviations_table(studies: Sequence[Study]) -> Table:
-    """What differs from the paper in each setup, a column each, and what a difference was measured to change.
+    """The differences of each setup from the paper, one column per setup, and their measured effects.
 
-    Smoke tests have no column, as they say nothing of the paper; what was measured in them is told. Nor has a setup
-    with more than `MOST` differences: `differences_table` lists them.
+    Smoke tests have no column, but their measured effects are shown. A setup with more than `MAX_DIFFERENCES` has no
+    column either: `differences_table` lists its differences.
     """
     fields = {study: _collect_differences(study) for study in studies}
     shown = [
         study for study in studies
-        if study.dataset not in SMOKE_TESTS and len({key for key, _ in fields[study]}) <= MOST
+        if study.dataset not in SMOKE_TESTS and len({key for key, _ in fields[study]}) <= MAX_DIFFERENCES
     ]  # fmt: skip
     names = {key: field["what"] for study in shown for (key, _), field in fields[study].items()}
     effects: dict[str, list[Cell]] = {key: [] for key in names}

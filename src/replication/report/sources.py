@@ -1,6 +1,6 @@
-"""Where a printed number is from: the attribute `data-source` of its place on the page, by which verify.py recounts it.
+"""The source of a printed number: the attribute `data-source` of its place on the page, which verify.py reads.
 
-Parts between bars; docs/verify.md lists them.
+Bars separate the parts of a source; docs/verify.md lists them.
 """
 
 from collections.abc import Sequence

@@ -53,8 +53,8 @@ def add_reruns(folder: Path, by: str, results: Sequence[Result]) -> list[Judged]
     where = f"new rows of {folder / RERUNS}"
     new = [row.model_dump() for row in check_rows(RerunRow, made, task, where, "nothing was added")]
     replaced = {_rerun_key(row) for row in new}
-    kept = [row for row in read_reruns(folder, task) if _rerun_key(row) not in replaced]
-    rows = sorted([*kept, *new], key=lambda row: (*sort_key(row, task), row["by"]))
+    unchanged = [row for row in read_reruns(folder, task) if _rerun_key(row) not in replaced]
+    rows = sorted([*unchanged, *new], key=lambda row: (*sort_key(row, task), row["by"]))
     write_durably(folder / RERUNS, encode_rows(columns(RerunRow), rows))
     scores = read_tables(folder, task)[1][SCORES]
     return [judge_rerun(row, scores) for row in new]
@@ -69,13 +69,13 @@ def refuse_incomparable(folder: Path, by: str, recipe: Recipe) -> None:
     if len(by) > LONGEST or not BY.fullmatch(by):
         raise UserError(f"--by needs a name of 1 to {LONGEST} letters on one line, without |.", key="by")
     task, name = get_task(recipe.task), named(recipe.net, recipe.variant)
-    ours = read_tables(folder, task)[0].values() if (folder / RECIPES).exists() else ()
-    own = next((one for one in ours if (one.net, one.variant) == (recipe.net, recipe.variant)), None)
-    if own is None:
+    recorded = read_tables(folder, task)[0].values() if (folder / RECIPES).exists() else ()
+    ours = next((one for one in recorded if (one.net, one.variant) == (recipe.net, recipe.variant)), None)
+    if ours is None:
         message = f"{folder} has no {name} of ours to compare with; join the run without --by."
         raise UserError(message, kind="missing", file=folder)
-    as_ours = recipe.model_copy(update={"seed": own.seed, "started_from": own.started_from})
-    if key := first_difference(as_ours, own):
+    as_ours = recipe.model_copy(update={"seed": ours.seed, "started_from": ours.started_from})
+    if key := first_difference(as_ours, ours):
         message = f"{folder} has {name} under another {key}; join the run without --by."
         raise UserError(message, kind="conflict", key=key, file=folder)
 

@@ -53,7 +53,7 @@ def describe_device(device: "torch.device") -> str:
 
 
 def describe_thread_pools() -> list[str]:
-    """The libraries by which torch and numpy compute with threads. Which others are loaded depends on the imports."""
+    """The threaded libraries of torch and numpy, with versions. Other libraries are loaded only by some imports."""
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if any(name in pool["filepath"] for name in ("/torch/", "/numpy"))]

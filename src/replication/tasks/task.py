@@ -7,7 +7,7 @@ loss.py        loss(output of the net, truth) → `Loss`
 evaluate.py    PROTOCOLS: by name, (net, batches) → `Outcome` of the test images
                COMPARED: by name, (outcomes of these) → `Outcome`, for protocols that compare others image by image
                OUTCOME: the class of outcomes that an ensemble averages
-               test_together(nets, batches) → outcomes by protocol of their ensemble, if `joins_seeds`
+               evaluate_together(nets, batches) → outcomes by protocol of their ensemble, if `joins_seeds`
                measure_layers(net, batches) → a number a layer, if `measures_layers`
                measure_precision(images, outcomes) → points of curves, if `measures_precision`
                draw_examples(images, outcomes) → a PNG file, if `draws_examples`

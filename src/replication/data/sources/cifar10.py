@@ -99,9 +99,9 @@ def _fetch(urls: Sequence[str], part: Path, dataset: Dataset, others: str) -> No
             reasons.append(f"{url}: the md5 of the download is not that of the authors' archive")
         except (URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
             reasons.append(f"{url}: {' '.join(str(error).split())}")
-    kept = f"; {part.stat().st_size:,} bytes are kept and the next try resumes there" if part.exists() else ""
+    progress = f"; the next try resumes after {part.stat().st_size:,} bytes" if part.exists() else ""
     raise UserError(
-        f"{dataset.name} could not be fetched ({'; '.join(reasons)}){kept}; run again when the network is up, put "
+        f"{dataset.name} could not be fetched ({'; '.join(reasons)}){progress}; run again when the network is up, put "
         f"{CIFAR10.filename} into {part.parent}, set data.{dataset.key}.url to another address, {others}.",
         kind="unavailable",
         key=f"data.{dataset.key}.url",

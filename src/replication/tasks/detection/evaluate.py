@@ -97,7 +97,7 @@ def draw_examples(images: Images, outcomes: Mapping[str, DetectionOutcome]) -> b
     return draw_detections(images, outcomes["objects"])
 
 
-def test_together(nets: Sequence[DetectionNet], batches: DetectionBatches) -> dict[str, Outcome]:
+def evaluate_together(nets: Sequence[DetectionNet], batches: DetectionBatches) -> dict[str, Outcome]:
     """The ensemble of several nets by each protocol."""
     detected: dict[str, Outcome] = {"objects": detect_by_ensemble(nets, batches)}
     return detected | {name: measure(detected) for name, measure in COMPARED.items()}
