@@ -71,12 +71,13 @@ def make_read_error(
     """The error for a failed read. It advises to delete or fetch a file only if its content is known to be bad.
 
     Args:
-        message: for a file that is missing or damaged.
+        message, key: for a file that is missing or damaged.
     """
     kind = classify_error(error)
     if kind == "unreadable":
         again = "" if error_number(error) in REMEDIES else "; run again"
         message = f"{path} could not be read: {describe_cause(error)}{again}. Nothing was deleted."
+        key = None  # no other value would mend it
     return error_class(message, kind=kind, key=key, file=path)
 
 

@@ -24,7 +24,8 @@ def read_folder(place: Place, dataset: Dataset) -> Source:
     """
     root, key = place.root, f"data.{dataset.key}.root"
     is_root = (root / "wnids.txt").exists()  # then what is missing was moved, not looked for in a wrong folder
-    remedy = REMEDY if is_root else f"set {key} to the folder tiny-imagenet-200{find_nearby(root, 'wnids.txt')}"
+    where = f"set {key} to the folder tiny-imagenet-200"
+    remedy = f"{REMEDY}, or {where}" if is_root else f"{where}{find_nearby(root, 'wnids.txt')}"
     wnids, annotations = (read_lines(root / name, remedy, key) for name in ("wnids.txt", "val/val_annotations.txt"))
     names = {"wnids.txt": sorted(wnids), "train": list_class_folders(root / "train")}
     classes = check_classes(names, dataset, root, REMEDY)
