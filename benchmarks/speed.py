@@ -44,7 +44,7 @@ from replication.nets.by_name import build
 from replication.report.benchmarks import BY_DEPTH, MEMORY, PERCENT, RATE, RATIO, Measurement, write_benchmarks
 from replication.runs.provenance import provenance
 from replication.tasks.cifar.feed import CifarBatches
-from replication.tasks.classification import watch_top1
+from replication.tasks.classification import count_top1_errors
 from replication.tasks.imagenet.evaluate import fully_convolutional, ten_crop
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.training.device import keep_memory
@@ -194,7 +194,7 @@ def tests(size: Size) -> Iterator[Found]:
     for precision in TYPES:
         batches = CifarBatches(store, recipe.model_copy(update={"precision": precision}), CPU)
         net = build(size.net).to(memory_format=torch.channels_last)
-        ways[precision] = per_second(lambda n=net, b=batches: watch_top1(n, b, "test"), size.test_images)
+        ways[precision] = per_second(lambda n=net, b=batches: count_top1_errors(n, b, "test"), size.test_images)
     yield from rates_and_ratios(f"{size.net}, single view", by_turns(ways, size.rounds), "fp32")
     side, recipe = size.input_size, endless("resnet-50", train_images=4)
     test = {"shorter_side": side * 256 // 224, "scales": [side * scale // 224 for scale in recipe.test.scales]}

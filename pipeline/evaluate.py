@@ -17,7 +17,7 @@ from pipeline.params import WORK, read_params
 from pipeline.plan import (
     OUTCOMES,
     Ensemble,
-    Run,
+    PlannedRun,
     digest_weights,
     list_ensembles,
     parse_run,
@@ -73,13 +73,13 @@ def evaluate_all(task: Task, digest: str) -> None:
     print(f"evaluate {task.name}: {len(missing)} nets tested, {len(plan.runs) - len(missing)} taken from the store")
 
 
-def entry_of(run: Run, digest: str) -> Path:
+def entry_of(run: PlannedRun, digest: str) -> Path:
     """The store's folder for the outcome of a run."""
-    starts = run_store.start_folders(run, recipe_of(run))
+    starts = run_store.stored_start_folders(run, recipe_of(run))
     return run_store.outcome_entry([*starts.values(), run.folder], digest)
 
 
-def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> None:
+def evaluate_one(run: PlannedRun, digest: str, _progress: Progress | None = None) -> None:
     """Evaluate the net of a run in this process, and put the outcome into the store."""
     from replication.evaluate import evaluate_run
     from replication.runs.outcome import score_rows, write_evaluation
@@ -89,7 +89,7 @@ def evaluate_one(run: Run, digest: str, _progress: Progress | None = None) -> No
     params, record, task = read_params(), read_finished(run), run.task
     machine.use_threads(plan_of(task).threads)
     images, device = stage.images_of(params, task), choose_device(params.device, WORK)
-    evaluation = evaluate_run(run.folder, images, device, run_store.start_folders(run, record.recipe))
+    evaluation = evaluate_run(run.folder, images, device, run_store.stored_start_folders(run, record.recipe))
     write_evaluation(entry_of(run, digest), evaluation, task, sha256(run.folder / NET))
     values = {row["protocol"]: row["value"] for row in reversed(score_rows(evaluation.outcomes, task))}
     text = ", ".join(f"{name} {values[name]:.2f} {task.metric.unit}" for name in evaluation.outcomes)

@@ -17,7 +17,7 @@ from statistics import mean
 
 from pipeline import stage
 from pipeline.params import PROFILES, RESULTS, WORK, read_params
-from pipeline.plan import Run, start_folders
+from pipeline.plan import PlannedRun, imported_start_folders
 from replication.config.profiles import Profile, named, read_profile
 from replication.data.store import Images
 from replication.evaluate import evaluate_run
@@ -55,8 +55,8 @@ def main() -> None:
             task = get_task(record.recipe.task)
             if task.name not in images:
                 images[task.name] = stage.images_of(params, task)
-            run = Run(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
-            evaluation = evaluate_run(folder, images[task.name], device, start_folders(run, record.recipe))
+            run = PlannedRun(task, named(record.recipe.net, record.recipe.variant), record.recipe.seed)
+            evaluation = evaluate_run(folder, images[task.name], device, imported_start_folders(run, record.recipe))
             scores = score_rows(evaluation.outcomes, task)
             waiting.add(
                 tables, run, Result(record, read_curve(folder), scores, evaluation.responses, evaluation.precision)
@@ -95,9 +95,9 @@ class Waiting:
 
     def __init__(self, by: str | None = None) -> None:
         self.by = by
-        self.studies: dict[Path, dict[Run, Result]] = {}
+        self.studies: dict[Path, dict[PlannedRun, Result]] = {}
 
-    def add(self, tables: Path, run: Run, result: Result) -> None:
+    def add(self, tables: Path, run: PlannedRun, result: Result) -> None:
         """Add a run; writes those that wait once they are many, for a kill to lose few."""
         self.studies.setdefault(tables, {})[run] = result
         if sum(map(len, self.studies.values())) >= MANY:

@@ -36,7 +36,7 @@ REMAKE = "run `dvc repro check`, which writes it for the runs of params.yaml"
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """A run of the study: a task, a net or net/variant ("resnet-110/no-warmup"), and a seed."""
 
     task: Task
@@ -71,7 +71,7 @@ class Run:
         return OUTCOMES / self.task.name / self.name / f"seed-{self.seed}"
 
 
-class Ensemble(tuple[Run, ...]):
+class Ensemble(tuple[PlannedRun, ...]):
     """All seeds of a net, two or more, whose nets are tested together."""
 
     @property
@@ -84,16 +84,16 @@ class Ensemble(tuple[Run, ...]):
         return f"{self[0].name} · seeds {'+'.join(str(run.seed) for run in self)}"
 
 
-def digest_weights(runs: Sequence[Run]) -> str:
+def digest_weights(runs: Sequence[PlannedRun]) -> str:
     """The sha256 of the weights of some runs, joined by "+"."""
     return "+".join(sha256(run.folder / NET) for run in runs)
 
 
-def list_ensembles(task: Task, runs: Sequence[Run]) -> list[Ensemble]:
+def list_ensembles(task: Task, runs: Sequence[PlannedRun]) -> list[Ensemble]:
     """The ensembles of a task's runs that are tested, each in the order of seeds."""
     if not task.joins_seeds:
         return []
-    by_name: dict[str, list[Run]] = {}
+    by_name: dict[str, list[PlannedRun]] = {}
     for run in sorted(runs, key=lambda run: run.seed):
         by_name.setdefault(run.name, []).append(run)
     return [Ensemble(members) for members in by_name.values() if len(members) > 1]
@@ -103,18 +103,18 @@ def list_ensembles(task: Task, runs: Sequence[Run]) -> list[Ensemble]:
 class Plan:
     """What to train of a task."""
 
-    runs: list[Run]
+    runs: list[PlannedRun]
     threads: int | None  # of each training on a CPU; None: the machine decides
 
 
-def runs_of(params: BaseParams, task: Task) -> list[Run]:
+def runs_of(params: BaseParams, task: Task) -> list[PlannedRun]:
     """All runs of a task: its nets and the net of `depth`, each with every seed. Without nets there are none."""
     section = params.section(task)
     names = [*section.nets]
     more = net_of_depth(params, task)
     if names and more and more not in names:
         names.append(more)
-    return [Run(task, name, seed) for name in names for seed in section.seeds]
+    return [PlannedRun(task, name, seed) for name in names for seed in section.seeds]
 
 
 def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
     return files
 
 
-def _check_starts(params: BaseParams, profile: Profile, run: Run, recipe: Recipe) -> None:
+def _check_starts(params: BaseParams, profile: Profile, run: PlannedRun, recipe: Recipe) -> None:
     """Refuse a run that starts from runs that are not trained, or whose backbone has another architecture.
 
     Raises:
@@ -183,7 +183,7 @@ def _refuse_another_net(recipe: Recipe, first: Recipe) -> None:
             )
 
 
-def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]) -> dict[str, Any]:
+def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[PlannedRun]) -> dict[str, Any]:
     """The input of `prepare`: the data set, its place, and the input size of the nets.
 
     Raises:
@@ -214,7 +214,7 @@ def _data_plan(params: BaseParams, profile: Profile, task: Task, runs: list[Run]
     return dataset | first | {"train_images": default.train_images} | (location.model_dump() if location else {})
 
 
-def parse_run(task: str, name: str, seed: str) -> Run:
+def parse_run(task: str, name: str, seed: str) -> PlannedRun:
     """The run that a command names.
 
     Raises:
@@ -222,7 +222,7 @@ def parse_run(task: str, name: str, seed: str) -> Run:
     """
     if not seed.isdecimal():
         raise UserError(f"the seed is {seed!r}; it must be a whole number.", key="seed")
-    return Run(get_task(task), name, int(seed))
+    return PlannedRun(get_task(task), name, int(seed))
 
 
 def read_planned(file: Path) -> dict[str, Any]:
@@ -242,24 +242,24 @@ def plan_of(task: Task) -> Plan:
         UserError: the plan is missing or damaged.
     """
     values = read_planned(RECIPES / task.name / "runs/list.json")
-    return Plan([Run(task, name, seed) for name, seed in values["runs"]], values["threads"])
+    return Plan([PlannedRun(task, name, seed) for name, seed in values["runs"]], values["threads"])
 
 
-def starts_of(run: Run, values: dict[str, Any]) -> dict[str, Run]:
+def starts_of(run: PlannedRun, values: dict[str, Any]) -> dict[str, PlannedRun]:
     """The runs that a run starts from, by role: of the same net and the same seed.
 
     Args:
         values: the fields of its recipe.
     """
-    return {role: Run(get_task(task), run.net, run.seed) for role, task in values.get("starts", {}).items()}
+    return {role: PlannedRun(get_task(task), run.net, run.seed) for role, task in values.get("starts", {}).items()}
 
 
-def read_planned_starts(run: Run) -> dict[str, Run]:
+def read_planned_starts(run: PlannedRun) -> dict[str, PlannedRun]:
     """The runs that a planned run starts from, by role."""
     return starts_of(run, read_planned(run.recipe_file))
 
 
-def recipe_of(run: Run) -> Recipe:
+def recipe_of(run: PlannedRun) -> Recipe:
     """The complete recipe of a planned run, with its data and the hashes of the runs that it starts from.
 
     Raises:
@@ -271,7 +271,7 @@ def recipe_of(run: Run) -> Recipe:
     return validate(run.task.recipe, values | {"data": identity, "started_from": started_from}, str(run.recipe_file))
 
 
-def read_finished(run: Run) -> RunRecord:
+def read_finished(run: PlannedRun) -> RunRecord:
     """The record of a run that was trained as planned.
 
     Raises:
@@ -289,7 +289,7 @@ def read_finished(run: Run) -> RunRecord:
     return record
 
 
-def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
+def imported_start_folders(run: PlannedRun, recipe: Recipe) -> dict[str, Path]:
     """Folders of the runs that an imported run starts from, by role; they must be imported too.
 
     Raises:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import code
 from pipeline.params import WORK
-from pipeline.plan import Run, read_planned_starts, recipe_of
+from pipeline.plan import PlannedRun, read_planned_starts, recipe_of
 from replication.config.recipe import Recipe
 from replication.errors import UserError
 from replication.files import (
@@ -165,7 +165,7 @@ def delete_resume_state(recipe: Recipe) -> None:
                 shutil.rmtree(state)
 
 
-def start_folders(run: Run, recipe: Recipe) -> dict[str, Path]:
+def stored_start_folders(run: PlannedRun, recipe: Recipe) -> dict[str, Path]:
     """Folders of the runs that a run starts from, by role; in the store if they are not in runs/.
 
     Raises:

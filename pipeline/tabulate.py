@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import code, stage
+from pipeline.mlflow_destination import destination_of, study_of
 from pipeline.params import PROFILES, RESULTS, WORK, BaseParams, read_params
 from pipeline.plan import (
     OUTCOMES,
     RECIPES,
-    Run,
+    PlannedRun,
     digest_weights,
     list_ensembles,
     plan_of,
     read_finished,
     read_planned,
 )
-from pipeline.tracking import destination_of, study_of
 from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.files import SUMS, check_whole, write_durably
@@ -71,7 +71,7 @@ def main() -> None:
     print(f"tabulate {task.name}: {describe_counts(recorded)}")
 
 
-def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> list[Recorded]:
+def add(task: Task, params: BaseParams, runs: list[PlannedRun], task_folder: Path) -> list[Recorded]:
     """Add runs to the tables of a study below `task_folder`; returns what was recorded of them before."""
     plan = read_planned(RECIPES / task.name / "study.json")
     tracked = _track(params, runs)
@@ -97,7 +97,7 @@ def add(task: Task, params: BaseParams, runs: list[Run], task_folder: Path) -> l
     return recorded
 
 
-def _check_outcome(outcome: Path, runs: Sequence[Run]) -> None:
+def _check_outcome(outcome: Path, runs: Sequence[PlannedRun]) -> None:
     """Refuse an outcome of other weights than those of a run or an ensemble: stages called by hand can leave one.
 
     Raises:
@@ -112,7 +112,7 @@ def _check_outcome(outcome: Path, runs: Sequence[Run]) -> None:
         )
 
 
-def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[dict[str, Any]]:
+def _ensembles(task: Task, runs: list[PlannedRun], ensembles: list[list[str]]) -> list[dict[str, Any]]:
     """Rows of scores of the ensembles of which all members were tested with the same seed."""
     outcomes = {(run.name, run.seed): run.outcome for run in runs}
     rows = []
@@ -133,7 +133,7 @@ def _ensembles(task: Task, runs: list[Run], ensembles: list[list[str]]) -> list[
     return rows
 
 
-def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
+def _track(params: BaseParams, runs: list[PlannedRun]) -> dict[str, str]:
     """Log the runs that MLflow lacks; returns the ids of the MLflow runs by the hashes of their recipes."""
     tracked = []
     for run in runs:
@@ -146,7 +146,7 @@ def _track(params: BaseParams, runs: list[Run]) -> dict[str, str]:
         return {}
 
 
-def _describe_making(run: Run) -> dict[str, Any]:
+def _describe_making(run: PlannedRun) -> dict[str, Any]:
     """When and how a run was made here; its row in results/ can have an earlier date and machine."""
     record = read_finished(run)
     machine = record.provenance["machine"]

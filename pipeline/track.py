@@ -7,9 +7,9 @@ the page. A run that MLflow has gets what it lacks. Takes half a minute.
 from collections.abc import Iterator
 
 from pipeline import stage
+from pipeline.mlflow_destination import destination_of, store_uri, study_of
 from pipeline.params import PROFILES, RESULTS, WORK, read_params
 from pipeline.plan import OUTCOMES, RUNS
-from pipeline.tracking import destination_of, store_uri, study_of
 from replication.config.profiles import named, read_profile
 from replication.errors import UserError
 from replication.report.setups import build_command

@@ -15,7 +15,7 @@ import sys
 
 from pipeline import code, machine, run_store, stage
 from pipeline.params import WORK, BaseParams, read_params
-from pipeline.plan import RUNS, Plan, Run, parse_run, plan_of, recipe_of
+from pipeline.plan import RUNS, Plan, PlannedRun, parse_run, plan_of, recipe_of
 from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.nets.names import depth_of
@@ -68,7 +68,7 @@ def train_all(task: Task, digest: str) -> None:
     print(f"train {task.name}: {len(missing)} runs trained, {len(plan.runs) - len(missing)} taken from the run store")
 
 
-def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> list[str]:
+def _train(missing: list[PlannedRun], digest: str, params: BaseParams, plan: Plan) -> list[str]:
     jobs = []
     for run in missing:
         schedule = recipe_of(run).schedule
@@ -77,7 +77,7 @@ def _train(missing: list[Run], digest: str, params: BaseParams, plan: Plan) -> l
     return run_jobs(jobs, machine.slots(params, plan.threads, len(jobs)))
 
 
-def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
+def train_one(run: PlannedRun, digest: str, progress: Progress | None = None) -> None:
     """Train a run in this process, and put it into the store.
 
     Args:
@@ -85,7 +85,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         progress: receives the finished share; None: a bar is shown.
     """
     from pipeline.launch.torchrun import torchrun
-    from pipeline.tracking import destination_of, study_of
+    from pipeline.mlflow_destination import destination_of, study_of
     from replication.training.device import choose_device
     from replication.training.processes import is_under_torchrun
     from replication.training.run import Stopped, train_run
@@ -96,7 +96,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     machine.use_threads(plan_of(run.task).threads)
     images = stage.images_of(params, run.task)
-    starts = run_store.start_folders(run, recipe)
+    starts = run_store.stored_start_folders(run, recipe)
     device = choose_device(params.device, WORK)
     if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)
@@ -118,7 +118,7 @@ def train_one(run: Run, digest: str, progress: Progress | None = None) -> None:
         run_store.delete_resume_state(recipe)
 
 
-def warn_of_checkpoints(runs: list[Run], params: BaseParams) -> None:
+def warn_of_checkpoints(runs: list[PlannedRun], params: BaseParams) -> None:
     """Warn about checkpoints that were requested after the training."""
     for run in runs:
         late = [at for at in params.section(run.task).checkpoints if not (run.folder / checkpoint(at)).exists()]

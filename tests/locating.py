@@ -9,7 +9,7 @@ from replication.config.validation import merge
 from replication.data.annotations import label_images
 from replication.data.meta import Meta
 from replication.data.store import Store
-from replication.tasks.batches import Start
+from replication.tasks.batches import TrainedNet
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
 from replication.tasks.localization.feed import BoxBatches
@@ -106,7 +106,7 @@ class NeverClassTwo(torch.nn.Module):
         return self.scores.expand(len(images), -1)
 
 
-def start_from_classifier(store: Store, input_size: int, shorter_side: int) -> Start:
+def start_from_classifier(store: Store, input_size: int, shorter_side: int) -> TrainedNet:
     """`NeverClassTwo` as what a net that locates objects starts from."""
     batches = PhotographBatches(store, classifier_recipe_of(store, input_size, shorter_side), CPU)
-    return Start(NeverClassTwo(len(store.meta.classes)), batches)
+    return TrainedNet(NeverClassTwo(len(store.meta.classes)), batches)

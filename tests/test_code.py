@@ -12,7 +12,7 @@ import pytest
 from checkout import PROJECT
 
 from pipeline import code, evaluate, train
-from pipeline.plan import Run
+from pipeline.plan import PlannedRun
 from replication.errors import UserError
 from replication.tasks import TASKS
 
@@ -100,7 +100,7 @@ def test_a_stage_fails_when_its_code_changes_while_it_runs(sources: Path) -> Non
 
 def test_a_run_does_not_start_with_code_that_was_edited_while_its_stage_ran(sources: Path) -> None:
     """Its worker would import the edited files, and the run store keep it as a run of the code before."""
-    run = Run(TASKS["cifar"], "resnet-8", 0)
+    run = PlannedRun(TASKS["cifar"], "resnet-8", 0)
     for stage, start in (("train-cifar", train.train_one), ("evaluate-cifar", evaluate.evaluate_one)):
         code.require_unchanged(stage)
         feed = sources / "src/replication/tasks/cifar/feed.py"

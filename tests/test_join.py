@@ -7,7 +7,7 @@ import pytest
 from made_up import recipe_of, result
 
 from pipeline import join
-from pipeline.plan import Run
+from pipeline.plan import PlannedRun
 from replication.results.add import Result, add_results
 from replication.results.tables import RUNS
 from replication.tasks import TASKS
@@ -28,7 +28,7 @@ def test_tables_are_written_once_for_many_runs_and_hold_what_one_by_one_gives(
     made = [result(recipe_of(net=net, seed=seed)) for seed in range(6) for net in ("resnet-20", "plain-20")]
     waiting, tables = join.Waiting(), tmp_path / "paper/cifar"
     for each in made:
-        waiting.add(tables, Run(TASKS["cifar"], each.recipe.net, each.recipe.seed), each)
+        waiting.add(tables, PlannedRun(TASKS["cifar"], each.recipe.net, each.recipe.seed), each)
     assert writes == [5, 5], "the last two wait"
     waiting.write()
     assert writes == [5, 5, 2] and not waiting.studies

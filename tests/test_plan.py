@@ -12,7 +12,7 @@ from made_up import recipe_of as made_up_recipe
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import Run, list_ensembles, parse_run, plans, runs_of, start_folders, starts_of
+from pipeline.plan import PlannedRun, imported_start_folders, list_ensembles, parse_run, plans, runs_of, starts_of
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.results.add import add_results
@@ -169,8 +169,9 @@ def test_a_net_that_starts_from_a_run_which_is_not_trained_is_refused(configure:
     both = {"imagenet": {"nets": ["resnet-18-A"], "seeds": [0, 1]}} | starting
     whole = plans(configure(both), shipped("quick"), TASKS["localization"])
     assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0], ["resnet-18-A", 1]]
-    (start,) = starts_of(Run(TASKS["localization"], "resnet-18-A", 1), whole["runs/resnet-18-A/seed-1.json"]).values()
-    assert start == Run(TASKS["imagenet"], "resnet-18-A", 1)
+    run = PlannedRun(TASKS["localization"], "resnet-18-A", 1)
+    (start,) = starts_of(run, whole["runs/resnet-18-A/seed-1.json"]).values()
+    assert start == PlannedRun(TASKS["imagenet"], "resnet-18-A", 1)
 
 
 @pytest.mark.parametrize("other", [{"shortcut": {"subsample": "average"}}, {"max_pooling": "rounded_up"}])
@@ -190,7 +191,7 @@ def test_r_cnn_needs_the_net_that_proposes_its_boxes(configure: Configure) -> No
     first = {"imagenet": {"nets": ["resnet-18-A", "resnet-50"]}, "localization": {"nets": ["resnet-18-A"]}}
     whole = plans(configure(first | {"rcnn": {"nets": ["resnet-18-A"]}}), shipped("quick"), TASKS["rcnn"])
     assert whole["runs/list.json"]["runs"] == [["resnet-18-A", 0]]
-    starts = starts_of(Run(TASKS["rcnn"], "resnet-18-A", 0), whole["runs/resnet-18-A/seed-0.json"])
+    starts = starts_of(PlannedRun(TASKS["rcnn"], "resnet-18-A", 0), whole["runs/resnet-18-A/seed-0.json"])
     assert {role: start.task.name for role, start in starts.items()} == {
         "backbone": "imagenet",
         "proposals": "localization",
@@ -215,17 +216,17 @@ def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(
     for recipe in (classifier, localization):
         folder = Path("runs") / recipe.task / "resnet-18-A/seed-0"
         with pytest.raises(UserError) as error:
-            start_folders(run, rcnn)
+            imported_start_folders(run, rcnn)
         assert (error.value.kind, error.value.file) == ("missing", folder) and recipe.hash in str(error.value)
         made = result(recipe)
         write_run(folder, made.record, made.curve, {"a": torch.zeros(1)}, torch.zeros(1, 3, 4, 4), ["a", "b"])
-    folders = start_folders(run, rcnn)
+    folders = imported_start_folders(run, rcnn)
     assert {role: folder.parts[1] for role, folder in folders.items()} == {
         "backbone": "imagenet",
         "proposals": "localization",
     }
     with pytest.raises(UserError) as error:
-        start_folders(run, rcnn.model_copy(update={"started_from": hashes | {"proposals": "0" * 16}}))
+        imported_start_folders(run, rcnn.model_copy(update={"started_from": hashes | {"proposals": "0" * 16}}))
     assert localization.hash in str(error.value)
 
 
@@ -249,12 +250,12 @@ def committed_recipes() -> Iterator[tuple[Path, Any, Any]]:
 
 def test_the_seeds_of_a_net_are_an_ensemble_where_the_task_tests_them_together() -> None:
     detection, cifar = TASKS["detection"], TASKS["cifar"]
-    runs = [Run(detection, name, seed) for name in ("plain-18", "plain-18/context") for seed in (1, 0)]
-    runs.append(Run(detection, "resnet-18-A", 0))
+    runs = [PlannedRun(detection, name, seed) for name in ("plain-18", "plain-18/context") for seed in (1, 0)]
+    runs.append(PlannedRun(detection, "resnet-18-A", 0))
     first, second = list_ensembles(detection, runs)
     assert first.outcome == Path("outcomes/detection/plain-18/seed-0+1")
     assert [run.seed for run in second] == [0, 1] and second[0].variant == "context"
-    assert list_ensembles(cifar, [Run(cifar, "plain-20", seed) for seed in (0, 1)]) == []
+    assert list_ensembles(cifar, [PlannedRun(cifar, "plain-20", seed) for seed in (0, 1)]) == []
 
 
 def test_every_committed_recipe_can_be_made_by_its_profile() -> None:

@@ -5,12 +5,12 @@ Wave 0 has the runs that start from no other, wave 1 those that start from runs 
 """
 
 from pipeline import stage
-from pipeline.plan import Run, plan_of, read_planned_starts
+from pipeline.plan import PlannedRun, plan_of, read_planned_starts
 from replication.errors import UserError
 from replication.tasks import TASKS
 
 
-def wave_of(run: Run) -> int:
+def wave_of(run: PlannedRun) -> int:
     """The length of the chain of runs that must be trained before this one."""
     return max((1 + wave_of(start) for start in read_planned_starts(run).values()), default=0)
 

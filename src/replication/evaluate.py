@@ -10,7 +10,7 @@ from replication.config.recipe import Data, Recipe
 from replication.data.store import Images
 from replication.errors import UserError
 from replication.runs.folder import read_run
-from replication.runs.nets import load_net, load_starts
+from replication.runs.nets import load_net, load_started_from
 from replication.runs.outcome import Evaluation
 from replication.tasks import Task, get_task
 from replication.tasks.batches import Batches
@@ -35,7 +35,7 @@ def evaluate_run(
     _require_images(folder, recipe, images)
     net, batches = load_net(folder, images, device)
     task = get_task(recipe.task)
-    batches.starts = load_starts(_choose_used(starts or {}, task), images, device)
+    batches.started_from = load_started_from(_choose_used(starts or {}, task), images, device)
     code = task.code("evaluate")
     # Responses are measured with running statistics, also where the tests use recomputed ones.
     layers = code.measure_layers(net, batches) if task.measures_layers else []
@@ -65,7 +65,7 @@ def evaluate_net(net: nn.Module, batches: Batches) -> dict[str, Outcome]:
     task = get_task(recipe.task)
     code = task.code("evaluate")
     for protocol in task.protocols:
-        if recipe.net in protocol.not_for or (protocol.needs and protocol.needs not in batches.starts):
+        if recipe.net in protocol.not_for or (protocol.needs and protocol.needs not in batches.started_from):
             continue
         if protocol.name in code.PROTOCOLS:
             outcomes[protocol.name] = code.PROTOCOLS[protocol.name](net, batches)

@@ -13,7 +13,7 @@ from errors import refused
 from made_up import PAPER_PROFILE, recipe_of, result
 
 from pipeline import join
-from pipeline.plan import Run
+from pipeline.plan import PlannedRun
 from replication.report.html import render_item
 from replication.report.reruns import list_reruns
 from replication.report.setups import measured_cells
@@ -97,7 +97,7 @@ def test_a_damaged_row_is_named(folder: Path, before: str, after: str, key: str)
 def test_join_by_a_name_writes_reruns_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs_csv = (folder / "runs.csv").read_bytes()
     rerun, waiting = result(recipe_of("cpu"), error=13.0), join.Waiting("A. Nother")
-    waiting.add(folder, Run(CIFAR, "resnet-20", 0), rerun)
+    waiting.add(folder, PlannedRun(CIFAR, "resnet-20", 0), rerun)
     waiting.write()
     assert (folder / "runs.csv").read_bytes() == runs_csv and (folder / RERUNS).exists()
     assert "p = 0.23" in capsys.readouterr().out

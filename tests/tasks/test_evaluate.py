@@ -25,7 +25,7 @@ from replication.tasks.batches import Batches
 from replication.tasks.cifar.evaluate import single_view
 from replication.tasks.cifar.recipe import CifarRecipe
 from replication.tasks.cifar.responses import response_deviations
-from replication.tasks.classification import watch_top1
+from replication.tasks.classification import count_top1_errors
 from replication.tasks.imagenet.recipe import ImagenetRecipe
 from replication.tasks.inference import recompute_bn_statistics
 from replication.training.run import train_run
@@ -69,7 +69,7 @@ def test_the_single_view_errs_as_the_curve_does_and_leaves_the_net_alone(
     module, batches = State.start(recipe, 4, CPU).net.train(), make_batches(recipe)
     outcome = single_view(module, batches)
     assert module.training
-    assert outcome.metrics() == watch_top1(module, batches, "test").metrics() | {"top5_error": outcome.error(5)}
+    assert outcome.metrics() == count_top1_errors(module, batches, "test").metrics() | {"top5_error": outcome.error(5)}
     torch.testing.assert_close(outcome.probabilities.sum(1), torch.ones(batches.test_count))
 
 

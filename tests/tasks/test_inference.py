@@ -14,7 +14,7 @@ from replication.nets.by_name import build
 from replication.tasks.batches import Batches, Split
 from replication.tasks.cifar.feed import CifarBatches
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.tasks.classification import watch_top1
+from replication.tasks.classification import count_top1_errors
 from replication.tasks.inference import fold_batch_norm, recompute_bn_statistics
 from replication.tasks.outcome import ErrorCount
 
@@ -25,7 +25,7 @@ Tested = Callable[[list[int], list[int]], Batches]
 
 def top1_error(net: nn.Module, batches: Batches, split: Split = "test") -> float:
     """The error that the curve shows, percent."""
-    return watch_top1(net, batches, split).metrics()["top1_error"]
+    return count_top1_errors(net, batches, split).metrics()["top1_error"]
 
 
 class Brightest(nn.Module):
@@ -100,8 +100,8 @@ def test_processes_share_a_split_and_count_each_image_once(
     many = replace(store, **changes)
     recipe, cpu = make_recipe(train_images=1680), torch.device("cpu")  # 1,200 images to test on, 1,200 held out
     alone, together = Brightest(), Brightest()
-    whole = watch_top1(alone, CifarBatches(many, recipe, cpu), split)
-    parts = [watch_top1(together, CifarBatches(many, recipe, cpu, rank, ranks), split) for rank in range(ranks)]
+    whole = count_top1_errors(alone, CifarBatches(many, recipe, cpu), split)
+    parts = [count_top1_errors(together, CifarBatches(many, recipe, cpu, rank, ranks), split) for rank in range(ranks)]
     assert ErrorCount.merge(parts) == whole
     assert whole.images == 1200 and whole.wrong > 0
     assert all(part.wrong > 0 for part in parts)

@@ -11,7 +11,7 @@ from replication.tasks import TASKS, Metric, Task
 def test_the_folder_of_a_task_follows_the_conventions(task: Task) -> None:
     feed, loss, evaluate = (task.code(part) for part in ("feed", "loss", "evaluate"))
     needed = [
-        feed.make_batches, loss.loss, loss.watch, evaluate.OUTCOME.from_tensors, evaluate.OUTCOME.average,
+        feed.make_batches, loss.loss, loss.count_errors, evaluate.OUTCOME.from_tensors, evaluate.OUTCOME.average,
         *evaluate.PROTOCOLS.values(), *getattr(evaluate, "COMPARED", {}).values(),
     ]  # fmt: skip
     needed += [evaluate.measure_layers] if task.measures_layers else []

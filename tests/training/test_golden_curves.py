@@ -20,7 +20,7 @@ from replication.data.store import Images
 from replication.runs.curve import select
 from replication.runs.provenance import describe_cpu
 from replication.tasks import TASKS
-from replication.tasks.batches import Batches, Start
+from replication.tasks.batches import Batches, TrainedNet
 from replication.tasks.build import build_net
 from replication.tasks.inference import fold_batch_norm
 from replication.training.loop import iterate
@@ -57,7 +57,9 @@ def make_batches(task_name: str, net: str, override: dict[str, Any], images: dic
     batches: Batches = task.code("feed").make_batches(images[task_name], recipe, CPU)
     if "proposals" in recipe.starts:  # of a net that was not trained
         proposing = make_batches(recipe.starts["proposals"], net, {}, images)
-        batches.starts = {"proposals": Start(fold_batch_norm(build_net(proposing.recipe, batches.classes)), proposing)}
+        batches.started_from = {
+            "proposals": TrainedNet(fold_batch_norm(build_net(proposing.recipe, batches.classes)), proposing)
+        }
     return batches
 
 

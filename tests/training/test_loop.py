@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from replication.runs.curve import last_value, select
 from replication.tasks.batches import Batches
 from replication.tasks.cifar.recipe import CifarRecipe
-from replication.tasks.classification import watch_top1
+from replication.tasks.classification import count_top1_errors
 from replication.training.loop import iterate
 from replication.training.schedule import has_warmup
 from replication.training.state import State
@@ -213,7 +213,7 @@ def test_the_last_points_have_the_errors_of_the_final_net(make_recipe: Recipes, 
     recipe = make_recipe(train_images=80)
     state, batches = fit(recipe), make_batches(recipe)
     for split in ("test", "heldout"):
-        error = watch_top1(state.net, batches, split).metrics()["top1_error"]
+        error = count_top1_errors(state.net, batches, split).metrics()["top1_error"]
         assert select(state.curve, split, "top1_error")[recipe.schedule.iterations] == round(error, 4)
 
 

@@ -13,7 +13,7 @@ from replication.data.store import Store
 from replication.evaluate import evaluate_net
 from replication.runs.curve import LOSS, TRAIN, Point
 from replication.tasks import get_task
-from replication.tasks.batches import Batches, Start
+from replication.tasks.batches import Batches, TrainedNet
 from replication.tasks.inference import fold_batch_norm
 from replication.training.loop import iterate
 from replication.training.state import State
@@ -66,16 +66,18 @@ def _train_all(store: Store, device: torch.device) -> list[list[Point]]:
     return [first, second, third]
 
 
-def _train(recipe: Recipe, store: Store, device: torch.device, starts: dict[str, Start]) -> tuple[list[Point], Start]:
+def _train(
+    recipe: Recipe, store: Store, device: torch.device, starts: dict[str, TrainedNet]
+) -> tuple[list[Point], TrainedNet]:
     """Two iterations, and each test of the task; returns the curve, and the net to start from."""
     task = get_task(recipe.task)
     batches: Batches = task.code("feed").make_batches(store, recipe, device)
-    batches.starts = starts
+    batches.started_from = starts
     state = State.start(recipe, batches.classes, device)
     for _ in zip(range(2), iterate(state, recipe, batches), strict=False):
         pass
     assert {protocol.name for protocol in task.protocols} == evaluate_net(state.net, batches).keys()
-    return state.curve, Start(fold_batch_norm(state.net), batches)
+    return state.curve, TrainedNet(fold_batch_norm(state.net), batches)
 
 
 def _losses(curve: list[Point]) -> torch.Tensor:

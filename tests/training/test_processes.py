@@ -21,7 +21,7 @@ from together import StopsItself, train_with
 
 from replication.errors import UserError
 from replication.runs.curve import Point, select
-from replication.tasks.classification import watch_top1
+from replication.tasks.classification import count_top1_errors
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
 from replication.training.processes import Processes
@@ -128,7 +128,7 @@ def test_the_errors_of_the_curve_are_those_of_the_net(
     batches = make_photograph_batches(make_imagenet_recipe())
     curve = together.load_end("whole")["curve"]
     for split in ("test", "heldout"):
-        assert {"top1_error": select(curve, split, "top1_error")[5]} == watch_top1(net, batches, split).metrics()
+        assert {"top1_error": select(curve, split, "top1_error")[5]} == count_top1_errors(net, batches, split).metrics()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from replication.verdicts.comparisons import (
     compare_not_better,
     compare_trend,
 )
-from replication.verdicts.planning import seeds_to_settle
 from replication.verdicts.rule import verdict
+from replication.verdicts.seeds_needed import seeds_to_settle
 
 ERROR = Measure("miss rate", "dense", Metric("miss_rate", "miss rate"))
 PRECISION = Measure("mAP", "dense", Metric("map", "mAP", better="higher"))

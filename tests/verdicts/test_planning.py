@@ -10,8 +10,8 @@ from replication.data.sources import DATASETS
 from replication.tasks import TASKS
 from replication.verdicts import rule
 from replication.verdicts.comparisons import Comparison, weigh_alikeness, weigh_difference, weigh_samples
-from replication.verdicts.planning import MAX_SEEDS, POWER, make_typical_values, seeds_to_settle
 from replication.verdicts.rule import Sample
+from replication.verdicts.seeds_needed import MAX_SEEDS, POWER, make_typical_values, seeds_to_settle
 
 WEIGHTS = {"a": 1, "b": -1}
 

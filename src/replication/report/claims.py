@@ -20,9 +20,9 @@ from replication.verdicts.claims import WAITING, judge_claims, list_tests
 from replication.verdicts.claims.findings import read_paper_study
 from replication.verdicts.claims.settling import plan_settling
 from replication.verdicts.comparisons import Comparison
-from replication.verdicts.planning import MAX_SEEDS, POWER
 from replication.verdicts.rule import SEEDS, Outcome
 from replication.verdicts.rule_since import present_rule
+from replication.verdicts.seeds_needed import MAX_SEEDS, POWER
 
 # Of verdicts, and of the outcomes of their comparisons: no two are told apart by colour alone.
 SYMBOL: dict[Kind | Outcome, str] = {

@@ -28,8 +28,8 @@ from replication.results.tables import (
     RUNS,
     SCORES,
     TABLES,
-    Row,
-    Run,
+    RunKey,
+    TableRow,
     parse_rows,
     read_tables,
     run_key,
@@ -94,7 +94,7 @@ def _has_study(folder: Path) -> bool:
     return any((folder / name).exists() for name in (RECIPES, *TABLES))
 
 
-def _recipes_by_run(recipes: Mapping[str, Recipe], tables: Mapping[str, list[Row]]) -> dict[Run, Recipe]:
+def _recipes_by_run(recipes: Mapping[str, Recipe], tables: Mapping[str, list[TableRow]]) -> dict[RunKey, Recipe]:
     return {run_key(row): recipes[row["recipe"]] for row in tables[RUNS]}
 
 
@@ -117,7 +117,7 @@ def _refuse_another(folder: Path, recipe: Recipe, recorded: Recipe) -> None:
         )
 
 
-def _parse_new_rows(folder: Path, rows: Mapping[str, list[NewRow]], task: Task) -> dict[str, list[Row]]:
+def _parse_new_rows(folder: Path, rows: Mapping[str, list[NewRow]], task: Task) -> dict[str, list[TableRow]]:
     """Rows checked as those of a file are, so that what is written can be read."""
     return {
         name: parse_rows(name, map(_to_texts, new), task, f"new rows of {folder / name}", "nothing was added")
@@ -125,13 +125,15 @@ def _parse_new_rows(folder: Path, rows: Mapping[str, list[NewRow]], task: Task) 
     }
 
 
-def _replace_runs(rows: Iterable[Row], new: Iterable[Row], replaced: set[Run], task: Task) -> list[Row]:
+def _replace_runs(
+    rows: Iterable[TableRow], new: Iterable[TableRow], replaced: set[RunKey], task: Task
+) -> list[TableRow]:
     """The rows of a table with those of some runs replaced by new ones, in order."""
     others = [row for row in rows if run_key(row) not in replaced]
     return sorted([*others, *new], key=lambda row: sort_key(row, task))
 
 
-def _write_study(folder: Path, recipes: Mapping[str, Recipe], tables: Mapping[str, list[Row]]) -> None:
+def _write_study(folder: Path, recipes: Mapping[str, Recipe], tables: Mapping[str, list[TableRow]]) -> None:
     """Write recipes.json and the tables, all or none. An optional table is written where it has or had rows."""
     folder.mkdir(parents=True, exist_ok=True)
     used = {row["recipe"]: recipes[row["recipe"]].values for row in tables[RUNS]}

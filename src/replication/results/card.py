@@ -17,7 +17,7 @@ from replication.results.commands import command_of
 from replication.results.fidelity import RANK, differences, fidelity, find_override, find_paper_recipe
 from replication.results.labels import describe_label
 from replication.results.schema import JOINED, TRAINING
-from replication.results.tables import RUNS, SCORES, Row, read_tables
+from replication.results.tables import RUNS, SCORES, TableRow, read_tables
 from replication.tasks import Task
 
 CARD = "README.md"
@@ -84,7 +84,7 @@ def card(folder: Path, results: Path, task: Task, profiles: Path) -> str:
     return f"{_front_matter(tables[SCORES], task, first)}{text}\n"
 
 
-def _front_matter(rows: Sequence[Row], task: Task, recipe: Recipe) -> str:
+def _front_matter(rows: Sequence[TableRow], task: Task, recipe: Recipe) -> str:
     """The head of the card for machines: a model-index with data set, metric and value of each net."""
     dataset, words = DATASETS.get(recipe.data.name), task.protocol(task.headline).label
     about = {"name": dataset.name if dataset else recipe.data.name, "type": recipe.data.name, "split": "test"}
@@ -139,9 +139,9 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _errors(rows: Sequence[Row], task: Task) -> list[str]:
+def _errors(rows: Sequence[TableRow], task: Task) -> list[str]:
     """A row a number; an ensemble of seeds has its net once, with how many they are."""
-    values: dict[tuple[str, str, str], list[Row]] = {}
+    values: dict[tuple[str, str, str], list[TableRow]] = {}
     for row in rows:
         values.setdefault((row["net"], row["variant"], row["protocol"], row["metric"]), []).append(row)
     lines = ["| net | protocol | metric | % | n | images |", "|---|---|---|---|---|---|"]
@@ -160,7 +160,7 @@ def _errors(rows: Sequence[Row], task: Task) -> list[str]:
     return lines
 
 
-def _runs(rows: Sequence[Row], task: Task) -> list[str]:
+def _runs(rows: Sequence[TableRow], task: Task) -> list[str]:
     lines = ["| net | seed | recipe | parameters | multiply-adds | ended | commit |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         ended = "better than chance" if row["status"] == "trained" else "no better than chance"

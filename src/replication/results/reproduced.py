@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from replication.config.profiles import named
 from replication.config.recipe import Recipe
-from replication.results.tables import RUNS, SCORES, TABLES, Row, Run, run_key
+from replication.results.tables import RUNS, SCORES, TABLES, RunKey, TableRow, run_key
 from replication.tasks import get_task
 
 # Columns of runs.csv that say how a run was made, not what it measured.
@@ -15,7 +15,7 @@ MAKING = ("seconds", "images_per_second", "processes", "starts", "threads", "mac
 MAKING += ("mlflow_run_id",)
 SEEDS = 3  # that say something of their spread
 LEVEL = 0.01  # of p, below which a run lies outside the range of the recorded seeds
-Tables = dict[str, dict[Run, list[Row]]]  # rows by table and run
+Tables = dict[str, dict[RunKey, list[TableRow]]]  # rows by table and run
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ def weigh_prediction(value: float, seed_values: Sequence[float], images: int) ->
     return float(2 * student.sf(abs(value - centre) / spread / (1 + 1 / count) ** 0.5, count - 1))
 
 
-def group_by_run(rows: Iterable[Row]) -> dict[Run, list[Row]]:
+def group_by_run(rows: Iterable[TableRow]) -> dict[RunKey, list[TableRow]]:
     """The rows of a table by run."""
-    groups: dict[Run, list[Row]] = {}
+    groups: dict[RunKey, list[TableRow]] = {}
     for row in rows:
         groups.setdefault(run_key(row), []).append(row)
     return groups
 
 
-def has_same_numbers(run: Run, now: Tables, before: Tables) -> bool:
+def has_same_numbers(run: RunKey, now: Tables, before: Tables) -> bool:
     """Whether a run has its recorded numbers. A table that had none of its rows is not compared."""
     (new,), (old,) = now[RUNS][run], before[RUNS][run]
     if any(new[key] != old[key] for key in new if key not in MAKING):
@@ -80,12 +80,12 @@ def has_same_numbers(run: Run, now: Tables, before: Tables) -> bool:
     return all(_sort_rows(now[name].get(run, ())) == _sort_rows(before[name].get(run, ())) for name in tables)
 
 
-def _sort_rows(rows: Iterable[Row]) -> list[list[str]]:
+def _sort_rows(rows: Iterable[TableRow]) -> list[list[str]]:
     return sorted([str(value) for value in row.values()] for row in rows)
 
 
 def compare_with_record(
-    recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables, equal: set[Run]
+    recipe: Recipe, scores: Sequence[Mapping[str, Any]], before: Tables, equal: set[RunKey]
 ) -> Recorded:
     """Compare a run that was made again with what was recorded of it.
 

@@ -18,7 +18,7 @@ from replication.results.tables import (
     RECIPES,
     RERUNS,
     SCORES,
-    Row,
+    TableRow,
     read_reruns,
     read_tables,
     run_key,
@@ -31,7 +31,7 @@ from replication.tasks import Task, get_task
 class Judged:
     """A rerun beside our seeds of its net."""
 
-    row: Row
+    row: TableRow
     ours: list[float]  # the headline value of each of our seeds, in percent
     p: float | None  # see `weigh_prediction`
     verdict: Literal["equal", "accepted", "outside", "too few seeds"]
@@ -80,7 +80,7 @@ def refuse_incomparable(folder: Path, by: str, recipe: Recipe) -> None:
         raise UserError(message, kind="conflict", key=key, file=folder)
 
 
-def judge_rerun(row: Row, scores: Sequence[Mapping[str, Any]]) -> Judged:
+def judge_rerun(row: TableRow, scores: Sequence[Mapping[str, Any]]) -> Judged:
     """Compare a rerun with our seeds of its net.
 
     Args:
@@ -95,11 +95,11 @@ def judge_rerun(row: Row, scores: Sequence[Mapping[str, Any]]) -> Judged:
     return Judged(row, list(ours.values()), p, verdict)
 
 
-def _rerun_key(row: Row) -> tuple[Any, ...]:
+def _rerun_key(row: TableRow) -> tuple[Any, ...]:
     return (row["by"], *run_key(row))
 
 
-def _make_row(by: str, result: Result, task: Task) -> Row:
+def _make_row(by: str, result: Result, task: Task) -> TableRow:
     headline = (task.headline, task.metric.name)
     score = next(row for row in result.scores if (row["protocol"], row["metric"]) == headline)
     row = make_run_row(result) | dict(score) | {"by": by}

@@ -47,7 +47,7 @@ Count = Annotated[Whole, Field(ge=1, le=10**15)]  # more is a slip of the finger
 Percent = Annotated[Number, Field(ge=0, le=100)]
 
 
-class Row(BaseModel):
+class ResultRow(BaseModel):
     """The first columns of all tables: the run that a row belongs to."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -57,7 +57,7 @@ class Row(BaseModel):
     seed: Whole = Field(ge=0, description="of weights and batches")
 
     @model_validator(mode="after")
-    def _nets_are_of_the_task(self, info: ValidationInfo) -> "Row":
+    def _nets_are_of_the_task(self, info: ValidationInfo) -> "ResultRow":
         members = self.net.split(JOINED)
         if len(members) > 1 and not isinstance(self, ScoreRow):
             raise BadValue("net", f"{self.net!r} is an ensemble, which only scores.csv may have")
@@ -69,7 +69,7 @@ class Row(BaseModel):
         return self
 
 
-class RunRow(Row):
+class RunRow(ResultRow):
     """A run. Everything else follows from its recipe, in recipes.json."""
 
     recipe: str = Field(description="hash of its recipe, a key of recipes.json", pattern="^[0-9a-f]{16}$")
@@ -92,7 +92,7 @@ class RunRow(Row):
     mlflow_run_id: str | None = Field(pattern=r"^[0-9a-f]+$", description="the run in MLflow, where it was tracked")
 
 
-class ScoreRow(Row):
+class ScoreRow(ResultRow):
     """A number: a metric of one net, or of an ensemble, by one protocol, at the last iteration."""
 
     protocol: str = Field(description='how it was tested, "ten_crop"; "training": on its last training batches')
@@ -109,7 +109,7 @@ class ScoreRow(Row):
         return self
 
 
-class CurveRow(Row):
+class CurveRow(ResultRow):
     """A point of a training curve."""
 
     iteration: Count = Field(description="after which it was measured")
@@ -125,7 +125,7 @@ class CurveRow(Row):
         return self
 
 
-class LayerRow(Row):
+class LayerRow(ResultRow):
     """A number of one 3x3 layer of a net of section 4.2, or of all its convolutions."""
 
     iteration: Count = Field(description="after which, or at which, it was measured")
@@ -133,7 +133,7 @@ class LayerRow(Row):
     value: Number = Field(ge=0, description="standard deviation of its responses, or norm of its weights' gradient")
 
 
-class RerunRow(Row):
+class RerunRow(ResultRow):
     """A run that somebody else made again: its headline number. It enters no mean, no n and no verdict."""
 
     by: str = Field(description="who made it", pattern=BY.pattern, max_length=LONGEST)
@@ -156,7 +156,7 @@ class RerunRow(Row):
         return self
 
 
-class PrecisionRow(Row):
+class PrecisionRow(ResultRow):
     """A point of the precision-recall curve of one class, at an overlap of 0.5."""
 
     category: str = Field(description="the class, as the data set names it")
@@ -164,13 +164,13 @@ class PrecisionRow(Row):
     precision: Percent = Field(description="best precision at this recall or more, in percent")
 
 
-def columns(model: type[Row]) -> list[str]:
+def columns(model: type[ResultRow]) -> list[str]:
     """The columns of a table, in order."""
     return list(model.model_fields)
 
 
 def check_rows(
-    model: type[Row],
+    model: type[ResultRow],
     rows: Iterable[Mapping[str, Any]],
     task: Task,
     where: str,
@@ -191,7 +191,7 @@ def check_rows(
         cause = first.get("ctx", {}).get("error")
         key += [cause.key] if isinstance(cause, BadValue) else []
         column = ".".join(str(part) for part in key) or "the row"
-        value = "" if isinstance(first["input"], dict | Row) else f" (found: {first['input']!r})"
+        value = "" if isinstance(first["input"], dict | ResultRow) else f" (found: {first['input']!r})"
         reason = first["msg"].removeprefix("Value error, ")
         message = f"{where}, line {int(line) + 2}: {column}: {reason}{value}; {remedy}."
         raise UserError(message, kind="damaged", key=str(key[0]) if key else None, file=file) from error

@@ -28,7 +28,7 @@ from replication.results.tables import (
     RUNS,
     SCORES,
     TABLES,
-    Row,
+    TableRow,
     read_reruns,
     read_tables,
     suggest_restore,
@@ -66,7 +66,7 @@ class Study:
     responses: pd.DataFrame = field(default_factory=no_layers)
     gradients: pd.DataFrame = field(default_factory=no_layers)
     precision: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=schema.columns(schema.PrecisionRow)))
-    reruns: Sequence[Row] = ()  # of others; in none of the tables above
+    reruns: Sequence[TableRow] = ()  # of others; in none of the tables above
 
     @cached_property  # a page asks some thousand times
     def name(self) -> str:

@@ -23,16 +23,16 @@ RESPONSES, GRADIENTS, PRECISION = "responses.csv", "gradients.csv", "precision.c
 RERUNS = "reruns.csv"  # of others, where there are some; no other table has a row of them
 RUN = ("net", "variant", "seed")
 NUMBER = ("protocol", "split", "metric", "iteration", "layer", "category", "recall")  # which number of a run a row has
-TABLES: dict[str, type[schema.Row]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
+TABLES: dict[str, type[schema.ResultRow]] = {RUNS: schema.RunRow, SCORES: schema.ScoreRow, CURVES: schema.CurveRow}
 # A study has these where something was measured layer by layer.
-LAYERS: dict[str, type[schema.Row]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
+LAYERS: dict[str, type[schema.ResultRow]] = {RESPONSES: schema.LayerRow, GRADIENTS: schema.LayerRow}
 OPTIONAL = LAYERS | {PRECISION: schema.PrecisionRow}  # precision.csv: where objects were detected
 CURVE_POINTS = 64  # a curve of the page, as many as Figure 6 has
-Row = dict[str, Any]  # of a table, by its columns
-Run = tuple[Any, ...]  # net, variant and seed
+TableRow = dict[str, Any]  # of a table, by its columns
+RunKey = tuple[Any, ...]  # net, variant and seed
 
 
-def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, list[Row]]]:
+def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, list[TableRow]]]:
     """The recipes of a study by their hash, and the rows of its tables, by file name.
 
     Raises:
@@ -51,7 +51,7 @@ def read_tables(folder: Path, task: Task) -> tuple[dict[str, Recipe], dict[str, 
     return recipes, tables
 
 
-def read_reruns(folder: Path, task: Task) -> list[Row]:
+def read_reruns(folder: Path, task: Task) -> list[TableRow]:
     """The runs that others made again; none without the file.
 
     Raises:
@@ -70,17 +70,17 @@ def read_reruns(folder: Path, task: Task) -> list[Row]:
 
 def parse_rows(
     name: str, rows: Iterable[Mapping[str, Any]], task: Task, where: str, remedy: str, file: Path | None = None
-) -> list[Row]:
+) -> list[TableRow]:
     """Rows of a table with the types of its columns; raises a UserError as `check_rows` says."""
     return [row.model_dump() for row in check_rows((TABLES | OPTIONAL)[name], rows, task, where, remedy, file)]
 
 
-def run_key(row: Mapping[str, Any]) -> Run:
+def run_key(row: Mapping[str, Any]) -> RunKey:
     """Net, variant and seed of the run that a row belongs to."""
     return tuple(row[key] for key in RUN)
 
 
-def sort_key(row: Row, task: Task) -> tuple[Any, ...]:
+def sort_key(row: TableRow, task: Task) -> tuple[Any, ...]:
     """The order of rows: by depth, net, variant and seed, ensembles last; then by protocol and metric."""
     members = row["net"].split(JOINED)
     run = (len(members) > 1, max(map(depth_of, members)), row["net"], row["variant"] != DEFAULT, row["variant"])
@@ -111,12 +111,12 @@ def _read_recipes(path: Path, task: Task) -> dict[str, Recipe]:
     return recipes
 
 
-def _read_table(path: Path, task: Task) -> list[Row]:
+def _read_table(path: Path, task: Task) -> list[TableRow]:
     """The rows of a table; none where an optional one is missing."""
     return [] if path.name in OPTIONAL and not path.exists() else _read_rows(path, (TABLES | OPTIONAL)[path.name], task)
 
 
-def _read_rows(path: Path, model: type[schema.Row], task: Task) -> list[Row]:
+def _read_rows(path: Path, model: type[schema.ResultRow], task: Task) -> list[TableRow]:
     try:
         with require_regular(path).open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, restkey="more", restval=["no cell"])
@@ -129,7 +129,7 @@ def _read_rows(path: Path, model: type[schema.Row], task: Task) -> list[Row]:
         raise make_read_error(path, error, message) from error
 
 
-def _check_runs(path: Path, recipes: Mapping[str, Recipe], rows: list[Row]) -> dict[Run, Recipe]:
+def _check_runs(path: Path, recipes: Mapping[str, Recipe], rows: list[TableRow]) -> dict[RunKey, Recipe]:
     """Each run has its recipe; returns the recipes by run."""
     if not rows:
         raise _damaged(path, "has no runs")
@@ -145,7 +145,7 @@ def _check_runs(path: Path, recipes: Mapping[str, Recipe], rows: list[Row]) -> d
     return by_run
 
 
-def _check_no_row_repeats(path: Path, rows: list[Row]) -> None:
+def _check_no_row_repeats(path: Path, rows: list[TableRow]) -> None:
     numbers = set()
     for line, row in enumerate(rows, start=2):
         number = (run_key(row), *(row.get(key) for key in NUMBER))
@@ -154,7 +154,7 @@ def _check_no_row_repeats(path: Path, rows: list[Row]) -> None:
         numbers.add(number)
 
 
-def _check_rows_have_runs(path: Path, rows: list[Row], recipes: Mapping[Run, Recipe]) -> None:
+def _check_rows_have_runs(path: Path, rows: list[TableRow], recipes: Mapping[RunKey, Recipe]) -> None:
     """A row belongs to a run, or to an ensemble of runs, and to an iteration of its schedule."""
     for line, row in enumerate(rows, start=2):
         for net in row["net"].split(JOINED):
@@ -166,9 +166,9 @@ def _check_rows_have_runs(path: Path, rows: list[Row], recipes: Mapping[Run, Rec
                 raise _damaged(path, f"has iteration {row['iteration']} of {last} in line {line}", "iteration")
 
 
-def _check_scores(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: list[Row]) -> None:
+def _check_scores(path: Path, task: Task, recipes: Mapping[RunKey, Recipe], rows: list[TableRow]) -> None:
     """A run has its headline, its training error, and what else other runs were tested by, if it can be."""
-    scores: dict[Run, set[tuple[str, str]]] = {run: set() for run in recipes}
+    scores: dict[RunKey, set[tuple[str, str]]] = {run: set() for run in recipes}
     for row in rows:
         scores.setdefault(run_key(row), set()).add((row["protocol"], row["metric"]))
     expected = {(task.headline, task.metric.name), (TRAINING, TRAINING_ERROR)}.union(*map(scores.get, recipes))
@@ -179,9 +179,9 @@ def _check_scores(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: l
                 raise _damaged(path, f"lacks the {metric} of {run[0]} · seed {run[2]}, {protocol}", metric)
 
 
-def _check_curves(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: list[Row]) -> None:
+def _check_curves(path: Path, task: Task, recipes: Mapping[RunKey, Recipe], rows: list[TableRow]) -> None:
     """A curve has the points that its recipe says, neither more nor less."""
-    points: dict[Run, set[tuple[str, str, int]]] = {run: set() for run in recipes}
+    points: dict[RunKey, set[tuple[str, str, int]]] = {run: set() for run in recipes}
     for row in rows:
         points[run_key(row)].add((row["split"], row["metric"], row["iteration"]))
     for run, recipe in recipes.items():
@@ -197,7 +197,7 @@ def _check_curves(path: Path, task: Task, recipes: Mapping[Run, Recipe], rows: l
             raise _damaged(path, f"{what} of {where}", "iteration")
 
 
-def _check_layers(path: Path, rows: list[Row]) -> None:
+def _check_layers(path: Path, rows: list[TableRow]) -> None:
     """Every run of a net has the same layers, numbered from 1 without a gap."""
     layers: dict[tuple[Any, ...], set[int]] = {}
     last: dict[tuple[str, str], int] = {}

@@ -10,7 +10,7 @@ from replication.data.store import Images
 from replication.errors import UserError
 from replication.runs.folder import NET, read_run, read_weights
 from replication.tasks import get_task
-from replication.tasks.batches import Batches, Start
+from replication.tasks.batches import Batches, TrainedNet
 from replication.tasks.build import build_net
 from replication.tasks.inference import fold_batch_norm
 
@@ -37,10 +37,10 @@ def load_net(folder: Path, images: Images, device: torch.device) -> tuple[nn.Mod
     return net.to(device, memory_format=torch.channels_last), batches
 
 
-def load_starts(folders: Mapping[str, Path], images: Images, device: torch.device) -> dict[str, Start]:
+def load_started_from(folders: Mapping[str, Path], images: Images, device: torch.device) -> dict[str, TrainedNet]:
     """The nets of the runs that a run starts from, by role, ready for testing."""
-    starts = {}
+    nets = {}
     for role, folder in folders.items():
         net, batches = load_net(folder, images, device)
-        starts[role] = Start(fold_batch_norm(net), batches)
-    return starts
+        nets[role] = TrainedNet(fold_batch_norm(net), batches)
+    return nets

@@ -32,7 +32,7 @@ def derived_seed(seed: int, stream: int, index: int = 0) -> int:
     return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0])
 
 
-class Start(NamedTuple):
+class TrainedNet(NamedTuple):
     """A trained net that a run starts from, ready for testing, and images as that net sees them."""
 
     net: nn.Module
@@ -47,7 +47,8 @@ class Batches(ABC):
     deviation: the batch norm after the first layer cancels a constant factor.
     """
 
-    starts: Mapping[str, Start] = MappingProxyType({})  # by role; set them before use if the recipe names some
+    # By role, as in the recipe; set it before use if the recipe names some.
+    started_from: Mapping[str, TrainedNet] = MappingProxyType({})
     mean: Tensor  # per-pixel mean of the images trained on, [1, 3, S, S] in 0..255, on the device
 
     def __init__(self, images: Images, recipe: Recipe, device: torch.device, rank: int, ranks: int):

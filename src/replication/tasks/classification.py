@@ -17,7 +17,7 @@ def cross_entropy_loss(scores: Tensor, labels: Tensor) -> Loss:
     return Loss(cross_entropy(scores.float(), labels, reduction="sum"), (scores.detach().argmax(1) != labels).sum())
 
 
-def watch_top1(net: nn.Module, batches: Batches, split: Split) -> ErrorCount:
+def count_top1_errors(net: nn.Module, batches: Batches, split: Split) -> ErrorCount:
     """The top-1 error on this process's part of a split, a single view of each image."""
     return count_wrong(net, batches, split, "top1_error", lambda scores, labels: scores.argmax(1) != labels)
 

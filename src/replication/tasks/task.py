@@ -3,7 +3,7 @@
 recipe.py      the recipe of its runs
 feed.py        make_batches(images, recipe, device, rank, ranks) → `Batches`
 loss.py        loss(output of the net, truth) → `Loss`
-               watch(net, batches, split) → `ErrorCount` of this process's part of a split, for the curve
+               count_errors(net, batches, split) → `ErrorCount` of this process's part of a split, for the curve
 evaluate.py    PROTOCOLS: by name, (net, batches) → `Outcome` of the test images
                COMPARED: by name, (outcomes of these) → `Outcome`, for protocols that compare others image by image
                OUTCOME: the class of outcomes that an ensemble averages

@@ -63,7 +63,7 @@ def iterate(
             state.gradient_norms[state.iteration] = gradient_norms(state.net)
         state.losses.append(loss)
         state.wrong.append(wrong)
-        _watch_training_error(state, recipe)
+        _adapt_schedule(state, recipe)
 
         # Record points of the curve.
         points: list[Point] = []
@@ -77,7 +77,7 @@ def iterate(
         yield points
 
 
-def _watch_training_error(state: State, recipe: Recipe) -> None:
+def _adapt_schedule(state: State, recipe: Recipe) -> None:
     """End the warm-up once the error over its window is low (section 4.2); drop the rate on a plateau (3.4)."""
     plateau = recipe.schedule.plateau
     if has_warmup(recipe) and state.warmup_ended_at is None:
@@ -114,7 +114,7 @@ def _measure(state: State, batches: Batches, processes: Processes, task: Task) -
     points = []
     for split, images in counts.items():
         if images:
-            part = task.code("loss").watch(state.net, batches, split)
+            part = task.code("loss").count_errors(state.net, batches, split)
             values = ErrorCount.merge(processes.gather(part)).metrics()
             points += [Point(state.iteration, split, metric, round(value, 4)) for metric, value in values.items()]
     return points

@@ -17,7 +17,7 @@ from replication.data.store import Images
 from replication.files import make_read_error, remove_leftovers, require_regular, write_durably
 from replication.runs.curve import ERROR, TEST, TRAIN, last_value
 from replication.runs.folder import checkpoint, read_weights, write_run
-from replication.runs.nets import load_starts
+from replication.runs.nets import load_started_from
 from replication.runs.provenance import describe_start, provenance
 from replication.runs.record import RunRecord, judge_status, run_name
 from replication.tasks import get_task
@@ -190,7 +190,7 @@ def train_run(
     processes, task = Processes.under_torchrun(device), get_task(recipe.task)
     batches = task.code("feed").make_batches(images, recipe, device, processes.rank, processes.count)
     used = {role: start for role, start in starts.items() if role != BACKBONE}
-    batches.starts = load_starts(used, images, device)
+    batches.started_from = load_started_from(used, images, device)
     origin = provenance(device)
     remove_leftovers(folder)
     live = LiveRun(destination, recipe, environment_of(origin))

@@ -111,11 +111,35 @@ class State:
         Raises:
             UserError: all checkpoints are damaged, or the system refuses to read one.
         """
+        saved = self._read_newest(folder, device)
+        if saved is None:
+            return False
+        if saved.pop("code") != self.code:
+            if saved["iteration"] >= iterations:
+                _warn(f"{folder} was trained to its end by another code version; training starts again.")
+                return False
+            _warn(f"resuming {folder}, a checkpoint written by another code version.")
+        self.net.load_state_dict(saved.pop("net"))
+        self.optimizer.load_state_dict(saved.pop("optimizer"))
+        saved["curve"] = [Point(*point) for point in saved["curve"]]
+        if saved["iteration"] == 0:  # no kernel has run yet
+            saved["compiled"] = self.compiled
+        start = self.history[0] | {"iteration": saved["iteration"]}
+        vars(self).update(saved)
+        self._warn_of_other_bits(start)
+        self.history.append(start)
+        return True
+
+    def _read_newest(self, folder: Path, device: torch.device) -> dict[str, Any] | None:
+        """The newest state that is whole; None if none was saved. A damaged newest one is deleted.
+
+        Raises:
+            UserError: as `load`.
+        """
         wrong = []
         for path in (folder / STATE, folder / BEFORE):
             try:
                 saved = self._read(path, device)
-                break
             except FileNotFoundError:
                 continue
             except Exception as error:  # a file from elsewhere can raise anything
@@ -125,47 +149,27 @@ class State:
                 if is_out_of_memory(error):
                     raise
                 wrong.append(problem)
-        else:
+                continue
             if wrong:
-                raise UserError(
-                    f"{'; '.join(wrong)}; delete {folder} to train this run from its start.",
-                    kind="damaged",
-                    file=folder / STATE,
-                )
-            return False
+                _warn(f"{wrong[0]}; resuming from {BEFORE}.")
+                (folder / STATE).unlink()  # the next save would keep it as the previous one
+            return saved
         if wrong:
-            print(f"warning: {wrong[0]}; resuming from {BEFORE}.", file=sys.stderr)
-            (folder / STATE).unlink()  # the next save would keep it as the previous one
-        if saved.pop("code") != self.code:
-            if saved["iteration"] >= iterations:
-                print(
-                    f"warning: {folder} was trained to its end by another code version; training starts again.",
-                    file=sys.stderr,
-                )
-                return False
-            print(f"warning: resuming {folder}, a checkpoint written by another code version.", file=sys.stderr)
-        self.net.load_state_dict(saved.pop("net"))
-        self.optimizer.load_state_dict(saved.pop("optimizer"))
-        saved["curve"] = [Point(*point) for point in saved["curve"]]
-        if saved["iteration"] == 0:  # no kernel has run yet
-            saved["compiled"] = self.compiled
-        start = self.history[0] | {"iteration": saved["iteration"]}
-        vars(self).update(saved)
-        if start["threads"] != self.threads[-1]:
-            print(
-                f"warning: this run was trained on {self.threads[-1]} threads and resumes on {start['threads']}: its "
-                "last bits will differ from those of an uninterrupted run. OMP_NUM_THREADS sets the number.",
-                file=sys.stderr,
+            message = f"{'; '.join(wrong)}; delete {folder} to train this run from its start."
+            raise UserError(message, kind="damaged", file=folder / STATE)
+        return None
+
+    def _warn_of_other_bits(self, start: dict[str, Any]) -> None:
+        """Warn if this start computes on other threads or another device than the one before it."""
+        threads, device = self.threads[-1], self.history[-1].get("device", start["device"])  # older states lack it
+        differ = "its last bits will differ from those of an uninterrupted run."
+        if start["threads"] != threads:
+            _warn(
+                f"this run was trained on {threads} threads and resumes on {start['threads']}: {differ} "
+                "OMP_NUM_THREADS sets the number."
             )
-        before = self.history[-1].get("device", start["device"])  # states of older code lack it
-        if start["device"] != before:
-            print(
-                f"warning: this run was trained on {before} and resumes on {start['device']}: its last bits will "
-                "differ from those of an uninterrupted run.",
-                file=sys.stderr,
-            )
-        self.history.append(start)
-        return True
+        if start["device"] != device:
+            _warn(f"this run was trained on {device} and resumes on {start['device']}: {differ}")
 
     def _read(self, path: Path, device: torch.device) -> dict[str, Any]:
         """Read the fields that `save` wrote.
@@ -188,6 +192,10 @@ class State:
         for back, loss in enumerate(torch.stack(self.losses).tolist() if self.losses else []):
             if not math.isfinite(loss):
                 raise NonFiniteLoss(f"the loss is {loss} at iteration {self.iteration - len(self.losses) + back}")
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def is_out_of_memory(error: Exception) -> bool:

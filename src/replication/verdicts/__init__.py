@@ -1,1 +1,1 @@
-"""Verdicts on claims of the paper: the statistical rule, comparisons, planning, and the claims themselves."""
+"""Verdicts on claims of the paper: the statistical rule, comparisons, seeds needed, and the claims themselves."""

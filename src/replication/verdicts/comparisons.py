@@ -62,7 +62,7 @@ class Comparison:
     note: str = ""  # what was counted, or why there is nothing
     form: str = POINTS
     samples: Samples = field(default_factory=dict)  # by net
-    weigh: Weigh | None = None  # samples of these nets → evidence; planning calls it with more seeds
+    weigh: Weigh | None = None  # samples of these nets → evidence; `seeds_needed` calls it with more seeds
     worse: str = ""  # the two nets compared, the one with the larger error in the paper first
     better: str = ""
     measure: Measure | None = None

@@ -13,7 +13,7 @@ from replication.results.studies import Study, add_recipe_columns
 from replication.runs.record import END_OF_TRAINING
 from replication.tasks import Task
 from replication.tasks.detection import BASELINE, REFINED
-from replication.verdicts.planning import make_typical_values
+from replication.verdicts.seeds_needed import make_typical_values
 
 EARLY = 50_000  # iterations: a point of Figure 4 early on
 Score = tuple[str, str, str, float]  # net, protocol, metric, error in percent

@@ -24,7 +24,7 @@ from replication.tasks.detection import DETECTION, MISSED
 from replication.tasks.detection.detect import Detections, choose, find_missed
 from replication.tasks.detection.feed import DetectionBatches, Target, fit_size, pad_images
 from replication.tasks.detection.judge import Judged
-from replication.tasks.detection.loss import loss, watch
+from replication.tasks.detection.loss import count_errors, loss
 from replication.tasks.detection.proposals import sample_anchors, sample_regions
 from replication.tasks.detection.recipe import DetectionRecipe, Scale, check_detection
 from replication.tracking.live import LiveRun
@@ -223,7 +223,7 @@ def test_the_curve_ends_with_what_the_evaluation_measures(tmp_path: Path) -> Non
     outcomes = evaluate_net(state.net, batches)
     missed = outcomes["objects"].metrics()[MISSED]
     assert last_value(state.curve, "test", MISSED) == pytest.approx(missed, abs=1e-3)
-    counted = watch(state.net, batches, "test")
+    counted = count_errors(state.net, batches, "test")
     assert counted.images == len(STORE.test_annotations.classes), "objects, not images"
     rows = score_rows(outcomes, DETECTION)
     assert [row["metric"] for row in rows if row["protocol"] == "voc_area"] == ["map_error", "map_error_se"]

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d
 
 from replication.data.store import Store
 from replication.nets.by_name import build
-from replication.tasks.classification import ClassOutcome, watch_top1
+from replication.tasks.classification import ClassOutcome, count_top1_errors
 from replication.tasks.imagenet.evaluate import centre_crop, fully_convolutional, slide, ten_crop
 from replication.tasks.imagenet.feed import PhotographBatches
 from replication.tasks.imagenet.recipe import ImagenetRecipe
@@ -149,7 +149,7 @@ def test_the_centre_crop_is_the_middle_and_what_the_curve_shows(
     crop = (255 - levels)[2:34, 4:36] / 255
     np.testing.assert_allclose(outcome.probabilities[0], softmax(np.array([crop[0, 0], crop[-1, -1], 0, 0])), rtol=1e-5)
     assert outcome.error() == 50.0, "images 0 and 1 have their own class first"
-    assert watch_top1(FirstPixel(), batches, "test").metrics() == {"top1_error": 50.0}
+    assert count_top1_errors(FirstPixel(), batches, "test").metrics() == {"top1_error": 50.0}
 
 
 def test_a_protocol_leaves_the_net_in_the_mode_in_which_it_was(batches_of: Callable[..., PhotographBatches]) -> None:

@@ -44,13 +44,13 @@ def test_at_first_each_class_answers_as_all_do() -> None:
     with torch.no_grad():
         maps = net(torch.randn(2, 3, 40, 48))
         for by_class, shared in (("pcr", "scr"), ("per_class_rpn", "rpn")):
-            for pair in zip(maps.answers(by_class, classes), maps.answers(shared, classes), strict=True):
+            for pair in zip(maps.predict(by_class, classes), maps.predict(shared, classes), strict=True):
                 assert torch.allclose(*pair, atol=1e-6)
 
 
 def test_only_the_difference_of_a_class_that_is_asked_for_is_trained_and_no_other_method_by_it() -> None:
     net = make_net()
-    logits, offsets = net(torch.randn(2, 3, 40, 48)).answers("per_class_rpn", torch.tensor([[1], [3]]))
+    logits, offsets = net(torch.randn(2, 3, 40, 48)).predict("per_class_rpn", torch.tensor([[1], [3]]))
     (logits.sum() + offsets.sum()).backward()
     trained = net.per_class_rpn.weight.grad.abs().sum((1, 2)) > 0
     assert trained.tolist() == [False, True, False, True, False]
@@ -67,7 +67,7 @@ def test_answers_for_a_class_are_those_of_a_net_that_has_no_other() -> None:
         plain.weight += net.per_class_rpn.weight[2][..., None, None]
         plain.bias += net.per_class_rpn.bias[2]
         maps = net(images)
-        logits, offsets = maps.answers("per_class_rpn", torch.tensor([[4, 2]] * 3))
+        logits, offsets = maps.predict("per_class_rpn", torch.tensor([[4, 2]] * 3))
         by_hand = plain(maps.maps)  # logits of two anchors, then their four offsets
     assert torch.allclose(logits[:, 1], by_hand[:, :2].flatten(1), atol=1e-5)
     assert torch.allclose(offsets[:, 1, :, 3], by_hand[:, 8:].flatten(1), atol=1e-5), "the growth of the height"

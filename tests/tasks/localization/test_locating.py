@@ -68,7 +68,7 @@ def test_the_loss_worked_by_hand_of_a_net_that_always_answers_zero() -> None:
     for method in (net.scr, net.rpn):
         torch.nn.init.zeros_(method.layer.weight)
     whole = [[0.0, 0, 32, 32]]
-    answers = Maps(torch.randn(1, 128, 4, 4), net)
+    output = Maps(torch.randn(1, 128, 4, 4), net)
     # Each logistic is log 2; the whole crop is the target of the regressions, so that their offsets are right; of the
     # RPNs those of the positive anchors lead to it.
     truth = truth_of([whole])
@@ -77,12 +77,12 @@ def test_the_loss_worked_by_hand_of_a_net_that_always_answers_zero() -> None:
     centre, side = (trained[:, :2] + trained[:, 2:]) / 2, trained[:, 2:] - trained[:, :2]
     missed = torch.cat([(16 - centre) / side, torch.log(32 / side)], 1).abs()
     missed = torch.where(missed < 1, missed**2 / 2, missed - 0.5).sum(1).mean()
-    total, wrong = loss(answers, truth)
+    total, wrong = loss(output, truth)
     assert total.item() == pytest.approx(2 * (softplus(torch.zeros(())).item() + missed.item()), rel=1e-5)
-    best = best_boxes(answers, "per_class_rpn", torch.zeros(1, 1, dtype=torch.long), RECIPE)[:, 0]
+    best = best_boxes(output, "per_class_rpn", torch.zeros(1, 1, dtype=torch.long), RECIPE)[:, 0]
     assert wrong.item() == int(overlap(best, truth.boxes[0]).item() < 0.5)
     # Without a box the logistics alone are trained.
-    total, wrong = loss(answers, truth_of([[NAN]]))
+    total, wrong = loss(output, truth_of([[NAN]]))
     assert (total.item(), wrong.item()) == (pytest.approx(2 * softplus(torch.zeros(())).item()), 1)
 
 
@@ -139,10 +139,10 @@ def test_boxes_are_answered_in_fp32_whatever_the_maps_were_made_in() -> None:
     """In bf16 a box of ImageNet would be rounded to whole pixels."""
     net = build_net(RECIPE, 3)
     with torch.autocast("cpu", torch.bfloat16):
-        answers = net(torch.zeros(2, 3, 32, 32))
-        inside = answers.answers("per_class_rpn", torch.tensor([[0], [2]]))
-    outside = answers.answers("per_class_rpn", torch.tensor([[0], [2]]))
-    assert answers.maps.dtype == torch.bfloat16
+        output = net(torch.zeros(2, 3, 32, 32))
+        inside = output.predict("per_class_rpn", torch.tensor([[0], [2]]))
+    outside = output.predict("per_class_rpn", torch.tensor([[0], [2]]))
+    assert output.maps.dtype == torch.bfloat16
     for one, other in zip(inside, outside, strict=True):
         assert one.dtype == torch.float32 and torch.equal(one, other)
 

@@ -11,7 +11,7 @@ from replication.tasks.build import build_net
 from replication.tasks.localization import LOCALIZATION
 from replication.tasks.localization.boxes import best_boxes, is_missed, merge_boxes
 from replication.tasks.localization.evaluate import oracle_centre, oracle_dense, predicted_dense
-from replication.tasks.localization.loss import watch
+from replication.tasks.localization.loss import count_errors
 from replication.tasks.localization.net import METHODS, Maps
 from replication.tasks.localization.outcome import BoxOutcome
 from replication.tasks.localization.recipe import LocalizationRecipe
@@ -40,7 +40,7 @@ class FixedBoxes(torch.nn.Module):
         if name not in METHODS:
             return super().__getattr__(name)
 
-        def answers(maps: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def predict(maps: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             boxes = self.boxes[maps[:, 0, 0, 0].round().long()[:, None], classes]  # [B, n, 4]
             if "rpn" not in name:
                 whole = torch.tensor([0.0, 0, self.recipe.input_size, self.recipe.input_size])
@@ -50,7 +50,7 @@ class FixedBoxes(torch.nn.Module):
             logits[:, :, 5] = 9.0
             return logits, encode_boxes(boxes[:, :, None], places)
 
-        return answers
+        return predict
 
 
 def test_two_images_worked_on_paper() -> None:
@@ -60,20 +60,20 @@ def test_two_images_worked_on_paper() -> None:
     batches = batches_of(store, recipe)
     # In the centre crop, which begins at (4, 4): the first box is off by 5 pixels to the right, 15 x 20 of 25 x 20
     # shared, so 0.6; of the second the upper 24 of 40 rows, so 0.6 as well.
-    answers = torch.tensor([[[11.0, 6, 31, 26]] * 3, [[-4.0, -4, 16, 20]] * 3])
-    outcome = oracle_centre(FixedBoxes(answers, recipe), batches)
+    output = torch.tensor([[[11.0, 6, 31, 26]] * 3, [[-4.0, -4, 16, 20]] * 3])
+    outcome = oracle_centre(FixedBoxes(output, recipe), batches)
     for method in METHODS:
         assert outcome.overlaps[method].tolist() == pytest.approx([0.6, 0.6], abs=1e-4)
     assert outcome.boxes["rpn"][0].tolist() == pytest.approx([15, 10, 35, 30], abs=1e-3), "in pixels of the image"
     assert outcome.metrics()["per_class_rpn_error"] == 0.0
     assert outcome.metrics()["per_class_rpn_iou"] == pytest.approx(60, abs=0.01)
     name = LOCALIZATION.curve_metric.name
-    assert watch(FixedBoxes(answers, recipe), batches, "test") == ErrorCount(name, wrong=0, images=2)
-    answers[1] += torch.tensor([4.0, 0, 4, 0])  # 16 x 24 shared, of 20 x 24 + 20 x 40 - 16 x 24: 0.43
-    outcome = oracle_centre(FixedBoxes(answers, recipe), batches)
+    assert count_errors(FixedBoxes(output, recipe), batches, "test") == ErrorCount(name, wrong=0, images=2)
+    output[1] += torch.tensor([4.0, 0, 4, 0])  # 16 x 24 shared, of 20 x 24 + 20 x 40 - 16 x 24: 0.43
+    outcome = oracle_centre(FixedBoxes(output, recipe), batches)
     assert outcome.metrics()["per_class_rpn_error"] == 50.0
     assert outcome.overlaps["rpn"].tolist() == pytest.approx([0.6, 384 / 896], abs=1e-4)
-    assert watch(FixedBoxes(answers, recipe), batches, "test") == ErrorCount(name, wrong=1, images=2)
+    assert count_errors(FixedBoxes(output, recipe), batches, "test") == ErrorCount(name, wrong=1, images=2)
 
 
 def test_half_is_right() -> None:
@@ -84,8 +84,8 @@ def test_half_is_right() -> None:
 def test_dense_boxes_are_mapped_back_from_each_scale() -> None:
     store = made_up_store([[[10, 10, 30, 30]], [[0, 0, 20, 40]]], side=40)
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[80])
-    answers = torch.tensor([[[20.0, 20, 60, 60]] * 3, [[0.0, 0, 40, 80]] * 3])  # twice as large
-    outcome = oracle_dense(FixedBoxes(answers, recipe), batches_of(store, recipe))
+    output = torch.tensor([[[20.0, 20, 60, 60]] * 3, [[0.0, 0, 40, 80]] * 3])  # twice as large
+    outcome = oracle_dense(FixedBoxes(output, recipe), batches_of(store, recipe))
     assert outcome.overlaps["per_class_rpn"].tolist() == pytest.approx([1, 1], abs=1e-4)
 
 
@@ -96,9 +96,9 @@ def test_a_guess_counts_where_class_and_box_are_right_together() -> None:
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[40])
     batches = batches_of(store, recipe)
     right, wrong = [10.0, 10, 30, 30], [0.0, 0, 9, 9]
-    answers = torch.tensor([[right] * 8, [wrong] * 8, [right] * 8])
-    batches.starts = {"backbone": start_from_classifier(store, 32, 40)}
-    outcome = predicted_dense(FixedBoxes(answers, recipe), batches)
+    output = torch.tensor([[right] * 8, [wrong] * 8, [right] * 8])
+    batches.started_from = {"backbone": start_from_classifier(store, 32, 40)}
+    outcome = predicted_dense(FixedBoxes(output, recipe), batches)
     assert outcome.overlaps["per_class_rpn"].tolist() == pytest.approx([1, 0, 0], abs=1e-4)
     assert outcome.metrics()["per_class_rpn_error"] == pytest.approx(200 / 3)
     assert outcome.boxes["per_class_rpn"][2].isnan().all(), "no box of the true class was asked for"
@@ -130,8 +130,8 @@ def test_errors_are_those_of_a_recount_in_plain_numpy() -> None:
         for number in range(24):
             image = torch.from_numpy(np.ascontiguousarray(store.test_images[number].numpy()[:, 4:36, 4:36]))
             with torch.no_grad():
-                answers = net(batches.normalise(image[None]))
-                box = best_boxes(answers, method, store.test_labels[number][None, None], recipe)[0, 0].numpy() + 4
+                output = net(batches.normalise(image[None]))
+                box = best_boxes(output, method, store.test_labels[number][None, None], recipe)[0, 0].numpy() + 4
             best = 0.0
             for left, top, right, bottom in true[number]:
                 across, down = min(right, box[2]) - max(left, box[0]), min(bottom, box[3]) - max(top, box[1])
@@ -165,7 +165,7 @@ def test_boxes_of_a_mirror_image_are_mirrored_back() -> None:
     views = {"shorter_side": 40, "scales": [40], "mirrored": True}
     recipe = recipe_of(store, input_size=32, shorter_side=40, scales=[40], test=views)
     in_image, in_mirror_image = [4.0, 10, 24, 30], [8.0, 10, 28, 30]  # mirrored back (12, 10, 32, 30)
-    answers = torch.tensor([[in_image] * 3, [in_mirror_image] * 3])
+    output = torch.tensor([[in_image] * 3, [in_mirror_image] * 3])
     recipe = recipe.model_copy(update={"merged_from": 0.3})
-    outcome = oracle_dense(FixedBoxes(answers, recipe), batches_of(store, recipe))
+    outcome = oracle_dense(FixedBoxes(output, recipe), batches_of(store, recipe))
     assert outcome.boxes["per_class_rpn"][0].tolist() == pytest.approx([8, 10, 28, 30], abs=0.2)

@@ -18,7 +18,7 @@ from replication.nets.boxes import decode_boxes, nearest_overlap, overlap
 from replication.runs.curve import last_value
 from replication.runs.outcome import Evaluation, make_seed_ensembles, score_rows, write_evaluation
 from replication.tasks import get_task
-from replication.tasks.batches import Start
+from replication.tasks.batches import TrainedNet
 from replication.tasks.build import build_net
 from replication.tasks.inference import fold_batch_norm
 from replication.tasks.localization import LOCALIZATION
@@ -28,7 +28,7 @@ from replication.tasks.localization.outcome import BoxOutcome
 from replication.tasks.rcnn import RCNN
 from replication.tasks.rcnn.evaluate import oracle_centre, pairs, pairs_guessed, predicted_dense
 from replication.tasks.rcnn.feed import RegionBatches, Regions
-from replication.tasks.rcnn.loss import loss, watch
+from replication.tasks.rcnn.loss import count_errors, loss
 from replication.tasks.rcnn.net import Features, RegionNet
 from replication.training.loop import iterate
 from replication.training.state import State
@@ -44,7 +44,7 @@ def make_region_batches(store: Store, proposals: list[list[float]] | None = None
     localization = recipe_of(store, 32, side, [side])
     net = fold_batch_norm(build_net(localization, len(store.meta.classes)))
     batches = RegionBatches(store, rcnn_recipe_of(store, **fields), CPU)
-    batches.starts = {"proposals": Start(net, batches_of(store, localization))}
+    batches.started_from = {"proposals": TrainedNet(net, batches_of(store, localization))}
     if proposals:
         boxes = torch.tensor(proposals)
 
@@ -136,7 +136,7 @@ def test_a_batch_holds_the_proposed_boxes_warped_and_a_mirrored_one_leads_the_mi
 def test_a_batch_depends_on_seed_and_iteration_alone() -> None:
     store = made_up_store([[[4, 4, 22, 22]]] * 16, side=40)
     one, other = make_region_batches(store), make_region_batches(store)
-    one.starts = other.starts = make_region_batches(store).starts
+    one.started_from = other.started_from = make_region_batches(store).started_from
     for iteration in range(3):
         one.training(iteration)
     (images, truth), (same_images, same_truth) = one.training(3), other.training(3)
@@ -190,7 +190,7 @@ def test_the_error_of_the_curve_is_that_of_the_protocol() -> None:
     torch.nn.init.normal_(net.cls.weight, generator=random)
     error = oracle_centre(net, batches).metrics()["rcnn_error"]
     assert 0 < error < 100
-    count = watch(net, batches, "test")
+    count = count_errors(net, batches, "test")
     assert (count.metric, count.images) == (RCNN.curve_metric.name, 24)
     assert count.wrong == pytest.approx(error * 24 / 100)
 
@@ -198,18 +198,19 @@ def test_the_error_of_the_curve_is_that_of_the_protocol() -> None:
 def test_what_r_cnn_judges_has_the_localization_nets_own_best_box_but_for_what_lies_outside() -> None:
     store = made_up_store([[[4, 4, 22, 22]]] * 16, side=40)
     batches = make_region_batches(store)
-    outcome, start = oracle_centre(build_net(batches.recipe, 3), batches), batches.start
+    outcome, proposing = oracle_centre(build_net(batches.recipe, 3), batches), batches.proposing_net
     for number in range(3):
         pixels = store.test_images[number : number + 1, :, 4:36, 4:36]
         classes = torch.zeros(1, 1, dtype=torch.long)
-        best = best_boxes(start.net(start.batches.normalise(pixels)), "per_class_rpn", classes, start.batches.recipe)
+        maps = proposing.net(proposing.batches.normalise(pixels))
+        best = best_boxes(maps, "per_class_rpn", classes, proposing.batches.recipe)
         assert torch.allclose(outcome.boxes["per_class_rpn"][number], (best[0, 0] + 4).clamp(0, 40), atol=1e-3)
 
 
 def test_a_guess_counts_where_class_and_box_are_right_together() -> None:
     store = made_up_store([[[8, 8, 24, 24]]] * 3, side=32, labels=[0, 1, 2], classes=8)
     batches = make_region_batches(store)
-    batches.starts |= {"backbone": start_from_classifier(store, 32, 32)}
+    batches.started_from |= {"backbone": start_from_classifier(store, 32, 32)}
     outcome = predicted_dense(build_net(batches.recipe, 8), batches)
     for method in ("rcnn", "per_class_rpn"):
         assert outcome.boxes[method][2].isnan().all() and not outcome.boxes[method][:2].isnan().any()

@@ -13,7 +13,7 @@ from replication.data.store import Split
 from replication.errors import UserError
 
 # The file that an image is from; that file and the place in it, in words; the bytes of the image; its label.
-Row = tuple[Path, str, bytes | None, int]
+EncodedImage = tuple[Path, str, bytes | None, int]
 MOST_PIXELS = 1_000_000  # of an image in a data set of small images; a larger one is refused by its header
 
 
@@ -27,7 +27,9 @@ class Source:
     pixels: str
 
 
-def decode_all(train: Iterable[Row], test: Iterable[Row], classes: list[str], dataset: Dataset, where: str) -> Source:
+def decode_all(
+    train: Iterable[EncodedImage], test: Iterable[EncodedImage], classes: list[str], dataset: Dataset, where: str
+) -> Source:
     """Decode both splits to arrays.
 
     Raises:
@@ -99,7 +101,7 @@ def check_counts(train: NDArray[np.int64], test: NDArray[np.int64], dataset: Dat
             raise UserError(message, kind="damaged", file=Path(where))
 
 
-def _split(rows: Iterable[Row], dataset: Dataset, formats: set[str]) -> Split:
+def _split(rows: Iterable[EncodedImage], dataset: Dataset, formats: set[str]) -> Split:
     """Decode rows to arrays; add the formats of their images to `formats`."""
     size = dataset.input_size
     images, labels = [], []

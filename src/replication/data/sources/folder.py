@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import Row, Source, decode_all
+from replication.data.sources.decode import EncodedImage, Source, decode_all
 from replication.data.sources.reading import explain_errors, find_nearby, read_bytes
 from replication.errors import UserError
 
@@ -92,7 +92,7 @@ def check_classes(names: dict[str, list[str]], dataset: Dataset, root: Path, rem
     )
 
 
-def _rows(split: Path, classes: list[str]) -> Iterator[Row]:
+def _rows(split: Path, classes: list[str]) -> Iterator[EncodedImage]:
     for label, name in enumerate(classes):
         for file in list_images(split / name):
             yield Path(file.path), file.path, read_bytes(Path(file.path)), label

@@ -8,7 +8,7 @@ import pyarrow.parquet
 
 from replication.data.index import IMAGE_COLUMNS
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import Row, Source, decode_all
+from replication.data.sources.decode import EncodedImage, Source, decode_all
 from replication.data.sources.reading import explain_errors, find_nearby
 from replication.errors import UserError
 from replication.files import make_read_error
@@ -49,7 +49,7 @@ def explain_unreadable(file: Path, error: Exception) -> UserError:
     return make_read_error(file, error, f"{file} cannot be read as parquet ({error}); fetch it again.")
 
 
-def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[Row]:
+def _rows(place: Place, split: str, dataset: Dataset) -> Iterator[EncodedImage]:
     for file in list_files(place, split, dataset):
         try:
             table = pyarrow.parquet.read_table(file)

@@ -5,7 +5,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from replication.data.sources import Dataset, Place
-from replication.data.sources.decode import Row, Source, decode_all
+from replication.data.sources.decode import EncodedImage, Source, decode_all
 from replication.data.sources.folder import check_classes, list_class_folders, list_images
 from replication.data.sources.reading import find_nearby, read_bytes, read_lines
 from replication.errors import UserError
@@ -33,7 +33,7 @@ def read_folder(place: Place, dataset: Dataset) -> Source:
     return decode_all(train, val, classes, dataset, str(root))
 
 
-def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
+def _train_rows(train: Path, classes: list[str]) -> Iterator[EncodedImage]:
     images = [list_images(train / wnid / "images") for wnid in classes]
     for turn in zip_longest(*images):
         for label, file in enumerate(turn):
@@ -41,7 +41,7 @@ def _train_rows(train: Path, classes: list[str]) -> Iterator[Row]:
                 yield Path(file.path), file.path, read_bytes(Path(file.path), REMEDY), label
 
 
-def _val_rows(val: Path, annotations: list[str], classes: list[str]) -> Iterator[Row]:
+def _val_rows(val: Path, annotations: list[str], classes: list[str]) -> Iterator[EncodedImage]:
     """In the order of val_annotations.txt: name, wnid and box of an image a line."""
     file, names = val / "val_annotations.txt", set()
     for number, line in enumerate(annotations, start=1):

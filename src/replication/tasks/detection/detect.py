@@ -29,13 +29,13 @@ class Detections(NamedTuple):
         return Detections(*(field.cpu() for field in self))
 
 
-def detect(answers: Maps, index: int, size: Size, recipe: DetectionRecipe) -> Detections:
+def detect(output: Maps, index: int, size: Size, recipe: DetectionRecipe) -> Detections:
     """The detections of an image of a batch, by the rules of a test, without the improvements of appendix B.
 
     Args:
         size: width and height of the image, without padding.
     """
-    judge = Judge(Level(answers.of_one(index), size), recipe)
+    judge = Judge(Level(output.of_one(index), size), recipe)
     return choose(judge.judge(judge.propose()), recipe)
 
 

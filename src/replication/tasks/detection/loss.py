@@ -16,20 +16,20 @@ from replication.tasks.outcome import ErrorCount, Loss
 BETA = 1 / 9  # offset of anchors at which the smooth L1 loss becomes linear (Faster R-CNN's code)
 
 
-def loss(answers: Maps, truth: Targets) -> Loss:
+def loss(output: Maps, truth: Targets) -> Loss:
     """The four losses of each image, added up over images: of anchors (logistic, offsets) and of regions (softmax,
     offsets). Each is a sum over the sampled anchors or regions, divided by their number; proposals are constants.
 
     The error of an image is the number of its regions with a wrong class, as a share of those that have an object, at
     most 1. So a net that calls everything background has an error of 100 %.
     """
-    total = torch.zeros((), device=answers.maps.device)
+    total = torch.zeros((), device=output.maps.device)
     samples: list[Sample] = []
     for index, target in enumerate(truth):
-        of_anchors, sample = _train_proposals(answers, index, target, truth)
+        of_anchors, sample = _train_proposals(output, index, target, truth)
         total = total + of_anchors
         samples.append(sample)
-    scores, offsets = answers.judge([sample.boxes for sample in samples], [target.size for target in truth])
+    scores, offsets = output.judge([sample.boxes for sample in samples], [target.size for target in truth])
     counts = [len(sample.boxes) for sample in samples]
     wrong = torch.zeros_like(total)
     for sample, of_classes, moves in zip(samples, scores.split(counts), offsets.split(counts), strict=True):
@@ -38,10 +38,10 @@ def loss(answers: Maps, truth: Targets) -> Loss:
     return Loss(total, wrong)
 
 
-def _train_proposals(answers: Maps, index: int, target: Target, truth: Targets) -> tuple[Tensor, Sample]:
+def _train_proposals(output: Maps, index: int, target: Target, truth: Targets) -> tuple[Tensor, Sample]:
     """The loss of an image's anchors, and the sample of its regions."""
     recipe = truth.recipe
-    logits, offsets, anchors = answers.of_image(index, target.size)
+    logits, offsets, anchors = output.of_image(index, target.size)
     with torch.no_grad():
         chosen, positive, wanted = sample_anchors(
             anchors, target.boxes, target.anchor_draws, target.size, recipe.sampling
@@ -63,11 +63,11 @@ def _judge_sample(sample: Sample, scores: Tensor, offsets: Tensor, beta: float) 
     return (softmax + moved) / max(1, len(sample.boxes)), errors.clamp(max=1)
 
 
-def watch(net: nn.Module, batches: DetectionBatches, split: Split) -> ErrorCount:
+def count_errors(net: nn.Module, batches: DetectionBatches, split: Split) -> ErrorCount:
     """The share of objects that the net misses on this process's part of a split: it counts objects, not images."""
 
-    def is_missed(answers: Maps, truth: Targets) -> Tensor:
+    def is_missed(output: Maps, truth: Targets) -> Tensor:
         (target,) = truth
-        return find_missed(detect(answers, 0, target.size, truth.recipe), target)
+        return find_missed(detect(output, 0, target.size, truth.recipe), target)
 
     return count_wrong(net, batches, split, MISSED, is_missed)

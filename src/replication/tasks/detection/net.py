@@ -149,13 +149,13 @@ class DetectionNet(nn.Module):
             maps = getattr(self, stage)(maps)
         features = relu_(self.rpn_conv(maps))
         with _in_fp32(features):
-            answers = self.rpn(features.float()).unflatten(1, (5, self.shapes))
+            output = self.rpn(features.float()).unflatten(1, (5, self.shapes))
         if images.is_meta:  # where layers are counted, there are no proposals
             counted = self.head.counted + self.head.context
             judged = self._judge_pooled(maps.new_empty(counted, maps.shape[1], self.head.size, self.head.size))
             features = judged[: self.head.counted].mean(dim=(2, 3))
             self.classify(torch.cat([features, features], 1) if self.head.context else features)
-        return Maps(maps, answers[:, 0], answers[:, 1:].permute(0, 2, 3, 4, 1), self)
+        return Maps(maps, output[:, 0], output[:, 1:].permute(0, 2, 3, 4, 1), self)
 
     def pool_regions(self, maps: Tensor, regions: list[Tensor]) -> Tensor:
         """See `Maps.pool`. RoI pooling is in fp32; convolutions are in the precision of the maps."""

@@ -16,7 +16,7 @@ from replication.tasks.outcome import ErrorCount
 
 
 def candidates(
-    answers: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe, count: int
+    output: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe, count: int
 ) -> tuple[Tensor, Tensor]:
     """The `count` most probable boxes by one of the methods, for the classes [B, n].
 
@@ -24,9 +24,9 @@ def candidates(
         Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the view. A regression has one box, whose
         probability is half.
     """
-    logits, offsets = answers.answers(method, classes)
+    logits, offsets = output.predict(method, classes)
     if "rpn" in method:
-        anchors = make_recipe_anchors(recipe, answers.maps.shape[2:], answers.net.stride).to(logits.device)
+        anchors = make_recipe_anchors(recipe, output.maps.shape[2:], output.net.stride).to(logits.device)
     else:
         anchors = torch.tensor([[0.0, 0.0, recipe.input_size, recipe.input_size]], device=logits.device)
         logits = torch.zeros_like(logits)
@@ -35,9 +35,9 @@ def candidates(
     return best.sigmoid(), decode_boxes(offsets, anchors[which])
 
 
-def best_boxes(answers: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
+def best_boxes(output: Maps, method: str, classes: Tensor, recipe: LocalizationRecipe) -> Tensor:
     """The most probable box of each of the classes [B, n], [B, n, 4] in pixels of the view."""
-    return candidates(answers, method, classes, recipe, 1)[1][:, :, 0]
+    return candidates(output, method, classes, recipe, 1)[1][:, :, 0]
 
 
 def is_missed(boxes: Tensor, true: Tensor) -> Tensor:
@@ -57,11 +57,11 @@ def merge_boxes(scores: Tensor, boxes: Tensor, overlapping: float) -> Tensor:
     return (weights * boxes).sum(-2) / weights.sum(-2)
 
 
-def watch(net: nn.Module, batches: BoxBatches, split: Split) -> ErrorCount:
+def count_errors(net: nn.Module, batches: BoxBatches, split: Split) -> ErrorCount:
     """The per-class RPN's error on this process's part of a split, on centre crops, for the true class."""
 
-    def is_wrong(answers: Maps, truth: Truth) -> Tensor:
-        boxes = best_boxes(answers, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
+    def is_wrong(output: Maps, truth: Truth) -> Tensor:
+        boxes = best_boxes(output, "per_class_rpn", truth.classes[:, None], batches.recipe)[:, 0]
         return is_missed(boxes, truth.boxes)
 
     return count_wrong(net, batches, split, "per_class_rpn_error", is_wrong)

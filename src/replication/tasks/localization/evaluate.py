@@ -33,9 +33,9 @@ def oracle_centre(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
     for views, labels in batches.iterate_views("test", partial(view_centre, batches.recipe)):
         images = batches.normalise(stack_pixels(views).to(batches.device))
         with autocast(batches):
-            answers, classes = net(images), labels[:, None].to(batches.device)
+            output, classes = net(images), labels[:, None].to(batches.device)
             for method in METHODS:
-                best = best_boxes(answers, method, classes, batches.recipe)[:, 0].cpu()
+                best = best_boxes(output, method, classes, batches.recipe)[:, 0].cpu()
                 boxes[method].append(to_images(best, views))
         true += [image.boxes for image in views]
     joined = {method: torch.cat(parts) for method, parts in boxes.items()}
@@ -60,7 +60,7 @@ def predicted_dense(net: LocalizationNet, batches: BoxBatches) -> BoxOutcome:
 
 def guess_classes(batches: BoxedBatches) -> Tensor:
     """The five most probable classes of each test image by the classifier, [N, 5]."""
-    guesses = ten_crop(*batches.starts["backbone"]).probabilities
+    guesses = ten_crop(*batches.started_from["backbone"]).probabilities
     return guesses.topk(min(GUESSES, guesses.shape[1])).indices
 
 
@@ -132,9 +132,9 @@ def _candidates(
     views: dict[str, list[Candidates]] = {method: [] for method in methods}
     for flip in [False, True] if batches.recipe.test.mirrored else [False]:
         with autocast(batches):
-            answers = net(images.flip(3) if flip else images)
+            output = net(images.flip(3) if flip else images)
             for method in methods:
-                scores, boxes = candidates(answers, method, classes, batches.recipe, count)
+                scores, boxes = candidates(output, method, classes, batches.recipe, count)
                 boxes = mirror_boxes(boxes, images.shape[3]) if flip else boxes
                 views[method].append((scores.cpu(), boxes.cpu()))
     return {method: _join(by_view, 2) for method, by_view in views.items()}

@@ -5,15 +5,15 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from replication.nets.boxes import encode_boxes, overlap
-from replication.tasks.localization.boxes import best_boxes, is_missed, watch
+from replication.tasks.localization.boxes import best_boxes, count_errors, is_missed
 from replication.tasks.localization.feed import Truth, make_recipe_anchors
 from replication.tasks.localization.net import METHODS, Maps
 from replication.tasks.outcome import Loss
 
-__all__ = ["loss", "watch"]
+__all__ = ["count_errors", "loss"]
 
 
-def loss(answers: Maps, truth: Truth) -> Loss:
+def loss(output: Maps, truth: Truth) -> Loss:
     """The losses of the four methods, for the images' own classes, added up.
 
     Each has the smooth L1 loss of the offsets, summed over the four. An RPN averages it over the sampled positive
@@ -23,14 +23,14 @@ def loss(answers: Maps, truth: Truth) -> Loss:
     An image is wrong if the per-class RPN's best box is wrong.
     """
     classes = truth.classes[:, None]
-    anchors = make_recipe_anchors(truth.recipe, answers.maps.shape[2:], answers.net.stride).to(truth.boxes.device)
+    anchors = make_recipe_anchors(truth.recipe, output.maps.shape[2:], output.net.stride).to(truth.boxes.device)
     chosen, positive, nearest = sample_anchors(anchors, truth)
     target = encode_boxes(nearest, anchors)
     crop = torch.tensor([0.0, 0.0, *[truth.recipe.input_size] * 2], device=truth.boxes.device)
     largest, has_box = largest_box(truth.boxes)
     total = torch.zeros((), device=truth.boxes.device)
     for method in METHODS:
-        logits, offsets = (values[:, 0] for values in answers.answers(method, classes))
+        logits, offsets = (values[:, 0] for values in output.predict(method, classes))
         if "rpn" in method:
             logistic = binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
             total = total + ((logistic * chosen).sum(1) / chosen.sum(1).clamp(min=1)).sum()
@@ -40,7 +40,7 @@ def loss(answers: Maps, truth: Truth) -> Loss:
             offset_loss = smooth_l1_loss(offsets[:, 0], encode_boxes(largest, crop), reduction="none").sum(1)
             total = total + torch.where(has_box, offset_loss, 0).sum()
     with torch.no_grad():
-        boxes = best_boxes(answers, "per_class_rpn", classes, truth.recipe)[:, 0]
+        boxes = best_boxes(output, "per_class_rpn", classes, truth.recipe)[:, 0]
         wrong = is_missed(boxes, truth.boxes).sum()
     return Loss(total, wrong)
 

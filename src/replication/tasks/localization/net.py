@@ -47,10 +47,10 @@ class Siblings(nn.Module):
         P are the anchors of all places, in the order of `anchors.anchors`. In fp32, whatever the maps were made in.
         """
         with torch.autocast(maps.device.type, enabled=False):
-            answers = self._answers(maps.float(), classes).unflatten(2, (5, self.anchors)).flatten(3)
-        return answers[:, :, 0], answers[:, :, 1:].transpose(2, 3)
+            output = self._predict(maps.float(), classes).unflatten(2, (5, self.anchors)).flatten(3)
+        return output[:, :, 0], output[:, :, 1:].transpose(2, 3)
 
-    def _answers(self, maps: Tensor, classes: Tensor) -> Tensor:
+    def _predict(self, maps: Tensor, classes: Tensor) -> Tensor:
         """[B, n, 5 anchors, places]."""
         (base,) = self._base
         if base is None:
@@ -63,7 +63,7 @@ class Siblings(nn.Module):
 
 @dataclass(frozen=True)
 class Maps:
-    """The output of a `LocalizationNet` for a batch; `answers` gives the boxes of any classes.
+    """The output of a `LocalizationNet` for a batch; `predict` gives the boxes of any classes.
 
     The net itself does not need to know the class.
     """
@@ -71,14 +71,14 @@ class Maps:
     maps: Tensor  # [B, channels, H, W]
     net: "LocalizationNet"
 
-    def answers(self, method: str, classes: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, method: str, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, n, P] and offsets [B, n, P, 4] by a method for the classes [B, n]; P is 1 for regression."""
         maps = self.maps if "rpn" in method else self.maps.mean(dim=(2, 3), keepdim=True)
         return getattr(self.net, method)(maps, classes)
 
     def tensors(self, classes: Tensor) -> list[Tensor]:
-        """The answers of all methods for the classes [B, n]."""
-        return [values for method in METHODS for values in self.answers(method, classes)]
+        """Logits and offsets of all methods for the classes [B, n]."""
+        return [values for method in METHODS for values in self.predict(method, classes)]
 
 
 class LocalizationNet(nn.Module):

@@ -37,8 +37,8 @@ def predicted_dense(net: nn.Module, batches: RegionBatches) -> BoxOutcome:
     boxes are merged as in the dense test (Table 13, "RPN+RCNN").
     """
     classes, recipe = guess_classes(batches), batches.recipe
-    method, count, start = "per_class_rpn", recipe.regions.proposals, batches.start
-    scores, boxes = dense_candidates(start.net, start.batches, classes, [method], count)[method]
+    method, count, proposing = "per_class_rpn", recipe.regions.proposals, batches.proposing_net
+    scores, boxes = dense_candidates(*proposing, classes, [method], count)[method]
     scores, which = scores.topk(min(count, scores.shape[2]))
     boxes = boxes.gather(2, which[..., None].expand(-1, -1, -1, 4))
     images, indices = batches.images, range(len(classes))
@@ -66,8 +66,8 @@ def _judge_all(
     net = fold_batch_norm(net)
     for part in parts:
         with autocast(batches):
-            answers = net(batches.regions(part))
-        yield part, *judge(answers, part)
+            output = net(batches.regions(part))
+        yield part, *judge(output, part)
 
 
 def pairs(outcomes: Mapping[str, BoxOutcome]) -> PairOutcome:

@@ -19,7 +19,7 @@ from replication.data.boxes import clip_boxes, to_image
 from replication.data.crops import warp_region
 from replication.data.store import Images
 from replication.nets.boxes import encode_boxes, overlap
-from replication.tasks.batches import Split, Start, derived_seed, draw_indices
+from replication.tasks.batches import Split, TrainedNet, derived_seed, draw_indices
 from replication.tasks.imagenet.feed import PIXELS, draw_slot_view, prefetch
 from replication.tasks.localization.feed import BoxedBatches, BoxedView, view_centre
 from replication.tasks.localization.recipe import LocalizationRecipe
@@ -48,7 +48,7 @@ class RegionBatches(BoxedBatches):
 
     def training(self, iteration: int) -> tuple[Tensor, Regions]:
         part, recipe = self.slots(), self.recipe
-        load = partial(_load_training, self.images, recipe, self.start.batches.recipe, self.trained, part)
+        load = partial(_load_training, self.images, recipe, self.proposing_net.batches.recipe, self.trained, part)
         photographs, boxed_views, labels = self.load_next(iteration, load)
         _, boxes = self.proposals(boxed_views, labels[:, None])
         generator = torch.Generator().manual_seed(derived_seed(recipe.seeds[1], PROPOSALS, iteration))
@@ -68,9 +68,9 @@ class RegionBatches(BoxedBatches):
         return images, Regions(*(field.to(self.device) for field in truth))
 
     @property
-    def start(self) -> Start:
+    def proposing_net(self) -> TrainedNet:
         """The localization net that proposes boxes."""
-        return self.starts["proposals"]
+        return self.started_from["proposals"]
 
     def draw(self, boxes: Tensor, true: Tensor, share: float, which: float) -> tuple[Tensor, bool, Tensor]:
         """Draw one of an image's proposals [P, 4]; return it, whether it is positive, and its offsets to the nearest
@@ -89,7 +89,7 @@ class RegionBatches(BoxedBatches):
 
     def propose_in_views(self, boxed_views: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n], in pixels of the views."""
-        return propose_boxes(self.start, boxed_views, classes, self.recipe.regions.proposals)
+        return propose_boxes(self.proposing_net, boxed_views, classes, self.recipe.regions.proposals)
 
     def proposals(self, boxed_views: Sequence[BoxedView], classes: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes proposed from one view of each image for its classes [B, n]: probabilities [B, n, P], and boxes
@@ -111,7 +111,7 @@ class RegionBatches(BoxedBatches):
     def propose(self, split: Split) -> Iterator[Proposals]:
         """Boxes for the true class of each image of this process's part of a split, from its centre crop."""
         source = "test" if split == "test" else "train"
-        for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.start.batches.recipe)):
+        for boxed_views, labels in self.iterate_views(split, partial(view_centre, self.proposing_net.batches.recipe)):
             classes = labels[:, None]
             scores, boxes = self.proposals(boxed_views, classes)
             images = [(source, image.index) for image in boxed_views]

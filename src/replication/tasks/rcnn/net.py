@@ -19,12 +19,12 @@ from replication.tasks.rcnn.recipe import RcnnRecipe
 
 @dataclass(frozen=True)
 class Features:
-    """The output of a `RegionNet` for regions; `answers` gives logits and offsets of any classes."""
+    """The output of a `RegionNet` for regions; `predict` gives logits and offsets of any classes."""
 
     features: Tensor  # [B, channels]
     net: "RegionNet"
 
-    def answers(self, classes: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, n, 1] and offsets [B, n, 1, 4] for the classes [B, n]; in fp32, whatever the maps were made in."""
         with torch.autocast(self.features.device.type, enabled=False):
             features, cls, reg = self.features.float(), self.net.cls, self.net.reg
@@ -34,8 +34,8 @@ class Features:
         return logits[..., None], offsets[:, :, None]
 
     def tensors(self, classes: Tensor) -> list[Tensor]:
-        """The answers for the classes [B, n]."""
-        return [*self.answers(classes)]
+        """Logits and offsets for the classes [B, n]."""
+        return [*self.predict(classes)]
 
 
 class RegionNet(nn.Module):

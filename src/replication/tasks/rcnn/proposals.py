@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from replication.nets.boxes import decode_boxes
-from replication.tasks.batches import Start
+from replication.tasks.batches import TrainedNet
 from replication.tasks.inference import autocast
 from replication.tasks.localization.boxes import candidates
 from replication.tasks.localization.feed import BoxedView, stack_pixels
@@ -25,26 +25,28 @@ class Proposals(NamedTuple):
 
 
 @torch.no_grad()
-def propose_boxes(start: Start, views: Sequence[BoxedView], classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def propose_boxes(
+    proposing: TrainedNet, views: Sequence[BoxedView], classes: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
     """The `count` most probable boxes of a localization net for the classes [B, n] of images, from one view of each.
 
     Returns:
         Probabilities [B, n, count] and boxes [B, n, count, 4] in pixels of the views; fewer where there are fewer
         anchors.
     """
-    net, batches = start
+    net, batches = proposing
     images = stack_pixels(views).to(batches.device)
     with autocast(batches):
-        answers = net(batches.normalise(images))
-        scores, boxes = candidates(answers, "per_class_rpn", classes.to(batches.device), batches.recipe, count)
+        output = net(batches.normalise(images))
+        scores, boxes = candidates(output, "per_class_rpn", classes.to(batches.device), batches.recipe, count)
     return scores.float().cpu(), boxes.float().cpu()
 
 
-def judge(answers: Features, proposals: Proposals) -> tuple[Tensor, Tensor]:
+def judge(output: Features, proposals: Proposals) -> tuple[Tensor, Tensor]:
     """R-CNN's probabilities of proposals [B, n, P], and the moved boxes [B, n, P, 4]."""
     shape = proposals.scores.shape
     classes = proposals.classes[..., None].expand(shape).reshape(-1, 1)
-    logits, offsets = answers.answers(classes.to(answers.features.device))
+    logits, offsets = output.predict(classes.to(output.features.device))
     scores, offsets = logits.sigmoid().reshape(shape).cpu(), offsets.reshape(*shape, 4).cpu()
     return scores, decode_boxes(offsets, proposals.boxes)
 

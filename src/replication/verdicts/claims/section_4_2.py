@@ -27,7 +27,7 @@ from replication.verdicts.comparisons import (
     weigh_difference,
     weigh_samples,
 )
-from replication.verdicts.planning import make_typical_values
+from replication.verdicts.seeds_needed import make_typical_values
 
 DEPTHS = (20, 32, 44, 56)
 TEST = Measure("test error", "single_view")

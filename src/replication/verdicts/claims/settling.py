@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from replication.results.studies import Study
 from replication.verdicts.claim import Tested
-from replication.verdicts.planning import seeds_to_settle
 from replication.verdicts.rule import SEEDS
+from replication.verdicts.seeds_needed import seeds_to_settle
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Settling:
     seeds: dict[str, int]
     runs: int  # that are missing
     measured: bool  # at the measured means and spreads; else the least that a verdict needs
-    too_many: bool = False  # more seeds than `planning.MAX_SEEDS`
+    too_many: bool = False  # more seeds than `seeds_needed.MAX_SEEDS`
 
 
 def plan_settling(tested: Tested, study: Study) -> Settling | None:
