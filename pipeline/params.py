@@ -157,7 +157,7 @@ def profile_of(params: BaseParams) -> Profile:
     if params.profile in elsewhere:  # this is a copy of DVC's
         file = PROFILES / f"{params.profile}.yaml"
         raise UserError(
-            f"{file} is not in git, and an experiment in a copy (--temp, --queue) has only what is; type "
+            f"the profile {file} is not in git, and an experiment in a copy (--temp, --queue) has only what is; type "
             f"`git add {file}` and start it again.",
             kind="missing",
             key="profile",
