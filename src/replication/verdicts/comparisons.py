@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Literal
 
+from replication.data.sources import DATA_NAMES
 from replication.nets.complexity import complexity
 from replication.results.schema import TRAINING, TRAINING_ERROR
 from replication.results.studies import Study
@@ -205,11 +206,12 @@ def compare_cost(plain: str, residual: str, input_size: int, classes: int, paper
     return compare_counts(f"{plain} = {residual}", paper, here, plain_cost == cost)
 
 
-def require_paper_data(study: Study, comparison: Comparison) -> Comparison:
-    """A comparison with numbers that others measured; on another data set there is none."""
-    if study.dataset == study.task.datasets[-1]:
+def require_paper_data(study: Study, comparison: Comparison, dataset: str = "") -> Comparison:
+    """A comparison that is about one data set, by default the paper's of the task; on another one there is none."""
+    if study.dataset == (dataset or study.task.datasets[-1]):
         return comparison
-    return Comparison(comparison.what, comparison.paper, note=f"needs {study.task.label}", is_out_of_reach=True)
+    needed = DATA_NAMES.get(dataset, study.task.label)
+    return Comparison(comparison.what, comparison.paper, note=f"needs {needed}", is_out_of_reach=True)
 
 
 def _values(sample: Sample, form: str) -> str:

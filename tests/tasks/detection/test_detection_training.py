@@ -12,10 +12,12 @@ from locating import classifier_recipe_of, made_up_store
 from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from torchvision.ops import roi_pool
 
 from replication.data.annotations import CROWD, DIFFICULT
 from replication.evaluate import evaluate_net, evaluate_run
 from replication.nets.boxes import overlap
+from replication.nets.by_name import build
 from replication.runs.curve import last_value
 from replication.runs.folder import NET, read_run
 from replication.runs.outcome import score_rows
@@ -274,6 +276,8 @@ def test_regions_count_among_the_multiply_adds() -> None:
         ({"test": {"longer_side": 63}}, "shorter_side"),
         ({"regions": {"background_from": 0.5}}, "background_from"),
         ({"sampling": {"negative_below": 0.8}}, "negative_below"),
+        ({"net": "vgg-16"}, "maps"),
+        ({"net": "vgg-16", "maps": "conv4", "regions": {"size": 14}}, "maps"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_by_their_key(changes: dict[str, Any], key: str) -> None:
@@ -283,10 +287,29 @@ def test_options_that_do_not_fit_are_refused_by_their_key(changes: dict[str, Any
 
 
 def test_earlier_systems_and_images_without_boxes_are_refused() -> None:
-    with refused("unknown", "vgg-16"):
-        check_detection("vgg-16")
+    with refused("unknown", "vgg-19", "vgg-16"):
+        check_detection("vgg-19")
+    check_detection("vgg-16")
     with refused("missing", "prepare@detection"):
         DetectionBatches(without_boxes(STORE), recipe_of(STORE), CPU)
+
+
+@pytest.mark.slow  # 138 million weights
+def test_a_detector_on_vgg_16_shares_conv1_to_conv5_and_judges_by_fc6_and_fc7() -> None:
+    recipe = recipe_of(STORE, net="vgg-16", maps="conv4", frozen="conv2", bn_group=1)
+    backbone, net = build("vgg-16", 7), build_net(recipe, 3)
+    net.load_backbone(backbone.state_dict())
+    frozen = [name for name, weight in net.named_parameters() if not weight.requires_grad]
+    assert frozen == [f"features.{layer}.{part}" for layer in (0, 2, 5, 7) for part in ("weight", "bias")], "Fast R-CNN"
+    net.eval()
+    image = torch.rand(1, 3, 50, 70) - 0.5
+    maps = net(image)
+    assert maps.maps.shape == (1, 512, 4, 5) and len(maps.of_image(0, (70, 50))[2]) == 4 * 5 * 9
+    whole = net(torch.nn.functional.pad(image, (0, 10, 0, 14)))
+    assert torch.equal(whole.maps, maps.maps), "what is no whole place is filled with the mean colour"
+    region = torch.tensor([[0.0, 0.0, 80.0, 64.0]])
+    expected = backbone.eval().classifier[:-1](roi_pool(maps.maps, [region], 7, 1 / 16).flatten(1))
+    assert torch.equal(maps.pool([region])[:, :, 0, 0], expected)
 
 
 def test_the_input_size_is_that_of_a_test() -> None:

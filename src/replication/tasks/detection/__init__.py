@@ -7,8 +7,9 @@ MISSED = "missed"  # metric of the curve
 MAP = (Metric("map_error", "100 − mAP"), Metric("map_error_se", "standard error of mAP over images"))
 # Protocols of mean average precision, and by which rule and from which overlaps on each counts a detection as correct.
 OVERLAPS = tuple(0.5 + 0.05 * step for step in range(10))
+MAP_11_POINTS = "voc_11_points"
 RULES: dict[str, tuple[str, tuple[float, ...]]] = {
-    "voc_11_points": ("eleven_points", (0.5,)),
+    MAP_11_POINTS: ("eleven_points", (0.5,)),
     "voc_area": ("area", (0.5,)),
     "strict_area": ("area", OVERLAPS),
 }
@@ -33,7 +34,7 @@ DETECTION = Task(
     check_net=check_detection,
     protocols=(
         Protocol("objects", "objects found at score 0.5", (Metric(MISSED, "objects missed"),)),
-        Protocol("voc_11_points", "mAP@.5, 11 points (VOC 2007)", MAP),
+        Protocol(MAP_11_POINTS, "mAP@.5, 11 points (VOC 2007)", MAP),
         Protocol("voc_area", "mAP@.5, area (VOC 2010)", MAP),
         Protocol("strict_area", "mAP@[.5,.95], area", MAP),
         Protocol(COCO, "COCO's rules", COCO_MAP),
@@ -41,7 +42,7 @@ DETECTION = Task(
         Protocol(MULTI_SCALE, "box refinement, multi-scale testing", STEP_MAP),
         Protocol(VOTED, "box voting alone", STEP_MAP),
     ),
-    headline="voc_11_points",
+    headline=MAP_11_POINTS,
     photographs=True,
     needs_boxes=True,
     has_own_net=True,

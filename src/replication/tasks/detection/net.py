@@ -1,4 +1,4 @@
-"""Faster R-CNN on a net of Table 1 (appendix A):
+"""Faster R-CNN on a net of Table 1 (appendix A), or on VGG-16:
 
     image ─ conv1 … conv4 ─ maps ─┬─ 3x3 ─┬─ a logistic an anchor
                                   │       └─ four offsets an anchor ── proposals
@@ -6,8 +6,9 @@
                                   └─ RoI pooling of each ──────────────────┴─ conv5 ─ pooling ─┬─ cls: scores
                                                                                                └─ reg: offsets
 
-With maps of conv3, conv4 judges the regions, and conv5 is left out. With `context` the whole image is pooled as one
-more region, and cls and reg see its features beside those of each region (appendix B).
+With maps of conv3, conv4 judges the regions, and conv5 is left out. VGG-16 shares conv1 to conv5, of the same stride as
+conv4 above, and fc6 and fc7 judge the regions, with dropout and without pooling (Fast R-CNN). With `context` the whole
+image is pooled as one more region, and cls and reg see its features beside those of each region (appendix B).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn, relu_
+from torch.nn.functional import pad
 from torchvision.ops import roi_align, roi_pool
 
 from replication.nets.backbone import load_backbone
@@ -82,7 +84,7 @@ class Maps:
 
 @dataclass(frozen=True)
 class Head:
-    """Makes a net of Table 1 a `DetectionNet`; equal ones make equal nets."""
+    """Makes a net of Table 1 or VGG-16 a `DetectionNet`; equal ones make equal nets."""
 
     maps: str  # the last layers that all regions share
     frozen: str  # the last layers that are not trained
@@ -93,26 +95,32 @@ class Head:
     context: bool  # regions are judged with the whole image
     counted: int  # regions of an image, where multiply-adds are counted
 
-    def __call__(self, backbone: ImagenetNet, classes: int) -> "DetectionNet":
+    def __call__(self, backbone: nn.Module, classes: int) -> "DetectionNet":
         return DetectionNet(backbone, classes, self)
 
 
 class DetectionNet(nn.Module):
-    """A net of Table 1 whose layers up to `maps` are shared by all regions, and whose next stage judges each.
+    """A net whose first layers are shared by all regions, and whose next ones judge each.
 
     Args:
-        backbone: a net of Table 1; its fc is left out, and its conv5 too if the maps are those of conv3.
+        backbone: a net of Table 1, whose fc is left out, and whose conv5 too if the maps are those of conv3; or VGG-16,
+            whose last pooling and fc8 are left out.
         classes: without background.
     """
 
-    def __init__(self, backbone: ImagenetNet, classes: int, head: Head):
+    def __init__(self, backbone: nn.Module, classes: int, head: Head):
         super().__init__()
-        self.head, self.stride, last = head, STRIDES[head.maps], int(head.maps[-1])
-        self._stages = [f"conv{stage}" for stage in range(2, last + 1)]
-        self._last = f"conv{last + 1}"  # judges regions
-        for name in ("conv1", "bn1", "pool", *self._stages, self._last):
-            self.add_module(name, getattr(backbone, name))
-        channels, features = (_count_channels(getattr(self, name)) for name in (head.maps, self._last))
+        self.head, self.stride = head, STRIDES[head.maps]
+        if isinstance(backbone, ImagenetNet):
+            last = int(head.maps[-1])
+            self._shared = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, last + 1))]
+            self._last = f"conv{last + 1}"  # judges regions
+            for name in (*self._shared, self._last):
+                self.add_module(name, getattr(backbone, name))
+        else:
+            self._shared, self._last = ["features"], "classifier"
+            self.features, self.classifier = backbone.features[:-1], backbone.classifier[:-1]
+        channels, features = (_count_channels(getattr(self, name)) for name in (self._shared[-1], self._last))
         self.shapes = len(head.anchors.sides) * len(head.anchors.ratios)
         features *= 2 if head.context else 1
         self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
@@ -127,12 +135,26 @@ class DetectionNet(nn.Module):
         Returns:
             Batch norm that keeps its statistics.
         """
-        names = [] if self.head.frozen == "none" else ["conv1", "bn1", *self._stages]
-        frozen = names[: max(2, names.index(self.head.frozen) + 1)] if names else []
+        stages = self._list_stages()
+        frozen = [] if self.head.frozen == "none" else list(stages)[: list(stages).index(self.head.frozen) + 1]
         norms = [layer for layer in self.modules() if isinstance(layer, nn.BatchNorm2d)]
-        for layer in (*(getattr(self, name) for name in frozen), *(norms if self.head.norm == "fixed" else ())):
+        for layer in (
+            *(layer for stage in frozen for layer in stages[stage]),
+            *(norms if self.head.norm == "fixed" else ()),
+        ):
             layer.requires_grad_(False)
         return [norm for norm in norms if not norm.weight.requires_grad]
+
+    def _list_stages(self) -> dict[str, list[nn.Module]]:
+        """The shared layers by stage, from conv1 on."""
+        if self._last != "classifier":
+            return {"conv1": [self.conv1, self.bn1]} | {stage: [getattr(self, stage)] for stage in self._shared[3:]}
+        stages: dict[str, list[nn.Module]] = {"conv1": []}
+        for layer in self.features:
+            list(stages.values())[-1].append(layer)
+            if isinstance(layer, nn.MaxPool2d):
+                stages[f"conv{len(stages) + 1}"] = []
+        return stages
 
     def train(self, mode: bool = True) -> "DetectionNet":
         """Switch between training and testing; batch norm that is not trained keeps its statistics."""
@@ -144,9 +166,7 @@ class DetectionNet(nn.Module):
     @torch.compiler.disable  # images of many sizes would be compiled again and again
     def forward(self, images: Tensor) -> Maps:
         """images [B, 3, H, W], mean subtracted → maps of ceil(H / stride) x ceil(W / stride) places."""
-        maps = self.pool(relu_(self.bn1(self.conv1(images))))
-        for stage in self._stages:
-            maps = getattr(self, stage)(maps)
+        maps = self._share(images)
         features = relu_(self.rpn_conv(maps))
         with _in_fp32(features):
             output = self.rpn(features.float()).unflatten(1, (5, self.shapes))
@@ -156,6 +176,15 @@ class DetectionNet(nn.Module):
             features = judged[: self.head.counted].mean(dim=(2, 3))
             self.classify(torch.cat([features, features], 1) if self.head.context else features)
         return Maps(maps, output[:, 0], output[:, 1:].permute(0, 2, 3, 4, 1), self)
+
+    def _share(self, images: Tensor) -> Tensor:
+        if self._last == "classifier":  # its poolings leave out what is no whole place, a net of Table 1 does not
+            height, width = images.shape[2:]
+            return self.features(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
+        maps = self.pool(relu_(self.bn1(self.conv1(images))))
+        for stage in self._shared[3:]:
+            maps = getattr(self, stage)(maps)
+        return maps
 
     def pool_regions(self, maps: Tensor, regions: list[Tensor]) -> Tensor:
         """See `Maps.pool`. RoI pooling is in fp32; convolutions are in the precision of the maps."""
@@ -169,6 +198,8 @@ class DetectionNet(nn.Module):
             return self._judge_pooled(pooled.contiguous(memory_format=torch.channels_last))
 
     def _judge_pooled(self, pooled: Tensor) -> Tensor:
+        if self._last == "classifier":
+            return self.classifier(pooled.flatten(1))[:, :, None, None]
         return getattr(self, self._last)(pooled)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,7 +216,7 @@ class DetectionNet(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def load_backbone(self, weights: Mapping[str, Tensor]) -> None:
-        """Load the layers of the backbone from the weights of a trained net of Table 1; see `load_backbone`."""
+        """Load the layers of the backbone from the weights of a trained net; see `load_backbone`."""
         load_backbone(self, weights, OWN)
 
 
@@ -194,8 +225,9 @@ def frame_image(size: Size, device: torch.device) -> Tensor:
     return torch.tensor([[0.0, 0.0, *map(float, size)]], device=device)
 
 
-def _count_channels(stage: nn.Module) -> int:
-    return [layer for layer in stage.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
+def _count_channels(layers: nn.Module) -> int:
+    """The width of the last convolution or fully connected layer."""
+    return [layer for layer in layers.modules() if isinstance(layer, nn.Conv2d | nn.Linear)][-1].weight.shape[0]
 
 
 def _in_fp32(values: Tensor) -> AbstractContextManager:
@@ -204,7 +236,7 @@ def _in_fp32(values: Tensor) -> AbstractContextManager:
 
 
 def make_head(recipe: DetectionRecipe) -> Head:
-    """The layers of a recipe on top of a net of Table 1."""
+    """The layers of a recipe on top of its net."""
     regions = recipe.regions
     return Head(
         recipe.maps,

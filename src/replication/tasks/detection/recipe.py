@@ -15,6 +15,7 @@ from replication.nets.names import EARLIER, check_imagenet
 from replication.tasks.imagenet.recipe import Side
 from replication.tasks.localization.recipe import Anchors
 
+VGG = "vgg-16"  # what section 4.3 compares with
 REFERENCE = 600  # the paper's shorter side, pixels, in which the scales of appendix B are given
 
 Share = Annotated[Real, Field(gt=0, le=1)]
@@ -161,6 +162,10 @@ class DetectionRecipe(Recipe):
             raise BadValue("bn_group", f"{self.bn_group} must divide schedule.batch_size ({self.schedule.batch_size})")
         if self.frozen > self.maps and self.frozen != "none":
             raise BadValue("frozen", f"{self.frozen} is not among the layers that regions share (up to {self.maps})")
+        if self.net == VGG and (self.maps, self.regions.size) != ("conv4", 7):
+            raise BadValue(
+                "maps", f"{VGG} needs maps of a stride of 16 (conv4), and pooled regions of 7x7 (regions.size)"
+            )
         if self.norm == "fixed" and not self.starts:
             raise BadValue("norm", "fixed batch norm needs the statistics of a backbone; set norm to live")
         return self
@@ -176,14 +181,14 @@ class DetectionRecipe(Recipe):
 
 
 def check_detection(net: str) -> None:
-    """Refuse a name that is no net of Table 1.
+    """Refuse a name that is neither a net of Table 1 nor VGG-16.
 
     Raises:
-        UserError: there is no such net, or it is an earlier system, on which no detector is built here.
+        UserError: there is no such net, or it is another earlier system, on which no detector is built here.
     """
-    if net in EARLIER:
+    if net in EARLIER and net != VGG:
         raise UserError(
-            f"{net!r} cannot detect objects here: it is no net of Table 1. Choose one, such as resnet-101.",
+            f"{net!r} cannot detect objects here. Choose {VGG} or a net of Table 1, such as resnet-101.",
             kind="unknown",
         )
     check_imagenet(net)
