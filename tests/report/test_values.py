@@ -82,9 +82,9 @@ def test_a_figure_as_csv_has_its_numbers() -> None:
     ("source", "studies", "card"),
     [
         ("T13", [located()], "K32-localization"), ("T13", [judged_again()], "K32-rcnn"), ("T1", [], "K10-imagenet"),
-        ("T7", [], "K27"), ("T13", [], "K32-localization"),
+        ("T7", [], "K27-detection"), ("T12", [], "K31"), ("T13", [], "K32-localization"),
     ],
-    ids=["measured", "other task", "counted", "not tested", "not run"],
+    ids=["measured", "other task", "counted", "not run", "not tested", "not run either"],
 )  # fmt: skip
 def test_claims_on_an_item_lead_to_their_cards(source: str, studies: list, card: str) -> None:
     assert card in {found["id"] for found in list_cards(source, studies)}
