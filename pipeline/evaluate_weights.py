@@ -21,13 +21,10 @@ from replication.data.classes import find_outputs
 from replication.data.sources import DATASETS
 from replication.errors import UserError
 from replication.nets.by_name import build
-from replication.nets.convert import fold_normalisation, from_akamaster, from_torchvision, read_weights
+from replication.nets.convert import MEAN, STD, fold_normalisation, from_akamaster, from_torchvision, read_weights
 from replication.nets.names import NETS
 from replication.tasks import get_task
 from replication.training.device import choose_device
-
-# The preprocessing of torchvision and of akamaster, in 0..1.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def main() -> None:

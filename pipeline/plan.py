@@ -16,11 +16,12 @@ from typing import Any
 
 from pipeline.params import RESULTS, BaseParams, net_of_depth
 from replication.config.profiles import DEFAULT, Profile, named
-from replication.config.recipe import Recipe
+from replication.config.recipe import PUBLISHED, Recipe
 from replication.config.validation import validate
 from replication.data.meta import read_meta
 from replication.errors import UserError
 from replication.files import check_whole, sha256
+from replication.nets.names import COUNTERPARTS
 from replication.results.add import refuse_others
 from replication.results.labels import label
 from replication.runs.folder import NET, read_run
@@ -32,6 +33,7 @@ DATA = Path("data")
 RUNS = Path("runs")
 OUTCOMES = Path("outcomes")
 BACKBONE = "backbone"  # role of the run that initialises a net's first layers
+PUBLISHED_WEIGHTS = Path("downloads/published")  # <net>.pth, files of torchvision
 REMAKE = "run `dvc repro check`, which writes it for the runs of params.yaml"
 
 
@@ -146,12 +148,13 @@ def plans(params: BaseParams, profile: Profile, task: Task) -> dict[str, Any]:
 
 
 def _check_starts(params: BaseParams, profile: Profile, run: PlannedRun, recipe: Recipe) -> None:
-    """Refuse a run that starts from runs that are not trained, or whose backbone has another architecture.
+    """Refuse a run that starts from runs that are not trained, or whose backbone is missing or another architecture.
 
     Raises:
         UserError: names what to add to params.yaml.
     """
     key = f"{run.task.name}.nets"
+    published_weights(run, recipe.values)
     for role, start in starts_of(run, recipe.values).items():
         if start not in runs_of(params, start.task):
             raise UserError(
@@ -251,7 +254,28 @@ def starts_of(run: PlannedRun, values: dict[str, Any]) -> dict[str, PlannedRun]:
     Args:
         values: the fields of its recipe.
     """
-    return {role: PlannedRun(get_task(task), run.net, run.seed) for role, task in values.get("starts", {}).items()}
+    starts = {role: task for role, task in values.get("starts", {}).items() if task != PUBLISHED}
+    return {role: PlannedRun(get_task(task), run.net, run.seed) for role, task in starts.items()}
+
+
+def published_weights(run: PlannedRun, values: dict[str, Any]) -> dict[str, Path]:
+    """The file of published weights that a run starts from, by its role; none of most runs.
+
+    Raises:
+        UserError: it is missing.
+    """
+    if PUBLISHED not in values.get("starts", {}).values():
+        return {}
+    file = PUBLISHED_WEIGHTS / f"{run.net}.pth"
+    if not file.is_file():
+        raise UserError(
+            f"{file} is missing, and {run.name} starts from it; download torchvision's weights of "
+            f"{COUNTERPARTS[run.net]} (IMAGENET1K_V1) to it, or change {run.task.name}.override.starts.",
+            kind="missing",
+            key=f"{run.task.name}.override.starts",
+            file=file,
+        )
+    return {BACKBONE: file}
 
 
 def read_planned_starts(run: PlannedRun) -> dict[str, PlannedRun]:
@@ -267,6 +291,7 @@ def recipe_of(run: PlannedRun) -> Recipe:
     """
     values = read_planned(run.recipe_file)
     started_from = {role: recipe_of(start).hash for role, start in starts_of(run, values).items()}
+    started_from |= {role: sha256(file)[:16] for role, file in published_weights(run, values).items()}
     identity = read_meta(DATA / run.task.images_folder).identity
     return validate(run.task.recipe, values | {"data": identity, "started_from": started_from}, str(run.recipe_file))
 

@@ -15,7 +15,7 @@ import sys
 
 from pipeline import code, machine, run_store, stage
 from pipeline.params import WORK, BaseParams, read_params
-from pipeline.plan import RUNS, Plan, PlannedRun, parse_run, plan_of, recipe_of
+from pipeline.plan import RUNS, Plan, PlannedRun, parse_run, plan_of, published_weights, recipe_of
 from pipeline.workers import Job, run_jobs
 from replication.errors import UserError
 from replication.nets.names import depth_of
@@ -96,7 +96,7 @@ def train_one(run: PlannedRun, digest: str, progress: Progress | None = None) ->
     save_seconds = stage.seconds("REPLICATION_SAVE_SECONDS", 60)
     machine.use_threads(plan_of(run.task).threads)
     images = stage.images_of(params, run.task)
-    starts = run_store.stored_start_folders(run, recipe)
+    starts = run_store.stored_start_folders(run, recipe) | published_weights(run, recipe.values)
     device = choose_device(params.device, WORK)
     if params.processes > 1 and not is_under_torchrun():
         torchrun("pipeline.train", [run.task.name, run.name, str(run.seed)], params.processes, recipe, device)

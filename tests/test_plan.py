@@ -12,7 +12,16 @@ from made_up import recipe_of as made_up_recipe
 from made_up import result
 
 from pipeline.params import BaseParams, profile_of
-from pipeline.plan import PlannedRun, imported_start_folders, list_ensembles, parse_run, plans, runs_of, starts_of
+from pipeline.plan import (
+    PlannedRun,
+    imported_start_folders,
+    list_ensembles,
+    parse_run,
+    plans,
+    published_weights,
+    runs_of,
+    starts_of,
+)
 from replication.config.recipe import Data
 from replication.errors import UserError
 from replication.results.add import add_results
@@ -199,6 +208,23 @@ def test_r_cnn_needs_the_net_that_proposes_its_boxes(configure: Configure) -> No
     with pytest.raises(UserError) as error:
         plans(configure(first | {"rcnn": {"nets": ["resnet-50"]}}), shipped("quick"), TASKS["rcnn"])
     assert (error.value.kind, error.value.key) == ("missing", "rcnn.nets")
+
+
+def test_published_weights_are_part_of_a_recipe_and_must_be_there(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    override = {"starts": {"backbone": "published"}, "bottleneck_stride": "3x3"}
+    params, paper = configure({"detection": {"nets": ["resnet-101"], "override": override}}), shipped("paper")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as error:
+        plans(params, paper, TASKS["detection"])
+    file = Path("downloads/published/resnet-101.pth")
+    assert (error.value.kind, error.value.file) == ("missing", file) and "resnet101" in str(error.value)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    values = plans(params, paper, TASKS["detection"])["runs/resnet-101/seed-0.json"]
+    run = PlannedRun(TASKS["detection"], "resnet-101", 0)
+    assert published_weights(run, values) == {"backbone": file} and starts_of(run, values) == {}
 
 
 def test_a_run_made_elsewhere_needs_the_runs_that_it_was_made_from(

@@ -16,11 +16,12 @@ from replication.nets.convert import (
     fold_normalisation,
     from_akamaster,
     from_torchvision,
+    read_published,
     read_weights,
     to_torchvision,
 )
 
-NETS = list(COUNTERPARTS)
+NETS = [net for net in COUNTERPARTS if net != "vgg-16"]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
@@ -93,6 +94,18 @@ def test_folded_weights_take_pixels_less_the_mean(net: str) -> None:
     # Every output of conv1, those at the border, where it sees zero padding, among them.
     torch.testing.assert_close(ours.conv1(ours_see), original.conv1(normalised))
     torch.testing.assert_close(ours(ours_see), original(normalised))
+
+
+@pytest.mark.slow  # 138 million weights
+@torch.no_grad()
+def test_weights_of_vgg_16_take_pixels_less_the_mean(tmp_path: Path) -> None:
+    original = theirs("vgg-16").eval()
+    torch.save(original.state_dict(), tmp_path / "vgg16.pth")
+    ours = build("vgg-16", 5).eval()
+    ours.load_state_dict(read_published("vgg-16", tmp_path / "vgg16.pth"))
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(ours(pixels - mean), original((pixels - mean) / std), atol=1e-4, rtol=1e-4)
 
 
 def test_folding_leaves_the_given_weights_alone() -> None:

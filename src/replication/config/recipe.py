@@ -113,6 +113,9 @@ class Logging(Section):
         return self
 
 
+PUBLISHED = "published"  # among `starts`, in place of a task: weights that torchvision publishes
+
+
 class Recipe(Section):
     """One run, but for the machine that it runs on: what the recipes of all tasks share (`replication.tasks`)."""
 

@@ -1,7 +1,8 @@
 """Convert weights of other projects: torchvision, and akamaster's CIFAR nets.
 
 `resnet-18-B` and `resnet-34-B` are torchvision's resnet18 and resnet34; `resnet-50`, `-101` and `-152`, with the stride
-in the 3x3 layer, its resnet50, resnet101 and resnet152. It lacks plain nets, options A and C, and the CIFAR nets.
+in the 3x3 layer, its resnet50, resnet101 and resnet152; `vgg-16` its vgg16. It lacks plain nets, options A and C, and
+the CIFAR nets.
 The residual nets of section 4.2 are akamaster/pytorch_resnet_cifar10's resnet20 to resnet1202.
 """
 
@@ -15,15 +16,10 @@ from torch import Tensor
 from replication.errors import UserError
 from replication.files import make_read_error
 from replication.nets.by_name import build
-from replication.nets.names import blocks_of_cifar
+from replication.nets.names import COUNTERPARTS, blocks_of_cifar
 
-COUNTERPARTS = {
-    "resnet-18-B": "resnet18",
-    "resnet-34-B": "resnet34",
-    "resnet-50": "resnet50",
-    "resnet-101": "resnet101",
-    "resnet-152": "resnet152",
-}
+# The preprocessing of torchvision and of akamaster: mean and deviation of red, green and blue, in 0..1.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def to_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -47,6 +43,15 @@ def from_torchvision(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     state = _add_counters(state)
     order = _check(net, state, is_torchvision=True)
     return {key: state[_to_torchvision_name(key)] for key in order}
+
+
+def read_published(net: str, path: Path) -> dict[str, Tensor]:
+    """A file of torchvision's weights under our names, for images as our nets see them.
+
+    Raises:
+        UserError: as `read_weights` and `from_torchvision` say.
+    """
+    return fold_normalisation(from_torchvision(net, read_weights(path)), STD)
 
 
 def from_akamaster(net: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -105,14 +110,14 @@ def fold_normalisation(state: Mapping[str, Tensor], std: Sequence[float]) -> dic
     """Weights for images divided by 255 only, from weights for images divided by `std` as well.
 
     torchvision's nets see (x - mean) / std, with x in 0..1; ours see (pixels - mean image) / 255. With a constant mean
-    image of 255 * mean the two differ by 1 / std, which goes into conv1; its padding is zero for both.
+    image of 255 * mean the two differ by 1 / std, which goes into the first convolution; its padding is zero for both.
 
     Args:
         state: of our naming or torchvision's.
         std: of red, green and blue, in 0..1.
     """
-    weight = state["conv1.weight"]
-    return dict(state) | {"conv1.weight": weight / weight.new_tensor(std)[:, None, None]}
+    first = "features.0.weight" if "features.0.weight" in state else "conv1.weight"
+    return dict(state) | {first: state[first] / state[first].new_tensor(std)[:, None, None]}
 
 
 def _add_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -134,9 +139,10 @@ def _check(net: str, state: Mapping[str, Tensor], is_torchvision: bool) -> list[
     """`_refuse_others` for a net that torchvision has."""
     if net not in COUNTERPARTS:
         raise UserError(f"{net}: torchvision has no such net; choose one of {', '.join(COUNTERPARTS)}.", kind="unknown")
+    bias = "classifier.6.bias" if net == "vgg-16" else "fc.bias"
     if is_torchvision:
-        return _refuse_others(net, state, _to_torchvision_name, f"torchvision's {COUNTERPARTS[net]}")
-    return _refuse_others(net, state, lambda key: key, net)
+        return _refuse_others(net, state, _to_torchvision_name, f"torchvision's {COUNTERPARTS[net]}", bias)
+    return _refuse_others(net, state, lambda key: key, net, bias)
 
 
 def _refuse_others(

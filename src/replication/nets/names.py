@@ -17,6 +17,15 @@ STRIDES = {"conv3": 8, "conv4": 16, "conv5": 32}
 
 # Earlier systems of tables 3 to 5 and Figure 3, which torchvision has, and their weighted layers.
 EARLIER = {"vgg-16": 16, "vgg-19": 19, "googlenet": 22}
+# What torchvision calls the nets of which it publishes weights; bottlenecks with the stride in the 3x3 layer.
+COUNTERPARTS = {
+    "resnet-18-B": "resnet18",
+    "resnet-34-B": "resnet34",
+    "resnet-50": "resnet50",
+    "resnet-101": "resnet101",
+    "resnet-152": "resnet152",
+    "vgg-16": "vgg16",
+}
 
 
 def parse_cifar(net: str) -> int:

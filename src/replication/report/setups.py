@@ -79,8 +79,7 @@ def build_command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> st
 
 def build_paper_command(study: Study) -> str:
     """The command that runs a net by the paper's own protocol, with the runs of other tasks that it starts from."""
-    recipe = study.recipes[study.default["recipe"].iloc[0]]
-    lists = "".join(f" -S '{task}.nets=[NET]'" for task in (*recipe.starts.values(), study.task.name))
+    lists = "".join(f" -S '{task}.nets=[NET]'" for task in (*study.paper_recipe.starts.values(), study.task.name))
     return f"dvc exp run -S profile=paper{lists} tabulate@{study.task.name}"
 
 

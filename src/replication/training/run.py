@@ -15,6 +15,7 @@ from torch import Tensor
 from replication.config.recipe import Recipe
 from replication.data.store import Images
 from replication.files import make_read_error, remove_leftovers, require_regular, write_durably
+from replication.nets.convert import read_published
 from replication.runs.curve import ERROR, TEST, TRAIN, last_value
 from replication.runs.folder import checkpoint, read_weights, write_run
 from replication.runs.nets import load_started_from
@@ -175,7 +176,8 @@ def train_run(
     Args:
         work: with the resume states of all runs, each in a folder named by its recipe's hash.
         destination: where MLflow keeps the run; None: not tracked.
-        starts: folders of the runs that it starts from, by role; `backbone` gives the weights of the first layers.
+        starts: folders of the runs that it starts from, by role; `backbone` gives the weights of the first layers, and
+            can be a file of published ones.
         checkpoints: iterations after which weights are saved too, 0 for the initial ones.
         code: digest of the code that trains.
         progress, keeps_maps: see `train`.
@@ -194,7 +196,7 @@ def train_run(
     origin = provenance(device)
     remove_leftovers(folder)
     live = LiveRun(destination, recipe, environment_of(origin))
-    backbone = read_weights(starts[BACKBONE]) if BACKBONE in starts else None
+    backbone = _read_backbone(recipe.net, starts[BACKBONE]) if BACKBONE in starts else None
     try:
         state = train(
             recipe, batches, work / recipe.hash, live, save_seconds, processes, compiled, backbone, checkpoints,
@@ -216,6 +218,10 @@ def train_run(
     errors = f"training error {trained:.2f} %, test error {tested:.2f} %"
     print(f"{run_name(recipe)}: {errors} ({task.protocols[0].label})")
     return record
+
+
+def _read_backbone(net: str, path: Path) -> dict[str, Tensor]:
+    return read_published(net, path) if path.is_file() else read_weights(path)
 
 
 def _record(recipe: Recipe, state: State, batches: Batches, processes: Processes, origin: dict[str, Any]) -> RunRecord:

@@ -12,6 +12,7 @@ from locating import classifier_recipe_of, made_up_store
 from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from torchvision import models
 from torchvision.ops import roi_pool
 
 from replication.data.annotations import CROWD, DIFFICULT
@@ -249,6 +250,22 @@ def test_a_run_starts_from_a_classifier_that_its_test_does_not_load(tmp_path: Pa
     assert read_run(tmp_path / "run").gradient_norms[1], "the first iteration is the last"
 
 
+def test_a_run_starts_from_weights_that_torchvision_publishes(tmp_path: Path) -> None:
+    published = models.resnet18(num_classes=7)
+    torch.save(published.state_dict(), tmp_path / "resnet-18-B.pth")
+    options = {"starts": {"backbone": "published"}, "bottleneck_stride": "3x3", "norm": "fixed"}
+    recipe = recipe_of(STORE, net="resnet-18-B", **options, schedule={"iterations": 1, "drops": []})
+    starts = {"backbone": tmp_path / "resnet-18-B.pth"}
+    train_run(tmp_path / "run", recipe, STORE, CPU, tmp_path / "work", starts=starts, checkpoints=[0])
+    weights, original = load_file(tmp_path / "run/net-0.safetensors"), published.state_dict()
+    assert torch.equal(weights["conv3.1.conv2.weight"], original["layer2.1.conv2.weight"])
+    assert torch.equal(weights["conv4.0.bn1.running_var"], original["layer3.0.bn1.running_var"])
+    images = torch.rand(1, 3, 32, 32)
+    deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    expected = torch.conv2d(images / deviation, original["conv1.weight"])
+    torch.testing.assert_close(torch.conv2d(images, weights["conv1.weight"]), expected)
+
+
 def test_the_time_of_a_step_can_be_measured() -> None:
     assert images_per_second(recipe_of(STORE), 3, CPU, "bf16", 0.05) > 0
 
@@ -277,6 +294,8 @@ def test_regions_count_among_the_multiply_adds() -> None:
         ({"regions": {"background_from": 0.5}}, "background_from"),
         ({"sampling": {"negative_below": 0.8}}, "negative_below"),
         ({"net": "vgg-16"}, "maps"),
+        ({"starts": {"backbone": "published"}}, "starts"),
+        ({"net": "resnet-50", "starts": {"backbone": "published"}}, "bottleneck_stride"),
         ({"net": "vgg-16", "maps": "conv4", "regions": {"size": 14}}, "maps"),
     ],
 )

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from replication.config.recipe import Recipe
+from replication.config.recipe import PUBLISHED, Recipe
 from replication.config.validation import BadValue, Flag, Real, Section, Whole
 from replication.errors import UserError
-from replication.nets.names import EARLIER, check_imagenet
+from replication.nets.names import COUNTERPARTS, EARLIER, check_imagenet
 from replication.tasks.imagenet.recipe import Side
 from replication.tasks.localization.recipe import Anchors
 
@@ -130,10 +130,14 @@ class Improvements(Section):
 
 
 class DetectionRecipe(Recipe):
-    """A run of section 4.3. With the role `backbone` in `starts` its first layers are those of a trained net."""
+    """A run of section 4.3. With the role `backbone` in `starts` its first layers are those of a trained net: that of a
+    run of the task `imagenet`, or torchvision's published weights.
+    """
 
     task: Literal["detection"]
-    starts: dict[Literal["backbone"], Literal["imagenet"]] = Field({}, description="runs that it starts from · A")
+    starts: dict[Literal["backbone"], Literal["imagenet", "published"]] = Field(
+        {}, description="runs that it starts from · A"
+    )
     bottleneck_stride: Literal["1x1", "3x3"] = Field(
         description="layer of a bottleneck that halves the map · not said (Table 1's FLOPs show the first 1x1)"
     )
@@ -166,6 +170,11 @@ class DetectionRecipe(Recipe):
             raise BadValue(
                 "maps", f"{VGG} needs maps of a stride of 16 (conv4), and pooled regions of 7x7 (regions.size)"
             )
+        if self.starts.get("backbone") == PUBLISHED:
+            if self.net not in COUNTERPARTS:
+                raise BadValue("starts", f"torchvision publishes no {self.net}, only {', '.join(COUNTERPARTS)}")
+            if self.bottleneck_stride != "3x3":
+                raise BadValue("bottleneck_stride", "must be 3x3, as in the published weights that the run starts from")
         if self.norm == "fixed" and not self.starts:
             raise BadValue("norm", "fixed batch norm needs the statistics of a backbone; set norm to live")
         return self
