@@ -40,7 +40,7 @@ def choose_judged(studies: Sequence[Study], profile: str) -> list[Study]:
 def data_name(study: Study) -> str:
     """The data set and its pixels: "CIFAR-10, re-compressed as JPEG"."""
     name = DATA_NAMES.get(study.dataset, study.dataset)
-    if study.dataset != study.task.datasets[-1]:  # a stand-in, which has no other pixels
+    if study.dataset != study.task.paper_data(study.dataset):  # a stand-in, which has no other pixels
         return name
     return f"{name}, {pixels_name(study.pixels)}"
 

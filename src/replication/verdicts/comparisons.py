@@ -207,7 +207,7 @@ def compare_cost(plain: str, residual: str, input_size: int, classes: int, paper
 
 def require_paper_data(study: Study, comparison: Comparison) -> Comparison:
     """A comparison with numbers that others measured; on another data set there is none."""
-    if study.dataset == study.task.datasets[-1]:
+    if study.dataset == study.task.paper_data(study.dataset):
         return comparison
     return Comparison(comparison.what, comparison.paper, note=f"needs {study.task.label}", is_out_of_reach=True)
 
