@@ -13,16 +13,24 @@ GAINS = {REFINED: (1.5, 2.5), MULTI_SCALE: (2.0, 2.0), VOTED: (1.0, 1.0)}
 CONTEXT_GAIN = 6.0
 
 
-def detected(seeds: int = 3, has_steps: bool = False, gains: dict[str, tuple[float, float]] = GAINS) -> Study:
+def detected(
+    seeds: int = 3,
+    has_steps: bool = False,
+    gains: dict[str, tuple[float, float]] = GAINS,
+    setup: tuple[str, str] | None = None,
+) -> Study:
     """A study whose seeds differ by a point; residual nets are ten points better. With steps it has those of Table 9,
     an ensemble of the residual net, and that net with context.
+
+    Args:
+        setup: its profile and its data set.
     """
+    profile, dataset = setup or (("cells", "bccd") if has_steps else ("quick", "digit_scenes"))
     recipes, runs, scores, points = {}, [], [], []
     nets = [("plain-18", "default", 40.0), ("resnet-18-A", "default", 30.0)]
     nets += [("resnet-18-A", "context", 30.0 - CONTEXT_GAIN)] if has_steps else []
     for net, variant, error in nets:
         for seed in range(seeds):
-            profile, dataset = ("cells", "bccd") if has_steps else ("quick", "digit_scenes")
             recipe = recipe_of(profile, "detection", net, seed=seed, variant=variant, dataset=dataset, pixels="drawn")
             recipes[recipe.hash] = recipe
             name = {"net": net, "variant": variant, "seed": seed}
@@ -42,7 +50,17 @@ def detected(seeds: int = 3, has_steps: bool = False, gains: dict[str, tuple[flo
         scores += [_score(name, *value) for value in list_steps(25.0, gains)]
     table = add_recipe_columns(pd.DataFrame(runs), recipes, DETECTION, PAPER_PROFILE)
     more = {"precision": pd.DataFrame(points)} if has_steps else {}
-    return Study(DETECTION, "quick", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES, **more)
+    return Study(
+        DETECTION,
+        profile if setup else "quick",
+        "",
+        PAPER_PROFILE,
+        recipes,
+        table,
+        pd.DataFrame(scores),
+        NO_CURVES,
+        **more,
+    )
 
 
 def list_steps(error: float, gains: dict[str, tuple[float, float]]) -> list[tuple[str, str, float]]:

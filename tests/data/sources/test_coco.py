@@ -1,6 +1,7 @@
 """A made-up copy of MS COCO: what is read of it, and what is refused."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,7 @@ def test_dropped_boxes_and_images_without_objects_are_counted(root: Path, capsys
     assert names(files.test) == ["grey", "nothing", "crowded"]
     assert files.test.annotations[1].boxes.shape == (0, 4)
     train, test = capsys.readouterr().out.splitlines()
-    assert {"3", "5", "2"} <= set(train.split()) and "2 have no objects; 3 boxes" in train
-    assert "0 boxes" in test
+    assert re.findall(r"\d+", train) == ["2014", "3", "2", "3"] and re.findall(r"\d+", test) == ["2014", "3", "0", "0"]
 
 
 def test_an_index_of_it_is_prepared_and_nothing_is_copied(root: Path, tmp_path: Path) -> None:

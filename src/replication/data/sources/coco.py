@@ -62,9 +62,10 @@ def _read_split(root: Path, split: str, dataset: Dataset, count: int) -> ListedI
             )
             raise UserError(message, kind="damaged", key=key, file=photograph)
         entries.append((f"{split}/{image.name}", "", 0, length))
+    dropped, empty = sum(image.dropped for image in listed), count - len(kept)
     print(
-        f"{split}: {len(kept):,} of {count:,} images; {count - len(kept):,} have no objects; "
-        f"{sum(image.dropped for image in listed):,} boxes without width or height are dropped",
+        f"{split}: {len(kept):,} images are listed, {empty:,} without objects are left out, {dropped:,} boxes without "
+        "width or height are dropped",
         flush=True,
     )
     return ListedImages(make_table(entries), gather([image.objects for image in kept]))
