@@ -35,7 +35,7 @@ class Described(NamedTuple):
 def read_folder(place: Place, dataset: Dataset) -> Files:
     """Training images of train2014, test images of val2014. Crowds keep their flag.
 
-    Boxes without width or height are dropped. Training images without objects, crowds aside, are left out.
+    Boxes without width or height are dropped. Training images that have no objects, or only crowds, are left out.
 
     Raises:
         UserError: a file is missing or bad, or a list has another number of images than the data set; names the file.
