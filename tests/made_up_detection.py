@@ -17,25 +17,24 @@ def detected(
     seeds: int = 3,
     has_steps: bool = False,
     gains: dict[str, tuple[float, float]] = GAINS,
-    dataset: str = "",
+    setup: tuple[str, str] | None = None,
     vgg: float | None = None,
 ) -> Study:
     """A study whose seeds differ by a point; residual nets are ten points better. With steps it has those of Table 9,
     an ensemble of the residual net, and that net with context.
 
     Args:
-        vgg: the error of VGG-16; then ResNet-101 is there too, with an error of 24, and the recipes are the paper's.
+        setup: its profile and its data set.
+        vgg: the error of VGG-16; then ResNet-101 is there too, with an error of 24.
     """
+    profile, dataset = setup or (("cells", "bccd") if has_steps else ("quick", "digit_scenes"))
     recipes, runs, scores, points = {}, [], [], []
     nets = [("plain-18", "default", 40.0), ("resnet-18-A", "default", 30.0)]
     nets += [("resnet-18-A", "context", 30.0 - CONTEXT_GAIN)] if has_steps and vgg is None else []
     nets += [("vgg-16", "default", vgg), ("resnet-101", "default", 24.0)] if vgg is not None else []
-    profile, usual = ("cells", "bccd") if has_steps else ("quick", "digit_scenes")
-    profile = "paper" if vgg is not None else profile
     for net, variant, error in nets:
         for seed in range(seeds):
-            data = {"dataset": dataset or usual, "pixels": "drawn"}
-            recipe = recipe_of(profile, "detection", net, seed=seed, variant=variant, **data)
+            recipe = recipe_of(profile, "detection", net, seed=seed, variant=variant, dataset=dataset, pixels="drawn")
             recipes[recipe.hash] = recipe
             name = {"net": net, "variant": variant, "seed": seed}
             runs.append(name | RUN | {"recipe": recipe.hash, "status": "trained", "dropped_at": [300]})
@@ -54,7 +53,17 @@ def detected(
         scores += [_score(name, *value) for value in list_steps(25.0, gains)]
     table = add_recipe_columns(pd.DataFrame(runs), recipes, DETECTION, PAPER_PROFILE)
     more = {"precision": pd.DataFrame(points)} if has_steps else {}
-    return Study(DETECTION, "quick", "", PAPER_PROFILE, recipes, table, pd.DataFrame(scores), NO_CURVES, **more)
+    return Study(
+        DETECTION,
+        profile if setup else "quick",
+        "",
+        PAPER_PROFILE,
+        recipes,
+        table,
+        pd.DataFrame(scores),
+        NO_CURVES,
+        **more,
+    )
 
 
 def list_steps(error: float, gains: dict[str, tuple[float, float]]) -> list[tuple[str, str, float]]:

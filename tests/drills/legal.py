@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 Legal = Callable[[Any], bool]
 TASKS = {"cifar": ("digits", "cifar10"), "imagenet": ("digits", "tiny_imagenet", "imagenet")}
 TASKS["localization"] = TASKS["rcnn"] = TASKS["imagenet"]
-TASKS["detection"] = ("digit_scenes", "bccd", "voc07", "voc")
+TASKS["detection"] = ("digit_scenes", "bccd", "voc07", "coco", "voc")
 STARTS = {"localization": {"backbone": "imagenet"}, "rcnn": {"backbone": "imagenet", "proposals": "localization"}}
 STARTS["detection"] = {"backbone": "imagenet"}
 SOURCES = {
@@ -21,6 +21,7 @@ SOURCES = {
     "voc": ("devkit",),
     "voc07": ("devkit",),
     "bccd": ("devkit",),
+    "coco": ("folder",),
 }
 TABLE_1 = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152))")
 IMAGENET = re.compile("(plain-(18|34)|resnet-(18|34)-[ABC]|resnet-(50|101|152)|vgg-16|vgg-19|googlenet)")

@@ -6,9 +6,11 @@ import pytest
 from made_up_detection import CONTEXT_GAIN, GAINS, detected
 from reading import rows
 
+from replication.report.detection import FILLED, detection_table
 from replication.report.detection_results import detection_examples, measured_table
 from replication.report.detection_steps import describe_classes, format_gain, measure_classes, precision_curves, table_9
 from replication.report.html import render_item
+from replication.report.setups import build_paper_commands, choose_shown
 from replication.tasks.detection import BASELINE, COCO_MAP, REFINED
 from replication.verdicts.claims.appendix_b import gain
 
@@ -65,3 +67,39 @@ def test_the_precision_of_a_class_is_that_of_eleven_points() -> None:
     figure = precision_curves([detected(), study])
     assert {row["net"] for row in figure.numbers} == {"plain-18", "resnet-18-A"}
     assert precision_curves([detected()]) is None and describe_classes(detected(), "plain-18") == ""
+
+
+ON_COCO, ON_VOC = ("coco", "coco"), ("paper", "voc")
+
+
+def test_table_8_has_the_nets_on_coco_and_no_others() -> None:
+    cells, coco = detected(has_steps=True), detected(has_steps=True, setup=ON_COCO)
+    words = rows(detection_table(8, [cells, coco]))
+    assert list(words) == ["vgg-16", "resnet-101", "here: plain-18", "here: resnet-18-A"]
+    assert words["here: resnet-18-A"][:3] == ["69.00 ± 1.00", "39.00 ± 1.00", "3"], "100 less errors of 31 and 61"
+    assert words["here: resnet-18-A"][3].startswith("MS COCO, ")
+    assert len(detection_table(8, [cells]).rows) == 2 and len(detection_table(7, [coco]).rows) == 2
+    measured = rows(detection_table(7, [detected(setup=ON_VOC)]))["here: resnet-18-A"]
+    assert measured[:2] == ["69.00 ± 1.00", "–"], "no server tests on VOC 2012"
+    assert {"coco", "voc"} < FILLED
+
+
+def test_the_papers_net_stands_open_where_it_was_measured_on_the_papers_data() -> None:
+    open_rows = rows(detection_table(8, [detected()]).open)
+    assert open_rows["ResNet-101"] == ["48.4", "– not run"] and open_rows["VGG-16"] == ["41.5", "– not run"]
+    commands = build_paper_commands(detected())
+    assert [command.split("profile=")[1].split()[0] for command in commands.values()] == ["paper", "coco"]
+
+
+def test_a_study_on_coco_is_compared_with_the_papers_recipe_for_coco() -> None:
+    coco = detected(setup=ON_COCO)
+    assert coco.paper_recipe.data.name == "coco" and coco.paper_recipe.anchors.sides == (64, 128, 256, 512)
+    recipe = coco.default["recipe"].iloc[0]
+    assert {difference.key for difference in coco.differences(recipe)} == {"net", "data.pixels"}
+    assert coco.share == 1 and detected(setup=ON_VOC).paper_recipe.data.name == "voc"
+
+
+def test_the_closest_study_on_coco_is_shown_and_comes_first_in_table_9() -> None:
+    cells, coco = detected(has_steps=True), detected(has_steps=True, setup=ON_COCO)
+    assert coco in choose_shown([detected(setup=ON_VOC), coco, cells], "quick")
+    assert table_9([cells, coco]).studies == [coco, cells]

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from checkout import PROJECT
-from made_up import JPEG, recipe_of
+from made_up import JPEG, PAPER_PROFILE, profile_of, recipe_of
 
 from replication.config.profiles import read_profile
 from replication.config.recipe import Recipe
-from replication.results.fidelity import differences, fidelity, find_profile, first_difference
+from replication.results.fidelity import differences, fidelity, find_paper_recipe, find_profile, first_difference
+from replication.tasks import TASKS
 
 
 def test_the_papers_recipe_on_official_pixels_is_exact() -> None:
@@ -111,3 +112,17 @@ def test_a_run_belongs_to_the_profile_that_states_its_recipe_not_to_one_that_is_
     profiles = [read_profile(folder, path.stem) for path in sorted(folder.glob("*.yaml"))]
     for profile in ("quick", "cpu", "cpu-long", "paper"):
         assert find_profile(recipe_of(profile), profiles, Path("runs")).name == profile
+
+
+def test_a_run_on_coco_is_compared_with_the_papers_recipe_for_coco() -> None:
+    profiles, task = [profile_of(name) for name in ("coco", "paper")], TASKS["detection"]
+    recipe = recipe_of("coco", "detection", "resnet-101", dataset="coco")
+    assert find_profile(recipe, profiles, Path("runs")).name == "coco"
+    assert fidelity(recipe, find_paper_recipe(recipe, task, PAPER_PROFILE)) == "exact"
+    with_context = recipe_of("coco", "detection", "resnet-101", dataset="coco", variant="context")
+    assert fidelity(with_context, find_paper_recipe(with_context, task, PAPER_PROFILE)) == "exact", "of Table 9"
+    on_voc = recipe_of("coco", "detection", "resnet-101", dataset="voc")
+    changes = differences(on_voc, find_paper_recipe(on_voc, task, PAPER_PROFILE))
+    assert {"anchors.sides", "schedule.iterations"} <= {change.key for change in changes}
+    copy = recipe_of("coco", "detection", "resnet-101", dataset="coco", pixels="extracted archives, not verified")
+    assert fidelity(copy, find_paper_recipe(copy, task, PAPER_PROFILE)) == "proxy"

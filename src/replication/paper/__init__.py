@@ -128,12 +128,12 @@ def end_errors(section: str) -> dict[str, dict[str, float]]:
 
 
 def trained_nets(section: str) -> frozenset[str]:
-    """The nets that the paper trained for a section, "4.1", "4.2" or "C": of its tables, and of Figure 6.
+    """The nets that the paper trained for a section, "4.1" to "4.3" or "C": of its tables, and of Figure 6.
 
     Empty for any other section.
     """
-    tables = {"4.1": (2, 3, 4), "4.2": (6,), "C": (13,)}.get(section, ())
-    nets = {row["net"] for number in tables for row in table(number) if row["kind"] == "own"} - {None}
+    tables = {"4.1": (2, 3, 4), "4.2": (6,), "4.3": (7, 8), "C": (13,)}.get(section, ())
+    nets = {row["net"] for number in tables for row in table(number) if row.get("kind", "own") == "own"} - {None}
     if section == "4.2":
         nets |= {*figure(6)["digitised"]["test_final"], *figure(6)["trained_but_not_drawn"]}
     return frozenset(nets)

@@ -13,7 +13,7 @@ from replication.cost import GPU_FLOP_PER_SECOND, gpu_hours
 from replication.data.sources import DATA_NAMES
 from replication.report.setups import (
     build_command,
-    build_paper_command,
+    build_paper_commands,
     data_name,
     pixels_name,
     runs_id,
@@ -242,7 +242,7 @@ def fill_commands(studies: Sequence[Study]) -> Markup:
     return render(
         "fill.html", teraflops=GPU_FLOP_PER_SECOND / 1e12,
         setups=[(study.name, build_command(study, ["NET"], SEEDS)) for study in studies],
-        tasks=[(task.label, build_paper_command(study)) for task, study in of_task.items()],
+        tasks=[command for study in of_task.values() for command in build_paper_commands(study).items()],
         hours=[(net, f"{gpu_hours(net):,.0f}") for net in IMAGENET_NETS],
     )  # fmt: skip
 

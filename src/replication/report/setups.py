@@ -23,11 +23,12 @@ NOT_RUN = Cell("–", "absent", "fill", label="not run")
 def choose_shown(studies: Sequence[Study], profile: str) -> list[Study]:
     """The studies of a task that tables and figures show.
 
-    The one closest to the paper, the one that answers, those of better fidelity that say nothing of depth, and the
-    reader's own: those under `profile`.
+    The one closest to the paper, the one that answers, those of better fidelity that say nothing of depth, the closest
+    one on each other data set of the paper, and the reader's own: those under `profile`.
     """
     better = [study for study in studies if RANK[study.fidelity] < RANK[studies[0].fidelity]]
-    chosen = (*studies[:1], choose_answer(studies), *better)
+    on_more_data = {study.dataset: study for study in reversed(studies) if study.dataset in study.task.more_paper_data}
+    chosen = (*studies[:1], choose_answer(studies), *better, *on_more_data.values())
     return [study for study in studies if study in chosen or study.profile == profile]
 
 
@@ -40,7 +41,7 @@ def choose_judged(studies: Sequence[Study], profile: str) -> list[Study]:
 def data_name(study: Study) -> str:
     """The data set and its pixels: "CIFAR-10, re-compressed as JPEG"."""
     name = DATA_NAMES.get(study.dataset, study.dataset)
-    if study.dataset != study.task.datasets[-1]:  # a stand-in, which has no other pixels
+    if study.dataset != study.task.paper_data(study.dataset):  # a stand-in, which has no other pixels
         return name
     return f"{name}, {pixels_name(study.pixels)}"
 
@@ -77,10 +78,14 @@ def build_command(study: Study, names: Sequence[str] = (), seeds: int = 0) -> st
     return command_of(study.task, study.profile, names, list(numbers), study.override)
 
 
-def build_paper_command(study: Study) -> str:
-    """The command that runs a net by the paper's own protocol, with the runs of other tasks that it starts from."""
+def build_paper_commands(study: Study) -> dict[str, str]:
+    """By data set of the paper, the command that runs a net by its protocol, with the runs that it starts from."""
     lists = "".join(f" -S '{task}.nets=[NET]'" for task in (*study.paper_recipe.starts.values(), study.task.name))
-    return f"dvc exp run -S profile=paper{lists} tabulate@{study.task.name}"
+    profiles = {study.task.label: "paper"} | {DATA_NAMES[name]: name for name in study.task.more_paper_data}
+    return {
+        label: f"dvc exp run -S profile={profile}{lists} tabulate@{study.task.name}"
+        for label, profile in profiles.items()
+    }
 
 
 def slug(*words: str) -> str:

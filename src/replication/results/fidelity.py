@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from replication.config.profiles import DEFAULT, Profile
+from replication.config.profiles import DEFAULT, Profile, read_profile
 from replication.config.recipe import Data, Recipe
 from replication.errors import UserError
 from replication.paper import trained_nets
@@ -65,12 +65,18 @@ def first_difference(recipe: Recipe, other: Recipe) -> str:
 
 
 def find_paper_recipe(recipe: Recipe, task: Task, paper: Profile) -> Recipe:
-    """The paper's recipe of the same run, on the official pixels.
+    """The paper's recipe of the same run, on the official pixels of the same data set, if the paper has it.
 
     A variant that is an experiment of the paper has a recipe there. Any other is compared with the default.
+
+    Args:
+        paper: the profile `paper`; the profiles of `task.more_paper_data` are beside it.
     """
+    dataset = task.paper_data(recipe.data.name)
+    if dataset in task.more_paper_data:
+        paper = read_profile(paper.path.parent, dataset)
     variant = recipe.variant if "section" in paper.variants(task).get(recipe.variant, {}) else DEFAULT
-    data = Data(name=task.datasets[-1], pixels="official", fingerprint="official")
+    data = Data(name=dataset, pixels="official", fingerprint="official")
     return paper.recipe(task, recipe.net, variant, recipe.seed, data)
 
 

@@ -24,8 +24,8 @@ def label(override: Mapping[str, Any]) -> str:
 
 
 def pixels_label(task: Task, data: Data) -> str:
-    """The label for other pixels than the official ones of the task's own data set; empty for those."""
-    if data.name != task.datasets[-1] or data.pixels == "official":
+    """The label for other pixels than the official ones of a data set of the paper; empty for those."""
+    if data.name != task.paper_data(data.name) or data.pixels == "official":
         return ""
     return label({"pixels": data.pixels})
 

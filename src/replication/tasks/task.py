@@ -65,6 +65,7 @@ class Task:
     check_net: Callable[[str], object]  # raises UserError, with the nearest names, for an unknown net
     protocols: tuple[Protocol, ...]  # the first, a single view, is that of the curves
     headline: str  # the protocol of comparisons and main tables; its first metric is the task's error
+    more_paper_data: tuple[str, ...] = ()  # of `datasets`; the paper's recipe of each is the profile of its name
     classes: tuple[str, ...] = ()  # of its own; empty: those of the images
     photographs: bool = False  # images have sizes of their own: they are rescaled and cropped (section 3.4)
     needs_boxes: bool = False  # images come with the boxes of their objects
@@ -87,6 +88,10 @@ class Task:
     def package(self) -> str:
         """The package with its code."""
         return f"{__package__}.{self.name}"
+
+    def paper_data(self, dataset: str) -> str:
+        """The paper's own data set that runs on a data set are compared with: itself, if it is one."""
+        return dataset if dataset in self.more_paper_data else self.datasets[-1]
 
     def class_names(self, of_images: Sequence[str]) -> list[str]:
         """The classes that its nets tell apart, from those of the images."""

@@ -208,7 +208,7 @@ def compare_cost(plain: str, residual: str, input_size: int, classes: int, paper
 
 def require_paper_data(study: Study, comparison: Comparison, dataset: str = "") -> Comparison:
     """A comparison that is about one data set, by default the paper's of the task; on another one there is none."""
-    if study.dataset == (dataset or study.task.datasets[-1]):
+    if study.dataset == (dataset or study.task.paper_data(study.dataset)):
         return comparison
     needed = DATA_NAMES.get(dataset, study.task.label)
     return Comparison(comparison.what, comparison.paper, note=f"needs {needed}", is_out_of_reach=True)

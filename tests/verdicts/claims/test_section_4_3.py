@@ -14,12 +14,12 @@ def judged(claim: str, **options: object) -> Tested:
 
 @pytest.mark.parametrize(("vgg", "verdict"), [(44.0, "supported"), (27.0, "inconclusive"), (12.0, "contradicted")])
 def test_the_deeper_detector_must_be_better_by_more_than_3_points_on_voc(vgg: float, verdict: str) -> None:
-    assert judged("K27", dataset="voc", vgg=vgg).verdict == verdict
+    assert judged("K27", setup=("paper", "voc"), vgg=vgg).verdict == verdict
 
 
 def test_other_data_do_not_test_it() -> None:
-    assert judged("K27", dataset="bccd", vgg=30.0).verdict == "not tested"
-    assert judged("K28", dataset="voc", vgg=30.0, has_steps=True).verdict == "not tested"
+    assert judged("K27", setup=("paper", "coco"), vgg=30.0).verdict == "not tested"
+    assert judged("K28", setup=("paper", "voc"), vgg=30.0, has_steps=True).verdict == "not tested"
 
 
 def test_plain_against_residual_nets_decide_nothing_and_are_shown() -> None:
@@ -31,6 +31,6 @@ def test_plain_against_residual_nets_decide_nothing_and_are_shown() -> None:
 
 
 def test_on_coco_both_measures_must_gain() -> None:
-    tested = judged("K28", dataset="coco", vgg=44.0, has_steps=True)
+    tested = judged("K28", setup=("coco", "coco"), vgg=44.0, has_steps=True)
     assert tested.verdict == "supported" and [one.paper for one in tested.comparisons] == ["+6.90", "+6.00"]
-    assert judged("K28", dataset="coco", vgg=8.0, has_steps=True).verdict == "contradicted"
+    assert judged("K28", setup=("coco", "coco"), vgg=8.0, has_steps=True).verdict == "contradicted"

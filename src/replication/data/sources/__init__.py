@@ -116,7 +116,23 @@ BCCD = Dataset(
     readers={"devkit": f"{HERE}.voc:read_folder"}, class_names=("RBC", "WBC", "Platelets"),
 )  # fmt: skip
 
+COCO = Dataset(
+    "coco", "MS COCO", 82_783, 40_504, classes=80, test="val", is_indexed=True,
+    readers={"folder": f"{HERE}.coco:read_folder"},
+    class_names=(
+        "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
+        "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow",
+        "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis",
+        "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard",
+        "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich",
+        "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed",
+        "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven",
+        "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier",
+        "toothbrush",
+    ),
+)  # fmt: skip
+
 DATASETS: dict[str, Dataset] = {
-    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC, VOC07, BCCD)
+    dataset.key: dataset for dataset in (DIGITS, DIGIT_SCENES, CIFAR10, TINY_IMAGENET, IMAGENET, VOC, VOC07, BCCD, COCO)
 }
 DATA_NAMES: dict[str, str] = {key: dataset.name for key, dataset in DATASETS.items()}
