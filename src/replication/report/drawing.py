@@ -30,6 +30,7 @@ STYLE = {
 GROUP_ID = re.compile(r'(?<=<g) id="[^"]*"')  # of matplotlib's groups, which nothing refers to
 PLACES = re.compile(r' (?:x|y|d)="[^"]+"')  # attributes that place things
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
+MARKS = re.compile(r'<use [^>]*?style="([^"]*)"/>\s*(?:<use [^>]*?style="\1"/>\s*)+')  # several of one style
 
 
 def write_svg(figure: plt.Figure, label: str, name: str) -> Markup:
@@ -45,8 +46,13 @@ def write_svg(figure: plt.Figure, label: str, name: str) -> Markup:
     plt.close(figure)
     text = buffer.getvalue()
     text = GROUP_ID.sub("", text[text.index("<svg") :].replace(INK, "currentColor"))
-    text = PLACES.sub(_round, text)
+    text = MARKS.sub(_share_style, PLACES.sub(_round, text))
     return use_page_colours(Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)))
+
+
+def _share_style(marks: re.Match[str]) -> str:
+    """The style of marks once, around them: two thirds less to load."""
+    return f'<g style="{marks[1]}">\n' + marks[0].replace(f' style="{marks[1]}"', "") + "</g>\n"
 
 
 def _round(places: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from replication.report.palette import look
 from replication.report.setups import slug
 from replication.report.templating import render
 from replication.report.values import Figure
+from replication.results.fidelity import RANK
 from replication.results.studies import Study
 from replication.results.tables import CURVES
 
@@ -66,7 +67,11 @@ def _more(studies: Sequence[Study], kind: str, nets: Sequence[str]) -> list[str]
 def _draw(
     number: int, title: str, studies: Sequence[Study], panels: Sequence[Panel], numbers: list[dict[str, object]]
 ) -> Figure:
-    """The paper's panels beside those of the closest setup, and those of other setups; each with axes of its own."""
+    """The paper's panels beside those of one setup, and those of other setups; each with axes of its own.
+
+    Of the setups that are equally close to the paper, the one that lacks fewest of its nets stands beside it.
+    """
+    studies = sorted(studies, key=lambda study: (RANK[study.fidelity], len(_list_absent(study, panels))))
     schedule, figure_id = studies[0].paper_recipe.schedule, f"figure-{number}"
     drops = [drop / schedule.iterations for drop in schedule.drops]
     theirs, ours = [], {study: [] for study in studies}
