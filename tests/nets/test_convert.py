@@ -125,7 +125,7 @@ def test_files_without_counters_of_batches_are_taken() -> None:
     build("resnet-18-B", 5).load_state_dict(from_torchvision("resnet-18-B", old))
 
 
-@pytest.mark.parametrize("net", ["plain-34", "resnet-34-A", "resnet-34-C", "resnet-20", "vgg-16", "resnet50", ""])
+@pytest.mark.parametrize("net", ["plain-34", "resnet-34-A", "resnet-34-C", "resnet-20", "vgg-19", "resnet50", ""])
 def test_a_net_that_torchvision_has_not_is_refused(net: str) -> None:
     for convert in (to_torchvision, from_torchvision):
         with refused("unknown", "resnet-18-B"):
