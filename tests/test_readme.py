@@ -90,6 +90,14 @@ def test_the_readme_has_the_training_errors_of_the_deep_nets() -> None:
         assert paper == f"{end_errors('4.2')['train'][net]:.1f}", net
 
 
+def test_the_readme_has_the_errors_of_the_longer_study() -> None:
+    told = re.search(r"shrinks to (\S+) points \((\S+) ([\d.]+) %, (\S+) ([\d.]+) %\)", README)
+    paper = read_profile(PROJECT / "pipeline/profiles", "paper")
+    longer = read_study(PROJECT / "results/cpu-long/cifar", PROJECT / "results", CIFAR, paper)
+    means = [longer.sample(told[place].lower(), CIFAR.headline, CIFAR.metric.name).mean for place in (2, 4)]
+    assert [told[3], told[5]] == [f"{mean:.2f}" for mean in means] and told[1] == signed(float(means[0] - means[1]))
+
+
 def test_the_readme_names_the_hours_of_the_committed_cifar_runs() -> None:
     """They were trained two at a time."""
     hours = study().runs.query("variant == 'default'")["seconds"].sum() / 2 / 3600

@@ -1,11 +1,14 @@
 """The tables of detection on made-up studies."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from made_up_detection import CONTEXT_GAIN, GAINS, detected
 from reading import rows
 
+from replication.paper import about_table
 from replication.report.detection import FILLED, detection_table
 from replication.report.detection_results import detection_examples, measured_table
 from replication.report.detection_steps import describe_classes, format_gain, measure_classes, precision_curves, table_9
@@ -82,6 +85,19 @@ def test_table_8_has_the_nets_on_coco_and_no_others() -> None:
     measured = rows(detection_table(7, [detected(setup=ON_VOC)]))["here: resnet-18-A"]
     assert measured[:2] == ["69.00 ± 1.00", "–"], "no server tests on VOC 2012"
     assert {"coco", "voc"} < FILLED
+
+
+def test_table_10_has_the_precision_of_each_class_on_voc() -> None:
+    study = detected(setup=ON_VOC)
+    run = {"net": "resnet-18-A", "variant": "default", "seed": 0}
+    points = [
+        run | {"category": name, "recall": float(recall), "precision": value}
+        for name, value in (("aeroplane", 80.0), ("tvmonitor", 60.0)) for recall in range(0, 101, 5)
+    ]  # fmt: skip
+    cells = rows(detection_table(10, [replace(study, precision=pd.DataFrame(points))]))["here: resnet-18-A"]
+    columns = about_table(10)["columns"][1:]
+    found = dict(zip(columns, cells, strict=False))
+    assert (found["map"], found["aero"], found["tv"], found["bike"]) == ("69.00 ± 1.00", "80.00", "60.00", "–")
 
 
 def test_the_papers_net_stands_open_where_it_was_measured_on_the_papers_data() -> None:

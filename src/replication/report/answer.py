@@ -109,7 +109,7 @@ def write_notes(rows: Sequence[Finding], task: Task, study: Study | None, studie
         sentences += _describe_undertrained(rows, study)
         own = _choose_own_data(studies, task)
         if longer := [_describe_longer(other) for other in own if other.share > study.share]:
-            sentences.append(f"Longer, not all models yet: {'; '.join(longer)}.")
+            sentences.append(f"Longer training, some models: {'; '.join(longer)}.")
         others = [other for other in list_main_tasks() if other != task]
         sentences += [_describe_task(other, _choose_own_data(studies, other)) for other in others]
     return sentences

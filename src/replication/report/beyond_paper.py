@@ -46,7 +46,8 @@ def draw_replications(studies: Sequence[Study]) -> Markup:
             if net in printed:
                 left.plot(printed[net], place, marker="D", color=INK, ls="", ms=5)
         left.set(yticks=range(len(COMPARED)), yticklabels=map(net_name, COMPARED), ylim=(len(COMPARED) - 0.4, -0.6))
-        right.set(xlim=(0, None))
+        largest = max((error for errors in here.values() for error in errors), default=1)
+        right.set(xlim=(0, 1.08 * largest))  # no dot is cut
         left.set_title("◆ paper, ● others", loc="left")
         right.set_title("here", loc="left")
         for axes in (left, right):

@@ -5,12 +5,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from replication import paper
+from replication.data.sources import VOC
+from replication.report.detection_steps import measure_classes
 from replication.report.setups import NOT_RUN, describe_setup, mean_and_std, runs_id
 from replication.report.sources import mean_keys, score_source
 from replication.report.templating import render_notes
 from replication.report.values import Cell, Row, Table, shorten
 from replication.results.studies import Study
 from replication.results.tables import SCORES
+from replication.tasks.detection import COCO, MAP_11_POINTS
 
 
 class Headline(NamedTuple):
@@ -23,20 +26,22 @@ class Headline(NamedTuple):
     scores: Mapping[str, tuple[str, str]] = MappingProxyType({})  # by column: protocol, metric of 100 − its number
 
 
+ON_VOC = (MAP_11_POINTS, "map_error")
 HEADLINES = {
     7: Headline(
         "Detection on VOC", "voc07_test_trained_on_07plus12", "VOC 2007 test, trained on 07+12, mAP (%)",
-        "voc", {"voc07_test_trained_on_07plus12": ("voc_11_points", "map_error")},
+        "voc", {"voc07_test_trained_on_07plus12": ON_VOC},
     ),
     8: Headline(
         "Detection on COCO", "map50", "COCO val, mAP@.5 (%)",
-        "coco", {"map50": ("coco", "map50_error"), "map50_95": ("coco", "map_error")},
+        "coco", {"map50": (COCO, "map50_error"), "map50_95": (COCO, "map_error")},
     ),
-    10: Headline("VOC 2007, class by class", "map", "VOC 2007 test, mAP (%)"),
+    10: Headline("VOC 2007, class by class", "map", "VOC 2007 test, mAP (%)", "voc", {"map": ON_VOC}),
     11: Headline("VOC 2012, class by class", "map", "VOC 2012 test, mAP (%)"),
     12: Headline("ImageNet DET", "val2", "ImageNet DET val2, mAP@.5 (%)"),
 }  # fmt: skip
 FILLED = {headline.dataset for headline in HEADLINES.values()}  # data sets whose studies are in these tables
+CLASSES = dict(zip(paper.about_table(10)["columns"][4:], VOC.class_names, strict=True))  # by column of Table 10
 RUNNABLE = (7, 8, 10)  # of the nets below
 NETS = {"vgg-16": "VGG-16", "resnet-101": "ResNet-101"}
 # What it takes to fill a table, where no claim says it.
@@ -85,6 +90,9 @@ def _row_of_net(study: Study, net: str, headline: Headline, columns: Sequence[st
 
 def _measure(study: Study, net: str, headline: Headline, column: str) -> Cell:
     """Average precision of a net in percent, mean ± standard deviation over seeds."""
+    if column in CLASSES:
+        of_class = measure_classes(study, net).get(CLASSES[column])
+        return Cell("–", "absent") if of_class is None else Cell(mean_and_std(of_class), "here", runs_id(study, net))
     errors = study.errors(net, *headline.scores[column]) if column in headline.scores else []
     if not len(errors):
         return Cell("–", "absent")

@@ -26,7 +26,7 @@ from replication.verdicts.rule import SEEDS, Sample
 from replication.words import format_mean
 
 DATASET = "coco"  # of the paper's rows: a study on it comes first
-STEPS = ("+box refinement", "+context", "+multi-scale testing")  # as the paper names them
+IMPROVEMENTS = ("+box refinement", "+context", "+multi-scale testing")  # as the paper names them
 NORMAL = 1.96  # standard errors of a 95 % interval
 ELEVEN = range(0, 101, 10)  # recalls of VOC's rule of 2007
 
@@ -52,9 +52,9 @@ def _shorten(study: Study | None) -> Table:
     """What each improvement gains by the first measure, in the paper and in a setup's deepest net."""
     metric, net = COCO_MAP[0], study.nets[-1] if study else ""
     printed = read_printed_gains(metric)
-    evidence = [comparison.evidence for comparison in improvements(study)] if study else [None] * len(STEPS)
+    evidence = [comparison.evidence for comparison in improvements(study)] if study else [None] * len(IMPROVEMENTS)
     rows: list[tuple[str, str, str | Cell]] = []
-    for words, gained in zip(STEPS, evidence, strict=False):  # the second measure follows
+    for words, gained in zip(IMPROVEMENTS, evidence, strict=False):  # the second measure follows
         here = Cell(_format_evidence(gained), "here", runs_id(study, net)) if study and gained else Cell("–", "absent")
         rows.append((words.removeprefix("+"), f"{printed[words]:+.1f}", here))
     return shorten("table-9", f"gain in mAP@.5, points{f', {net_name(net)}' if net else ''}", rows, study)

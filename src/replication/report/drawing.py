@@ -30,7 +30,7 @@ STYLE = {
 GROUP_ID = re.compile(r'(?<=<g) id="[^"]*"')  # of matplotlib's groups, which nothing refers to
 PLACES = re.compile(r' (?:x|y|d)="[^"]+"')  # attributes that place things
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
-MARKS = re.compile(r'<use [^>]*?style="([^"]*)"/>\s*(?:<use [^>]*?style="\1"/>\s*)+')  # several of one style
+MARKS = re.compile(r'<use [^>]*?style="([^"]*)"/>\s*(?:<use [^>]*?style="\1"/>\s*)+')  # several, of equal style
 
 
 def write_svg(figure: plt.Figure, label: str, name: str) -> Markup:
@@ -51,7 +51,7 @@ def write_svg(figure: plt.Figure, label: str, name: str) -> Markup:
 
 
 def _share_style(marks: re.Match[str]) -> str:
-    """The style of marks once, around them: two thirds less to load."""
+    """Marks with their style once, around all of them: less to load."""
     return f'<g style="{marks[1]}">\n' + marks[0].replace(f' style="{marks[1]}"', "") + "</g>\n"
 
 

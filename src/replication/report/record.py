@@ -229,7 +229,9 @@ def describe_scope(by_task: Mapping[Task, Sequence[Study]]) -> Markup:
         theirs = read_paper_study(task, own[0].paper).nets if own else []
         missing = [net for net in theirs if not any(study.has(net) for study in own)]
         if not own or missing:
-            tasks.append({"label": task.label, "section": task.section, "missing": missing})
+            tasks.append({"label": task.label, "missing": missing})
+        on = {study.dataset for study in studies}
+        tasks += [{"label": DATA_NAMES[name], "missing": []} for name in task.more_paper_data if name not in on]
     waiting: dict[str, list[str]] = {}
     for claim_id, needs in WAITING.items():
         waiting.setdefault(needs, []).append(claim_id)

@@ -221,6 +221,7 @@ def train_run(
 
 
 def _read_backbone(net: str, path: Path) -> dict[str, Tensor]:
+    """The weights of a run folder, or of a file that torchvision publishes."""
     return read_published(net, path) if path.is_file() else read_weights(path)
 
 

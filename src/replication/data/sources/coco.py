@@ -49,7 +49,7 @@ def _read_split(root: Path, split: str, dataset: Dataset, count: int) -> ListedI
     """The images of a split in the order of their ids, and their objects."""
     key, file = f"data.{dataset.key}.root", root / f"annotations/instances_{split}.json"
     listed = _read_list(file, dataset, count, key)
-    kept = [image for image in listed if split == TEST or not (image.objects.flags & CROWD).all()]
+    kept = [image for image in listed if split == TEST or _can_train(image.objects)]
     entries: list[Entry] = []
     for image in kept:
         photograph = root / split / image.name
@@ -69,6 +69,11 @@ def _read_split(root: Path, split: str, dataset: Dataset, count: int) -> ListedI
         flush=True,
     )
     return ListedImages(make_table(entries), gather([image.objects for image in kept]))
+
+
+def _can_train(objects: Objects) -> bool:
+    """Whether an object is there that is no crowd."""
+    return bool(((objects.flags & CROWD) == 0).any())
 
 
 def _read_list(file: Path, dataset: Dataset, count: int, key: str) -> list[Described]:

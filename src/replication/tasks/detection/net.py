@@ -111,15 +111,16 @@ class DetectionNet(nn.Module):
     def __init__(self, backbone: nn.Module, classes: int, head: Head):
         super().__init__()
         self.head, self.stride = head, STRIDES[head.maps]
-        if isinstance(backbone, ImagenetNet):
+        self._is_vgg = not isinstance(backbone, ImagenetNet)
+        if self._is_vgg:
+            self._shared, self._last = ["features"], "classifier"
+            self.features, self.classifier = backbone.features[:-1], backbone.classifier[:-1]
+        else:
             last = int(head.maps[-1])
             self._shared = ["conv1", "bn1", "pool", *(f"conv{stage}" for stage in range(2, last + 1))]
             self._last = f"conv{last + 1}"  # judges regions
             for name in (*self._shared, self._last):
                 self.add_module(name, getattr(backbone, name))
-        else:
-            self._shared, self._last = ["features"], "classifier"
-            self.features, self.classifier = backbone.features[:-1], backbone.classifier[:-1]
         channels, features = (_count_channels(getattr(self, name)) for name in (self._shared[-1], self._last))
         self.shapes = len(head.anchors.sides) * len(head.anchors.ratios)
         features *= 2 if head.context else 1
@@ -147,13 +148,13 @@ class DetectionNet(nn.Module):
 
     def _list_stages(self) -> dict[str, list[nn.Module]]:
         """The shared layers by stage, from conv1 on."""
-        if self._last != "classifier":
+        if not self._is_vgg:
             return {"conv1": [self.conv1, self.bn1]} | {stage: [getattr(self, stage)] for stage in self._shared[3:]}
-        stages: dict[str, list[nn.Module]] = {"conv1": []}
+        stages: dict[str, list[nn.Module]] = {}
+        number = 1
         for layer in self.features:
-            list(stages.values())[-1].append(layer)
-            if isinstance(layer, nn.MaxPool2d):
-                stages[f"conv{len(stages) + 1}"] = []
+            stages.setdefault(f"conv{number}", []).append(layer)
+            number += isinstance(layer, nn.MaxPool2d)
         return stages
 
     def train(self, mode: bool = True) -> "DetectionNet":
@@ -178,7 +179,7 @@ class DetectionNet(nn.Module):
         return Maps(maps, output[:, 0], output[:, 1:].permute(0, 2, 3, 4, 1), self)
 
     def _share(self, images: Tensor) -> Tensor:
-        if self._last == "classifier":  # its poolings leave out what is no whole place, a net of Table 1 does not
+        if self._is_vgg:  # its poolings leave out what is no whole place, a net of Table 1 does not
             height, width = images.shape[2:]
             return self.features(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
         maps = self.pool(relu_(self.bn1(self.conv1(images))))
@@ -198,7 +199,7 @@ class DetectionNet(nn.Module):
             return self._judge_pooled(pooled.contiguous(memory_format=torch.channels_last))
 
     def _judge_pooled(self, pooled: Tensor) -> Tensor:
-        if self._last == "classifier":
+        if self._is_vgg:
             return self.classifier(pooled.flatten(1))[:, :, None, None]
         return getattr(self, self._last)(pooled)
 
