@@ -1,15 +1,29 @@
 """A copy of this checkout at the scale of tests/small.yaml, in which tests do what a user does."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from small_study import merge
 
 PROJECT = Path(__file__).parents[1]
+COMMITTED = tempfile.TemporaryDirectory(prefix="committed-results-")  # deleted when Python ends
+
+
+@cache
+def committed_results() -> Path:
+    """The results of the last commit, which README and docs are about: a user's own runs change those beside them."""
+    archive = subprocess.run(["git", "archive", "HEAD", "results"], cwd=PROJECT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(COMMITTED.name, filter="data")
+    return Path(COMMITTED.name) / "results"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 import pytest
-from checkout import PROJECT
+from checkout import PROJECT, committed_results
 from made_up import recipe_of
 
 from pipeline.params import profile_of, read_params
@@ -18,7 +18,7 @@ README = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/ma
 
 
 def committed(pattern: str) -> pd.DataFrame:
-    return pd.concat([pd.read_csv(file) for file in sorted((PROJECT / "results").glob(f"{pattern}/runs.csv"))])
+    return pd.concat([pd.read_csv(file) for file in sorted(committed_results().glob(f"{pattern}/runs.csv"))])
 
 
 @pytest.mark.parametrize(

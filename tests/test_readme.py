@@ -1,6 +1,6 @@
 """The README's numbers are those of results/, and what README and docs name is there.
 
-Whoever adds results learns here which number of the README changes. No test pins a sentence.
+Whoever commits results learns here which number of the README changes. No test pins a sentence.
 """
 
 import re
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from checkout import PROJECT
+from checkout import PROJECT, committed_results
 
 from replication.config.profiles import read_profile
 from replication.paper import end_errors, table
@@ -28,8 +28,12 @@ CIFAR = TASKS["cifar"]
 @cache
 def study() -> Study:
     """The setup that the README links below its table."""
-    folder = PROJECT / re.search(r"\]\((results/\S+)/README\.md\)", README)[1]
-    return read_study(folder, PROJECT / "results", CIFAR, read_profile(PROJECT / "pipeline/profiles", "paper"))
+    return read_committed(re.search(r"\]\(results/(\S+)/README\.md\)", README)[1])
+
+
+def read_committed(folder: str) -> Study:
+    results = committed_results()
+    return read_study(results / folder, results, CIFAR, read_profile(PROJECT / "pipeline/profiles", "paper"))
 
 
 def errors(net: str) -> rule.Sample:
@@ -92,8 +96,7 @@ def test_the_readme_has_the_training_errors_of_the_deep_nets() -> None:
 
 def test_the_readme_has_the_errors_of_the_longer_study() -> None:
     told = re.search(r"shrinks to (\S+) points \((\S+) ([\d.]+) %, (\S+) ([\d.]+) %\)", README)
-    paper = read_profile(PROJECT / "pipeline/profiles", "paper")
-    longer = read_study(PROJECT / "results/cpu-long/cifar", PROJECT / "results", CIFAR, paper)
+    longer = read_committed("cpu-long/cifar")
     means = [longer.sample(told[place].lower(), CIFAR.headline, CIFAR.metric.name).mean for place in (2, 4)]
     assert [told[3], told[5]] == [f"{mean:.2f}" for mean in means] and told[1] == signed(float(means[0] - means[1]))
 
